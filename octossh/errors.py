@@ -1,0 +1,169 @@
+"""Everything that octossh raises on purpose. It imports nothing of ours.
+
+::
+
+    OctosshError                       .hosts
+    ├─ ModelError (ValueError)         untouched   a description is wrong: project, target, tag, range, secret
+    ├─ PlanError                       untouched   no plan can be made, or a plan that must not be applied
+    ├─ Refused                         untouched   a rule says no: the lifecycle, a lock that is held
+    ├─ RegistryError                   untouched   a registry did not answer, or not with what was asked for
+    ├─ RecordError                     untouched   the store cannot be read or written
+    ├─ TransportError                              one script on one host
+    │    ├─ ConnectError               untouched   no script was sent; ``.kind`` says how far it came
+    │    │    ├─ HostKeyError          untouched   the host's key is unknown, changed or revoked
+    │    │    └─ AuthError             untouched   the host did not accept the login
+    │    ├─ ConnectionLost             unknown     sent, and the end was not seen
+    │    └─ TimedOut                   unknown     sent, and the end did not come in time
+    ├─ ReadError                       (as set)    a host answered something that cannot be read
+    └─ DeployFailed                    computed    a deployment did not succeed; ``.deployment`` has the whole of it
+
+Every message says its subject, what is wrong and what to do, in one paragraph.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "AuthError",
+    "ConnectError",
+    "ConnectionLost",
+    "DeployFailed",
+    "HostKeyError",
+    "Hosts",
+    "ModelError",
+    "OctosshError",
+    "PlanError",
+    "ReadError",
+    "RecordError",
+    "Refused",
+    "RegistryError",
+    "TimedOut",
+    "TransportError",
+    "did_you_mean",
+]
+
+
+class Hosts(enum.Enum):
+    """What is true of the hosts after an error."""
+
+    UNTOUCHED = "untouched"
+    CHANGED = "changed"
+    UNKNOWN = "unknown"
+
+
+class OctosshError(Exception):
+    """The root of all errors of octossh. ``hosts`` says what is true of the hosts now."""
+
+    hosts: Hosts = Hosts.UNTOUCHED
+    exit_code: ClassVar[int] = 1
+
+
+class ModelError(OctosshError, ValueError):
+    """A description is wrong: nothing was sent anywhere."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class PlanError(OctosshError):
+    """No plan can be made of what was asked for, or the plan must not be applied."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class Refused(OctosshError):
+    """A rule says no: the lifecycle, or a lock that somebody else holds."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class RegistryError(OctosshError):
+    """A registry could not be asked, or it refused."""
+
+
+class RecordError(OctosshError):
+    """The store could not be read or written."""
+
+
+class TransportError(OctosshError):
+    """Something happened to one script on its way to or from one host."""
+
+
+class ConnectError(TransportError):
+    """No connection: nothing was sent, so a retry is safe.
+
+    Attributes:
+        kind: How far it came: ``dns``, ``refused``, ``unreachable``, ``timeout``, ``not_ssh``, ``kex``,
+            ``host_key``, ``auth`` or ``other``.
+    """
+
+    def __init__(self, message: str, kind: str = "other") -> None:
+        super().__init__(message, kind)
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class HostKeyError(ConnectError):
+    """The host's key is unknown, changed or revoked: no login was tried."""
+
+    def __init__(self, message: str, kind: str = "host_key") -> None:
+        super().__init__(message, kind)
+
+
+class AuthError(ConnectError):
+    """The host did not accept the login."""
+
+    def __init__(self, message: str, kind: str = "auth") -> None:
+        super().__init__(message, kind)
+
+
+class ConnectionLost(TransportError):
+    """The script was sent, and the link went before its end was seen."""
+
+    hosts = Hosts.UNKNOWN
+
+
+class TimedOut(TransportError):
+    """The script was sent, and its end did not come in time. It may still be running on the host."""
+
+    hosts = Hosts.UNKNOWN
+
+
+class ReadError(OctosshError):
+    """A host answered something that cannot be read."""
+
+
+class DeployFailed(OctosshError):
+    """A deployment did not succeed.
+
+    Attributes:
+        deployment: The whole outcome, a `octossh.Deployment`.
+    """
+
+    def __init__(self, message: str, deployment: Any, hosts: Hosts) -> None:
+        super().__init__(message, deployment, hosts)
+        self.deployment = deployment
+        self.hosts = hosts
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A clause for the end of a message: the name that is nearest to *name*, or all that there are."""
+    import difflib
+
+    names = sorted(known)
+    if not names:
+        return "there is none"
+    near = difflib.get_close_matches(name, names, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    shown = ", ".join(repr(n) for n in names[:12])
+    return f"there is {shown}" + (" and more" if len(names) > 12 else "")

@@ -1,0 +1,54 @@
+"""What is: the nouns of octossh as frozen values, checked when they are made."""
+
+from octossh.model._values import Described, Pairs, slug
+from octossh.model.deployments import Deployment, Event, Mode, Outcome, State
+from octossh.model.images import Basic, Image, Pin, Registry
+from octossh.model.lifecycles import Channel, Lifecycle
+from octossh.model.projects import Process, Project
+from octossh.model.releases import Release
+from octossh.model.rollout import Http, Replace, Rolling
+from octossh.model.secrets import SecretRef, secret
+from octossh.model.snapshots import LABELS, Resource, Snapshot
+from octossh.model.steps import KINDS, CreateNetwork, RunContainer, RunScript, Step, StopResource, texts
+from octossh.model.targets import Environment, Target
+from octossh.model.variables import Value, Variable, value_of
+
+__all__ = [
+    "KINDS",
+    "LABELS",
+    "Basic",
+    "Channel",
+    "CreateNetwork",
+    "Deployment",
+    "Described",
+    "Environment",
+    "Event",
+    "Http",
+    "Image",
+    "Lifecycle",
+    "Mode",
+    "Outcome",
+    "Pairs",
+    "Pin",
+    "Process",
+    "Project",
+    "Registry",
+    "Release",
+    "Replace",
+    "Resource",
+    "Rolling",
+    "RunContainer",
+    "RunScript",
+    "SecretRef",
+    "Snapshot",
+    "State",
+    "Step",
+    "StopResource",
+    "Target",
+    "Value",
+    "Variable",
+    "secret",
+    "slug",
+    "texts",
+    "value_of",
+]

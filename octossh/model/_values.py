@@ -1,0 +1,130 @@
+"""What the values of the model share: checks, converters and their form as plain data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import attrs
+
+from octossh.errors import ModelError
+from octossh.templating import has_expression
+
+V = TypeVar("V")
+
+__all__ = ["Described", "Pairs", "check_name", "checked", "slug", "sorted_names", "words"]
+
+
+class Described:
+    """A value with a plain form: ``to_dict()`` gives what JSON can hold."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The value as dictionaries, lists, strings and numbers."""
+        from octossh.model.serialising import to_dict
+
+        data: dict[str, Any] = to_dict(self)
+        return data
+
+
+class Pairs(Mapping[str, V]):
+    """An immutable, hashable, sorted mapping from text."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, V] | Iterable[tuple[str, V]] = ()) -> None:
+        pairs = dict(items)
+        if wrong := next((key for key in pairs if not isinstance(key, str)), None):
+            raise ModelError(f"the name {wrong!r} is not text")
+        self._items: dict[str, V] = {key: pairs[key] for key in sorted(pairs)}
+
+    def __getitem__(self, key: str) -> V:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._items.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def check_name(name: object, what: str) -> str:
+    """A name that people gave: 1 to 100 characters on one line, and something in it that docker takes too.
+
+    Raises:
+        ModelError: It is none.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise ModelError(f"the {what} {name!r} has no name; give it some text")
+    if name != name.strip() or len(name) > 100 or _CONTROL.search(name):
+        raise ModelError(f"{what} {name[:100]!r}: a name is one line of at most 100 characters, no blanks around it")
+    slug(name, what)
+    return name
+
+
+def slug(name: str, what: str = "name") -> str:
+    """*name* as part of a docker name: ``Custom Network`` gives ``custom-network``.
+
+    Raises:
+        ModelError: Nothing of it is left.
+    """
+    made = re.sub(r"[^a-z0-9_.]+", "-", name.lower()).strip("-._")
+    if not made:
+        raise ModelError(f"{what} {name!r} needs a letter a-z or a digit, since docker names are made of it")
+    return made
+
+
+def words(value: object, where: str) -> tuple[str, ...]:
+    """A sequence of strings as a tuple; a single string is refused, since it would fall into letters.
+
+    Raises:
+        ModelError: It is something else.
+    """
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ModelError(f"{where} takes a list of texts, not {value!r}; write [{value!r}]")
+    items = tuple(value)
+    for item in items:
+        if not isinstance(item, str):
+            raise ModelError(f"{where} takes a list of texts, and {item!r} is none; put it in quotes")
+    return items
+
+
+def sorted_names(value: object, where: str) -> tuple[str, ...]:
+    """A set of names as a sorted tuple without doubles."""
+    return tuple(sorted(set(words(value, where))))
+
+
+def checked(
+    check: Callable[[str], object], *, optional: bool = False
+) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    """An attrs validator that applies *check* to a text, or to each text of a tuple.
+
+    Text that still holds an expression is left for later: it is checked again once it is evaluated.
+    """
+
+    def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is None and optional:
+            return
+        for text in (value,) if isinstance(value, str) else value:
+            where = f"{type(instance).__name__} {getattr(instance, 'name', '')!r}, field {attribute.name}"
+            if not isinstance(text, str):
+                raise ModelError(f"{where}: {text!r} is not text; put it in quotes")
+            if has_expression(text):
+                continue
+            try:
+                check(text)
+            except ModelError as error:
+                raise ModelError(f"{where}: {error}") from None
+
+    return validate

@@ -1,0 +1,143 @@
+"""Registries, images, and images pinned to their digest."""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from datetime import datetime
+
+from attrs import field, frozen, validators
+
+from octossh.errors import ModelError
+from octossh.model._values import Described, check_name
+from octossh.model.secrets import SecretRef
+
+__all__ = ["Basic", "Image", "Pin", "Registry", "check_digest"]
+
+_HUB = {"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def check_digest(digest: str) -> None:
+    """Raise `ModelError` unless *digest* is ``sha256:`` and 64 hex digits."""
+    if not _DIGEST.fullmatch(digest):
+        raise ModelError(f"{digest!r} is not a digest; it is 'sha256:' and 64 hex digits")
+
+
+@frozen
+class Basic:
+    """A login by user name and password.
+
+    Attributes:
+        user: The user name.
+        password: The name of the secret that holds the password; `octossh.secret` makes it.
+    """
+
+    user: str = field(validator=validators.instance_of(str))
+    password: SecretRef = field(validator=validators.instance_of(SecretRef))
+
+
+def _check_url(_instance: object, _attribute: object, url: object) -> None:
+    parts = urllib.parse.urlsplit(url) if isinstance(url, str) else None
+    if not parts or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ModelError(f"registry URL {url!r} is none; write it as 'https://registry.example.com'")
+    if parts.path not in {"", "/"}:
+        raise ModelError(f"registry URL {url!r} has a path; put {parts.path.strip('/')!r} in front of the repository")
+    if parts.username or parts.password:
+        raise ModelError("a registry URL holds a password; use auth=octossh.Basic(user, octossh.secret(...))")
+
+
+@frozen
+class Registry(Described):
+    """Where images come from.
+
+    Attributes:
+        name: What it is called in messages.
+        url: ``https://host[:port]``; plain ``http://`` only where you write it.
+        auth: A login, or None: then the controller's docker ``config.json`` is asked, else nobody logs in.
+        ca: Path of a file with the certificate authority that signed the registry's certificate, in PEM.
+    """
+
+    name: str = field(validator=lambda _i, _a, v: check_name(v, "registry"))
+    url: str = field(validator=_check_url)
+    auth: Basic | None = field(default=None, kw_only=True, validator=validators.optional(validators.instance_of(Basic)))
+    ca: str | None = field(default=None, kw_only=True)
+
+    @property
+    def host(self) -> str:
+        """Its name in an image reference, such as ``registry.example.com:5000`` or ``docker.io``."""
+        netloc = urllib.parse.urlsplit(self.url).netloc
+        return "docker.io" if netloc in _HUB else netloc
+
+    def image(self, repository: str) -> Image:
+        """The image *repository* of this registry, without a tag: a release picks that.
+
+        Raises:
+            ModelError: *repository* is no repository name.
+        """
+        return Image(self, repository)
+
+
+@frozen
+class Image(Described):
+    """A repository in a registry; a release says which of its tags."""
+
+    registry: Registry = field(validator=validators.instance_of(Registry))
+    repository: str = field()
+
+    @repository.validator
+    def _check_repository(self, _attribute: object, repository: object) -> None:
+        if isinstance(repository, str) and _REPOSITORY.fullmatch(repository) and len(repository) <= 255:
+            return
+        hint = ""
+        if isinstance(repository, str):
+            if "@" in repository or ":" in repository.rsplit("/", 1)[-1]:
+                hint = "; leave the tag or digest out, since a release picks it"
+            elif repository != repository.lower():
+                hint = "; a repository is written in small letters"
+        raise ModelError(f"image {repository!r} is not a repository name such as 'acme/web'{hint}")
+
+    @property
+    def path(self) -> str:
+        """The repository as the registry's API knows it: Docker Hub puts ``library/`` before a bare name."""
+        bare = self.registry.host == "docker.io" and "/" not in self.repository
+        return f"library/{self.repository}" if bare else self.repository
+
+    @property
+    def name(self) -> str:
+        """Registry host and repository, such as ``registry.example.com/acme/web``."""
+        return f"{self.registry.host}/{self.path}"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@frozen(kw_only=True)
+class Pin(Described):
+    """An image as a release fixes it.
+
+    Attributes:
+        image: The repository.
+        tag: The tag that was picked.
+        digest: What the tag meant at that moment, as the registry served it (the index where there is one).
+        media_type: Of that manifest.
+        size: Of that manifest, in bytes.
+        resolved_at: When the registry was asked.
+    """
+
+    image: Image
+    tag: str
+    digest: str = field(validator=lambda _i, _a, v: check_digest(v))
+    media_type: str = ""
+    size: int = 0
+    resolved_at: datetime | None = None
+
+    @property
+    def reference(self) -> str:
+        """What hosts pull: name and digest."""
+        return f"{self.image.name}@{self.digest}"
+
+    def __str__(self) -> str:
+        return f"{self.image.repository}:{self.tag}"

@@ -1,0 +1,155 @@
+"""A project: what is deployed, in which steps, with which variables, through which stages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import field, frozen, validators
+
+from octossh.errors import ModelError, did_you_mean
+from octossh.model._values import Described, check_name, slug
+from octossh.model.images import Image
+from octossh.model.lifecycles import Channel, Lifecycle
+from octossh.model.steps import RunContainer, Step, StopResource, texts
+from octossh.model.variables import RESERVED, Variable
+from octossh.templating import references
+
+__all__ = ["Process", "Project"]
+
+
+def _all(kind: type, items: object, what: str) -> tuple[Any, ...]:
+    if not isinstance(items, Iterable) or isinstance(items, str):
+        raise ModelError(f"{what} takes a list, not {items!r}")
+    made = tuple(items)
+    for item in made:
+        if not isinstance(item, kind):
+            raise ModelError(f"{what} takes {kind.__name__}s, and {item!r} is none")
+    return made
+
+
+def _unique(names: Iterable[str], what: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ModelError(f"there are two {what} {name!r}; give one of them another name")
+        seen.add(name)
+
+
+def _steps(steps: object) -> tuple[Step, ...]:
+    made: tuple[Step, ...] = _all(Step, steps, "a process")
+    if not made:
+        raise ModelError("a process needs a step, such as octossh.RunContainer(...)")
+    _unique((step.name for step in made), "steps")
+    slugs: dict[str, str] = {}
+    for step in made:
+        other = slugs.setdefault(slug(step.name), step.name)
+        if other != step.name:
+            raise ModelError(f"steps {other!r} and {step.name!r} give the same docker name; rename one of them")
+    return made
+
+
+@frozen
+class Process(Described):
+    """Steps, in the order in which they run."""
+
+    steps: tuple[Step, ...] = field(converter=_steps)
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images that it runs, each once, in order."""
+        return tuple(dict.fromkeys(step.image for step in self.steps if isinstance(step, RunContainer)))
+
+    def check(self, variables: Iterable[Variable], where: str) -> None:
+        """Check that expressions read variables and earlier steps only, and that steps name each other rightly.
+
+        Raises:
+            ModelError: One does not.
+        """
+        known = {variable.name for variable in variables} | RESERVED
+        earlier: list[str] = []
+        for step in self.steps:
+            for name, text in texts(step):
+                here = f"{where}: step {step.name!r}, field {name}"
+                read = references(text, where=here)
+                for missing in sorted(read.names - known):
+                    raise ModelError(f"{here}: there is no variable {missing!r}; {did_you_mean(missing, known)}")
+                for missing in sorted(read.steps - set(earlier)):
+                    raise ModelError(f"{here}: no step before it is named {missing!r}; {did_you_mean(missing, earlier)}")
+            if isinstance(step, StopResource):
+                names = [other.name for other in self.steps]
+                for missing in sorted(set(step.steps) - set(names)):
+                    raise ModelError(f"{where}: step {step.name!r}: no step {missing!r}; {did_you_mean(missing, names)}")
+            earlier.append(step.name)
+
+
+def _process(value: object) -> Process:
+    return value if isinstance(value, Process) else Process(value)  # type: ignore[arg-type]
+
+
+def _check_mask(_instance: object, _attribute: object, mask: object) -> None:
+    if not isinstance(mask, str) or not re.fullmatch(r"([0-9]+\.){0,3}i", mask):
+        raise ModelError(f"release number {mask!r}: write a mask such as '0.0.i' or '1.4.i'; i counts up")
+
+
+@frozen
+class Project(Described):
+    """What is deployed together.
+
+    Attributes:
+        name: Unique in its space; stands in the names and labels of what is created.
+        process: The steps.
+        variables: Values with scopes, for the expressions in steps.
+        channels: Which versions releases may pick. The first is the default; none: the newest stable ones.
+        lifecycle: The order of environments. None: any environment at any time.
+        release_number: How releases are counted: a mask in which ``i`` counts up.
+    """
+
+    name: str = field(validator=lambda _i, _a, v: check_name(v, "project"))
+    process: Process = field(kw_only=True, converter=_process)
+    variables: tuple[Variable, ...] = field(default=(), kw_only=True, converter=lambda v: _all(Variable, v, "variables"))
+    channels: tuple[Channel, ...] = field(
+        default=(), kw_only=True, converter=lambda v: _all(Channel, v, "channels") or (Channel("default"),)
+    )
+    lifecycle: Lifecycle | None = field(
+        default=None, kw_only=True, validator=validators.optional(validators.instance_of(Lifecycle))
+    )
+    release_number: str = field(default="0.0.i", kw_only=True, validator=_check_mask)
+
+    def __attrs_post_init__(self) -> None:
+        where = f"project {self.name!r}"
+        _unique((channel.name for channel in self.channels), "channels")
+        scopes: dict[str, Iterable[str]] = {
+            "step": [step.name for step in self.process.steps],
+            "channel": [channel.name for channel in self.channels],
+        }
+        if self.lifecycle:
+            scopes["environment"] = self.lifecycle.environments
+        for variable in self.variables:
+            for key, known in scopes.items():
+                value = variable.scope.get(key)
+                if value is not None and value not in known:
+                    raise ModelError(
+                        f"{where}: variable {variable.name!r} is for {key} {value!r}, which is not there; "
+                        f"{did_you_mean(value, known)}"
+                    )
+        self.process.check(self.variables, where)
+        repositories = [image.repository for image in self.process.images]
+        for channel in self.channels:
+            for missing in sorted(set(channel.images) - set(repositories)):
+                raise ModelError(f"{where}: channel {channel.name!r}: no step runs {missing!r}; {did_you_mean(missing, repositories)}")
+
+    def channel(self, name: str | None = None) -> Channel:
+        """The channel *name*, or the first one.
+
+        Raises:
+            ModelError: There is none of that name.
+        """
+        if name is None:
+            return self.channels[0]
+        for channel in self.channels:
+            if channel.name == name:
+                return channel
+        known = [channel.name for channel in self.channels]
+        raise ModelError(f"project {self.name!r} has no channel {name!r}; {did_you_mean(name, known)}")

@@ -1,0 +1,105 @@
+"""The model as plain data and back. The door of cattrs."""
+
+from __future__ import annotations
+
+import enum
+import functools
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from octossh.errors import ModelError
+from octossh.model._values import Pairs
+from octossh.model.lifecycles import Lifecycle
+from octossh.model.secrets import SecretRef
+from octossh.model.steps import KINDS, Step
+from octossh.model.variables import Value
+
+if TYPE_CHECKING:
+    import cattrs
+
+T = TypeVar("T")
+
+__all__ = ["from_dict", "to_dict"]
+
+
+def _value(data: Any, _type: object) -> Any:
+    return SecretRef(data["secret"]) if isinstance(data, Mapping) else data
+
+
+def _time(data: str, _type: object) -> datetime:
+    moment = datetime.fromisoformat(data)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@functools.cache
+def _converter() -> cattrs.Converter:
+    import cattrs
+
+    converter = cattrs.Converter(unstruct_collection_overrides={tuple: list})
+    converter.register_unstructure_hook(datetime, lambda moment: moment.isoformat())
+    converter.register_structure_hook(datetime, _time)
+    converter.register_unstructure_hook(SecretRef, lambda ref: {"secret": ref.name})
+    converter.register_structure_hook(SecretRef, lambda data, _: SecretRef(data["secret"]))
+    for union in (str | SecretRef, Value):
+        converter.register_structure_hook(union, _value)
+        converter.register_unstructure_hook(union, lambda value: converter.unstructure(value))
+    converter.register_structure_hook(int | str, lambda data, _: data)
+    converter.register_unstructure_hook(int | str, lambda value: value)
+    converter.register_unstructure_hook(enum.Enum, lambda member: member.value)
+    converter.register_unstructure_hook_func(
+        lambda kind: _is_pairs(kind), lambda pairs: {key: converter.unstructure(item) for key, item in pairs.items()}
+    )
+    converter.register_structure_hook_func(
+        _is_pairs, lambda data, kind: Pairs({key: converter.structure(item, get_args(kind)[0]) for key, item in data.items()})
+    )
+    converter.register_structure_hook_func(_is_json, lambda data, _: data)
+    converter.register_unstructure_hook_func(_is_json, lambda data: data)
+    converter.register_unstructure_hook(Lifecycle, lambda lifecycle: {"phases": [list(p) for p in lifecycle.phases]})
+    converter.register_structure_hook(Lifecycle, lambda data, _: Lifecycle(*map(tuple, data["phases"])))
+    _register_steps(converter)
+    return converter
+
+
+def _is_pairs(kind: Any) -> bool:
+    return kind is Pairs or getattr(kind, "__origin__", None) is Pairs
+
+
+def _is_json(kind: Any) -> bool:
+    return bool(kind == Mapping[str, Any])
+
+
+def _register_steps(converter: cattrs.Converter) -> None:
+    from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
+
+    # A step says its kind, since a process holds several kinds side by side.
+    unstructure = {kind: make_dict_unstructure_fn(kind, converter) for kind in KINDS.values()}
+    structure = {name: make_dict_structure_fn(kind, converter) for name, kind in KINDS.items()}
+    converter.register_unstructure_hook(Step, lambda step: {"kind": step.kind, **unstructure[type(step)](step)})
+
+    def of_kind(data: Mapping[str, Any], _type: object) -> Any:
+        if data.get("kind") not in structure:
+            raise ModelError(f"there is no kind of step {data.get('kind')!r}; this release needs a newer octossh")
+        return structure[data["kind"]]({key: item for key, item in data.items() if key != "kind"}, Step)
+
+    converter.register_structure_hook(Step, of_kind)
+
+
+def to_dict(value: Any) -> Any:
+    """*value* as dictionaries, lists, strings and numbers; times in ISO 8601, secrets by name."""
+    return _converter().unstructure(value)
+
+
+def from_dict(kind: type[T], data: Any) -> T:
+    """The value of *kind* that `to_dict` gave *data* for.
+
+    Raises:
+        ModelError: *data* is not of that form.
+    """
+    import cattrs
+
+    try:
+        return _converter().structure(data, kind)
+    except (cattrs.BaseValidationError, KeyError, TypeError, ValueError) as error:
+        details = "; ".join(cattrs.transform_error(error)) if isinstance(error, cattrs.BaseValidationError) else str(error)
+        raise ModelError(f"this is not a {kind.__name__} as octossh writes it: {details}") from error

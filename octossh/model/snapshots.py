@@ -1,0 +1,65 @@
+"""What was seen on a host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from octossh.model._values import Described
+
+__all__ = ["LABELS", "Resource", "Snapshot"]
+
+LABELS = {key: f"octossh.{key}" for key in ("project", "environment", "step", "release", "deployment", "spec", "fields")}
+"""The labels on all that octossh creates. ``spec`` is a hash of what was wanted, ``fields`` the same in full."""
+
+
+@frozen(kw_only=True)
+class Resource(Described):
+    """A container or a network on a host.
+
+    Attributes:
+        kind: ``container`` or ``network``.
+        name: Docker's name for it.
+        id: Docker's id for it.
+        project: From its labels; empty where octossh did not make it. Likewise the next five.
+        fields: What was wanted when it was made.
+        status: Of a container: ``running``, ``exited``, ``restarting``, ...
+        health: ``healthy``, ``unhealthy``, ``starting``, or empty without a health check.
+        inspect: The output of ``docker inspect``, without the values of secrets.
+    """
+
+    kind: str
+    name: str
+    id: str
+    project: str = ""
+    environment: str = ""
+    step: str = ""
+    release: str = ""
+    deployment: str = ""
+    spec: str = ""
+    fields: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
+    status: str = ""
+    health: str = ""
+    inspect: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
+
+    @property
+    def running(self) -> bool:
+        """Whether a container runs and is not known to be ill."""
+        return self.status == "running" and self.health != "unhealthy"
+
+
+@frozen(kw_only=True)
+class Snapshot(Described):
+    """What one look at one host saw: all of one project in one environment, and what bears a wanted name."""
+
+    target: str
+    observed_at: datetime
+    docker: str = ""
+    resources: tuple[Resource, ...] = ()
+
+    def find(self, kind: str, name: str) -> Resource | None:
+        """The resource of that kind and name."""
+        return next((seen for seen in self.resources if (seen.kind, seen.name) == (kind, name)), None)

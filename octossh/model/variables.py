@@ -1,0 +1,89 @@
+"""Variables with scopes, and which definition holds where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import attrs
+from attrs import field, frozen
+
+from octossh.errors import ModelError
+from octossh.model._values import Described
+from octossh.model.secrets import SecretRef
+
+__all__ = ["RESERVED", "SCOPES", "Value", "Variable", "value_of"]
+
+Value = str | int | float | bool | SecretRef
+
+SCOPES = ("step", "target", "role", "environment", "channel")
+"""The keys of a scope, the strongest first."""
+
+RESERVED = frozenset({"channel", "environment", "project", "release", "steps", "target"})
+"""Names that expressions know already."""
+
+
+def _check_name(_instance: object, _attribute: object, name: object) -> None:
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name):
+        raise ModelError(f"variable {name!r}: a name is letters, digits and _, and does not start with a digit")
+    if name in RESERVED:
+        raise ModelError(f"variable {name!r}: expressions know this name already; choose another")
+
+
+def _check_value(instance: Variable, _attribute: object, value: object) -> None:
+    if not isinstance(value, str | int | float | bool | SecretRef):
+        raise ModelError(f"variable {instance.name!r}: {value!r} is not text, a number, a boolean or octossh.secret(...)")
+
+
+@frozen
+class Variable(Described):
+    """A name, a value, and where the value holds. Without a scope it holds everywhere.
+
+    Attributes:
+        name: As expressions write it.
+        value: Text, a number, a boolean, or `octossh.secret`.
+        environment: Holds in this environment only; and so on with *role* (of the target), *target*, *step*, *channel*.
+    """
+
+    name: str = field(validator=_check_name)
+    value: Value = field(validator=_check_value)
+    environment: str | None = field(default=None, kw_only=True)
+    role: str | None = field(default=None, kw_only=True)
+    target: str | None = field(default=None, kw_only=True)
+    step: str | None = field(default=None, kw_only=True)
+    channel: str | None = field(default=None, kw_only=True)
+
+    @property
+    def scope(self) -> dict[str, str]:
+        """The keys that it is bound to, the strongest first."""
+        return {key: value for key in SCOPES if (value := getattr(self, key)) is not None}
+
+    def _rank(self) -> tuple[bool, ...]:
+        return tuple(getattr(self, key) is not None for key in SCOPES)
+
+
+def value_of(
+    name: str, variables: Iterable[Variable], *, environment: str, channel: str, target: str, roles: Iterable[str], step: str
+) -> Value | None:
+    """The value of *name* at one place: the definition with the strongest scope wins.
+
+    Raises:
+        ModelError: Two definitions are equally strong there.
+    """
+    here = {"environment": {environment}, "channel": {channel}, "target": {target}, "role": set(roles), "step": {step}}
+    fitting = [
+        variable
+        for variable in variables
+        if variable.name == name and all(value in here[key] for key, value in variable.scope.items())
+    ]
+    if not fitting:
+        return None
+    best = max(variable._rank() for variable in fitting)
+    winners = [variable for variable in fitting if variable._rank() == best]
+    if len({attrs.astuple(winner)[1:2] for winner in winners}) > 1:
+        both = " and ".join(f"{winner.value!r} for {winner.scope or 'everything'}" for winner in winners[:2])
+        raise ModelError(
+            f"variable {name!r} is ambiguous on target {target!r} in {environment!r}: {both} are equally strong; "
+            "give one of them a narrower scope"
+        )
+    return winners[0].value

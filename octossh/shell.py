@@ -1,0 +1,186 @@
+"""What goes to a shell and what comes back: words, secrets, scripts and results. Pure values; no I/O."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import shlex
+import urllib.parse
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import NoReturn
+
+from attrs import field, frozen
+
+from octossh.errors import ModelError
+
+__all__ = ["Frame", "Masker", "Result", "Script", "Secret", "Words", "payload", "quote"]
+
+
+class Words(str):
+    """Text that is shell already: `quote` leaves it as it is. Made by `quote` and by templates only."""
+
+    __slots__ = ()
+
+
+def quote(value: object) -> Words:
+    """Make exactly one shell word of *value*; `Words` stay what they are.
+
+    Args:
+        value: A string or a number. Booleans become ``true`` and ``false``.
+
+    Raises:
+        ModelError: *value* is None, a `Secret`, holds a NUL, or is no text at all.
+    """
+    if isinstance(value, Words):
+        return value
+    if isinstance(value, bool):
+        return Words("true" if value else "false")
+    if isinstance(value, int | float):
+        return Words(shlex.quote(str(value)))
+    if not isinstance(value, str):
+        raise ModelError(f"a {type(value).__name__} cannot stand in a script; give text or a number")
+    if "\0" in value:
+        raise ModelError(f"{value[:40]!r} holds a NUL character, which no shell word can; take it out")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ModelError(f"{value[:40]!r} holds half of a surrogate pair, which is not text; take it out") from None
+    return Words(shlex.quote(value))
+
+
+@functools.lru_cache(maxsize=1024)
+def _fingerprint(value: str, name: str) -> str:
+    # Slow on purpose: the fingerprint stands in a label that everyone in the docker group can read.
+    salt = b"octossh:" + name.encode()
+    return hashlib.scrypt(value.encode(), salt=salt, n=2**14, r=8, p=1, dklen=8).hex()
+
+
+class Secret:
+    """A value that is never printed, pickled or written: it goes to a host over standard input only."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        if not isinstance(value, str):
+            raise ModelError(f"a secret is text, not {type(value).__name__}")
+        if "\0" in value:
+            raise ModelError("a secret holds a NUL character, which no shell word can; take it out")
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself."""
+        return self._value
+
+    def fingerprint(self, name: str) -> str:
+        """16 hex digits that change when the value does; made by scrypt, salted with *name*."""
+        return _fingerprint(self._value, name)
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled")
+
+
+@frozen
+class Script:
+    """One POSIX sh program, complete but for the values of its secrets.
+
+    Attributes:
+        name: What it is for, such as ``"run_container web"``.
+        body: The text. It defines everything inside a function and calls it on its last line, so that half
+            a script does nothing.
+        secrets: Names of the secrets that it wants; the body reads number N as ``$octossh_secret_N``.
+    """
+
+    name: str
+    body: str = field(repr=False)
+    secrets: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """``sha256:`` and 64 hex digits, of the body."""
+        return "sha256:" + hashlib.sha256(self.body.encode()).hexdigest()
+
+
+def payload(script: Script, nonce: str, secrets: Mapping[str, Secret]) -> bytes:
+    """The bytes for the standard input of ``sh -s``: the nonce, the secrets, then the body.
+
+    Raises:
+        ModelError: A secret that the script wants has no value.
+    """
+    lines = [f"octossh_nonce={quote(nonce)}"]
+    for number, name in enumerate(script.secrets):
+        if name not in secrets:
+            raise ModelError(f"secret {name!r} has no value; {script.name} needs it")
+        lines.append(f"octossh_secret_{number}={quote(secrets[name].reveal())}")
+    return ("\n".join(lines) + "\n" + script.body).encode()
+
+
+@frozen
+class Frame:
+    """One framed line of a script's answer: a word that says what it is, and the rest of the line."""
+
+    kind: str
+    text: str = ""
+
+
+@frozen
+class Result:
+    """What came back from one script on one host.
+
+    Attributes:
+        frames: The answer proper, in order. Only lines that carry the nonce of this run are in it.
+        log: All other output, both streams, in the order in which it came. In the middle of very long output
+            a line says how much was left out.
+        exit_code: 0 to 255.
+        started_at: When the script was sent; aware, UTC.
+        duration_s: Seconds until the end was seen.
+    """
+
+    frames: tuple[Frame, ...]
+    log: str = field(repr=False)
+    exit_code: int
+    started_at: datetime
+    duration_s: float
+
+
+class Masker:
+    """Replaces secret values by ``***`` in text: as they are, shell-quoted, URL-quoted and in base64."""
+
+    __slots__ = ("_forms",)
+
+    def __init__(self, secrets: Iterable[Secret]) -> None:
+        forms: set[str] = set()
+        for secret in secrets:
+            value = secret.reveal()
+            # A value this short would blank out half of a log and is no secret worth the name.
+            if len(value) >= 4:
+                forms |= _forms(value)
+            forms |= {line for line in value.splitlines() if len(line) >= 8}
+        self._forms = tuple(sorted(forms, key=len, reverse=True))
+
+    def __call__(self, text: str) -> str:
+        """The text without the secrets."""
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, "***")
+        return text
+
+    def __repr__(self) -> str:
+        return f"Masker({len(self._forms)} forms)"
+
+
+def _forms(value: str) -> set[str]:
+    raw = value.encode()
+    forms = {value, shlex.quote(value), urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value)}
+    # Base64 of something that contains the value: three alignments, without the characters at either end
+    # that also hold bits of the neighbours.
+    for shift in range(3):
+        encoded = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
+        inner = encoded[(0, 2, 3)[shift] : len(encoded) - (1 if (len(raw) + shift) % 3 else 0)]
+        if len(inner) >= 8:
+            forms.add(inner)
+    return forms

@@ -1,0 +1,174 @@
+"""Expressions in the fields of steps, and the environment that renders scripts. The door of jinja2."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from attrs import frozen
+
+from octossh.errors import ModelError, did_you_mean
+from octossh.shell import Words, quote
+
+if TYPE_CHECKING:
+    import jinja2
+
+__all__ = ["NotYetKnown", "References", "evaluate", "has_expression", "references", "script_environment"]
+
+_EXPRESSION = re.compile(r"\{[{%#]")
+
+
+class NotYetKnown(Exception):  # noqa: N818 - it is a state, not an error
+    """An expression reads what only an earlier step will bring about.
+
+    Attributes:
+        step: The name of that step.
+    """
+
+    def __init__(self, step: str) -> None:
+        super().__init__(step)
+        self.step = step
+
+
+@frozen
+class References:
+    """What an expression reads: names of variables, and names of steps."""
+
+    names: frozenset[str]
+    steps: frozenset[str]
+
+
+def has_expression(text: str) -> bool:
+    """Whether *text* holds a Jinja expression, statement or comment."""
+    return _EXPRESSION.search(text) is not None
+
+
+def _text(value: object) -> str:
+    """Values in fields as docker and environment variables write them."""
+    if value is None:
+        raise ModelError("an expression gives nothing (None); name a value, or add | default('...')")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _raw(value: object) -> Words:
+    return Words(_text(value))
+
+
+@functools.cache
+def _environment(*, quoting: bool) -> jinja2.Environment:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    def finalize(value: object) -> object:
+        # StrictUndefined raises its own error, which names what is missing, as soon as it is turned into text.
+        if isinstance(value, StrictUndefined):
+            return str(value)
+        return quote(value) if quoting else _text(value)
+
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=finalize
+    )
+    environment.filters["raw"] = _raw
+    return environment
+
+
+def evaluate(text: str, values: Mapping[str, object], *, where: str, quoting: bool = False) -> str:
+    """Replace the expressions in *text*.
+
+    Args:
+        text: May hold ``{{ ... }}``; without one it comes back as it is.
+        values: What the expressions may read.
+        where: The subject of an error message, such as ``shop: step 'web', field env``.
+        quoting: Make each expression exactly one shell word (for scripts); ``| raw`` leaves one as it is.
+
+    Raises:
+        ModelError: The text is no Jinja, reads an unknown name, or fails.
+        NotYetKnown: It reads what an earlier step has not brought about yet.
+    """
+    if not has_expression(text):
+        return text
+    from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
+
+    try:
+        return _environment(quoting=quoting).from_string(text).render(values)
+    except (NotYetKnown, ModelError):
+        raise
+    except TemplateSyntaxError as error:
+        raise _no_jinja(where, text, error) from error
+    except UndefinedError as error:
+        known = [name for name in values if name != "steps"]
+        missing = re.match(r"'(\w+)' is undefined", str(error))
+        advice = did_you_mean(missing[1], known) if missing else "check the path in the inspect output"
+        raise ModelError(f"{where}: {error.message}; {advice}") from error
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        raise ModelError(f"{where}: {text!r} cannot be evaluated: {error}") from error
+
+
+def _no_jinja(where: str, text: str, error: jinja2.TemplateSyntaxError) -> ModelError:
+    return ModelError(
+        f"{where}: {text[:80]!r} is not a Jinja expression (line {error.lineno}: {error.message}); "
+        "write {{ Name }}, or {{ '{{' }} for the braces themselves"
+    )
+
+
+def references(text: str, *, where: str) -> References:
+    """The variables and steps that *text* reads, without evaluating it.
+
+    Raises:
+        ModelError: The text is no Jinja.
+    """
+    if not has_expression(text):
+        return References(frozenset(), frozenset())
+    from jinja2 import TemplateSyntaxError, meta, nodes
+
+    environment = _environment(quoting=False)
+    try:
+        tree = environment.parse(text)
+    except TemplateSyntaxError as error:
+        raise _no_jinja(where, text, error) from error
+
+    def steps() -> Iterator[str]:
+        for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+            if isinstance(node.node, nodes.Name) and node.node.name == "steps":
+                if isinstance(node, nodes.Getattr):
+                    yield node.attr
+                elif isinstance(node.arg, nodes.Const):
+                    yield str(node.arg.value)
+
+    return References(frozenset(meta.find_undeclared_variables(tree)), frozenset(steps()))
+
+
+def script_environment(
+    load: Callable[[str], str | None], tests: Mapping[str, Callable[..., bool]] | None = None
+) -> jinja2.Environment:
+    """The environment for script templates: each ``{{ }}`` is exactly one shell word unless it is `Words`.
+
+    Args:
+        load: Gives the text of a template by name, or None where there is none.
+        tests: More Jinja tests.
+    """
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    def finalize(value: Any) -> object:
+        return str(value) if isinstance(value, StrictUndefined) else quote(value)
+
+    environment = Environment(  # noqa: S701 - a shell script is not HTML; finalize quotes
+        loader=FunctionLoader(load),
+        undefined=StrictUndefined,
+        autoescape=False,
+        finalize=finalize,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests.update(tests or {})
+    environment.globals["fail"] = _fail
+    return environment
+
+
+def _fail(message: str) -> NoReturn:
+    raise ModelError(message)
