@@ -23,7 +23,7 @@ Every message says its subject, what is wrong and what to do, in one paragraph.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,25 +60,25 @@ class OctosshError(Exception):
     """The root of all errors of octossh. ``hosts`` says what is true of the hosts now."""
 
     hosts: Hosts = Hosts.UNTOUCHED
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
 
 class ModelError(OctosshError, ValueError):
     """A description is wrong: nothing was sent anywhere."""
 
-    exit_code: ClassVar[int] = 2
+    exit_code: int = 2
 
 
 class PlanError(OctosshError):
     """No plan can be made of what was asked for, or the plan must not be applied."""
 
-    exit_code: ClassVar[int] = 2
+    exit_code: int = 2
 
 
 class Refused(OctosshError):
     """A rule says no: the lifecycle, or a lock that somebody else holds."""
 
-    exit_code: ClassVar[int] = 4
+    exit_code: int = 4
 
 
 class RegistryError(OctosshError):

@@ -132,12 +132,13 @@ def references(text: str, *, where: str) -> References:
         raise _no_jinja(where, text, error) from error
 
     def steps() -> Iterator[str]:
-        for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
-            if isinstance(node.node, nodes.Name) and node.node.name == "steps":
-                if isinstance(node, nodes.Getattr):
-                    yield node.attr
-                elif isinstance(node.arg, nodes.Const):
-                    yield str(node.arg.value)
+        for path in tree.find_all(nodes.Getattr):
+            if isinstance(path.node, nodes.Name) and path.node.name == "steps":
+                yield path.attr
+        for item in tree.find_all(nodes.Getitem):
+            of_steps = isinstance(item.node, nodes.Name) and item.node.name == "steps"
+            if of_steps and isinstance(item.arg, nodes.Const):
+                yield str(item.arg.value)
 
     return References(frozenset(meta.find_undeclared_variables(tree)), frozenset(steps()))
 

@@ -1,1 +1,6 @@
-"""To be written."""
+"""Looking at hosts and applying plans: the road from a plan to what happened."""
+
+from octossh.deploying.applying import Journal, apply
+from octossh.deploying.observing import connect, observe
+
+__all__ = ["Journal", "apply", "connect", "observe"]

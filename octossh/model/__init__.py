@@ -12,6 +12,7 @@ from octossh.model.snapshots import LABELS, Resource, Snapshot
 from octossh.model.steps import KINDS, CreateNetwork, RunContainer, RunScript, Step, StopResource, texts
 from octossh.model.targets import Environment, Target
 from octossh.model.variables import Value, Variable, value_of
+from octossh.model.views import History, Standing, Status, columns
 
 __all__ = [
     "KINDS",
@@ -23,6 +24,7 @@ __all__ = [
     "Described",
     "Environment",
     "Event",
+    "History",
     "Http",
     "Image",
     "Lifecycle",
@@ -41,12 +43,15 @@ __all__ = [
     "RunScript",
     "SecretRef",
     "Snapshot",
+    "Standing",
     "State",
+    "Status",
     "Step",
     "StopResource",
     "Target",
     "Value",
     "Variable",
+    "columns",
     "secret",
     "slug",
     "texts",

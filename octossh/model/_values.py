@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from octossh.templating import has_expression
 
 V = TypeVar("V")
 
-__all__ = ["Described", "Pairs", "check_name", "checked", "slug", "sorted_names", "words"]
+__all__ = ["Described", "Pairs", "check_name", "checked", "named", "slug", "sorted_names", "words"]
 
 
 class Described:
@@ -27,6 +28,9 @@ class Described:
 
         data: dict[str, Any] = to_dict(self)
         return data
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 class Pairs(Mapping[str, V]):
@@ -73,6 +77,15 @@ def check_name(name: object, what: str) -> str:
     return name
 
 
+def named(what: str) -> Callable[[Any, Any, Any], None]:
+    """An attrs validator for the name of *what*."""
+
+    def validate(_instance: Any, _attribute: Any, value: Any) -> None:
+        check_name(value, what)
+
+    return validate
+
+
 def slug(name: str, what: str = "name") -> str:
     """*name* as part of a docker name: ``Custom Network`` gives ``custom-network``.
 
@@ -85,24 +98,24 @@ def slug(name: str, what: str = "name") -> str:
     return made
 
 
-def words(value: object, where: str) -> tuple[str, ...]:
+def words(value: Any) -> tuple[str, ...]:
     """A sequence of strings as a tuple; a single string is refused, since it would fall into letters.
 
     Raises:
         ModelError: It is something else.
     """
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise ModelError(f"{where} takes a list of texts, not {value!r}; write [{value!r}]")
+        raise ModelError(f"this field takes a list of texts, not {value!r}; write [{value!r}]")
     items = tuple(value)
     for item in items:
         if not isinstance(item, str):
-            raise ModelError(f"{where} takes a list of texts, and {item!r} is none; put it in quotes")
+            raise ModelError(f"this field takes a list of texts, and {item!r} is none; put it in quotes")
     return items
 
 
-def sorted_names(value: object, where: str) -> tuple[str, ...]:
+def sorted_names(value: Any) -> tuple[str, ...]:
     """A set of names as a sorted tuple without doubles."""
-    return tuple(sorted(set(words(value, where))))
+    return tuple(sorted(set(words(value))))
 
 
 def checked(

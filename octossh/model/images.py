@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import urllib.parse
 from datetime import datetime
+from typing import Any
 
 from attrs import field, frozen, validators
 
 from octossh.errors import ModelError
-from octossh.model._values import Described, check_name
+from octossh.model._values import Described, named
 from octossh.model.secrets import SecretRef
 
 __all__ = ["Basic", "Image", "Pin", "Registry", "check_digest"]
@@ -26,6 +27,10 @@ def check_digest(digest: str) -> None:
         raise ModelError(f"{digest!r} is not a digest; it is 'sha256:' and 64 hex digits")
 
 
+def _digest_of(_instance: Any, _attribute: Any, digest: Any) -> None:
+    check_digest(str(digest))
+
+
 @frozen
 class Basic:
     """A login by user name and password.
@@ -39,7 +44,7 @@ class Basic:
     password: SecretRef = field(validator=validators.instance_of(SecretRef))
 
 
-def _check_url(_instance: object, _attribute: object, url: object) -> None:
+def _check_url(_instance: Any, _attribute: Any, url: Any) -> None:
     parts = urllib.parse.urlsplit(url) if isinstance(url, str) else None
     if not parts or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ModelError(f"registry URL {url!r} is none; write it as 'https://registry.example.com'")
@@ -60,7 +65,7 @@ class Registry(Described):
         ca: Path of a file with the certificate authority that signed the registry's certificate, in PEM.
     """
 
-    name: str = field(validator=lambda _i, _a, v: check_name(v, "registry"))
+    name: str = field(validator=named("registry"))
     url: str = field(validator=_check_url)
     auth: Basic | None = field(default=None, kw_only=True, validator=validators.optional(validators.instance_of(Basic)))
     ca: str | None = field(default=None, kw_only=True)
@@ -129,7 +134,7 @@ class Pin(Described):
 
     image: Image
     tag: str
-    digest: str = field(validator=lambda _i, _a, v: check_digest(v))
+    digest: str = field(validator=_digest_of)
     media_type: str = ""
     size: int = 0
     resolved_at: datetime | None = None

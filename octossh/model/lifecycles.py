@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from attrs import field, frozen, validators
 
 from octossh.errors import ModelError, did_you_mean
-from octossh.model._values import Described, check_name, sorted_names
+from octossh.model._values import Described, check_name, named, sorted_names
 from octossh.versions import Range
 
 __all__ = ["Channel", "Lifecycle"]
 
 
-def _phases(value: object) -> tuple[tuple[str, ...], ...]:
+def _phases(value: Any) -> tuple[tuple[str, ...], ...]:
     if not isinstance(value, list | tuple) or not value:
         raise ModelError("a lifecycle needs an environment, such as Lifecycle('Dev', 'Production')")
     phases = tuple((phase,) if isinstance(phase, str) else tuple(phase) for phase in value)
@@ -36,7 +37,7 @@ class Lifecycle(Described):
     phases: tuple[tuple[str, ...], ...] = field(converter=_phases)
 
     def __init__(self, *phases: str | tuple[str, ...]) -> None:
-        self.__attrs_init__(phases)  # type: ignore[attr-defined]
+        self.__attrs_init__(phases)
 
     @property
     def environments(self) -> tuple[str, ...]:
@@ -57,12 +58,12 @@ class Lifecycle(Described):
         )
 
 
-def _check_range(_instance: object, _attribute: object, text: object) -> None:
+def _check_range(_instance: Any, _attribute: Any, text: Any) -> None:
     if text is not None:
         Range.parse(str(text))
 
 
-def _check_regex(instance: Channel, attribute: object, text: object) -> None:
+def _check_regex(instance: Channel, _attribute: Any, text: Any) -> None:
     if text is None:
         return
     try:
@@ -84,12 +85,12 @@ class Channel(Described):
         images: Repositories that the rules are for; none: all. The others take their newest stable version.
     """
 
-    name: str = field(validator=lambda _i, _a, v: check_name(v, "channel"))
+    name: str = field(validator=named("channel"))
     range: str | None = field(default=None, validator=_check_range)
     prerelease: str | None = field(default=None, kw_only=True, validator=_check_regex)
     variant: str = field(default="", kw_only=True, validator=validators.instance_of(str))
     tag: str | None = field(default=None, kw_only=True, validator=_check_regex)
-    images: tuple[str, ...] = field(default=(), kw_only=True, converter=lambda v: sorted_names(v, "images"))
+    images: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names)
 
     def __str__(self) -> str:
         return self.name

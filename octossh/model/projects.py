@@ -9,7 +9,7 @@ from typing import Any
 from attrs import field, frozen, validators
 
 from octossh.errors import ModelError, did_you_mean
-from octossh.model._values import Described, check_name, slug
+from octossh.model._values import Described, named, slug
 from octossh.model.images import Image
 from octossh.model.lifecycles import Channel, Lifecycle
 from octossh.model.steps import RunContainer, Step, StopResource, texts
@@ -37,7 +37,7 @@ def _unique(names: Iterable[str], what: str) -> None:
         seen.add(name)
 
 
-def _steps(steps: object) -> tuple[Step, ...]:
+def _steps(steps: Any) -> tuple[Step, ...]:
     made: tuple[Step, ...] = _all(Step, steps, "a process")
     if not made:
         raise ModelError("a process needs a step, such as octossh.RunContainer(...)")
@@ -84,11 +84,19 @@ class Process(Described):
             earlier.append(step.name)
 
 
-def _process(value: object) -> Process:
-    return value if isinstance(value, Process) else Process(value)  # type: ignore[arg-type]
+def _variables(value: Any) -> tuple[Variable, ...]:
+    return _all(Variable, value, "variables")
 
 
-def _check_mask(_instance: object, _attribute: object, mask: object) -> None:
+def _channels(value: Any) -> tuple[Channel, ...]:
+    return _all(Channel, value, "channels") or (Channel("default"),)
+
+
+def _process(value: Any) -> Process:
+    return value if isinstance(value, Process) else Process(value)
+
+
+def _check_mask(_instance: Any, _attribute: Any, mask: Any) -> None:
     if not isinstance(mask, str) or not re.fullmatch(r"([0-9]+\.){0,3}i", mask):
         raise ModelError(f"release number {mask!r}: write a mask such as '0.0.i' or '1.4.i'; i counts up")
 
@@ -106,12 +114,10 @@ class Project(Described):
         release_number: How releases are counted: a mask in which ``i`` counts up.
     """
 
-    name: str = field(validator=lambda _i, _a, v: check_name(v, "project"))
+    name: str = field(validator=named("project"))
     process: Process = field(kw_only=True, converter=_process)
-    variables: tuple[Variable, ...] = field(default=(), kw_only=True, converter=lambda v: _all(Variable, v, "variables"))
-    channels: tuple[Channel, ...] = field(
-        default=(), kw_only=True, converter=lambda v: _all(Channel, v, "channels") or (Channel("default"),)
-    )
+    variables: tuple[Variable, ...] = field(default=(), kw_only=True, converter=_variables)
+    channels: tuple[Channel, ...] = field(default=(), kw_only=True, converter=_channels)
     lifecycle: Lifecycle | None = field(
         default=None, kw_only=True, validator=validators.optional(validators.instance_of(Lifecycle))
     )

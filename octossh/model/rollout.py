@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 from attrs import field, frozen, validators
 
@@ -13,7 +14,7 @@ from octossh.model._values import Described
 __all__ = ["Http", "Replace", "Rolling"]
 
 
-def _port(_instance: object, _attribute: object, port: object) -> None:
+def _port(_instance: Any, _attribute: Any, port: Any) -> None:
     if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
         raise ModelError(f"health port {port!r} is not a number from 1 to 65535")
 
@@ -39,7 +40,7 @@ class Replace(Described):
     """
 
 
-def _sizes(value: object) -> tuple[int | str, ...]:
+def _sizes(value: Any) -> tuple[int | str, ...]:
     sizes = value if isinstance(value, list | tuple) else (value,)
     for size in sizes:
         number = isinstance(size, int) and not isinstance(size, bool) and size > 0

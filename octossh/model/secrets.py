@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from attrs import field, frozen
 
@@ -11,7 +12,7 @@ from octossh.errors import ModelError
 __all__ = ["SecretRef", "secret"]
 
 
-def _check(_instance: object, _attribute: object, name: object) -> None:
+def _check(_instance: Any, _attribute: Any, name: Any) -> None:
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./:-]{0,199}", name):
         raise ModelError(f"{name!r} is no name of a secret; use letters, digits and . _ - / :")
 

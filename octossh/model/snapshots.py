@@ -12,8 +12,12 @@ from octossh.model._values import Described
 
 __all__ = ["LABELS", "Resource", "Snapshot"]
 
-LABELS = {key: f"octossh.{key}" for key in ("project", "environment", "step", "release", "deployment", "spec", "fields")}
-"""The labels on all that octossh creates. ``spec`` is a hash of what was wanted, ``fields`` the same in full."""
+LABELS = {
+    key: f"octossh.{key}"
+    for key in ("project", "environment", "step", "release", "deployment", "spec", "fields", "restart")
+}
+"""The labels on all that octossh creates. ``spec`` is a hash of what was wanted, ``fields`` the same in full;
+``restart`` is the restart policy of a container once it has proved healthy."""
 
 
 @frozen(kw_only=True)

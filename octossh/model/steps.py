@@ -11,7 +11,7 @@ import attrs
 from attrs import field, frozen, validators
 
 from octossh.errors import ModelError
-from octossh.model._values import Described, Pairs, check_name, checked, sorted_names, words
+from octossh.model._values import Described, Pairs, checked, named, sorted_names, words
 from octossh.model.images import Image
 from octossh.model.rollout import Http, Replace, Rolling
 from octossh.model.secrets import SecretRef
@@ -19,20 +19,12 @@ from octossh.model.secrets import SecretRef
 __all__ = ["KINDS", "CreateNetwork", "RunContainer", "RunScript", "Step", "StopResource", "texts"]
 
 
-def _seconds(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+def _seconds(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 86_400:
         raise ModelError(f"{attribute.name} is {value!r}; give seconds, from 0 to 86400")
 
 
-def _tuple(value: object) -> tuple[str, ...]:
-    return words(value, "this field")
-
-
-def _names(value: object) -> tuple[str, ...]:
-    return sorted_names(value, "this field")
-
-
-def _rolling(value: object) -> Rolling | None:
+def _rolling(value: Any) -> Rolling | None:
     return value if value is None or isinstance(value, Rolling) else Rolling(value)
 
 
@@ -128,8 +120,8 @@ class Step(Described):
 
     kind: ClassVar[str] = "step"
 
-    name: str = field(validator=lambda _i, _a, v: check_name(v, "step"))
-    roles: tuple[str, ...] = field(default=(), kw_only=True, converter=_names)
+    name: str = field(validator=named("step"))
+    roles: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names)
     rolling: Rolling | None = field(default=None, kw_only=True, converter=_rolling)
     timeout_s: float = field(default=900.0, kw_only=True, validator=_seconds)
 
@@ -163,15 +155,15 @@ class RunContainer(Step):
     kind: ClassVar[str] = "run_container"
 
     image: Image = field(kw_only=True, validator=validators.instance_of(Image))
-    command: tuple[str, ...] = field(default=(), kw_only=True, converter=_tuple, validator=checked(_plain))
+    command: tuple[str, ...] = field(default=(), kw_only=True, converter=words, validator=checked(_plain))
     env: Pairs[str | SecretRef] = field(factory=Pairs, kw_only=True, converter=_env)
-    publish: tuple[str, ...] = field(default=(), kw_only=True, converter=_tuple, validator=checked(_publish))
-    networks: tuple[str, ...] = field(default=(), kw_only=True, converter=_tuple, validator=checked(_network))
-    aliases: tuple[str, ...] = field(default=(), kw_only=True, converter=_tuple, validator=checked(_alias))
-    volumes: tuple[str, ...] = field(default=(), kw_only=True, converter=_tuple, validator=checked(_volume))
+    publish: tuple[str, ...] = field(default=(), kw_only=True, converter=words, validator=checked(_publish))
+    networks: tuple[str, ...] = field(default=(), kw_only=True, converter=words, validator=checked(_network))
+    aliases: tuple[str, ...] = field(default=(), kw_only=True, converter=words, validator=checked(_alias))
+    volumes: tuple[str, ...] = field(default=(), kw_only=True, converter=words, validator=checked(_volume))
     labels: Pairs[str] = field(factory=Pairs, kw_only=True, converter=_labels)
     restart: str = field(default="no", kw_only=True, validator=checked(_restart))
-    extra_args: tuple[str, ...] = field(default=(), kw_only=True, converter=_tuple, validator=checked(_plain))
+    extra_args: tuple[str, ...] = field(default=(), kw_only=True, converter=words, validator=checked(_plain))
     container_name: str | None = field(default=None, kw_only=True, validator=checked(_docker_name, optional=True))
     health: Http | None = field(default=None, kw_only=True, validator=validators.optional(validators.instance_of(Http)))
     healthy_timeout_s: float = field(default=60.0, kw_only=True, validator=_seconds)
@@ -229,7 +221,7 @@ class StopResource(Step):
 
     kind: ClassVar[str] = "stop_resource"
 
-    steps: tuple[str, ...] = field(default=(), kw_only=True, converter=_names)
+    steps: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names)
     remove: bool = field(default=True, kw_only=True, validator=validators.instance_of(bool))
     networks: bool = field(default=False, kw_only=True, validator=validators.instance_of(bool))
     grace_s: int = field(default=10, kw_only=True, validator=[validators.instance_of(int), _seconds])

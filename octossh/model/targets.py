@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Any
 
 from attrs import field, frozen, validators
 
 from octossh.errors import ModelError
-from octossh.model._values import Described, check_name, sorted_names
+from octossh.model._values import Described, named, sorted_names
 
 __all__ = ["Environment", "Target"]
 
@@ -19,13 +20,13 @@ _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9
 class Environment(Described):
     """A place in a lifecycle, such as Test or Production."""
 
-    name: str = field(validator=lambda _i, _a, v: check_name(v, "environment"))
+    name: str = field(validator=named("environment"))
 
     def __str__(self) -> str:
         return self.name
 
 
-def _address(instance: Target, _attribute: object, address: object) -> None:
+def _address(instance: Target, _attribute: Any, address: Any) -> None:
     if not isinstance(address, str) or not address:
         raise ModelError(f"target {instance.name!r} has no address; give a host name or an IP address")
     try:
@@ -38,12 +39,12 @@ def _address(instance: Target, _attribute: object, address: object) -> None:
             ) from None
 
 
-def _port(instance: Target, _attribute: object, port: object) -> None:
+def _port(instance: Target, _attribute: Any, port: Any) -> None:
     if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
         raise ModelError(f"target {instance.name!r}: port {port!r} is not a number from 1 to 65535")
 
 
-def _user(instance: Target, _attribute: object, user: object) -> None:
+def _user(instance: Target, _attribute: Any, user: Any) -> None:
     if user is not None and (not isinstance(user, str) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]*\$?", user)):
         raise ModelError(f"target {instance.name!r}: {user!r} is not a user name")
 
@@ -61,12 +62,12 @@ class Target(Described):
         environments: Where it stands.
     """
 
-    name: str = field(validator=lambda _i, _a, v: check_name(v, "target"))
+    name: str = field(validator=named("target"))
     address: str = field(validator=_address)
     user: str | None = field(default=None, kw_only=True, validator=_user)
     port: int = field(default=22, kw_only=True, validator=[validators.instance_of(int), _port])
-    roles: tuple[str, ...] = field(default=(), kw_only=True, converter=lambda v: sorted_names(v, "roles"))
-    environments: tuple[str, ...] = field(default=(), kw_only=True, converter=lambda v: sorted_names(v, "environments"))
+    roles: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names)
+    environments: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names)
 
     def __str__(self) -> str:
         return self.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 from attrs import field, frozen
@@ -23,14 +24,14 @@ RESERVED = frozenset({"channel", "environment", "project", "release", "steps", "
 """Names that expressions know already."""
 
 
-def _check_name(_instance: object, _attribute: object, name: object) -> None:
+def _check_name(_instance: Any, _attribute: Any, name: Any) -> None:
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name):
         raise ModelError(f"variable {name!r}: a name is letters, digits and _, and does not start with a digit")
     if name in RESERVED:
         raise ModelError(f"variable {name!r}: expressions know this name already; choose another")
 
 
-def _check_value(instance: Variable, _attribute: object, value: object) -> None:
+def _check_value(instance: Variable, _attribute: Any, value: Any) -> None:
     if not isinstance(value, str | int | float | bool | SecretRef):
         raise ModelError(f"variable {instance.name!r}: {value!r} is not text, a number, a boolean or octossh.secret(...)")
 

@@ -1,1 +1,12 @@
-"""To be written."""
+"""What happened: releases, deployments, events and their audit chain, kept in a database.
+
+The door of sqlalchemy, which enters when a store is first used. Nothing here speaks to a host.
+"""
+
+from __future__ import annotations
+
+from octossh.recording.controllers import alive, controller_here
+from octossh.recording.store import Record, Store
+from octossh.recording.verification import Verification
+
+__all__ = ["Record", "Store", "Verification", "alive", "controller_here"]

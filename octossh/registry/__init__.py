@@ -1,1 +1,11 @@
-"""To be written."""
+"""Registries: which tags an image has, which digest a tag means, and the login for that.
+
+The HTTP library (``requests``) enters in ``exchanges`` alone, and only when the first question is asked.
+"""
+
+from __future__ import annotations
+
+from octossh.registry.clients import RegistryClient
+from octossh.registry.credentials import Credentials
+
+__all__ = ["Credentials", "RegistryClient"]

@@ -1,1 +1,13 @@
-"""To be written."""
+"""The only way to a host: one script in, frames and a log out. The door of fabric, paramiko and invoke.
+
+Importing it is cheap: fabric and paramiko enter at the first connection.
+"""
+
+from __future__ import annotations
+
+from octossh.transport.contract import Transport
+from octossh.transport.local import Local
+from octossh.transport.replay import Call, Replay
+from octossh.transport.ssh import SSH
+
+__all__ = ["SSH", "Call", "Local", "Replay", "Transport"]

@@ -1,1 +1,14 @@
-"""To be written."""
+"""Image tags as versions: reading them, ranges of them, and choosing one among many.
+
+Everything here is pure: it takes texts and returns values, so that a choice can be tried and explained
+without a registry.
+"""
+
+from __future__ import annotations
+
+from octossh.versions.choosing import AmbiguousScheme, Explanation, Verdict, choose, explain
+from octossh.versions.modes import parse
+from octossh.versions.ranges import Range
+from octossh.versions.tags import Version
+
+__all__ = ["AmbiguousScheme", "Explanation", "Range", "Verdict", "Version", "choose", "explain", "parse"]

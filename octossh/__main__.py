@@ -1,0 +1,5 @@
+"""``python -m octossh``."""
+
+from octossh.cli import main
+
+main()

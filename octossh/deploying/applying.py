@@ -1,0 +1,303 @@
+"""Applying plans: the one place that changes hosts."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import attrs
+
+from octossh.deploying.observing import MOST_HOSTS_AT_ONCE, connect
+from octossh.errors import ConnectionLost, DeployFailed, Hosts, OctosshError, PlanError, RecordError
+from octossh.model import Deployment, Event, Outcome, Pairs, RunContainer, RunScript, State, Step, Target
+from octossh.planning import Facts, Plan, Resolver, Task
+from octossh.reading import Answer, read_answer
+from octossh.rendering import Order, render
+from octossh.shell import Masker, Result, Script, Secret
+from octossh.transport import Transport
+
+__all__ = ["Journal", "apply"]
+
+_log = logging.getLogger("octossh")
+
+
+class Journal(Protocol):
+    """Where the intent is written before an act, and the outcome after it."""
+
+    def start(self, deployment: Deployment) -> None:
+        """A deployment begins; nothing has been sent yet."""
+
+    def record(self, event: Event, outcome: Outcome | None = None) -> None:
+        """Something happened; with *outcome*, a step ended on a host."""
+
+    def finish(self, deployment: Deployment) -> None:
+        """A deployment ended."""
+
+
+def apply(
+    plan: Plan,
+    transport: Transport,
+    journal: Journal,
+    deployment: Deployment,
+    *,
+    secrets: Mapping[str, Secret] | None = None,
+    logins: Mapping[str, str] | None = None,
+    on_event: Callable[[Event], None] | None = None,
+    check: bool = True,
+) -> Deployment:
+    """Do what *plan* says, step by step, on the hosts of a wave beside each other.
+
+    After a step that did not succeed on every host of its wave, nothing more is started.
+
+    Args:
+        plan: Made by `octossh.planning.plan`.
+        transport: How to reach the hosts.
+        journal: Gets every start and end.
+        deployment: As it begins: state running, without outcomes.
+        secrets: A value for each secret that the scripts need.
+        logins: Names of the secrets with registry logins, by name of the registry.
+        on_event: Is called with each event as it happens, from several threads, one at a time.
+        check: Raise when the deployment does not succeed; otherwise return it either way.
+
+    Raises:
+        PlanError: The plan holds what cannot be done.
+        ConnectError: A host cannot be reached; checked for all hosts before anything is sent to any.
+        RecordError: The journal cannot be written.
+        DeployFailed: A step did not succeed, and *check* is true.
+
+    Hosts:
+        as the error says; untouched with ``PlanError`` and ``ConnectError``.
+    """
+    if plan.refusals:
+        task = plan.refusals[0]
+        raise PlanError(f"{task.target.name}: step {task.step.name!r} cannot be done: {task.why}")
+    used = {task.target.name for task in plan.tasks}
+    connect([target for target in plan.targets if target.name in used], transport)
+    run = _Run(plan, transport, journal, deployment, secrets or {}, logins or {}, on_event)
+    ended = run.all()
+    if ended.state is State.SUCCEEDED or not check:
+        return ended
+    if ended.state is State.INTERRUPTED:
+        raise KeyboardInterrupt
+    failed = DeployFailed(str(ended), ended, ended.hosts)
+    if run.locked and ended.hosts is Hosts.UNTOUCHED:
+        failed.exit_code = 4
+    raise failed
+
+
+class _Run:
+    """One application of one plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        transport: Transport,
+        journal: Journal,
+        deployment: Deployment,
+        secrets: Mapping[str, Secret],
+        logins: Mapping[str, str],
+        on_event: Callable[[Event], None] | None,
+    ) -> None:
+        self.plan, self.transport, self.journal, self.deployment = plan, transport, journal, deployment
+        self.secrets, self.logins, self.on_event = secrets, logins, on_event
+        self.resolver = Resolver(plan.release, plan.environment, plan.targets, secrets)
+        self.mask = Masker(secrets.values())
+        self.known: dict[tuple[str, str], Facts] = {}
+        self.outcomes: list[Outcome] = []
+        self.locked = False
+        self.interrupted = False
+        self.broken: RecordError | None = None
+        self._lock = threading.Lock()
+
+    def all(self) -> Deployment:
+        self.journal.start(self.deployment)
+        self._tell("deployment_started", data={"release": self.deployment.release, "mode": self.deployment.mode.value})
+        with ThreadPoolExecutor(MOST_HOSTS_AT_ONCE, thread_name_prefix="octossh") as pool:
+            for stage in self.plan.stages:
+                for wave in stage.waves:
+                    if not self._stopped():
+                        self._wait([pool.submit(self._task, task) for task in wave])
+        ended = self._ended()
+        if self.broken is not None:
+            self.broken.hosts = ended.hosts
+            raise self.broken
+        self.journal.finish(ended)
+        self._tell("deployment_finished", data={"state": ended.state.value, "error": ended.error})
+        return ended
+
+    def _stopped(self) -> bool:
+        failed = any(outcome.state is not State.SUCCEEDED for outcome in self.outcomes)
+        return failed or self.interrupted or self.broken is not None
+
+    def _wait(self, futures: list[Future[None]]) -> None:
+        try:
+            wait(futures)
+        except KeyboardInterrupt:
+            # What has been sent goes on on the hosts either way: see it end, and start nothing more.
+            self.interrupted = True
+            _log.warning("interrupted: waiting for what runs on the hosts; once more to leave at once")
+            wait(futures)
+        for future in futures:
+            future.result()
+
+    def _ended(self) -> Deployment:
+        done = {(outcome.step, outcome.target) for outcome in self.outcomes}
+        skipped = [
+            Outcome(step=task.step.name, target=task.target.name, state=State.SKIPPED, why="an earlier step did not succeed")
+            for task in self.plan.tasks
+            if (task.step.name, task.target.name) not in done
+        ]
+        bad = [outcome for outcome in self.outcomes if outcome.state is not State.SUCCEEDED]
+        state = State.INTERRUPTED if self.interrupted else State.FAILED if bad else State.SUCCEEDED
+        error = "interrupted by the user" if self.interrupted else ""
+        if bad:
+            error = f"{bad[0].target}: step {bad[0].step!r} {bad[0].state.value}: {bad[0].why}"
+            if len(bad) > 1:
+                error += f" (and {len(bad) - 1} more)"
+        return attrs.evolve(
+            self.deployment,
+            state=state,
+            error=error,
+            finished_at=datetime.now(UTC),
+            outcomes=(*self.outcomes, *skipped),
+        )
+
+    def _task(self, task: Task) -> None:
+        if self._stopped_by_record():
+            return
+        step, target = task.step.name, task.target.name
+        started_at = datetime.now(UTC)
+        try:
+            self._record("step_started", step, target)
+            outcome = attrs.evolve(self._outcome(task), started_at=started_at, finished_at=datetime.now(UTC))
+            with self._lock:
+                self.outcomes.append(outcome)
+            data = {"state": outcome.state.value, "action": outcome.action, "why": outcome.why}
+            self._record("step_finished", step, target, data=data, outcome=outcome)
+        except RecordError as error:
+            with self._lock:
+                self.broken = self.broken or error
+
+    def _stopped_by_record(self) -> bool:
+        return self.broken is not None
+
+    def _outcome(self, task: Task) -> Outcome:
+        """Run one step on one host, and put whatever happens in an outcome."""
+        target = task.target
+        original = next(step for step in self.plan.release.process.steps if step.name == task.step.name)
+        made = Outcome(step=original.name, target=target.name, state=State.FAILED)
+        try:
+            step = self.resolver.resolve(original, target, self.known)
+            script = render(self._order(step))
+            result, answer = self._send(step, target, script)
+        except OctosshError as error:
+            unknown = error.hosts is Hosts.UNKNOWN
+            return attrs.evolve(made, state=State.UNKNOWN if unknown else State.FAILED, why=self.mask(str(error)))
+        made = attrs.evolve(made, script=script.digest, exit_code=result.exit_code, log=self.mask(result.log))
+        if not answer.ended:
+            why = f"the script ended with exit code {result.exit_code} before it said how; {_last_line(made.log)}"
+            return attrs.evolve(made, state=State.UNKNOWN, why=why)
+        if answer.state == "locked":
+            self.locked = True
+        with self._lock:
+            self.known[original.name, target.name] = Facts(answer.inspect, answer.outputs)
+        return attrs.evolve(
+            made,
+            state=State.SUCCEEDED if answer.state == "succeeded" else State.FAILED,
+            action=answer.action,
+            changed=answer.changed,
+            why=self.mask(answer.why),
+            inspect=self._masked(answer.inspect),
+            outputs=Pairs({name: self.mask(value) for name, value in answer.outputs.items()}),
+        )
+
+    def _order(self, step: Step, *, lock_wait_s: int = 30) -> Order:
+        container = step if isinstance(step, RunContainer) else None
+        return Order(
+            step=step,
+            wanted=self.resolver.wanted(step),
+            project=self.deployment.project,
+            environment=self.deployment.environment,
+            release=self.deployment.release,
+            deployment=self.deployment.id,
+            image=self.plan.release.pin(container.image).reference if container else "",
+            holder=f"deployment {self.deployment.id} by {self.deployment.by} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
+            login=self.logins.get(container.image.registry.name) if container else None,
+            lock_wait_s=lock_wait_s,
+        )
+
+    def _send(self, step: Step, target: Target, script: Script) -> tuple[Result, Answer]:
+        secrets = {name: self.secrets[name] for name in script.secrets if name in self.secrets}
+
+        def line(text: str) -> None:
+            self._tell("output", step.name, target.name, data={"line": self.mask(text)})
+
+        try:
+            result = self.transport.run(target, script, secrets=secrets, timeout_s=step.timeout_s, on_line=line)
+        except ConnectionLost:
+            if isinstance(step, RunScript):
+                raise
+            # The script goes on over there under the host's lock. The same one sent again waits for that lock,
+            # finds what the first one left, and says so: no container is made twice.
+            line("octossh: the link was lost; connecting again to see how the step ended")
+            again = render(self._order(step, lock_wait_s=int(step.timeout_s)))
+            result = self._second_look(target, again, secrets, step, line)
+        return result, read_answer(result)
+
+    def _second_look(
+        self, target: Target, script: Script, secrets: Mapping[str, Secret], step: Step, line: Callable[[str], None]
+    ) -> Result:
+        try:
+            self.transport.connect(target)
+            return self.transport.run(target, script, secrets=secrets, timeout_s=step.timeout_s, on_line=line)
+        except OctosshError as error:
+            raise ConnectionLost(
+                f"{target.name}: the link was lost while step {step.name!r} ran, and the host cannot be asked how it "
+                f"ended ({error}). It may have ended there; deploy the same release again to find out and set it right"
+            ) from error
+
+    def _masked(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.mask(value)
+        if isinstance(value, Mapping):
+            return {key: self._masked(item) for key, item in value.items()}
+        return [self._masked(item) for item in value] if isinstance(value, list) else value
+
+    def _event(self, kind: str, step: str, target: str, data: Mapping[str, Any] | None) -> Event:
+        return Event(
+            type=kind, at=datetime.now(UTC), deployment=self.deployment.id, step=step, target=target, data=data or {}
+        )
+
+    def _record(
+        self,
+        kind: str,
+        step: str,
+        target: str,
+        *,
+        data: Mapping[str, Any] | None = None,
+        outcome: Outcome | None = None,
+    ) -> None:
+        event = self._event(kind, step, target, data)
+        self.journal.record(event, outcome)
+        self._pass_on(event)
+
+    def _tell(self, kind: str, step: str = "", target: str = "", *, data: Mapping[str, Any] | None = None) -> None:
+        self._pass_on(self._event(kind, step, target, data))
+
+    def _pass_on(self, event: Event) -> None:
+        if self.on_event is None:
+            return
+        with self._lock:
+            try:
+                self.on_event(event)
+            except Exception:  # noqa: BLE001 - whatever the user's callback raises
+                _log.exception("the callback for events failed; the deployment goes on")
+
+
+def _last_line(log: str) -> str:
+    lines = log.strip().splitlines()
+    return f"its last line was: {lines[-1][:300]}" if lines else "it printed nothing"

@@ -1,0 +1,84 @@
+"""Looking at hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from octossh.errors import OctosshError
+from octossh.model import Release, Snapshot, Target
+from octossh.planning import Resolver
+from octossh.reading import read_snapshot
+from octossh.rendering import observe as observing_script
+from octossh.transport import Transport
+
+__all__ = ["MOST_HOSTS_AT_ONCE", "connect", "observe", "on_each"]
+
+MOST_HOSTS_AT_ONCE = 64
+"""Threads; a thread costs some 70 KB, and most of its time is waiting for a host."""
+
+T = TypeVar("T")
+
+
+def on_each(targets: Iterable[Target], do: Callable[[Target], T]) -> dict[str, T | OctosshError]:
+    """Do something on hosts beside each other: the value, or the error, by the name of the target."""
+
+    def safely(target: Target) -> T | OctosshError:
+        try:
+            return do(target)
+        except OctosshError as error:
+            return error
+
+    hosts = list(targets)
+    if not hosts:
+        return {}
+    with ThreadPoolExecutor(min(len(hosts), MOST_HOSTS_AT_ONCE), thread_name_prefix="octossh") as pool:
+        return dict(zip((target.name for target in hosts), pool.map(safely, hosts), strict=True))
+
+
+def _raise_first(made: dict[str, T | OctosshError]) -> dict[str, T]:
+    """The values; or the first error, which tells how many hosts it stands for."""
+    errors = [error for error in made.values() if isinstance(error, OctosshError)]
+    if errors:
+        if len(errors) > 1:
+            errors[0].add_note(f"{len(errors)} of {len(made)} hosts failed; this is the first of them")
+        raise errors[0]
+    return {name: value for name, value in made.items() if not isinstance(value, OctosshError)}
+
+
+def connect(targets: Iterable[Target], transport: Transport) -> None:
+    """Open a connection to each target, before anything is sent to any.
+
+    Raises:
+        ConnectError: One host cannot be reached, or is not who it should be.
+
+    Hosts:
+        untouched.
+    """
+    _raise_first(on_each(targets, transport.connect))
+
+
+def observe(release: Release, environment: str, targets: Sequence[Target], transport: Transport) -> dict[str, Snapshot]:
+    """Look at the targets of *environment*: a snapshot of each, by name.
+
+    Raises:
+        TransportError: A host cannot be reached.
+        ReadError: A host was reached and cannot be looked at.
+
+    Hosts:
+        untouched.
+    """
+    here = tuple(target for target in targets if environment in target.environments)
+    resolver = Resolver(release, environment, here)
+
+    def look(target: Target) -> Snapshot:
+        script = observing_script(release.project, environment, _names(resolver, target))
+        return read_snapshot(transport.run(target, script, timeout_s=60), target.name)
+
+    return _raise_first(on_each(here, look))
+
+
+def _names(resolver: Resolver, target: Target) -> list[tuple[str, str]]:
+    steps = (step for step in resolver.release.process.steps if target in resolver.hosts(step))
+    return [named for step in steps if (named := resolver.resource_name(step, target))]

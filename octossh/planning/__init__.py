@@ -1,0 +1,27 @@
+"""What to do: plans as values, made by pure functions."""
+
+from __future__ import annotations
+
+from octossh.planning.making import plan, secrets_of
+from octossh.planning.plans import Action, Change, Plan, Stage, Task, changes_between
+from octossh.planning.resolving import Facts, Resolver, Wanted
+from octossh.planning.rules import check_may_enter, current, mode_of, to_promote, to_roll_back
+
+__all__ = [
+    "Action",
+    "Change",
+    "Facts",
+    "Plan",
+    "Resolver",
+    "Stage",
+    "Task",
+    "Wanted",
+    "changes_between",
+    "check_may_enter",
+    "current",
+    "mode_of",
+    "plan",
+    "secrets_of",
+    "to_promote",
+    "to_roll_back",
+]

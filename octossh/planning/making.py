@@ -1,0 +1,171 @@
+"""Making a plan out of a release, targets, and what was seen of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from octossh.errors import PlanError, did_you_mean
+from octossh.model import (
+    Mode,
+    Release,
+    Resource,
+    RunContainer,
+    RunScript,
+    SecretRef,
+    Snapshot,
+    Step,
+    StopResource,
+    Target,
+)
+from octossh.planning.plans import Action, Plan, Task, changes_between
+from octossh.planning.resolving import Facts, Resolver, Wanted
+from octossh.shell import Secret
+from octossh.templating import NotYetKnown
+
+__all__ = ["plan", "secrets_of"]
+
+
+def plan(
+    release: Release,
+    environment: str,
+    targets: Sequence[Target],
+    *,
+    mode: Mode = Mode.DEPLOY,
+    seen: Mapping[str, Snapshot] | None = None,
+    secrets: Mapping[str, Secret] | None = None,
+) -> Plan:
+    """What deploying *release* to the targets of *environment* would do.
+
+    Args:
+        release: What is deployed.
+        environment: The name of the environment.
+        targets: All targets that there are; those of the environment are taken.
+        mode: What it is.
+        seen: A snapshot for each target of the environment; None: the hosts decide when their turn comes.
+        secrets: A value for each secret that `secrets_of` names.
+
+    Raises:
+        PlanError: No target stands there, a step reaches none, or a snapshot or secret is missing.
+        ModelError: An expression fails.
+    """
+    here = tuple(target for target in targets if environment in target.environments)
+    if not here:
+        known = {name for target in targets for name in target.environments}
+        raise PlanError(f"no target stands in environment {environment!r}; {did_you_mean(environment, known)}")
+    resolver = Resolver(release, environment, here, secrets or {})
+    for step in release.process.steps:
+        if not resolver.hosts(step):
+            roles = {role for target in here for role in target.roles}
+            wanted = sorted(step.roles)
+            raise PlanError(
+                f"step {step.name!r} is for role {wanted[0]!r}, which no target in {environment!r} has; "
+                f"{did_you_mean(wanted[0], roles)}"
+            )
+    if seen is not None and (unseen := [target.name for target in here if target.name not in seen]):
+        raise PlanError(f"target {unseen[0]!r} was not looked at; observe it first")
+    maker = _Maker(resolver, seen)
+    tasks = [maker.task(step, target) for step in release.process.steps for target in resolver.hosts(step)]
+    return Plan(
+        release=release,
+        environment=environment,
+        mode=mode,
+        targets=here,
+        tasks=tuple(tasks),
+        observed=seen is not None,
+        notes=maker.notes(),
+    )
+
+
+def secrets_of(release: Release) -> frozenset[str]:
+    """The names of the secrets that steps and variables of *release* refer to."""
+    values: list[Any] = [variable.value for variable in release.variables]
+    for step in release.process.steps:
+        if isinstance(step, RunContainer | RunScript):
+            values += step.env.values()
+    return frozenset(value.name for value in values if isinstance(value, SecretRef))
+
+
+class _Maker:
+    """Goes through the steps in order and keeps in mind what each leaves behind."""
+
+    def __init__(self, resolver: Resolver, seen: Mapping[str, Snapshot] | None) -> None:
+        self.resolver = resolver
+        self.seen = seen
+        self.there = {name: list(snapshot.resources) for name, snapshot in (seen or {}).items()}
+        self.known: dict[tuple[str, str], Facts] = {}
+
+    def task(self, step: Step, target: Target) -> Task:
+        try:
+            resolved = self.resolver.resolve(step, target, self.known)
+        except NotYetKnown as unknown:
+            why = f"(known after {unknown.step!r})"
+            return Task(step=step, target=target, action=Action.DECIDE, why=why, after=unknown.step)
+        wanted = self.resolver.wanted(resolved)
+        made = Task(step=resolved, target=target, action=Action.DECIDE, wanted=wanted)
+        if isinstance(resolved, RunScript):
+            return attrs.evolve(made, action=Action.RUN, why="reads only" if resolved.reads_only else "")
+        if self.seen is None:
+            return made
+        if isinstance(resolved, StopResource):
+            return self._stop(made, resolved)
+        assert wanted is not None
+        return self._keep(made, wanted)
+
+    def _ours(self, resource: Resource, step: str | None = None) -> bool:
+        mine = (self.resolver.release.project, self.resolver.environment)
+        return (resource.project, resource.environment) == mine and step in {None, resource.step}
+
+    def _stop(self, task: Task, step: StopResource) -> Task:
+        there = self.there[task.target.name]
+        kinds = {"container", "network"} if step.networks else {"container"}
+        matched = [
+            resource
+            for resource in there
+            if resource.kind in kinds
+            and self._ours(resource)
+            and (not step.steps or resource.step in step.steps)
+            and (step.remove or resource.status == "running")
+        ]
+        if not matched:
+            return attrs.evolve(task, action=Action.KEEP, why="nothing matches")
+        self.there[task.target.name] = [resource for resource in there if resource not in matched]
+        verb = "remove" if step.remove else "stop"
+        return attrs.evolve(task, action=Action.STOP, why=f"{verb} {', '.join(resource.name for resource in matched)}")
+
+    def _keep(self, task: Task, wanted: Wanted) -> Task:
+        there = next((r for r in self.there[task.target.name] if (r.kind, r.name) == (wanted.kind, wanted.name)), None)
+        if there is None:
+            return attrs.evolve(task, action=Action.CREATE, why=f"{wanted.kind} {wanted.name} is not there")
+        if not self._ours(there, task.step.name):
+            owner = f"belongs to {there.project} {there.environment}, step {there.step}" if there.project else "is not ours"
+            why = f"the {wanted.kind} {wanted.name} {owner}; remove it, or give this step another name"
+            return attrs.evolve(task, action=Action.REFUSE, why=why)
+        changes = changes_between(there.fields, wanted.fields)
+        if there.spec != wanted.spec:
+            if wanted.kind == "network":
+                why = f"the network {wanted.name} is there and differs; containers hang on it, so remove it yourself first"
+                return attrs.evolve(task, action=Action.REFUSE, why=why, changes=changes)
+            return attrs.evolve(task, action=Action.REPLACE, why=self._step_up(there), changes=changes)
+        if wanted.kind == "container" and there.status != "running":
+            return attrs.evolve(task, action=Action.START, why=f"it is {there.status}")
+        if there.health == "unhealthy":
+            return attrs.evolve(task, action=Action.REPLACE, why="it is unhealthy")
+        self.known[task.step.name, task.target.name] = Facts(there.inspect)
+        return attrs.evolve(task, action=Action.KEEP)
+
+    def _step_up(self, there: Resource) -> str:
+        return f"made by release {there.release}" if there.release else ""
+
+    def notes(self) -> tuple[str, ...]:
+        """What bears our labels and belongs to no step any more."""
+        steps = {step.name for step in self.resolver.release.process.steps}
+        return tuple(
+            f"{target}: {resource.kind} {resource.name} belongs to step {resource.step!r}, which this release has not; "
+            "StopResource removes it"
+            for target, resources in self.there.items()
+            for resource in resources
+            if self._ours(resource) and resource.step not in steps
+        )

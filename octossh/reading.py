@@ -1,0 +1,145 @@
+"""What came back: the frames of a result as snapshots and answers. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from octossh.errors import ReadError
+from octossh.model import LABELS, Resource, Snapshot
+from octossh.shell import Result
+
+__all__ = ["Answer", "read_answer", "read_snapshot"]
+
+
+@frozen(kw_only=True)
+class Answer:
+    """How a script says that it ended.
+
+    Attributes:
+        ended: Whether it said so at all. If not, nobody knows what it did.
+        state: ``succeeded``, ``failed`` or ``locked``.
+        action: What was done, such as ``created`` or ``put back``.
+        changed: Whether the host is another than before.
+        why: The reason, in words.
+        inspect: Of the container or network, without the values of secrets.
+        outputs: What a script gave out.
+    """
+
+    ended: bool = True
+    state: str = ""
+    action: str = ""
+    changed: bool = False
+    why: str = ""
+    inspect: Mapping[str, Any] = field(factory=dict)
+    outputs: Mapping[str, str] = field(factory=dict)
+
+
+def read_answer(result: Result) -> Answer:
+    """The answer in *result*.
+
+    Raises:
+        ReadError: A frame is not what a script of ours writes.
+    """
+    inspect: Mapping[str, Any] = {}
+    outputs: dict[str, str] = {}
+    for frame in result.frames:
+        if frame.kind == "inspect":
+            inspect = _without_secrets(_json(frame.text))
+        elif frame.kind == "output":
+            name, _, encoded = frame.text.partition(" ")
+            try:
+                outputs[name] = base64.b64decode(encoded, validate=True).decode(errors="replace")
+            except binascii.Error as error:
+                raise ReadError(f"output {name!r} is not base64: {error}") from None
+        elif frame.kind == "end":
+            state, action, changed, *why = frame.text.split(" ", 3)
+            return Answer(
+                state=state,
+                action={"none": "", "put-back": "put back"}.get(action, action),
+                changed=changed == "yes",
+                why="".join(why),
+                inspect=inspect,
+                outputs=outputs,
+            )
+    return Answer(ended=False, inspect=inspect, outputs=outputs)
+
+
+def read_snapshot(result: Result, target: str) -> Snapshot:
+    """What an observing script saw on *target*.
+
+    Raises:
+        ReadError: It did not come to its end, or what it says cannot be read. A failed look is never an
+            empty snapshot.
+    """
+    answer = read_answer(result)
+    if answer.state != "succeeded":
+        raise ReadError(
+            f"{target}: the host could not be looked at: "
+            + (answer.why or f"the script ended early with exit code {result.exit_code}: {result.log.strip()[-300:]}")
+        )
+    resources = [
+        _resource(frame.kind, _json(frame.text)) for frame in result.frames if frame.kind in {"container", "network"}
+    ]
+    docker = next((frame.text for frame in result.frames if frame.kind == "docker"), "")
+    return Snapshot(
+        target=target,
+        observed_at=result.started_at,
+        docker=docker,
+        resources=tuple({(seen.kind, seen.id): seen for seen in resources}.values()),
+    )
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise ReadError(f"docker's answer is not JSON: {text[:80]!r}: {error}") from None
+    if not isinstance(data, dict):
+        raise ReadError(f"docker's answer is not an object: {text[:80]!r}")
+    return data
+
+
+def _labels(inspect: Mapping[str, Any]) -> Mapping[str, str]:
+    return inspect.get("Labels") or (inspect.get("Config") or {}).get("Labels") or {}
+
+
+def _fields(labels: Mapping[str, str]) -> Mapping[str, Any]:
+    try:
+        fields = json.loads(labels.get(LABELS["fields"], "{}"))
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _without_secrets(inspect: dict[str, Any]) -> dict[str, Any]:
+    """*inspect* with ``***`` for the environment variables that our label says are secrets."""
+    env = _fields(_labels(inspect)).get("env", {})
+    secret = {name for name, value in env.items() if isinstance(value, Mapping)}
+    config = inspect.get("Config")
+    if secret and isinstance(config, dict) and config.get("Env"):
+        pairs = (pair.partition("=") for pair in config["Env"])
+        config["Env"] = [f"{name}=***" if name in secret else f"{name}{sep}{value}" for name, sep, value in pairs]
+    return inspect
+
+
+def _resource(kind: str, inspect: dict[str, Any]) -> Resource:
+    labels = _labels(inspect)
+    ours = {key: labels.get(LABELS[key], "") for key in ("project", "environment", "step", "release", "deployment", "spec")}
+    state = inspect.get("State") or {}
+    return Resource(
+        kind=kind,
+        name=str(inspect.get("Name", "")).removeprefix("/"),
+        id=str(inspect.get("Id", "")),
+        fields=_fields(labels),
+        status=str(state.get("Status", "")),
+        health=str((state.get("Health") or {}).get("Status", "")),
+        # What is not ours may hold secrets that no label tells of.
+        inspect=_without_secrets(inspect) if ours["project"] else {},
+        **ours,
+    )

@@ -1,0 +1,133 @@
+"""Walking the audit chain, and comparing what it says with what stands in the other tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from octossh.recording.rows import GENESIS, Row, event_hash, release_fault, subject_hash
+from octossh.recording.tables import deployments, events, outcomes, releases
+from octossh.recording.verification import Verification
+
+__all__ = ["verify"]
+
+_UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
+
+
+def verify(connection: Connection) -> Verification:
+    """Look over the whole chain, and over each release, deployment and outcome that it speaks of."""
+    walk = _Walk(connection)
+    count, seq, reason = walk.chain()
+    if not reason:
+        found = sorted((*walk.releases(), *walk.deployments()), key=lambda fault: fault[0])
+        seq, reason = found[0] if found else (0, "")
+    return Verification(events=count, broken=seq if reason else None, reason=reason, head=walk.head)
+
+
+class _Walk:
+    """One pass; it remembers for each thing the last event that speaks of it: (seq, sha256)."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.head = GENESIS
+        self._created: dict[int, str] = {}
+        self._started: dict[str, tuple[int, str]] = {}
+        self._ended: dict[str, dict[tuple[str, str], tuple[int, str]]] = {}
+        self._finished: dict[str, tuple[int, str]] = {}
+
+    def chain(self) -> tuple[int, int, str]:
+        """The number of events, and the first one that does not fit, with the reason."""
+        count, broken, reason = 0, 0, ""
+        for row in self._rows(select(events).order_by(events.c.seq)):
+            count += 1
+            if reason:
+                continue
+            reason = self._fault(row, count)
+            if reason:
+                broken = row["seq"] if isinstance(row["seq"], int) else count
+            else:
+                self.head = row["hash"]
+                self._note(row)
+        return count, broken, reason
+
+    def _fault(self, row: Row, place: int) -> str:
+        if row["seq"] != place:
+            return f"the events before it are gone: here should be event {place}"
+        if row["prev_hash"] != self.head:
+            return "it does not follow the event before it, so one of the two was replaced"
+        try:
+            made = event_hash(row)
+        except _UNREADABLE:
+            made = ""
+        return "" if made == row["hash"] else "it is not what was recorded"
+
+    def _note(self, row: Row) -> None:
+        key, about = row["deployment"] or "", (row["seq"], row["subject_sha256"])
+        if row["type"] == "release_created" and not key:
+            self._created[row["seq"]] = row["subject_sha256"]
+        elif row["type"] == "deployment_started" and row["subject_sha256"]:
+            self._started[key] = about
+        elif row["type"] == "deployment_finished" and row["subject_sha256"]:
+            self._finished[key] = about
+            self._ended.pop(key, None)
+        elif row["subject_sha256"]:
+            self._ended.setdefault(key, {})[row["step"], row["target"]] = about
+
+    def releases(self) -> Iterator[tuple[int, str]]:
+        """The releases that are not what was recorded: the event, and the reason."""
+        left = dict(self._created)
+        for row in self._rows(select(releases)):
+            name = f"release {row['number']!r} of {row['project']!r}"
+            if left.pop(row["seq"], None) != row["sha256"]:
+                yield row["seq"], f"{name} is not the one that this event recorded"
+            elif fault := release_fault(row):
+                yield row["seq"], f"{name}: {fault}"
+        yield from ((seq, "the release that this event recorded is gone") for seq in left)
+
+    def deployments(self) -> Iterator[tuple[int, str]]:
+        """The deployments and outcomes that are not what was recorded: the event, and the reason."""
+        left = dict(self._started)
+        for row in self._rows(select(deployments)):
+            name = f"deployment {row['id']!r}"
+            seq, begun = left.pop(row["id"], (row["seq"], ""))
+            if not begun or seq != row["seq"]:
+                yield row["seq"], f"{name} is not the one that this event recorded"
+                continue
+            ended = self._outcomes(row["id"])
+            if row["id"] in self._finished:
+                seq, sha256 = self._finished[row["id"]]
+                if _hash(row, ended) != sha256:
+                    yield seq, f"{name} did not end as it stands there, or an outcome of it was changed"
+            elif _hash(row, []) != begun:
+                yield seq, f"{name} was not started as it stands there"
+            else:
+                yield from self._open(row["id"], name, seq, ended)
+        yield from ((seq, f"deployment {id_!r} is gone") for id_, (seq, _) in left.items())
+
+    def _open(self, id_: str, name: str, started: int, ended: list[Row]) -> Iterator[tuple[int, str]]:
+        """Outcomes of a deployment that has not ended: each stands under its own event."""
+        left = dict(self._ended.get(id_, {}))
+        for row in ended:
+            seq, sha256 = left.pop((row["step"], row["target"]), (started, ""))
+            if _hash(row, []) != sha256:
+                what = f"the outcome of {row['step']!r} on {row['target']!r}"
+                yield seq, f"{name}: {what} is not what was recorded"
+        for (step, target), (seq, _) in left.items():
+            yield seq, f"{name}: the outcome of {step!r} on {target!r} is gone"
+
+    def _outcomes(self, id_: str) -> list[Row]:
+        query = select(outcomes).where(outcomes.c.deployment == id_).order_by(outcomes.c.position)
+        return list(self._rows(query))
+
+    def _rows(self, query: Select[Any]) -> Iterator[Row]:
+        result = self._connection.execution_options(yield_per=200).execute(query)
+        return (dict(row) for row in result.mappings())
+
+
+def _hash(row: Row, ended: list[Row]) -> str:
+    try:
+        return subject_hash(row, ended)
+    except _UNREADABLE:
+        return ""

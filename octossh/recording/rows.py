@@ -1,0 +1,272 @@
+"""Values of the model as rows of a store, and back; canonical JSON and the hashes over it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from octossh.errors import ModelError, RecordError
+from octossh.model import Deployment, Event, Mode, Outcome, Pairs, Release, State
+from octossh.model.serialising import from_dict, to_dict
+
+__all__ = [
+    "GENESIS",
+    "Row",
+    "canonical",
+    "clean",
+    "deployment_of",
+    "deployment_row",
+    "event_hash",
+    "event_of",
+    "event_row",
+    "moment_of",
+    "outcome_of",
+    "outcome_row",
+    "release_fault",
+    "release_of",
+    "release_row",
+    "sha256",
+    "subject_hash",
+    "time_text",
+]
+
+Row = dict[str, Any]
+
+GENESIS = "0" * 64
+"""What the first event follows."""
+
+_UNHASHED = {"hash", "position", "seq"}
+
+
+def clean(text: str) -> str:
+    r"""*text* without lone surrogates, which no database takes: they become ``\udc80`` in letters.
+
+    They come from output that was not UTF-8; a record that is a little ugly is better than none.
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def canonical(data: object, what: str = "this") -> str:
+    """*data* as JSON that is the same wherever it is made: ASCII, keys sorted, no blanks, no NaN.
+
+    Raises:
+        ModelError: JSON cannot hold it.
+    """
+    try:
+        return json.dumps(
+            data, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=_plain
+        )
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ModelError(f"{what} cannot be recorded, since JSON cannot hold it: {error}") from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{value!r} is a {type(value).__name__}")
+
+
+def sha256(text: str) -> str:
+    """The SHA-256 of *text* in UTF-8, in hex."""
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def time_text(moment: datetime, what: str = "a time") -> str:
+    """*moment* in UTC, in ISO 8601 with six decimals, so that text sorts as time does.
+
+    Raises:
+        ModelError: It does not say its time zone.
+    """
+    if moment.tzinfo is None or moment.utcoffset() is None:
+        raise ModelError(f"{what} {moment.isoformat()} does not say its time zone; use datetime.now(UTC)")
+    try:
+        return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    except OverflowError:
+        raise ModelError(f"{what} {moment.isoformat()} is outside of the calendar in UTC") from None
+
+
+def moment_of(text: str) -> datetime:
+    """The time that `time_text` wrote."""
+    return datetime.fromisoformat(text)
+
+
+def _optional(moment: datetime | None, what: str) -> str | None:
+    return None if moment is None else time_text(moment, what)
+
+
+def _cleaned(row: Row) -> Row:
+    return {name: clean(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+def release_row(release: Release) -> Row:
+    """The row of *release*, without ``seq``."""
+    body = canonical(to_dict(release), f"release {release.number!r}")
+    return _cleaned(
+        {
+            "project": release.project,
+            "number": release.number,
+            "created_at": time_text(release.created_at, "the release's created_at"),
+            "body": body,
+            "sha256": sha256(body),
+        }
+    )
+
+
+def release_fault(row: Row) -> str:
+    """What was changed in the row of a release, or nothing."""
+    try:
+        if sha256(row["body"]) != row["sha256"]:
+            return "its text is not what was recorded"
+        body = json.loads(row["body"])
+        if (clean(body["project"]), clean(body["number"])) != (row["project"], row["number"]):
+            return "it was recorded under another name"
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return "its text is not what was recorded"
+    return ""
+
+
+def release_of(row: Row, where: str) -> Release:
+    """The release of *row*.
+
+    Raises:
+        RecordError: It is not what was recorded.
+    """
+    fault = release_fault(row)
+    if not fault:
+        try:
+            return from_dict(Release, json.loads(row["body"]))
+        except ModelError as error:
+            fault = str(error)
+    raise RecordError(
+        f"store {where}: release {row['number']!r} of {row['project']!r} cannot be used: {fault}; "
+        "create a new release, and see what 'octossh audit verify' finds"
+    )
+
+
+def deployment_row(deployment: Deployment) -> Row:
+    """The row of *deployment*, without ``seq`` and without its outcomes."""
+    return _cleaned(
+        {
+            "id": deployment.id,
+            "project": deployment.project,
+            "release": deployment.release,
+            "environment": deployment.environment,
+            "mode": deployment.mode.value,
+            "state": deployment.state.value,
+            "started_at": time_text(deployment.started_at, "the deployment's started_at"),
+            "finished_at": _optional(deployment.finished_at, "the deployment's finished_at"),
+            "by": deployment.by,
+            "controller": deployment.controller,
+            "error": deployment.error,
+        }
+    )
+
+
+def deployment_of(row: Row, outcomes: Iterable[Outcome]) -> Deployment:
+    """The deployment of *row*, with the state that stands there."""
+    return Deployment(
+        id=row["id"],
+        project=row["project"],
+        release=row["release"],
+        environment=row["environment"],
+        mode=Mode(row["mode"]),
+        state=State(row["state"]),
+        started_at=moment_of(row["started_at"]),
+        finished_at=None if row["finished_at"] is None else moment_of(row["finished_at"]),
+        by=row["by"],
+        controller=row["controller"],
+        error=row["error"],
+        outcomes=tuple(outcomes),
+    )
+
+
+def outcome_row(deployment: str, position: int, outcome: Outcome) -> Row:
+    """The row of *outcome*, as the *position*-th to end."""
+    what = f"the outcome of {outcome.step!r} on {outcome.target!r}"
+    return _cleaned(
+        {
+            "deployment": deployment,
+            "step": outcome.step,
+            "target": outcome.target,
+            "position": position,
+            "state": outcome.state.value,
+            "action": outcome.action,
+            "changed": bool(outcome.changed),
+            "why": outcome.why,
+            "started_at": _optional(outcome.started_at, f"{what}: started_at"),
+            "finished_at": _optional(outcome.finished_at, f"{what}: finished_at"),
+            "exit_code": outcome.exit_code,
+            "script": outcome.script,
+            "log": outcome.log,
+            "inspect": canonical(outcome.inspect, f"{what}: inspect"),
+            "outputs": canonical(outcome.outputs, f"{what}: outputs"),
+        }
+    )
+
+
+def outcome_of(row: Row) -> Outcome:
+    """The outcome of *row*."""
+    return Outcome(
+        step=row["step"],
+        target=row["target"],
+        state=State(row["state"]),
+        action=row["action"],
+        changed=row["changed"],
+        why=row["why"],
+        started_at=None if row["started_at"] is None else moment_of(row["started_at"]),
+        finished_at=None if row["finished_at"] is None else moment_of(row["finished_at"]),
+        exit_code=row["exit_code"],
+        script=row["script"],
+        log=row["log"],
+        inspect=json.loads(row["inspect"]),
+        outputs=Pairs(json.loads(row["outputs"])),
+    )
+
+
+def event_row(event: Event, seq: int, prev_hash: str, subject_sha256: str) -> Row:
+    """The row of *event* as the *seq*-th of the chain, with its hash."""
+    row = _cleaned(
+        {
+            "seq": seq,
+            "version": event.version,
+            "type": event.type,
+            "at": time_text(event.at, "the event's time"),
+            "deployment": event.deployment or None,
+            "step": event.step,
+            "target": event.target,
+            "data": canonical(event.data, f"the data of event {event.type!r}"),
+            "subject_sha256": subject_sha256,
+            "prev_hash": prev_hash,
+        }
+    )
+    return {**row, "hash": event_hash(row)}
+
+
+def event_of(row: Row) -> Event:
+    """The event of *row*."""
+    return Event(
+        type=row["type"],
+        at=moment_of(row["at"]),
+        deployment=row["deployment"] or "",
+        step=row["step"],
+        target=row["target"],
+        data=json.loads(row["data"]),
+        version=row["version"],
+    )
+
+
+def event_hash(row: Row) -> str:
+    """The SHA-256 over the canonical JSON of all columns of an event but ``hash``; so over ``prev_hash`` too.
+
+    ``data`` goes in as the text that it is, so that nothing hangs on how a number is written.
+    """
+    return sha256(canonical({name: value for name, value in row.items() if name != "hash"}))
+
+
+def subject_hash(row: Row, outcomes: Iterable[Row] = ()) -> str:
+    """The SHA-256 over what an event speaks of: an outcome, or a deployment with its outcomes in order."""
+    rows = [{name: item[name] for name in item if name not in _UNHASHED} for item in (row, *outcomes)]
+    return sha256(canonical(rows))

@@ -1,0 +1,247 @@
+"""The store: releases and deployments, and all that happened to them, in one database."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+from octossh.errors import ModelError, RecordError
+from octossh.model import Deployment, Event, Outcome, Release, State
+from octossh.recording.urls import path_of
+from octossh.recording.verification import Verification
+
+if TYPE_CHECKING:
+    from octossh.recording.connecting import Database
+    from octossh.recording.transactions import Transaction
+
+__all__ = ["Record", "Store"]
+
+
+class Record(Protocol):
+    """What an executor writes to: intent before the act, and the outcome after it."""
+
+    def start(self, deployment: Deployment) -> None:
+        """Record that *deployment* begins now."""
+
+    def record(self, event: Event, outcome: Outcome | None = None) -> None:
+        """Record that *event* happened, and with it how a step ended on a host."""
+
+    def finish(self, deployment: Deployment) -> None:
+        """Record how *deployment* ended."""
+
+
+class Store:
+    """Releases, deployments and events in a file of SQLite.
+
+    Threads share a store, and several processes on one machine share its file, on a local disk: SQLite's
+    locks are not reliable on NFS. What a method has recorded is on the disk when the method returns. Each
+    method raises `RecordError` when the file cannot be read or written.
+
+    Each event holds the hash of the one before it and a hash of what it speaks of, so that `verify` shows
+    what was changed afterwards.
+
+    Args:
+        url: ``sqlite:///octossh.db``, four slashes for an absolute path, or ``sqlite://`` for one in memory.
+            A file that is not there is made, with mode 0600, when the store is first used.
+
+    Raises:
+        ModelError: *url* is of another form.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._path = path_of(url)
+        self._opening = threading.Lock()
+        self._database: Database | None = None
+        self._process = os.getpid()
+        self._closed = False
+
+    def create_release(
+        self, project: str, mask: str, make: Callable[[str], Release], *, number: str | None = None
+    ) -> Release:
+        """Give the next number, and store the release of that number.
+
+        All of it is one transaction, so two processes never get the same number. *make* runs inside of it,
+        while others wait to write: it should be quick, and must not use this store.
+
+        Args:
+            project: The name of the project.
+            mask: Such as ``0.0.i``: i is 1 more than the highest of this project under this mask, at first 1.
+            make: Makes the release of the number that it is given. If it raises, nothing is stored.
+            number: A number to take instead.
+
+        Raises:
+            RecordError: The number is taken.
+            ModelError: *mask* is none, or *make* gave a release of another project or number.
+        """
+        with self._transaction(write=True) as transaction:
+            return transaction.create_release(project, mask, make, number)
+
+    def release(self, project: str, number: str) -> Release:
+        """The release *number* of *project*.
+
+        Raises:
+            ModelError: There is none.
+            RecordError: It was changed after it was stored.
+        """
+        with self._transaction() as transaction:
+            return transaction.release(project, number)
+
+    def releases(self, project: str, *, limit: int | None = None) -> tuple[Release, ...]:
+        """The releases of *project*, the newest first.
+
+        Args:
+            project: The name of the project.
+            limit: How many at most; None: all.
+
+        Raises:
+            RecordError: One was changed after it was stored.
+        """
+        with self._transaction() as transaction:
+            return transaction.releases(project, limit)
+
+    def start(self, deployment: Deployment) -> None:
+        """Record the intent, before anything is sent: the running deployment and its ``deployment_started``.
+
+        Raises:
+            ModelError: It does not stand as running, or has outcomes already.
+            RecordError: There is a deployment of that id.
+        """
+        if deployment.state is not State.RUNNING or deployment.outcomes or deployment.finished_at:
+            raise ModelError(
+                f"deployment {deployment.id!r} cannot start as {deployment.state.value}, with an end or with "
+                "outcomes; start it as State.RUNNING with nothing done yet"
+            )
+        with self._transaction(write=True) as transaction:
+            transaction.start(deployment)
+
+    def record(self, event: Event, outcome: Outcome | None = None) -> None:
+        """Record what happened.
+
+        Args:
+            event: What happened; its deployment has been started, or is empty.
+            outcome: Of an event such as ``step_finished``: how that step ended on that target. It takes the
+                place of an earlier outcome of that step on that target.
+
+        Raises:
+            ModelError: There is no such deployment, *event* is of another step or target than *outcome*, or
+                JSON cannot hold its data.
+            RecordError: *outcome* comes after the end of its deployment.
+        """
+        if outcome is not None and (outcome.step, outcome.target) != (event.step, event.target):
+            raise ModelError(
+                f"event {event.type!r} is about {event.step!r} on {event.target!r}, and its outcome about "
+                f"{outcome.step!r} on {outcome.target!r}; record them one by one"
+            )
+        with self._transaction(write=True) as transaction:
+            transaction.record(event, outcome)
+
+    def finish(self, deployment: Deployment) -> None:
+        """Record the end: state, error, ``deployment_finished``, and all outcomes, in place of earlier ones.
+
+        Raises:
+            ModelError: It still runs, was never started, was started as another one, or has two outcomes of
+                one step on one target.
+            RecordError: It has ended already.
+        """
+        if deployment.state is State.RUNNING:
+            raise ModelError(f"deployment {deployment.id!r} still runs, so it has no end to record")
+        named = Counter((outcome.step, outcome.target) for outcome in deployment.outcomes)
+        if named and (most := named.most_common(1)[0])[1] > 1:
+            step, target = most[0]
+            raise ModelError(
+                f"deployment {deployment.id!r} has two outcomes of {step!r} on {target!r}; keep one"
+            )
+        with self._transaction(write=True) as transaction:
+            transaction.finish(deployment)
+
+    def deployment(self, id: str) -> Deployment:  # noqa: A002 - the field's name
+        """The deployment *id*, with its outcomes.
+
+        One that stands as running although the process that ran it is gone is shown as interrupted.
+
+        Raises:
+            ModelError: There is none.
+        """
+        with self._transaction() as transaction:
+            return transaction.deployment(id)
+
+    def deployments(
+        self,
+        *,
+        project: str | None = None,
+        environment: str | None = None,
+        release: str | None = None,
+        state: State | None = None,
+        limit: int | None = 50,
+    ) -> tuple[Deployment, ...]:
+        """Deployments with their outcomes, the newest first.
+
+        Args:
+            project: Only of this project.
+            environment: Only to this environment.
+            release: Only of the release of this number.
+            state: Only those that stand so now, as `deployment` would show them.
+            limit: How many at most; None: all.
+        """
+        with self._transaction() as transaction:
+            return transaction.deployments(project, environment, release, state, limit)
+
+    def events(self, deployment: str | None = None) -> tuple[Event, ...]:
+        """The events of *deployment*, or all, in the order in which they were recorded.
+
+        Raises:
+            ModelError: There is no such deployment.
+        """
+        with self._transaction() as transaction:
+            return transaction.events(deployment)
+
+    def verify(self) -> Verification:
+        """Compare everything that is stored with the audit chain. It reads all of it, and changes nothing."""
+        from octossh.recording.chains import verify
+
+        with self._transaction() as transaction:
+            return verify(transaction.connection)
+
+    def close(self) -> None:
+        """Close the file. The store cannot be used any more."""
+        with self._opening:
+            database, self._database, self._closed = self._database, None, True
+        if database is not None and self._process == os.getpid():
+            database.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({'sqlite://' if self._path is None else f'sqlite:///{self._path}'!r})"
+
+    @contextlib.contextmanager
+    def _transaction(self, *, write: bool = False) -> Iterator[Transaction]:
+        from octossh.recording.transactions import Transaction
+
+        database = self._opened()
+        with database.transaction(write=write) as connection:
+            yield Transaction(connection, database.where)
+
+    def _opened(self) -> Database:
+        from octossh.recording.connecting import Database
+
+        if self._process != os.getpid() and self._path is not None:
+            # A fork: the connections, and whoever held the locks, belong to the parent.
+            self._process, self._database, self._opening = os.getpid(), None, threading.Lock()
+        with self._opening:
+            if self._closed:
+                raise RecordError(f"store {self._path or 'in memory'}: it was closed; open a new Store")
+            if self._database is None:
+                self._database = Database(self._path)
+            return self._database

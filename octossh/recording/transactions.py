@@ -1,0 +1,280 @@
+"""What is read and written within one transaction of a store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, delete, func, insert, select, update
+
+from octossh.errors import ModelError, RecordError, did_you_mean
+from octossh.model import Deployment, Event, Outcome, Release, State
+from octossh.recording.controllers import alive
+from octossh.recording.rows import (
+    GENESIS,
+    Row,
+    clean,
+    deployment_of,
+    deployment_row,
+    event_of,
+    event_row,
+    outcome_of,
+    outcome_row,
+    release_of,
+    release_row,
+    subject_hash,
+)
+from octossh.recording.tables import deployments, events, outcomes, releases
+
+__all__ = ["Transaction"]
+
+_OPEN = (State.RUNNING, State.INTERRUPTED)
+_FIXED = ("project", "release", "environment", "mode", "started_at", "by")
+_CHUNK = 500  # SQLite takes a limited number of values in one statement
+
+
+class Transaction:
+    """What can be done on one connection within one transaction.
+
+    Args:
+        connection: In a transaction, and for what writes, with the write lock.
+        where: The store's name for messages.
+    """
+
+    def __init__(self, connection: Connection, where: str) -> None:
+        self.connection = connection
+        self._where = where
+
+    # Releases
+
+    def create_release(
+        self, project: str, mask: str, make: Callable[[str], Release], number: str | None
+    ) -> Release:
+        """See `Store.create_release`."""
+        number = self._next_number(project, mask) if number is None else number
+        if self._release_row(project, number) is not None:
+            raise RecordError(
+                f"store {self._where}: {project!r} has a release {number!r} already, and a release never "
+                "changes; choose another number, or leave it out"
+            )
+        release = make(number)
+        if (release.project, release.number) != (project, number):
+            raise ModelError(
+                f"release {number!r} of {project!r} was made as {release.number!r} of {release.project!r}; "
+                "make it with the number that it is given"
+            )
+        row = release_row(release)
+        event = Event(
+            type="release_created",
+            at=release.created_at,
+            deployment="",
+            data={"project": project, "number": number, "channel": release.channel, "by": release.created_by},
+        )
+        self._insert(releases, {**row, "seq": self._append(event, row["sha256"])})
+        return release
+
+    def release(self, project: str, number: str) -> Release:
+        """See `Store.release`."""
+        row = self._release_row(project, number)
+        if row is None:
+            query = select(releases.c.number).where(releases.c.project == clean(project))
+            raise ModelError(
+                f"project {project!r} has no release {number!r} in {self._where}; "
+                f"{did_you_mean(number, self.connection.execute(query).scalars())}"
+            )
+        return release_of(row, self._where)
+
+    def releases(self, project: str, limit: int | None) -> tuple[Release, ...]:
+        """See `Store.releases`."""
+        query = select(releases).where(releases.c.project == clean(project)).order_by(releases.c.seq.desc())
+        return tuple(release_of(row, self._where) for row in self._rows(query.limit(_limit(limit))))
+
+    def _release_row(self, project: str, number: str) -> Row | None:
+        key = (releases.c.project == clean(project)) & (releases.c.number == clean(number))
+        return next(self._rows(select(releases).where(key)), None)
+
+    def _next_number(self, project: str, mask: str) -> str:
+        if not re.fullmatch(r"([0-9]+\.)*i", mask):
+            raise ModelError(f"release number {mask!r}: write a mask such as '0.0.i'; i counts up")
+        front = mask.removesuffix("i")
+        query = select(releases.c.number).where(releases.c.project == clean(project))
+        query = query.where(releases.c.number.startswith(front, autoescape=True))
+        counted = re.compile(re.escape(front) + "([0-9]{1,18})")
+        taken = (counted.fullmatch(number) for number in self.connection.execute(query).scalars())
+        return f"{front}{1 + max((int(found[1]) for found in taken if found), default=0)}"
+
+    # Deployments
+
+    def start(self, deployment: Deployment) -> None:
+        """See `Store.start`."""
+        if self._deployment_row(deployment.id) is not None:
+            raise RecordError(
+                f"store {self._where}: there is a deployment {deployment.id!r} already; give each one an id "
+                "of its own"
+            )
+        row = deployment_row(deployment)
+        names = ("project", "release", "environment", "mode", "by", "controller")
+        event = Event(
+            type="deployment_started",
+            at=deployment.started_at,
+            deployment=deployment.id,
+            data={name: row[name] for name in names},
+        )
+        # The row comes first, since the event refers to it; its number is the one that the event will get.
+        self._insert(deployments, {**row, "seq": self._tip()[0] + 1})
+        self._append(event, subject_hash(row))
+
+    def record(self, event: Event, outcome: Outcome | None) -> None:
+        """See `Store.record`."""
+        if outcome is None:
+            if event.deployment:
+                self._known(event.deployment)
+            self._append(event, "")
+            return
+        if State(self._known(event.deployment)["state"]) is not State.RUNNING:
+            raise RecordError(
+                f"store {self._where}: deployment {event.deployment!r} has ended, so {outcome.step!r} on "
+                f"{outcome.target!r} cannot end any more; start a new deployment"
+            )
+        here = outcomes.c.deployment == clean(event.deployment)
+        last = self.connection.execute(select(func.max(outcomes.c.position)).where(here)).scalar_one()
+        row = outcome_row(event.deployment, 0 if last is None else last + 1, outcome)
+        self.connection.execute(
+            delete(outcomes).where(here, outcomes.c.step == row["step"], outcomes.c.target == row["target"])
+        )
+        self._insert(outcomes, row)
+        self._append(event, subject_hash(row))
+
+    def finish(self, deployment: Deployment) -> None:
+        """See `Store.finish`."""
+        before = self._known(deployment.id)
+        row = deployment_row(deployment)
+        if State(before["state"]) is not State.RUNNING:
+            raise RecordError(
+                f"store {self._where}: deployment {deployment.id!r} has ended already, as {before['state']}; "
+                "that stays as it is"
+            )
+        if other := [name for name in _FIXED if row[name] != before[name]]:
+            raise ModelError(
+                f"deployment {deployment.id!r} was started with {other[0]} {before[other[0]]!r}, and cannot "
+                f"end with {row[other[0]]!r}; finish it as it was started"
+            )
+        ended = [outcome_row(deployment.id, place, item) for place, item in enumerate(deployment.outcomes)]
+        event = Event(
+            type="deployment_finished",
+            at=deployment.finished_at or datetime.now(UTC),
+            deployment=deployment.id,
+            data={"state": row["state"], "error": row["error"], "hosts": deployment.hosts.value},
+        )
+        self.connection.execute(update(deployments).where(deployments.c.id == row["id"]).values(**row))
+        self.connection.execute(delete(outcomes).where(outcomes.c.deployment == row["id"]))
+        for outcome in ended:
+            self._insert(outcomes, outcome)
+        self._append(event, subject_hash(row, ended))
+
+    def deployment(self, id: str) -> Deployment:  # noqa: A002 - the field's name
+        """See `Store.deployment`."""
+        return next(iter(self._filled([self._known(id)])))
+
+    def deployments(
+        self,
+        project: str | None,
+        environment: str | None,
+        release: str | None,
+        state: State | None,
+        limit: int | None,
+    ) -> tuple[Deployment, ...]:
+        """See `Store.deployments`."""
+        wanted = {"project": project, "environment": environment, "release": release}
+        query = select(deployments).order_by(deployments.c.seq.desc())
+        for name, value in wanted.items():
+            if value is not None:
+                query = query.where(deployments.c[name] == clean(value))
+        count = _limit(limit)
+        if state in _OPEN:
+            # Whether one that was never finished still runs does not stand in the store.
+            rows = list(self._rows(query.where(deployments.c.state.in_([open_.value for open_ in _OPEN]))))
+            rows = [row for row in rows if _state(row) is state][:count]
+        else:
+            if state is not None:
+                query = query.where(deployments.c.state == state.value)
+            rows = list(self._rows(query.limit(count)))
+        return tuple(self._filled(rows))
+
+    def _filled(self, rows: Sequence[Row]) -> Iterator[Deployment]:
+        for start in range(0, len(rows), _CHUNK):
+            chunk = rows[start : start + _CHUNK]
+            found: dict[str, list[Row]] = {row["id"]: [] for row in chunk}
+            query = select(outcomes).where(outcomes.c.deployment.in_(found)).order_by(outcomes.c.position)
+            for row in self._rows(query):
+                found[row["deployment"]].append(row)
+            for row in chunk:
+                try:
+                    shown = {**row, "state": _state(row).value}
+                    yield deployment_of(shown, map(outcome_of, found[row["id"]]))
+                except (AttributeError, TypeError, ValueError) as error:
+                    raise self._damaged(f"deployment {row['id']!r}", error) from None
+
+    def _known(self, id: str) -> Row:  # noqa: A002 - the field's name
+        row = self._deployment_row(id)
+        if row is not None:
+            return row
+        query = select(deployments.c.id).order_by(deployments.c.seq.desc()).limit(1000)
+        near = did_you_mean(id, self.connection.execute(query).scalars())
+        raise ModelError(f"there is no deployment {id!r} in {self._where}; {near}")
+
+    def _deployment_row(self, id: str) -> Row | None:  # noqa: A002 - the field's name
+        return next(self._rows(select(deployments).where(deployments.c.id == clean(id))), None)
+
+    # Events
+
+    def events(self, deployment: str | None) -> tuple[Event, ...]:
+        """See `Store.events`."""
+        query = select(events).order_by(events.c.seq)
+        if deployment is not None:
+            query = query.where(events.c.deployment == self._known(deployment)["id"])
+        made = []
+        for row in self._rows(query):
+            try:
+                made.append(event_of(row))
+            except (TypeError, ValueError) as error:
+                raise self._damaged(f"event {row['seq']}", error) from None
+        return tuple(made)
+
+    def _tip(self) -> tuple[int, str]:
+        query = select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
+        last = self.connection.execute(query).first()
+        return (last.seq, last.hash) if last else (0, GENESIS)
+
+    def _append(self, event: Event, subject_sha256: str) -> int:
+        seq, prev_hash = self._tip()
+        row = event_row(event, seq + 1, prev_hash, subject_sha256)
+        self._insert(events, row)
+        return seq + 1
+
+    # Rows
+
+    def _insert(self, table: Table, row: Row) -> None:
+        self.connection.execute(insert(table).values(**row))
+
+    def _rows(self, query: Select[Any]) -> Iterator[Row]:
+        return (dict(row) for row in self.connection.execute(query).mappings())
+
+    def _damaged(self, what: str, error: Exception) -> RecordError:
+        return RecordError(
+            f"store {self._where}: {what} cannot be read, so it was changed behind octossh's back ({error}); "
+            "see what 'octossh audit verify' finds, and put a backup in its place"
+        )
+
+
+def _limit(limit: int | None) -> int | None:
+    if limit is not None and limit < 0:
+        raise ModelError(f"limit {limit} is below zero; use None for all")
+    return limit
+
+
+def _state(row: Row) -> State:
+    state = State(row["state"])
+    return State.INTERRUPTED if state is State.RUNNING and alive(row["controller"]) is False else state

@@ -1,0 +1,222 @@
+"""Logging in to a registry: what to send with a question, and what to do when the answer is 401."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from octossh.errors import RegistryError
+from octossh.registry.credentials import Credentials
+from octossh.registry.headers import Challenge, challenges, place, realm_fault
+
+if TYPE_CHECKING:
+    from octossh.registry.exchanges import Answer, Exchange
+
+__all__ = ["Login"]
+
+_TOKEN_BYTES = 1_048_576
+_DEFAULT_LIFE_S = 60.0
+# GHCR names this repository in the challenge of any other.
+_PLACEHOLDER = "repository:user/image:pull"
+
+
+@frozen
+class _Want:
+    """What a token is for: it is kept under this."""
+
+    realm: str = field(repr=False)
+    service: str
+    scope: str
+
+
+@frozen
+class _Token:
+    header: str = field(repr=False)
+    until: float
+
+    @property
+    def is_live(self) -> bool:
+        return time.monotonic() < self.until
+
+
+class Login:
+    """The login to one registry: keeps tokens while they live. Safe for threads.
+
+    Args:
+        subject: The registry as messages name it.
+        host: The registry's host, for advice.
+        url: The registry's URL.
+        credentials: Gives the credentials, or None for an anonymous client; asked on the first 401.
+        looked_in: Where credentials were looked for, for the message that there are none.
+    """
+
+    def __init__(
+        self,
+        subject: str,
+        host: str,
+        url: str,
+        credentials: Callable[[], Credentials | None],
+        looked_in: str,
+    ) -> None:
+        self._subject = subject
+        self._host = host
+        self._url = url
+        self._credentials = credentials
+        self._looked_in = looked_in
+        self._lock = threading.Lock()
+        self._tokens: dict[_Want, _Token] = {}
+        self._wanted: dict[str, _Want] = {}
+        self._fixed: str | None = None
+
+    def header(self, repository: str) -> str | None:
+        """What to send as Authorization with a question about *repository*; None for nothing, so far."""
+        with self._lock:
+            if self._fixed:
+                return self._fixed
+            want = self._wanted.get(repository)
+            token = self._tokens.get(want) if want else None
+            return token.header if token and token.is_live else None
+
+    def renew(self, repository: str, answer: Answer, sent: str | None, exchange: Exchange, asked: set[object]) -> str:
+        """What to send next time, after *answer*, a 401.
+
+        Args:
+            repository: What the question was about.
+            answer: The 401.
+            sent: What was sent as Authorization.
+            exchange: For the token service.
+            asked: What tokens were asked for because of this question; more is noted in it.
+
+        Raises:
+            RegistryError: There is nothing better to send, or the token service says no.
+        """
+        credentials = self._credentials()
+        offers = challenges(answer.headers.get("WWW-Authenticate", ""))
+        bearer = next((o for o in offers if o.scheme == "bearer" and o.params.get("realm")), None)
+        if credentials and credentials.kind == "bearer":
+            return self._fix(f"Bearer {credentials.password.reveal()}", sent, credentials)
+        if bearer:
+            return self._token(_want(bearer, answer.url, repository), repository, sent, exchange, asked)
+        if any(o.scheme == "basic" for o in offers):
+            if credentials is None:
+                raise self.refused(None)
+            return self._fix(f"Basic {credentials.basic}", sent, credentials)
+        schemes = ", ".join(sorted({o.scheme for o in offers})) or "none"
+        raise RegistryError(
+            f"{self._subject}: it wants a login, but offers no way that octossh knows (Basic, or Bearer with "
+            f"a realm; it offers {schemes}); see its configuration"
+        )
+
+    def refused(self, credentials: Credentials | None) -> RegistryError:
+        """The error that says who was not let in."""
+        if credentials is None:
+            return RegistryError(
+                f"{self._subject}: it wants a login, or there is no such repository, and no login was found "
+                f"(looked in {self._looked_in}); run 'docker login {self._host}', or give the registry "
+                "auth=octossh.Basic(user, octossh.secret(...))"
+            )
+        who = f"user {credentials.user!r}" if credentials.user else "the token"
+        return RegistryError(
+            f"{self._subject}: it did not accept {who} (login {credentials.source}); see whether the "
+            "password or token is right and not expired, and whether it may read this repository"
+        )
+
+    def _fix(self, header: str, sent: str | None, credentials: Credentials) -> str:
+        if header == sent:
+            raise self.refused(credentials)
+        with self._lock:
+            self._fixed = header
+        return header
+
+    def _token(self, want: _Want, repository: str, sent: str | None, exchange: Exchange, asked: set[object]) -> str:
+        with self._lock:
+            self._wanted[repository] = want
+            token = self._tokens.get(want)
+        if token and token.is_live and token.header != sent:
+            return token.header
+        if want in asked:
+            raise self.refused(self._credentials())
+        asked.add(want)
+        if fault := realm_fault(want.realm, self._url):
+            raise RegistryError(
+                f"{self._subject}: it sends logins to {place(want.realm)}, {fault}; nothing was sent there; "
+                "see the realm in its configuration"
+            )
+        token = self._fetch(want, exchange)
+        with self._lock:
+            self._tokens[want] = token
+        return token.header
+
+    def _fetch(self, want: _Want, exchange: Exchange) -> _Token:
+        credentials = self._credentials()
+        answer = None
+        if credentials and credentials.kind == "identity":
+            form = {
+                "grant_type": "refresh_token",
+                "service": want.service,
+                "scope": want.scope,
+                "client_id": "octossh",
+                "refresh_token": credentials.password.reveal(),
+            }
+            answer = exchange.ask("POST", want.realm, {}, form=form, limit_bytes=_TOKEN_BYTES)
+        # Some token services know no POST, and take a refresh token for a password.
+        if answer is None or answer.status in {404, 405}:
+            headers = {"Authorization": f"Basic {credentials.basic}"} if credentials else {}
+            answer = exchange.ask("GET", _token_url(want), headers, limit_bytes=_TOKEN_BYTES)
+        # An OAuth2 service says 400 (invalid_grant) to a refresh token that it does not know.
+        if answer.status in {401, 403} or (answer.status == 400 and credentials):
+            raise self.refused(credentials)
+        if answer.status != 200:
+            raise self._odd(want, f"answered with HTTP status {answer.status}")
+        token = _read_token(answer.body)
+        if token is None:
+            raise self._odd(want, "answered without a token")
+        return token
+
+    def _odd(self, want: _Want, what: str) -> RegistryError:
+        return RegistryError(
+            f"{self._subject}: its token service at {place(want.realm)} {what}; try again later, or see "
+            "the realm in the registry's configuration"
+        )
+
+
+def _want(bearer: Challenge, url: str, repository: str) -> _Want:
+    try:
+        realm = urllib.parse.urljoin(url, bearer.params["realm"])
+    except ValueError:
+        realm = ""
+    scope = bearer.params.get("scope", "")
+    if not scope or scope == _PLACEHOLDER:
+        scope = f"repository:{repository}:pull"
+    return _Want(realm, bearer.params.get("service", ""), scope)
+
+
+def _token_url(want: _Want) -> str:
+    parts = urllib.parse.urlsplit(want.realm)
+    pairs = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
+    pairs += [("service", want.service)] if want.service else []
+    pairs += [("scope", scope) for scope in want.scope.split()]
+    return parts._replace(query=urllib.parse.urlencode(pairs, safe=":/"), fragment="").geturl()
+
+
+def _read_token(body: bytes) -> _Token | None:
+    try:
+        answer: Any = json.loads(body)
+        text = answer.get("token") or answer.get("access_token")
+        life = answer.get("expires_in")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    # Nothing that could end the header it goes into.
+    if not isinstance(text, str) or not re.fullmatch(r"[\x21-\x7e]+", text):
+        return None
+    usable = isinstance(life, int | float) and not isinstance(life, bool) and 0 < life < 1e7
+    life_s = float(life) if usable else _DEFAULT_LIFE_S
+    # A tenth less: the answer was under way, and the next question will be.
+    return _Token(f"Bearer {text}", time.monotonic() + 0.9 * life_s)

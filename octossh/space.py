@@ -1,0 +1,452 @@
+"""The facade that wires projects, targets, registries, hosts and the store together."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import secrets as _random
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import attrs
+
+from octossh.deploying import apply, connect, observe
+from octossh.errors import ModelError, PlanError, did_you_mean
+from octossh.inventory import read_targets
+from octossh.model import (
+    Channel,
+    Deployment,
+    Environment,
+    Event,
+    History,
+    Mode,
+    Project,
+    Registry,
+    Release,
+    Standing,
+    State,
+    Status,
+    Target,
+)
+from octossh.planning import Plan, check_may_enter, current, mode_of, plan, secrets_of, to_promote, to_roll_back
+from octossh.recording import Store, Verification, controller_here
+from octossh.registry import RegistryClient
+from octossh.releasing import explain_tags, pin_images
+from octossh.shell import Secret
+from octossh.transport import SSH, Transport
+from octossh.versions import Explanation
+
+__all__ = ["Space"]
+
+SecretSource = Mapping[str, str] | Callable[[str], str | None]
+
+
+class Space:
+    """Projects, targets and environments that share one store.
+
+    Making one touches nothing: the store, the registries and the hosts are opened when they are needed, and
+    closed by ``close()`` or at the end of a ``with`` block.
+
+    Args:
+        store: URL of the record: ``sqlite:///octossh.db`` (a path relative to the working directory).
+        projects: What can be deployed.
+        targets: Where to: a list of `Target`, or the path of a YAML file (`octossh.inventory`).
+        environments: Further ones, besides those of lifecycles and targets.
+        transport: How hosts are reached. Default: `SSH`, with the known_hosts and keys of the user.
+        secrets: A mapping or a function that gives the value of a secret by name, or None.
+            Default: the environment variables of this process.
+        on_event: Is called with each `Event` while something is deployed.
+
+    Raises:
+        ModelError: Two projects or targets have one name, or the file of targets is wrong.
+    """
+
+    def __init__(
+        self,
+        store: str = "sqlite:///octossh.db",
+        *,
+        projects: Iterable[Project],
+        targets: Iterable[Target] | str | Path = (),
+        environments: Iterable[Environment] = (),
+        transport: Transport | None = None,
+        secrets: SecretSource | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.projects = _by_name(projects, Project)
+        made = read_targets(targets) if isinstance(targets, str | Path) else targets
+        self.targets = tuple(_by_name(made, Target).values())
+        self.environments = self._environments(environments)
+        self.store = Store(store)
+        self.on_event = on_event
+        self._transport = transport if transport is not None else SSH()
+        self._source: SecretSource = os.environ if secrets is None else secrets
+        self._clients: dict[Registry, RegistryClient] = {}
+
+    def _environments(self, more: Iterable[Environment]) -> tuple[str, ...]:
+        names = [environment.name for environment in more]
+        for project in self.projects.values():
+            names += project.lifecycle.environments if project.lifecycle else ()
+        standing = [name for target in self.targets for name in target.environments]
+        # Where a lifecycle names the environments, a target's that is none of them is a slip of the pen.
+        if names and (stray := next((name for name in standing if name not in names), None)):
+            target = next(target.name for target in self.targets if stray in target.environments)
+            raise ModelError(
+                f"target {target!r} stands in environment {stray!r}, which no lifecycle has; "
+                f"{did_you_mean(stray, names)} Or give it to the space: environments=[Environment({stray!r})]"
+            )
+        return tuple(dict.fromkeys([*names, *standing]))
+
+    # ------------------------------------------------------------- looking up
+
+    def project(self, name: str | None = None) -> Project:
+        """The project *name*; without a name, the only one.
+
+        Raises:
+            ModelError: There is none of that name, or there are several and no name is given.
+        """
+        if name is None and len(self.projects) == 1:
+            return next(iter(self.projects.values()))
+        if name is None:
+            raise ModelError(f"there are several projects; say which: {', '.join(self.projects)}")
+        if name not in self.projects:
+            raise ModelError(f"there is no project {name!r}; {did_you_mean(name, self.projects)}")
+        return self.projects[name]
+
+    def _environment(self, name: str) -> str:
+        if name not in self.environments:
+            raise ModelError(f"there is no environment {name!r}; {did_you_mean(name, self.environments)}")
+        return name
+
+    def release(self, project: str | None = None, number: str = "latest") -> Release:
+        """A release by number, or the newest one.
+
+        Raises:
+            ModelError: There is none of that number, or none at all.
+        """
+        name = self.project(project).name
+        if number != "latest":
+            return self.store.release(name, number)
+        releases = self.store.releases(name, limit=1)
+        if not releases:
+            raise ModelError(f"project {name!r} has no release yet; make one with 'octossh release create {name}'")
+        return releases[0]
+
+    def releases(self, project: str | None = None, *, limit: int | None = None) -> tuple[Release, ...]:
+        """The releases of a project, newest first."""
+        return self.store.releases(self.project(project).name, limit=limit)
+
+    def tags(self, image: str, *, channel: str | None = None, project: str | None = None) -> Explanation:
+        """Which tags *image* has, which one a channel picks, and why not the others.
+
+        Args:
+            image: A repository that one of the projects runs.
+            channel: Of the project; default: its first.
+            project: Default: the first project that runs the image.
+
+        Raises:
+            ModelError: No project runs it.
+            RegistryError: The registry refuses, or the image has no tags.
+        """
+        owners = [self.project(project)] if project else list(self.projects.values())
+        for owner in owners:
+            for found in owner.process.images:
+                if image in {found.repository, found.name}:
+                    return explain_tags(found, self._client(found.registry).tags(found), owner.channel(channel))
+        known = [found.repository for owner in owners for found in owner.process.images]
+        raise ModelError(f"no project runs the image {image!r}; {did_you_mean(image, known)}")
+
+    # --------------------------------------------------------------- releases
+
+    def create_release(
+        self,
+        project: str | None = None,
+        *,
+        channel: str | None = None,
+        number: str | None = None,
+        versions: Mapping[str, str] | None = None,
+        notes: str = "",
+    ) -> Release:
+        """Pick a version of each image, pin it to its digest, freeze process and variables, and store it.
+
+        Args:
+            project: Default: the only one.
+            channel: Default: the first of the project.
+            number: Default: the next one of the project's mask.
+            versions: Tags by repository, for images whose version shall not be chosen.
+            notes: Markdown.
+
+        Raises:
+            RegistryError: A registry refuses, or an image has no tags.
+            PlanError: No tag fits the channel.
+            RecordError: The store cannot be written, or has that number already.
+
+        Hosts:
+            untouched.
+        """
+        made = self.project(project)
+        picked: Channel = made.channel(channel)
+        feeds = {image: self._client(image.registry) for image in made.process.images}
+        pins = pin_images(made, picked, feeds, versions=versions)
+
+        def make(given: str) -> Release:
+            return Release(
+                project=made.name,
+                number=given,
+                channel=picked.name,
+                process=made.process,
+                variables=made.variables,
+                pins=pins,
+                created_at=datetime.now(UTC),
+                created_by=_user(),
+                notes=notes,
+            )
+
+        return self.store.create_release(made.name, made.release_number, make, number=number)
+
+    def _client(self, registry: Registry) -> RegistryClient:
+        if registry not in self._clients:
+            self._clients[registry] = RegistryClient(registry, secrets=self._secret)
+        return self._clients[registry]
+
+    # ---------------------------------------------------------------- secrets
+
+    def _secret(self, name: str) -> Secret:
+        value = self._source(name) if callable(self._source) else self._source.get(name)
+        if value is None:
+            raise ModelError(
+                f"secret {name!r} has no value; set the environment variable {name}, or give Space(secrets=...) one"
+            )
+        return Secret(value)
+
+    def _secrets(self, release: Release) -> tuple[dict[str, Secret], dict[str, str]]:
+        """The secrets that *release* needs, by name; and the names of those that log hosts in, by registry."""
+        found = {name: self._secret(name) for name in sorted(secrets_of(release))}
+        logins: dict[str, str] = {}
+        for registry in {image.registry: None for image in release.process.images}:
+            credentials = self._client(registry).credentials()
+            if credentials is not None:
+                logins[registry.name] = f"registry:{registry.name}"
+                found[logins[registry.name]] = credentials.docker_config(registry.host)
+        return found, logins
+
+    # -------------------------------------------------------------- deploying
+
+    def plan(self, release: Release | str, environment: str, *, project: str | None = None) -> Plan:
+        """What deploying *release* to *environment* would do on which host, and why. Hosts are only looked at.
+
+        Args:
+            release: A `Release`, or its number.
+            environment: Where to.
+            project: Of a release that is given by number; default: the only project.
+
+        Raises:
+            Refused: The lifecycle does not let it.
+            ModelError: Something is not there: an environment, a role, a variable, a secret.
+            TransportError: A host cannot be reached.
+
+        Hosts:
+            untouched.
+        """
+        found = release if isinstance(release, Release) else self.release(project, release)
+        return self._plan(found, environment, look=True)
+
+    def _plan(self, release: Release, environment: str, *, look: bool, mode: Mode | None = None) -> Plan:
+        self._environment(environment)
+        history = self._history(release.project)
+        owner = self.projects.get(release.project)
+        if owner is not None and mode is not Mode.ROLLBACK:
+            check_may_enter(owner, release.number, environment, history)
+        secrets, _ = self._secrets(release)
+        # Made once without having looked: what is wrong with the description shows before any host is asked.
+        made = plan(
+            release,
+            environment,
+            self.targets,
+            mode=mode or mode_of(release.number, environment, history),
+            secrets=secrets,
+        )
+        if not look:
+            return made
+        seen = observe(release, environment, self.targets, self._transport)
+        return plan(release, environment, self.targets, mode=made.mode, seen=seen, secrets=secrets)
+
+    def deploy(
+        self, release: Release | Plan | str, environment: str | None = None, *, project: str | None = None, check: bool = True
+    ) -> Deployment:
+        """Deploy a release to an environment, or apply a plan.
+
+        Args:
+            release: A `Release`, its number, or a `Plan`.
+            environment: Where to; a plan knows it.
+            project: Of a release that is given by number; default: the only project.
+            check: Raise when it does not succeed; otherwise return the deployment either way.
+
+        Raises:
+            Refused: The lifecycle does not let it.
+            ModelError: Something is not there: an environment, a role, a variable, a secret.
+            ConnectError: A host cannot be reached, or is not who it should be.
+            DeployFailed: A step did not succeed; ``.deployment`` has all of it.
+
+        Hosts:
+            changed; untouched with the first three errors; with ``DeployFailed`` as its ``hosts`` says.
+        """
+        if isinstance(release, Plan):
+            if environment not in {None, release.environment}:
+                raise PlanError(f"the plan is for {release.environment!r}, not for {environment!r}; make another one")
+            return self._apply(release, check=check)
+        if environment is None:
+            raise PlanError(f"where shall it go? Name an environment: {', '.join(self.environments)}")
+        found = release if isinstance(release, Release) else self.release(project, release)
+        return self._apply(self._plan(found, environment, look=False), check=check)
+
+    def promote(self, project: str | None = None, *, to: str, check: bool = True) -> Deployment:
+        """Deploy to *to* the release that now stands in the environment before it. Raises as `deploy` does."""
+        owner = self.project(project)
+        number = to_promote(owner, self._environment(to), self._history(owner.name))
+        made = self._plan(self.release(owner.name, number), to, look=False, mode=Mode.PROMOTE)
+        return self._apply(made, check=check)
+
+    def rollback(
+        self, project: str | None = None, environment: str | None = None, *, to: str | None = None, check: bool = True
+    ) -> Deployment:
+        """Deploy to *environment* the release that stood there before, or the release *to*.
+
+        Raises:
+            PlanError: There is none before, or *to* has never succeeded there.
+
+        Otherwise it raises as `deploy` does.
+        """
+        owner = self.project(project)
+        if environment is None:
+            raise PlanError(f"where shall it be rolled back? Name an environment: {', '.join(self.environments)}")
+        history = self._history(owner.name)
+        number = to or to_roll_back(owner.name, self._environment(environment), history)
+        passed = {d.release for d in history if d.environment == environment and d.state is State.SUCCEEDED}
+        if number not in passed:
+            raise PlanError(f"release {number!r} has never succeeded in {environment!r}; {did_you_mean(number, passed)}")
+        made = self._plan(self.release(owner.name, number), environment, look=False, mode=Mode.ROLLBACK)
+        return self._apply(made, check=check)
+
+    def _apply(self, made: Plan, *, check: bool) -> Deployment:
+        secrets, logins = self._secrets(made.release)
+        now = datetime.now(UTC)
+        deployment = Deployment(
+            id=f"{now:%Y%m%dT%H%M%S}-{_random.token_hex(4)}",
+            project=made.release.project,
+            release=made.release.number,
+            environment=made.environment,
+            mode=made.mode,
+            state=State.RUNNING,
+            started_at=now,
+            by=_user(),
+            controller=controller_here(),
+        )
+        return apply(
+            made,
+            self._transport,
+            self.store,
+            deployment,
+            secrets=secrets,
+            logins=logins,
+            on_event=self.on_event,
+            check=check,
+        )
+
+    # ---------------------------------------------------------------- records
+
+    def _history(self, project: str) -> tuple[Deployment, ...]:
+        return self.store.deployments(project=project, limit=None)
+
+    def history(
+        self, project: str | None = None, *, environment: str | None = None, limit: int | None = 50
+    ) -> History:
+        """The deployments of a project, or of all; newest first."""
+        name = self.project(project).name if project else None
+        if environment is not None:
+            self._environment(environment)
+        return History(self.store.deployments(project=name, environment=environment, limit=limit))
+
+    def status(self, project: str | None = None) -> Status:
+        """What stands where, as the record has it."""
+        owners = [self.project(project)] if project else list(self.projects.values())
+        return Status(tuple(standing for owner in owners for standing in self._standings(owner)))
+
+    def _standings(self, owner: Project) -> list[Standing]:
+        history = self._history(owner.name)
+        standings = []
+        for name in owner.lifecycle.environments if owner.lifecycle else self.environments:
+            made = Standing(project=owner.name, environment=name)
+            newest = next((d for d in history if d.environment == name), None)
+            if newest is not None:
+                made = attrs.evolve(made, last=newest.state, last_release=newest.release)
+            if stands := current(history, name):
+                made = attrs.evolve(made, release=stands.release, since=stands.finished_at, by=stands.by)
+            standings.append(made)
+        return standings
+
+    def verify(self) -> Verification:
+        """Check the chain of the record: whether anything in it was edited or taken out."""
+        return self.store.verify()
+
+    def check(self, environment: str | None = None) -> tuple[str, ...]:
+        """Open a connection to each target, of one environment or of all; the names of those that answered.
+
+        Raises:
+            ConnectError: A host cannot be reached, or is not who it should be.
+
+        Hosts:
+            untouched.
+        """
+        if environment is not None:
+            self._environment(environment)
+        chosen = [t for t in self.targets if environment is None or environment in t.environments]
+        connect(chosen, self._transport)
+        return tuple(target.name for target in chosen)
+
+    # ---------------------------------------------------------------- closing
+
+    def close(self) -> None:
+        """Close what is open: connections to hosts and registries, and the store."""
+        self._transport.close()
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Space({self.store!r}, {len(self.projects)} projects, {len(self.targets)} targets)"
+
+
+def _user() -> str:
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):
+        name = str(os.getuid())
+    return f"{name}@{platform.node()}"
+
+
+N = TypeVar("N", Project, Target)
+
+
+def _by_name(items: Iterable[N], kind: type[N]) -> dict[str, N]:
+    made: dict[str, N] = {}
+    for item in items:
+        if not isinstance(item, kind):
+            raise ModelError(f"a space takes {kind.__name__}s, and {item!r} is none")
+        if item.name in made:
+            raise ModelError(f"there are two {kind.__name__.lower()}s named {item.name!r}; rename one of them")
+        made[item.name] = item
+    return made
+

@@ -1,0 +1,71 @@
+"""What everything that carries scripts to hosts has in common."""
+
+from __future__ import annotations
+
+import secrets as _random
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Protocol, Self, runtime_checkable
+
+from octossh.model.targets import Target
+from octossh.shell import Result, Script, Secret
+
+__all__ = ["NO_SECRETS", "Transport", "new_nonce"]
+
+NO_SECRETS: Mapping[str, Secret] = MappingProxyType({})
+
+
+def new_nonce() -> str:
+    """128 random bits in hex: nothing on a host can guess it, so nothing there can forge a frame."""
+    return _random.token_hex(16)
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """Carries scripts to hosts. Safe to use from many threads; a context manager that closes itself."""
+
+    def connect(self, target: Target) -> None:
+        """Open the connection to *target*; cheap when it is open.
+
+        Raises:
+            ConnectError: Or its kin `HostKeyError` and `AuthError`. Nothing was sent.
+        """
+
+    def run(
+        self,
+        target: Target,
+        script: Script,
+        *,
+        secrets: Mapping[str, Secret] = NO_SECRETS,
+        timeout_s: float = 900.0,
+        on_line: Callable[[str], None] | None = None,
+    ) -> Result:
+        """Send *script* to the shell of *target* and wait for its end. Connects when it has to.
+
+        Args:
+            target: The host.
+            script: What to run there, by ``sh -s``.
+            secrets: Values of the secrets that the script wants, by name. They travel on standard input only.
+            timeout_s: Seconds that the script may take, from when it was sent.
+            on_line: Gets every line of the log as it comes, without its newline. It is called from another
+                thread, one call at a time; what it raises is logged and does no harm to the run. A line
+                above 1 MiB comes in pieces.
+
+        Returns:
+            Frames, log and exit code. When a signal ended the shell itself, the exit code is 255 and the last
+            line of the log says so.
+
+        Raises:
+            ModelError: A secret that the script wants is missing.
+            ConnectError: No script was sent.
+            ConnectionLost: It was sent, and the link went before its end was seen.
+            TimedOut: It was sent, and did not end within *timeout_s*.
+            ReadError: It answered more frames than can be held.
+        """
+
+    def close(self) -> None:
+        """Close all connections. What still runs is given up."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
