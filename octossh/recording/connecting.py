@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_en
 
 from octossh.errors import RecordError
 from octossh.recording.faults import BUSY_TIMEOUT_S, FAILURES, explain
-from octossh.recording.tables import SCHEMA, meta, metadata
+from octossh.recording.tables import SCHEMA, events, meta, metadata
 
 __all__ = ["Database"]
 
@@ -173,12 +173,18 @@ def _settle(connection: sqlite3.Connection, path: Path | None) -> None:
     # By itself the sqlite3 module begins transactions at the first write: two can read the same last event.
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
-    if path is not None:
+    if path is not None and _is_ours(connection):
         mode = _journal(connection)
         if mode != "wal":
             _log.warning("store %s: its journal has mode %r here, so readers and writers wait", path, mode)
     for setting in ("synchronous = FULL", "foreign_keys = ON", "recursive_triggers = ON"):
         connection.execute(f"PRAGMA {setting}")
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    """Whether a file is empty or looks like a store: the mode of the journal stays in the file, also in another's."""
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return not names or {meta.name, events.name} <= names
 
 
 def _journal(connection: sqlite3.Connection) -> str:

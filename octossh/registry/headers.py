@@ -29,7 +29,8 @@ _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _SCHEME = re.compile(rf"({_NAME})(?:[ \t]+(?P<token68>[A-Za-z0-9._~+/-]+=*)(?=[ \t]*(?:,|$)))?")
 # An unquoted value may hold more than a token here: some registries write a bare URL.
 _PARAMETER = re.compile(rf'({_NAME})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)(?:"|$)|([^\s,"]+))')
-_LINK = re.compile(r'<([^>]*)>((?:[ \t]*;[ \t]*[^\s=;,<>]+(?:[ \t]*=[ \t]*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]*))?)*)')
+_PARAMS = re.compile(r';[ \t]*([^\s=;,<>"]+)(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
+_LINK = re.compile(r'<([^>]*)>((?:[ \t]*;[ \t]*[^\s=;,<>"]+(?:[ \t]*=[ \t]*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]*))?)*)')
 
 
 @frozen
@@ -96,11 +97,15 @@ def next_page(link: str | None, url: str) -> str | None:
     The path stays that of *url*: Artifactory and Nexus name another one, which does not exist on their port.
 
     Raises:
-        ValueError: The next page is on another scheme, host or port, or nowhere at all; the text says which.
+        ValueError: The header cannot be read, or the next page is on another scheme, host or port, or nowhere
+            at all; the text says which.
     """
-    for target, params in _LINK.findall(link or ""):
-        relations = re.search(r';[ \t]*rel[ \t]*=[ \t]*(?:"([^"]*)"|([^\s;,"]*))', params, re.IGNORECASE)
-        if not relations or "next" not in (relations[1] or relations[2] or "").lower().split():
+    links = _LINK.findall(link or "")
+    if link and not links:
+        raise ValueError("has a Link header that cannot be read")
+    for target, params in links:
+        found = {name.lower(): quoted or bare for name, quoted, bare in reversed(_PARAMS.findall(params))}
+        if "next" not in found.get("rel", "").lower().split():
             continue
         if not target.strip():
             raise ValueError("names no next page, though it says that there is one")

@@ -65,14 +65,7 @@ def read(
         names = _names(answer, error)
         known = len(tags)
         tags.update(dict.fromkeys(name for name in names if _TAG.fullmatch(name)))
-        try:
-            following = next_page(answer.headers.get("Link"), answer.url)
-        except ValueError as fault:
-            raise error(
-                f"a page of its tags {fault}, so the list would not be complete; see its configuration"
-            ) from None
-        if following in seen:
-            raise error("its list of tags does not end: a page says that an earlier one comes next")
+        following = _following(answer, seen, error)
         guessed = following is None and len(names) == PAGE_TAGS and len(tags) > known
         if guessed:
             # Nexus cuts the list of a group repository here and says nothing of more.
@@ -81,6 +74,16 @@ def read(
             raise _endless(pages, len(tags), error)
         page = following
     return tuple(tags)
+
+
+def _following(answer: Answer, seen: set[str], error: Callable[[str], RegistryError]) -> str | None:
+    try:
+        following = next_page(answer.headers.get("Link"), answer.url)
+    except ValueError as fault:
+        raise error(f"a page of its tags {fault}; see its configuration") from None
+    if following in seen:
+        raise error("its list of tags does not end: a page says that an earlier one comes next")
+    return following
 
 
 def _endless(pages: int, tags: int, error: Callable[[str], RegistryError]) -> RegistryError:

@@ -196,7 +196,7 @@ def _run_container(order: Order, secrets: _Secrets) -> dict[str, Any]:
         "healthy_cs": math.ceil(step.healthy_timeout_s * 100),
         "monitor_cs": math.ceil(step.monitor_s * 100),
         "stop_grace_s": step.stop_grace_s,
-        "look_format": f"{{{{.Name}}}} {{{{.Id}}}} {{{{.State.Status}}}} {_HEALTH} {restart} "
+        "look_format": f"{{{{.Name}}}} {{{{.ID}}}} {{{{.State.Status}}}} {_HEALTH} {restart} "
         + _owner_format(order, ".Config.Labels")
         + "\n{{json .}}",
         "gate_format": f"{{{{.State.Status}}}} {_HEALTH} {{{{.State.ExitCode}}}} {{{{.RestartCount}}}}"

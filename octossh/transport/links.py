@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import socket
-import threading
 import time
 from typing import Any
 
 import paramiko
 from attrs import frozen
 from fabric import Config, Connection
-from fabric.runners import Remote
 from paramiko.config import SSHConfig
 
 from octossh.errors import ConnectionLost, HostKeyError, TimedOut
 from octossh.shell import Result, Script
 from octossh.transport import sockets
-from octossh.transport.faults import Where, connect_fault
-from octossh.transport.framing import CHUNK, LINGER_NOTE, LINGER_S, Collector
+from octossh.transport.faults import Fault, Where, connect_fault
+from octossh.transport.framing import LINGER_NOTE, Collector
 from octossh.transport.known_hosts import KnownHosts, fingerprint
 from octossh.transport.logins import Keys, Login
 from octossh.transport.pulse import Pulse
+from octossh.transport.runners import ScriptRunner
 
 __all__ = ["Link", "NotSent", "Options"]
 
 COMMAND = "exec sh -s"
-_TICK_S = 0.1
 _SETTLE_S = 0.5
 _AUTH_S = 20.0
 _CHANNEL_S = 20.0
@@ -41,7 +38,7 @@ if _paramiko_log.level == logging.NOTSET:
 
 
 class NotSent(Exception):
-    """No session could be opened over the link: nothing of the script has been sent."""
+    """No session could be opened over the link: nothing of the script has been sent. Never leaves the package."""
 
 
 @frozen
@@ -62,6 +59,7 @@ class HostKeyPolicy(paramiko.MissingHostKeyPolicy):
         entries = known.about(where.address, where.port)
         self._revoked = [entry for entry in entries if entry.revoked]
         self._entries = [entry for entry in entries if not entry.revoked]
+        self.accepted = False
 
     def prefer(self, key_types: tuple[str, ...]) -> tuple[str, ...]:
         """The algorithms, with those of the keys that are known for the host in front."""
@@ -72,6 +70,7 @@ class HostKeyPolicy(paramiko.MissingHostKeyPolicy):
 
     def missing_host_key(self, client: Any, hostname: str, key: paramiko.PKey) -> None:
         """Accept *key* or raise `HostKeyError`."""
+        del client, hostname  # ours knows the target
         blob, kind = key.asbytes(), key.get_name()
         shown = f"{kind} {fingerprint(blob)}"
         for entry in self._revoked:
@@ -81,6 +80,7 @@ class HostKeyPolicy(paramiko.MissingHostKeyPolicy):
                     "the key has been given up; the host needs a new one"
                 )
         if any(entry.key == blob for entry in self._entries):
+            self.accepted = True
             return
         where = self._where
         named = [entry for entry in self._entries if self._known.names(entry, where.address, where.port)]
@@ -89,27 +89,28 @@ class HostKeyPolicy(paramiko.MissingHostKeyPolicy):
                 raise HostKeyError(
                     f"{where}: its host key has changed: it shows {shown}, and {entry.place} has "
                     f"{entry.key_type} {fingerprint(entry.key)}. Somebody may be in between, or the host was "
-                    f"installed anew; if so, take out the old key with {self._keygen('-R')}, and add the new one"
+                    f"installed anew; if so, take out the old key with {self._keygen('-R', entry.place)}, and "
+                    "add the new one"
                 )
         others = f", which has only {', '.join(sorted({e.key_type for e in named}))} of it" if named else ""
         raise HostKeyError(
             f"{where}: its host key {shown} is not known: it is not in {' or '.join(self._known.files)}{others}. "
             f"Compare the fingerprint with the one on the host, then add the key with ssh-keyscan -t "
             f"{_scan_name(kind)} -p {where.port} {where.address} >> {self._known.files[0]} "
-            f"(and look with {self._keygen('-F')})"
+            f"(to look: {self._keygen('-F', self._known.files[0])})"
         )
 
-    def _keygen(self, option: str) -> str:
+    def _keygen(self, option: str, place: str) -> str:
         where = self._where
         name = where.address if where.port == 22 else f"'[{where.address}]:{where.port}'"
-        return f"ssh-keygen {option} {name}"
+        return f"ssh-keygen {option} {name} -f {place.rsplit(':', 1)[0]}"
 
 
 def _scan_name(kind: str) -> str:
     return {"ssh-ed25519": "ed25519", "ssh-rsa": "rsa"}.get(kind, "ecdsa" if kind.startswith("ecdsa") else kind)
 
 
-class _Connection(Connection):
+class _Connection(Connection):  # type: ignore[misc]
     """Fabric's connection without its habit of opening itself again: that would hide a host that was away."""
 
     def open(self) -> Any:
@@ -119,43 +120,162 @@ class _Connection(Connection):
 
 
 class Link:
-    """An open connection to one host. Use `Link.open`."""
+    """An open connection to one host. `Link.open` makes one."""
 
     def __init__(self, where: Where, connection: _Connection, keepalive_s: float) -> None:
         self.where = where
         self._connection = connection
         self._transport: paramiko.Transport = connection.transport
-        self._lost = ""
+        self._why_lost = ""
         self.pulse = Pulse(self._ask, keepalive_s, self._silent)
 
     @classmethod
-    def open(cls, where: Where, options: Options) -> Link:
-        """Connect, check the host key, log in.
+    def open(cls, where: Where, options: Options) -> Link | Fault:
+        """Connect, check the host key and log in; what went wrong is returned, not raised."""
+        deadline = time.monotonic() + options.connect_timeout_s
+        opening = _Opening(where, options, deadline)
+        try:
+            return cls(where, opening.connection(), options.keepalive_s)
+        except Exception as error:  # noqa: BLE001 - connect_fault knows them all
+            opening.abandon()
+            if opening.stage == "kex" and "No existing session" in str(error):
+                error = TimeoutError(f"no key exchange within {options.connect_timeout_s:g} s")
+            return connect_fault(error, where, stage=opening.stage, greeting=opening.oddity)
+        except BaseException:
+            opening.abandon()
+            raise
+
+    @property
+    def alive(self) -> bool:
+        """Whether nothing is known to be wrong with it."""
+        return not self._why_lost and bool(self._transport.is_active())
+
+    def close(self, why: str = "") -> None:
+        """End the connection; what runs over it ends with `ConnectionLost`, which says *why*."""
+        self._why_lost = self._why_lost or why or "it was closed"
+        self.pulse.stop()
+        self._connection.client.close()
+        self.pulse.join(1)
+        self._transport.join(1)
+
+    def run(self, script: Script, sent: bytes, collector: Collector, timeout_s: float) -> Result:
+        """Run one script over it.
 
         Raises:
-            Fault: Wrapped in `LinkFault`.
+            NotSent: There was no session for it.
+            ConnectionLost, TimedOut, ReadError: As `Transport.run` says.
         """
-        stage, said = "tcp", ""
-        deadline = time.monotonic() + options.connect_timeout_s
-        sock: socket.socket | None = None
-        connection: _Connection | None = None
-        policy = HostKeyPolicy(options.known_hosts, where)
+        runner = ScriptRunner(self._connection, sent, collector, self.pulse, timeout_s)
         try:
-            sock = sockets.dial(where.address, where.port, options.connect_timeout_s, options.keepalive_s)
-            stage = "greeting"
-            said = sockets.greeting(sock, max(0.1, deadline - time.monotonic()))
-            stage = "kex"
-            left = max(0.1, deadline - time.monotonic())
-            connection = _connection(where, sock, policy, Login(options.keys, where), left)
-            connection.open()
-        except BaseException as error:
-            if connection is not None:
-                connection.client.close()
-            if sock is not None:
-                sock.close()
-            if not isinstance(error, Exception):
-                raise
-            if stage == "kex" and time.monotonic() >= deadline - 0.05 and "No existing session" in str(error):
-                error = TimeoutError(f"no key exchange within {options.connect_timeout_s:g} s")
-            raise LinkFault(connect_fault(error, where, stage=stage, greeting=_odd(said))) from error
-        return cls(where, connection, options.keepalive_s)
+            # Everything is set, so that no default of anybody counts; in_stream=False leaves our stdin alone.
+            runner.run(
+                COMMAND, hide=True, warn=True, in_stream=False, pty=False, echo=False, encoding="utf-8", env={},
+                dry=False, watchers=[], asynchronous=False, disown=False,
+            )  # fmt: skip
+        except (EOFError, OSError, paramiko.SSHException) as error:
+            if not runner.sent:
+                raise NotSent(str(error)) from error
+            raise self._lost(script, error) from error
+        if collector.error is not None:
+            raise collector.error
+        if runner.timed_out_here:
+            raise TimedOut(
+                f"{self.where}: {script.name} did not end within {timeout_s:g} s; it may still be running there. "
+                "Look at the host before you try again, or give it more time"
+            )
+        return self._result(script, runner, collector)
+
+    def _result(self, script: Script, runner: ScriptRunner, collector: Collector) -> Result:
+        channel = runner.channel
+        whole = channel.eof_received or runner.lingered
+        if (channel.exit_status < 0 or not whole) and self._goes_down():
+            raise self._lost(script)
+        if channel.exit_status < 0:
+            # paramiko drops the message that would say which signal it was.
+            return collector.result(255, "the shell on the host was ended by a signal")
+        return collector.result(min(channel.exit_status, 255), LINGER_NOTE if runner.lingered else "")
+
+    def _goes_down(self) -> bool:
+        # paramiko ends the channels a moment before it calls the connection inactive.
+        deadline = time.monotonic() + _SETTLE_S
+        while self.alive and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return not self.alive
+
+    def _lost(self, script: Script, error: BaseException | None = None) -> ConnectionLost:
+        why = self._why_lost or " ".join(str(error or self._transport.get_exception() or "").split())
+        return ConnectionLost(
+            f"{self.where}: the connection was lost while {script.name} ran ({why or 'the host closed it'}); "
+            "it may have run to its end, or still be running. Look at the host before you try again"
+        )
+
+    def _ask(self) -> bool:
+        self._transport.global_request("keepalive@openssh.com", wait=True)
+        return bool(self._transport.is_active())
+
+    def _silent(self, seconds: float) -> None:
+        self.close(f"the host was silent for {seconds:.0f} s")
+
+
+class _Opening:
+    """A connection while it is being opened: how far it came, and how to be rid of it."""
+
+    def __init__(self, where: Where, options: Options, deadline: float) -> None:
+        self._where, self._options, self._deadline = where, options, deadline
+        self._policy = HostKeyPolicy(options.known_hosts, where)
+        self._sock: socket.socket | None = None
+        self._connection: _Connection | None = None
+        self._transport: paramiko.Transport | None = None
+        self._stage = "tcp"
+        self.oddity = ""
+
+    @property
+    def stage(self) -> str:
+        return "login" if self._policy.accepted else self._stage
+
+    def connection(self) -> _Connection:
+        options, where = self._options, self._where
+        self._sock = sockets.dial(where.address, where.port, options.connect_timeout_s, options.keepalive_s)
+        self._stage = "greeting"
+        said = sockets.greeting(self._sock, self._left())
+        if not said.startswith("SSH-"):
+            # Lines before the greeting are allowed, so paramiko may find it further down.
+            self.oddity = said
+        self._stage = "kex"
+        self._connection = made = _Connection(
+            where.address,
+            user=where.user,
+            port=where.port,
+            config=Config(lazy=True, ssh_config=SSHConfig()),
+            connect_kwargs={
+                "sock": self._sock,
+                "timeout": self._left(),
+                "banner_timeout": self._left(),
+                "auth_timeout": _AUTH_S,
+                "channel_timeout": _CHANNEL_S,
+                "auth_strategy": Login(options.keys, where),
+                "transport_factory": self._made,
+            },
+        )
+        made.client.set_missing_host_key_policy(self._policy)
+        made.open()
+        return made
+
+    def _made(self, sock: Any, **options: Any) -> paramiko.Transport:
+        self._transport = transport = paramiko.Transport(sock, **options)
+        security = transport.get_security_options()
+        security.key_types = self._policy.prefer(tuple(security.key_types))
+        transport.handshake_timeout = self._left()
+        return transport
+
+    def _left(self) -> float:
+        return max(0.1, self._deadline - time.monotonic())
+
+    def abandon(self) -> None:
+        # Fabric's own close() does nothing for a connection that never came to be, and leaks its thread.
+        if self._connection is not None:
+            self._connection.client.close()
+        if self._sock is not None:
+            self._sock.close()
+        if self._transport is not None and self._transport.is_alive():
+            self._transport.join(1)

@@ -12,6 +12,7 @@ from typing import Any
 
 import paramiko
 from attrs import field, frozen
+from paramiko.pkey import PublicBlob, UnknownKeyType
 
 from octossh.errors import AuthError
 from octossh.transport.faults import Where
@@ -143,7 +144,7 @@ def _why(error: Exception) -> str:
         return "there is no such file"
     if isinstance(error, OSError):
         return error.strerror or text
-    if isinstance(error, ValueError | paramiko.UnknownKeyType | paramiko.SSHException):
+    if isinstance(error, ValueError | UnknownKeyType | paramiko.SSHException):
         return "it is no private key that can be read"
     return f"{type(error).__name__} {text}"
 
@@ -152,7 +153,7 @@ def _public(path: str) -> bytes | None:
     file = Path(path).expanduser()
     public = file if file.suffix == ".pub" else file.with_name(file.name + ".pub")
     with contextlib.suppress(OSError, ValueError, IndexError, paramiko.SSHException):
-        return paramiko.PublicBlob.from_string(public.read_text()).key_blob
+        return bytes(PublicBlob.from_string(public.read_text()).key_blob)
     return None
 
 

@@ -65,7 +65,7 @@ class Pulse:
         self._thread.join(timeout_s)
 
     def _beat(self) -> None:
-        while not self._stopped:
+        while True:
             self._wake.wait(self.interval_s)
             self._wake.clear()
             if self._stopped:

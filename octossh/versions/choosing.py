@@ -199,9 +199,7 @@ class _Rules:
     @scheme.validator
     def _known(self, _attribute: object, scheme: str | None) -> None:
         if scheme is not None and scheme not in _SCHEMES:
-            raise ModelError(
-                f"there is no scheme {scheme!r} of versions; {did_you_mean(str(scheme), _SCHEMES)}"
-            )
+            raise ModelError(f"there is no scheme {scheme!r} of versions; {did_you_mean(str(scheme), _SCHEMES)}")
 
     def judge(self, tags: Iterable[str]) -> Explanation:
         sieve = _read(tags, self.mode)
@@ -312,10 +310,10 @@ def _schemes(versions: list[Version]) -> Callable[[Version], str]:
 def _floating_rule(versions: list[Version]) -> Callable[[Version], str]:
     """A tag moves if a longer one of its line goes on from it: 16 next to 16.2.1."""
     longer: dict[tuple[Any, ...], str] = {}
-    for version in versions:
+    for version in sorted(versions, key=_rank):  # the newest is the example that stays
         if version.kind == "dotted" and version.mode == "docker":
             for length in range(1, len(version.release)):
-                longer.setdefault((version.line, version.release[:length]), version.tag)
+                longer[version.line, version.release[:length]] = version.tag
 
     def fault(version: Version) -> str:
         if version.build or version.post or len(version.pre) > 1:
@@ -335,7 +333,7 @@ def _scheme_rule(
     pointed = [name for name in ("dotted", "calver", "semver") if name in present]
     rivals = pointed or sorted(present)
     if len(rivals) > 1:
-        examples = {counts(version): version.tag for version in versions}
+        examples = {counts(version): version.tag for version in sorted(versions, key=_rank)}
         found = (f"{name} ({present[name]} tags such as {examples[name]!r})" for name in sorted(rivals))
         advice = " or ".join(f"scheme={name!r}" for name in sorted(rivals))
         raise AmbiguousScheme(
@@ -377,6 +375,10 @@ def _conclude(sieve: _Sieve, prefix: str | None) -> Explanation:
             reverse=True,
         )
     return Explanation(ranked[0] if ranked else None, tuple(verdicts))
+
+
+def _rank(version: Version) -> tuple[Any, ...]:
+    return (version.key, version.tag)
 
 
 def _place(version: Version, best: Version, *, first: bool) -> str:

@@ -16,9 +16,7 @@ from octossh.versions.tags import Version, ci_word, hexadecimal, kind_of_name
 
 __all__ = ["bound", "read"]
 
-_PREFIX = re.compile(
-    r"(?:(?![vV]\d)(?:[A-Za-z][A-Za-z0-9]*[-_]|[A-Za-z]+\d+(?:\.\d+)+-|[A-Za-z]+\.))*[vV]?(?=\d)"
-)
+_PREFIX = re.compile(r"(?:(?![vV]\d)(?:[A-Za-z][A-Za-z0-9]*[-_]|[A-Za-z]+\d+(?:\.\d+)+-|[A-Za-z]+\.))*[vV]?(?=\d)")
 _WORDS = re.compile(r"[A-Za-z0-9]+")
 _RELEASE = re.compile(r"\d+(?:\.\d+)*")
 _DATE = re.compile(r"(\d{4})(-?)(\d\d)\2(\d\d)(?!\d)")

@@ -167,13 +167,9 @@ def _nuget(text: str, start: int, mode: str) -> Range:
     comma = text.find(",", inner, last)
     if comma < 0:
         if text[start] + text[last] != "[]":
-            raise _fault(
-                text, start, "a single version takes square brackets, as [1.2]; a minimum takes none"
-            )
+            raise _fault(text, start, "a single version takes square brackets, as [1.2]; a minimum takes none")
         only = _bound(text, inner, last, mode)
-        return Range(
-            lower=only, upper=only, lower_inclusive=True, upper_inclusive=True, text=text.strip(), mode=mode
-        )
+        return Range(lower=only, upper=only, lower_inclusive=True, upper_inclusive=True, text=text.strip(), mode=mode)
     second = text.find(",", comma + 1, last)
     if second >= 0:
         raise _fault(text, second, "an interval has one comma; name two bounds")

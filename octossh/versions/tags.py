@@ -90,7 +90,7 @@ class Version:
         variant: What is left, in lower case, such as ``slim-bookworm``.
         scheme: How the numbers count: ``dotted``, ``calver``, ``date``, ``number`` or ``semver``; ``""`` for a
             tag that is no version.
-        key: What the order inside a line goes by: release, prerelease, post, build, and the tie-breaks.
+        key: What the order inside a line goes by: release, prerelease, post, build, then the ties.
     """
 
     tag: str
