@@ -145,11 +145,12 @@ class _Run:
             future.result()
 
     def _ended(self) -> Deployment:
-        done = {(outcome.step, outcome.target) for outcome in self.outcomes}
-        skipped = [
-            Outcome(step=task.step.name, target=task.target.name, state=State.SKIPPED, why="an earlier step did not succeed")
-            for task in self.plan.tasks
-            if (task.step.name, task.target.name) not in done
+        done = {(outcome.step, outcome.target): outcome for outcome in self.outcomes}
+        why = "the deployment was interrupted" if self.interrupted else "an earlier step did not succeed"
+        places = [(task.step.name, task.target.name) for task in self.plan.tasks]
+        outcomes = [
+            done.get((step, target)) or Outcome(step=step, target=target, state=State.SKIPPED, why=why)
+            for step, target in places
         ]
         bad = [outcome for outcome in self.outcomes if outcome.state is not State.SUCCEEDED]
         state = State.INTERRUPTED if self.interrupted else State.FAILED if bad else State.SUCCEEDED
@@ -163,7 +164,7 @@ class _Run:
             state=state,
             error=error,
             finished_at=datetime.now(UTC),
-            outcomes=(*self.outcomes, *skipped),
+            outcomes=tuple(outcomes),
         )
 
     def _task(self, task: Task) -> None:

@@ -73,7 +73,7 @@ class Deployment(Described):
         by: User and machine that asked for it.
         controller: Machine, process id and start of the process that runs it.
         error: Why it did not succeed; empty if it did.
-        outcomes: In the order in which they ended; what was never started comes last, as skipped.
+        outcomes: In the order of the plan; what was never started is there too, as skipped.
     """
 
     id: str

@@ -202,6 +202,7 @@ def _counted(action: Action) -> str:
 def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...]:
     """The fields in which two descriptions differ, and for mappings such as ``env`` the names in them."""
     changes: list[Change] = []
+    old, new = _with_image(old), _with_image(new)
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name), new.get(name)
         if before == after:
@@ -217,6 +218,15 @@ def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Cha
         else:
             changes.append(Change(name, _shown(before), _shown(after)))
     return tuple(changes)
+
+
+def _with_image(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with image, tag and digest as one short text."""
+    made = {name: value for name, value in fields.items() if name not in {"tag", "v"}}
+    if "image" in made:
+        name, _, digest = str(made["image"]).partition("@")
+        made["image"] = f"{name.partition('/')[2]}:{fields.get('tag', '?')} ({digest.removeprefix('sha256:')[:12]})"
+    return made
 
 
 def _secret_change(old: Any, new: Any) -> tuple[str | None, str | None]:

@@ -53,12 +53,20 @@ class Wanted:
     @property
     def text(self) -> str:
         """The fields as canonical JSON."""
-        return json.dumps(self.fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return _canonical(self.fields)
 
     @property
     def spec(self) -> str:
-        """``sha256:`` and 64 hex digits of the fields: equal where nothing that matters differs."""
-        return "sha256:" + hashlib.sha256(self.text.encode()).hexdigest()
+        """``sha256:`` and 64 hex digits of the fields: equal where nothing that matters differs.
+
+        The tag does not matter: the digest says what runs.
+        """
+        matters = {name: value for name, value in self.fields.items() if name != "tag"}
+        return "sha256:" + hashlib.sha256(_canonical(matters).encode()).hexdigest()
+
+
+def _canonical(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 class _Steps(Mapping[str, Any]):
@@ -231,9 +239,11 @@ class Resolver:
             ModelError: A secret has no value.
         """
         if isinstance(step, RunContainer):
+            pin = self.release.pin(step.image)
             fields: dict[str, Any] = {
                 "v": 1,
-                "image": self.release.pin(step.image).reference,
+                "image": pin.reference,
+                "tag": pin.tag,
                 "command": list(step.command),
                 "env": {name: self._env(value) for name, value in step.env.items()},
                 "publish": list(step.publish),

@@ -121,9 +121,7 @@ class Database:
             query = select(meta.c.value).where(meta.c.name == "schema")
             version = str(connection.execute(query).scalar_one_or_none() or "")
         if not version.isdecimal():
-            raise RecordError(
-                f"store {self.where}: it is a database of something else than octossh; name another file"
-            )
+            raise RecordError(f"store {self.where}: it is a database of something else than octossh; name another file")
         if int(version) > SCHEMA:
             raise RecordError(
                 f"store {self.where}: a newer octossh wrote it (schema {version}, and this one knows "

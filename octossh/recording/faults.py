@@ -24,9 +24,7 @@ _LOCKED = (
     "'fuser', and try again"
 )
 _FULL = "the disk is full; make room, and try again"
-_READ_ONLY = (
-    "it is read-only; give this user the right to write to it and its directory, or name another file"
-)
+_READ_ONLY = "it is read-only; give this user the right to write to it and its directory, or name another file"
 _DENIED = "permission denied; give this user the right to write to it and its directory, or name another file"
 _NO_DATABASE = "it is not a database of SQLite; name another file, and octossh makes a new one"
 _CORRUPT = "the database is damaged; put a backup in its place, or save what 'sqlite3 FILE .recover' finds"

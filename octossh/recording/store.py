@@ -153,9 +153,7 @@ class Store:
         named = Counter((outcome.step, outcome.target) for outcome in deployment.outcomes)
         if named and (most := named.most_common(1)[0])[1] > 1:
             step, target = most[0]
-            raise ModelError(
-                f"deployment {deployment.id!r} has two outcomes of {step!r} on {target!r}; keep one"
-            )
+            raise ModelError(f"deployment {deployment.id!r} has two outcomes of {step!r} on {target!r}; keep one")
         with self._transaction(write=True) as transaction:
             transaction.finish(deployment)
 

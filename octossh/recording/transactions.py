@@ -49,9 +49,7 @@ class Transaction:
 
     # Releases
 
-    def create_release(
-        self, project: str, mask: str, make: Callable[[str], Release], number: str | None
-    ) -> Release:
+    def create_release(self, project: str, mask: str, make: Callable[[str], Release], number: str | None) -> Release:
         """See `Store.create_release`."""
         number = self._next_number(project, mask) if number is None else number
         if self._release_row(project, number) is not None:
@@ -111,8 +109,7 @@ class Transaction:
         """See `Store.start`."""
         if self._deployment_row(deployment.id) is not None:
             raise RecordError(
-                f"store {self._where}: there is a deployment {deployment.id!r} already; give each one an id "
-                "of its own"
+                f"store {self._where}: there is a deployment {deployment.id!r} already; give each one an id of its own"
             )
         row = deployment_row(deployment)
         names = ("project", "release", "environment", "mode", "by", "controller")

@@ -29,6 +29,8 @@ __all__ = ["RegistryClient"]
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 # A helper's password may live for an hour; this is short enough to notice, and long enough to ask it seldom.
 _CREDENTIALS_LIFE_S = 300.0
+# Without a login, with an old one, with a new one, and with one for another scope.
+_ATTEMPTS = 5
 
 
 class RegistryClient:
@@ -186,7 +188,7 @@ class RegistryClient:
         at_home = origin(url) == origin(self._url)
         sent = self._login.header(image.path) if at_home else None
         asked: set[object] = set()
-        while True:
+        for _ in range(_ATTEMPTS):
             login = {"Authorization": sent} if sent else {}
             answer = exchange.ask(method, url, {**headers, **login}, limit_bytes=limit_bytes)
             if answer.status != 401:
@@ -198,6 +200,7 @@ class RegistryClient:
                     image,
                 )
             sent = self._login.renew(image.path, answer, sent, exchange, asked)
+        raise self._login.refused(self.credentials())
 
     def _find_credentials(self) -> Credentials | None:
         auth = self._registry.auth

@@ -23,6 +23,7 @@ __all__ = ["Login"]
 
 _TOKEN_BYTES = 1_048_576
 _DEFAULT_LIFE_S = 60.0
+_WANTS = 3
 # GHCR names this repository in the challenge of any other.
 _PLACEHOLDER = "repository:user/image:pull"
 
@@ -141,7 +142,7 @@ class Login:
             token = self._tokens.get(want)
         if token and token.is_live and token.header != sent:
             return token.header
-        if want in asked:
+        if want in asked or len(asked) >= _WANTS:
             raise self.refused(self._credentials())
         asked.add(want)
         if fault := realm_fault(want.realm, self._url):

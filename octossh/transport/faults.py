@@ -68,6 +68,7 @@ _ADVICE = {
     "timeout": "it did not answer in time; check that it is up, and the firewalls on the way",
     "not_ssh": "what answers there is no SSH server; check the port",
     "kex": "no encryption could be agreed on; an old server may need paramiko<5, which still has SHA-1",
+    "host_key": "its host key was not accepted; compare it with the one on the host",
     "auth": "the login was not accepted; check the user and the key",
     "other": "no SSH session could be opened",
 }
@@ -128,6 +129,8 @@ def connect_fault(error: BaseException, where: Where, *, stage: str = "", greeti
             "it took the connection and closed it at once; too many may be coming in (MaxStartups of its sshd), "
             "it may have banned this machine for a while, or what listens there is no SSH server"
         )
+    elif kind == "kex" and isinstance(error, OSError | EOFError):
+        advice = "it closed the connection in the middle of the key exchange; the log of its sshd says why"
     elif kind == "timeout" and stage in ("greeting", "kex", "login", "session"):
         advice = "it took the connection and then did not answer in time; it may be overloaded or hung"
     made = {"auth": AuthError, "host_key": HostKeyError}.get(kind, ConnectError)(f"{where}: {advice} ({said})", kind)
@@ -151,8 +154,7 @@ def _kind(error: BaseException, stage: str, greeting: str) -> tuple[str, bool, s
     if stage == "greeting":
         return ("timeout", False, said) if kind == "timeout" else ("refused", True, said)
     if stage == "kex" and kind in ("other", "refused", "unreachable"):
-        # A drop in the middle of the key exchange is what sshd does when LoginGraceTime or its children run out.
-        return "kex", kind == "refused", said
+        return "kex", False, said
     return kind, False, said
 
 

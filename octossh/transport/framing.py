@@ -92,7 +92,7 @@ class Reader:
         on_log: Callable[[bytes], None],
         on_line: Callable[[bytes], None] | None = None,
         on_flood: Callable[[], None] = lambda: None,
-        frames: int = FRAMES,
+        frames: int,
         line: int = LINE,
     ) -> None:
         self._marker = marker
@@ -210,6 +210,7 @@ class Collector:
             on_log=lambda data: self._log.add(data, source),
             on_line=self._line if self._callback else None,
             on_flood=self._flood,
+            frames=FRAMES,
         )
 
     def start(self) -> None:

@@ -138,7 +138,7 @@ class Login:
 
 def _why(error: Exception) -> str:
     text = " ".join(str(error).split())
-    if isinstance(error, paramiko.PasswordRequiredException) or "encrypted" in text or "Password was not" in text:
+    if isinstance(error, paramiko.PasswordRequiredException | TypeError):  # cryptography raises TypeError for it
         return "it is behind a passphrase"
     if isinstance(error, FileNotFoundError):
         return "there is no such file"

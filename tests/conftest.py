@@ -1,0 +1,47 @@
+"""What all tests share: a clean environment, and the lab of real hosts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from lab.lab import Lab
+
+hypothesis.settings.register_profile("default", deadline=None, derandomize=True, max_examples=100)
+hypothesis.settings.load_profile("default")
+
+LAB_HOSTS = 4
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test reads the keys, known hosts, docker login or proxies of whoever runs it."""
+    monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp()))
+    for name in list(os.environ):
+        if name.startswith(("SSH_", "DOCKER_", "OCTOSSH_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """Four hosts with their own sshd and dockerd, and a registry; gone when the tests end, however they end."""
+    with Lab.up(LAB_HOSTS, name=f"test{os.getpid()}") as made:
+        yield made
+
+
+@pytest.fixture
+def clean_lab(lab: Lab) -> Iterator[Lab]:
+    """The same, with nothing left on the hosts by an earlier test."""
+    lab.clean()
+    yield lab
+    lab.clean()
+
+
+@pytest.fixture
+def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory is an empty one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
