@@ -1,0 +1,57 @@
+"""A project on the lab, as tests want it: a network and a web server, on as many hosts as asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.lab import Lab
+
+import octossh as oc
+
+
+def registry(lab: Lab) -> oc.Registry:
+    return oc.Registry("hub", f"http://{lab.registry}")
+
+
+def ssh(lab: Lab, **options: Any) -> oc.SSH:
+    return oc.SSH(known_hosts=lab.known_hosts, identity=lab.key, **{"user": "deploy", **options})
+
+
+def targets(lab: Lab, *environments: str, roles: Mapping[str, Iterable[str]] | None = None) -> list[oc.Target]:
+    """One host for each name in *environments*, in order: h01 stands in the first, and so on."""
+    return [
+        oc.Target(host, lab.hosts[host], roles=(roles or {}).get(host, ["web"]), environments=[environment])
+        for host, environment in zip(lab.hosts, environments, strict=False)
+    ]
+
+
+def web(lab: Lab, image: str = "acme/web", **fields: Any) -> oc.RunContainer:
+    return oc.RunContainer("web", image=registry(lab).image(image), **{"monitor_s": 0, **fields})
+
+
+def project(*steps: oc.Step, **fields: Any) -> oc.Project:
+    return oc.Project("shop", process=steps, **fields)
+
+
+def space(lab: Lab, made: oc.Project, hosts: list[oc.Target], folder: Path, **options: Any) -> oc.Space:
+    options.setdefault("transport", ssh(lab))
+    return oc.Space(f"sqlite:///{folder}/octossh.db", projects=[made], targets=hosts, **options)
+
+
+def containers(lab: Lab, host: str) -> dict[str, str]:
+    """Names and ids of what exists on a host, running or not."""
+    lines = lab.sh(host, "docker ps -a --no-trunc --format '{{.Names}} {{.ID}} {{.State}}'").split("\n")
+    return {line.split()[0]: " ".join(line.split()[1:]) for line in lines if line}
+
+
+def inspect(lab: Lab, host: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(lab.sh(host, f"docker inspect {name}"))[0]
+    return found
+
+
+def version(lab: Lab, host: str, port: int = 8080) -> str:
+    """What the web server on a host says that it is."""
+    return lab.sh(host, f"curl -fsS --retry 20 --retry-all-errors --retry-delay 0 http://127.0.0.1:{port}/version").strip()
