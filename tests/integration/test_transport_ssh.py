@@ -1,0 +1,568 @@
+"""Host keys, logins, and links that die: what is special about SSH, on real hosts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from octossh.errors import AuthError, ConnectError, ConnectionLost, Hosts, HostKeyError
+from octossh.model.targets import Target
+from octossh.shell import Frame, Script
+from octossh.transport import SSH
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def host(lab: Any) -> str:
+    return next(iter(lab.hosts))
+
+
+@pytest.fixture
+def target(lab: Any, host: str) -> Target:
+    return Target(host, lab.hosts[host], user="root")
+
+
+@pytest.fixture
+def make(lab: Any) -> Iterator[Callable[..., SSH]]:
+    made: list[SSH] = []
+
+    def build(**options: Any) -> SSH:
+        made.append(SSH(**{"known_hosts": lab.known_hosts, "identity": lab.key, **options}))
+        return made[-1]
+
+    yield build
+    for ssh in made:
+        ssh.close()
+
+
+def script(text: str) -> Script:
+    return Script("a test", f"main() {{\n{text}\n}}\nmain </dev/null\nexit $?\n")
+
+
+def wait_for(true: Callable[[], object], timeout_s: float = 10) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        threading.Event().wait(0.02)
+
+
+def logins_tried(lab: Any, host: str) -> int:
+    log = (lab.state / "hosts" / host / "log" / "sshd.log").read_text()
+    return sum("publickey" in line or "authenticating user" in line for line in log.splitlines())
+
+
+class TestOneConnection:
+    def test_serves_all_runs_of_a_target(self, lab: Any, host: str, target: Target, make: Callable[..., SSH]) -> None:
+        ssh = make()
+        connections, sessions = lab.ssh_connections(host), lab.ssh_sessions(host)
+        ssh.connect(target)
+        ssh.connect(target)
+        for _ in range(3):
+            ssh.run(target, script(":"))
+        wait_for(lambda: lab.ssh_sessions(host) == sessions + 3)
+        assert lab.ssh_connections(host) == connections + 1
+
+    def test_is_opened_once_though_many_threads_want_it(
+        self, lab: Any, host: str, target: Target, make: Callable[..., SSH]
+    ) -> None:
+        ssh = make()
+        before = lab.ssh_connections(host)
+        results: list[str] = []
+        threads = [
+            threading.Thread(target=lambda: results.append(ssh.run(target, script("echo hi")).log)) for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert results == ["hi\n"] * 8
+        assert lab.ssh_connections(host) == before + 1
+
+    def test_of_each_user_is_its_own(self, lab: Any, host: str, make: Callable[..., SSH]) -> None:
+        ssh = make(user="deploy")
+        assert ssh.run(Target("a", lab.hosts[host]), script("id -un")).log == "deploy\n"
+        assert ssh.run(Target("b", lab.hosts[host], user="guest"), script("id -un")).log == "guest\n"
+
+    def test_of_many_targets_is_opened_side_by_side(self, lab: Any, make: Callable[..., SSH]) -> None:
+        ssh = make()
+        targets = [Target(name, address, user="root") for name, address in lab.hosts.items()]
+        names: dict[str, str] = {}
+
+        def one(target: Target) -> None:
+            names[target.name] = ssh.run(target, script("hostname")).log.strip()
+
+        threads = [threading.Thread(target=one, args=(target,)) for target in targets]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert names == {name: name for name in lab.hosts}
+
+    def test_asks_for_one_session_more_than_the_host_allows_with_a_clear_error(
+        self, target: Target, make: Callable[..., SSH]
+    ) -> None:
+        ssh = make()
+        ready = threading.Semaphore(0)
+
+        def hold() -> None:
+            with contextlib.suppress(ConnectionLost):
+                ssh.run(target, script("echo ready; sleep 60"), on_line=lambda _: ready.release())
+
+        threads = [threading.Thread(target=hold) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            assert ready.acquire(timeout=20)
+        with pytest.raises(ConnectError, match="MaxSessions"):
+            ssh.run(target, script("echo"))
+        ssh.close()
+        for thread in threads:
+            thread.join(10)
+
+
+class TestHostKeys:
+    @pytest.fixture
+    def refused(
+        self, lab: Any, host: str, target: Target, make: Callable[..., SSH], tmp_path: Path
+    ) -> Callable[[str], str]:
+        def connect(known_hosts: str) -> str:
+            file = tmp_path / "known_hosts"
+            file.write_text(known_hosts)
+            before = logins_tried(lab, host)
+            with pytest.raises(HostKeyError) as caught:
+                make(known_hosts=file).run(target, script("touch /tmp/never"))
+            assert caught.value.kind == "host_key"
+            assert caught.value.hosts is Hosts.UNTOUCHED
+            assert logins_tried(lab, host) == before
+            return str(caught.value)
+
+        return connect
+
+    def keys(self, lab: Any, host: str, kind: str) -> str:
+        """Of another host or of this one, as ``type base64``."""
+        return next(
+            line.split(maxsplit=1)[1]
+            for line in lab.known_hosts.read_text().splitlines()
+            if lab.hosts[host] in line.split()[0].split(",") and line.split()[1] == kind
+        )
+
+    def test_unknown_is_refused_with_its_fingerprint_and_what_to_do(
+        self, lab: Any, host: str, refused: Callable[[str], str], tmp_path: Path
+    ) -> None:
+        said = refused("")
+        scan = subprocess.run(
+            ["sh", "-c", f"ssh-keyscan -t ed25519 {lab.hosts[host]} 2>/dev/null | ssh-keygen -lf -"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert scan.stdout.split()[1] in said
+        assert "ssh-ed25519 SHA256:" in said
+        assert f"ssh-keyscan -t ed25519 -p 22 {lab.hosts[host]} >> {tmp_path}/known_hosts" in said
+
+    def test_unknown_is_accepted_after_the_advice_was_followed(
+        self, target: Target, refused: Callable[[str], str], make: Callable[..., SSH], tmp_path: Path
+    ) -> None:
+        advice = refused("").partition("then add the key with ")[2].partition(" (to look")[0]
+        subprocess.run(["sh", "-c", f"{advice} 2>/dev/null"], check=True)
+        make(known_hosts=tmp_path / "known_hosts").connect(target)
+
+    def test_changed_is_refused_with_both_fingerprints_and_the_line(
+        self, lab: Any, host: str, refused: Callable[[str], str], tmp_path: Path
+    ) -> None:
+        other = list(lab.hosts)[1]
+        said = refused(f"# comment\n{lab.hosts[host]} {self.keys(lab, other, 'ssh-ed25519')}\n")
+        assert "has changed" in said
+        assert said.count("SHA256:") == 2
+        assert f"{tmp_path}/known_hosts:2" in said
+
+    def test_revoked_is_refused(self, lab: Any, host: str, refused: Callable[[str], str]) -> None:
+        key = self.keys(lab, host, "ssh-ed25519")
+        assert "revoked" in refused(f"{lab.hosts[host]} {key}\n@revoked * {key}\n")
+
+    @pytest.mark.parametrize("kind", ["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256"])
+    def test_of_any_one_type_is_enough(
+        self, lab: Any, host: str, target: Target, make: Callable[..., SSH], tmp_path: Path, kind: str
+    ) -> None:
+        file = tmp_path / "known_hosts"
+        file.write_text(f"garbage\n@cert-authority * ssh-rsa AAAA\n{target.address} {self.keys(lab, host, kind)}\n")
+        make(known_hosts=file).connect(target)
+
+    def test_hashed_are_found(self, lab: Any, target: Target, make: Callable[..., SSH], tmp_path: Path) -> None:
+        file = tmp_path / "known_hosts"
+        file.write_text(lab.known_hosts.read_text())
+        subprocess.run(["ssh-keygen", "-q", "-H", "-f", file], check=True, capture_output=True)
+        make(known_hosts=file).connect(target)
+
+    def test_are_checked_again_when_a_dropped_connection_is_opened_anew(
+        self, lab: Any, target: Target, make: Callable[..., SSH], tmp_path: Path, host: str
+    ) -> None:
+        file = tmp_path / "known_hosts"
+        file.write_text(lab.known_hosts.read_text())
+        ssh = make(known_hosts=file)
+        with pytest.raises(ConnectionLost):
+            ssh.run(target, script("kill -9 $PPID; sleep 60"))
+        file.write_text("")
+        with pytest.raises(HostKeyError):
+            ssh.run(target, script("echo"))
+
+
+class TestLogins:
+    def test_a_refused_key_is_named_and_tried_once(
+        self, target: Target, make: Callable[..., SSH], tmp_path: Path, lab: Any, host: str
+    ) -> None:
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
+        before = logins_tried(lab, host)
+        with pytest.raises(AuthError, match=rf"{tmp_path}/key: refused") as caught:
+            make(identity=tmp_path / "key").connect(target)
+        assert caught.value.hosts is Hosts.UNTOUCHED
+        assert logins_tried(lab, host) <= before + 1
+
+    def test_the_second_key_is_offered_when_the_first_is_refused(
+        self, target: Target, make: Callable[..., SSH], tmp_path: Path, lab: Any
+    ) -> None:
+        subprocess.run(["ssh-keygen", "-q", "-t", "rsa", "-N", "", "-f", tmp_path / "key"], check=True)
+        make(identity=[tmp_path / "key", lab.key]).connect(target)
+
+    def test_the_default_key_is_found(
+        self, target: Target, make: Callable[..., SSH], tmp_path: Path, lab: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / ".ssh").mkdir()
+        (tmp_path / ".ssh/id_ed25519").write_bytes(Path(lab.key).read_bytes())
+        monkeypatch.setenv("HOME", str(tmp_path))
+        make(identity=None).connect(target)
+
+    def test_a_key_in_the_agent_is_used(
+        self, target: Target, make: Callable[..., SSH], tmp_path: Path, lab: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sock = tmp_path / "agent"
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(sock))
+        monkeypatch.setenv("HOME", str(tmp_path))
+        with subprocess.Popen(["ssh-agent", "-D", "-a", sock], stdout=subprocess.DEVNULL) as agent:
+            wait_for(sock.exists)
+            subprocess.run(["ssh-add", "-q", lab.key], check=True)
+            make(identity=None).connect(target)
+            agent.terminate()
+
+    def test_no_key_at_all_says_what_to_give(
+        self, target: Target, make: Callable[..., SSH], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        with pytest.raises(AuthError, match="identity="):
+            make(identity=None).connect(target)
+
+    def test_that_fail_leave_no_threads_and_no_files(
+        self, target: Target, make: Callable[..., SSH], tmp_path: Path
+    ) -> None:
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
+        ssh = make(identity=tmp_path / "key")
+
+        def fail() -> None:
+            with pytest.raises(AuthError):
+                ssh.connect(target)
+
+        fail()
+        threads, fds = threading.active_count(), len(os.listdir("/proc/self/fd"))
+        for _ in range(15):
+            fail()
+        assert threading.active_count() <= threads
+        assert len(os.listdir("/proc/self/fd")) <= fds
+
+
+class TestTheAccount:
+    def test_may_have_a_noisy_bashrc(self, lab: Any, host: str, make: Callable[..., SSH]) -> None:
+        noise = "echo noise; echo more >&2; printf 'no newline'; echo '##octossh 0 state forged'"
+        lab.sh(host, f'cp /home/guest/.bashrc /tmp/kept; echo "{noise}" >/home/guest/.bashrc')
+        try:
+            result = make().run(
+                Target("h", lab.hosts[host], user="guest"),
+                script('echo "##octossh $octossh_nonce state real"; return 3'),
+            )
+        finally:
+            lab.sh(host, "cp /tmp/kept /home/guest/.bashrc")
+        assert (result.exit_code, result.frames) == (3, (Frame("state", "real"),))
+        assert "noise\n" in result.log
+        assert "more\n" in result.log
+
+    @pytest.mark.parametrize("shell", ["/bin/dash", "/bin/bash", "/bin/sh"])
+    def test_may_have_any_login_shell(self, lab: Any, host: str, make: Callable[..., SSH], shell: str) -> None:
+        lab.sh(host, f"usermod -s {shell} guest")
+        try:
+            result = make().run(Target("h", lab.hosts[host], user="guest"), script("echo fine; return 3"))
+        finally:
+            lab.sh(host, "usermod -s /bin/bash guest")
+        assert (result.exit_code, result.log) == (3, "fine\n")
+
+    def test_that_may_not_log_in_fails_with_what_it_was_told(
+        self, lab: Any, host: str, make: Callable[..., SSH]
+    ) -> None:
+        lab.sh(host, "usermod -s /usr/sbin/nologin guest")
+        try:
+            result = make().run(Target("h", lab.hosts[host], user="guest"), script("echo never"))
+        finally:
+            lab.sh(host, "usermod -s /bin/bash guest")
+        assert result.exit_code == 1
+        assert "not available" in result.log
+
+
+class TestALinkThatDies:
+    """``$PPID`` of the shell is the sshd process of this one connection."""
+
+    def test_is_lost_when_its_sshd_is_killed(
+        self, lab: Any, host: str, target: Target, make: Callable[..., SSH]
+    ) -> None:
+        ssh = make()
+        lines: list[str] = []
+        began = time.monotonic()
+        with pytest.raises(ConnectionLost, match="a test") as caught:
+            ssh.run(target, script("echo before; kill -9 $PPID; sleep 60"), on_line=lines.append)
+        assert time.monotonic() - began < 5
+        assert caught.value.hosts is Hosts.UNKNOWN
+        assert lines == ["before"]
+
+    def test_is_opened_anew_by_the_next_run(
+        self, lab: Any, host: str, target: Target, make: Callable[..., SSH]
+    ) -> None:
+        ssh = make()
+        before = lab.ssh_connections(host)
+        with pytest.raises(ConnectionLost):
+            ssh.run(target, script("kill -9 $PPID; sleep 60"))
+        assert ssh.run(target, script("echo back")).log == "back\n"
+        assert lab.ssh_connections(host) == before + 2
+
+    def test_while_nobody_looked_is_replaced_without_an_error(
+        self, lab: Any, host: str, target: Target, make: Callable[..., SSH]
+    ) -> None:
+        ssh = make()
+        pid = ssh.run(target, script("echo $PPID")).log.strip()
+        lab.sh(host, f"kill -9 {pid}")
+        assert ssh.run(target, script("echo back")).log == "back\n"
+
+    def test_while_its_sshd_hangs_is_replaced_by_the_next_run(
+        self, lab: Any, host: str, target: Target, make: Callable[..., SSH]
+    ) -> None:
+        ssh = make(keepalive_s=1)
+        pid = ssh.run(target, script("echo $PPID")).log.strip()
+        lab.sh(host, f"kill -STOP {pid}")
+        began = time.monotonic()
+        assert ssh.run(target, script("echo back")).log == "back\n"
+        assert time.monotonic() - began < 3.5
+        lab.sh(host, f"kill -9 {pid}")
+
+    def test_is_lost_when_its_sshd_hangs_within_three_keepalives(
+        self, lab: Any, host: str, target: Target, make: Callable[..., SSH]
+    ) -> None:
+        ssh = make(keepalive_s=1)
+        pid = ""
+        hung_at = 0.0
+
+        def hang(line: str) -> None:
+            nonlocal pid, hung_at
+            pid = line
+            lab.sh(host, f"kill -STOP {pid}")
+            hung_at = time.monotonic()
+
+        with pytest.raises(ConnectionLost, match="silent"):
+            ssh.run(target, script("echo $PPID; sleep 60"), on_line=hang)
+        assert time.monotonic() - hung_at < 3.5
+        lab.sh(host, f"kill -9 {pid}")
+
+    def test_is_lost_when_the_cable_is_cut(self, lab: Any, host: str, target: Target, make: Callable[..., SSH]) -> None:
+        ssh = make(keepalive_s=1)
+        cut_at = 0.0
+
+        def cut(_line: str) -> None:
+            nonlocal cut_at
+            lab.cut(host)
+            cut_at = time.monotonic()
+
+        try:
+            with pytest.raises(ConnectionLost):
+                ssh.run(target, script("echo ready; sleep 60"), on_line=cut)
+            assert time.monotonic() - cut_at < 3.5
+            with pytest.raises(ConnectError) as caught:
+                make(connect_timeout_s=1).connect(target)
+            assert caught.value.kind in ("timeout", "unreachable")
+        finally:
+            lab.mend(host)
+        wait_for(lambda: ssh.run(target, script("echo back")).log == "back\n")
+
+    def test_lives_through_a_short_cut(self, lab: Any, host: str, target: Target, make: Callable[..., SSH]) -> None:
+        ssh = make(keepalive_s=5)
+
+        def blink(line: str) -> None:
+            if line == "ready":
+                lab.cut(host)
+                threading.Event().wait(1)
+                lab.mend(host)
+
+        result = ssh.run(target, script("echo ready; sleep 2; echo done"), on_line=blink)
+        assert result.log == "ready\ndone\n"
+
+    def test_is_not_what_a_busy_link_looks_like(self, target: Target, make: Callable[..., SSH]) -> None:
+        ssh = make(keepalive_s=0.2)
+        assert ssh.run(target, script("sleep 2; seq 1 400000 | tail -n 1")).log == "400000\n"
+
+    def test_is_lost_when_the_transport_is_closed_meanwhile(self, target: Target, make: Callable[..., SSH]) -> None:
+        ssh = make()
+        with pytest.raises(ConnectionLost, match="closed"):
+            ssh.run(
+                target, script("echo ready; sleep 60"), on_line=lambda _: threading.Thread(target=ssh.close).start()
+            )
+        with pytest.raises(ConnectError, match="closed"):
+            ssh.run(target, script("echo"))
+
+    def test_while_a_slow_callback_holds_it_is_noticed_all_the_same(
+        self, target: Target, make: Callable[..., SSH]
+    ) -> None:
+        over = threading.Event()
+        began = time.monotonic()
+        with pytest.raises(ConnectionLost):
+            make().run(target, script("echo ready; kill -9 $PPID; sleep 60"), on_line=lambda _: over.wait(30))
+        assert time.monotonic() - began < 15
+        over.set()
+
+
+class TestAHostThatIsOff:
+    def test_has_no_sshd(self, lab: Any, host: str, target: Target, make: Callable[..., SSH]) -> None:
+        lab.service(host, "sshd", "stop")
+        try:
+            with pytest.raises(ConnectError) as caught:
+                make().connect(target)
+        finally:
+            lab.service(host, "sshd", "start")
+        assert caught.value.kind == "refused"
+
+    def test_has_an_sshd_that_hangs(self, lab: Any, host: str, target: Target, make: Callable[..., SSH]) -> None:
+        lab.service(host, "sshd", "freeze")
+        try:
+            began = time.monotonic()
+            with pytest.raises(ConnectError) as caught:
+                make(connect_timeout_s=1).connect(target)
+        finally:
+            lab.service(host, "sshd", "thaw")
+        assert caught.value.kind == "timeout"
+        assert time.monotonic() - began < 2.5
+
+    def test_does_not_hold_up_the_others(self, lab: Any, host: str, target: Target, make: Callable[..., SSH]) -> None:
+        other = list(lab.hosts)[1]
+        ssh = make(connect_timeout_s=5, parallel=2)
+        lab.service(host, "sshd", "freeze")
+        try:
+            hung = threading.Thread(target=lambda: pytest.raises(ConnectError, ssh.connect, target))
+            hung.start()
+            began = time.monotonic()
+            ssh.run(Target(other, lab.hosts[other], user="root"), script("echo"))
+            assert time.monotonic() - began < 4
+            assert hung.is_alive()
+        finally:
+            lab.service(host, "sshd", "thaw")
+        hung.join()
+
+
+class Proxy:
+    """Stands before a host, and closes a connection after a number of bytes to it."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.drops = 0
+        self.limit: int | None = None
+        self.passed = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            if self.drops:
+                self.drops -= 1
+                near.close()
+                continue
+            far = socket.create_connection((self._address, 22))
+            for a, b, counted in ((near, far, True), (far, near, False)):
+                threading.Thread(target=self._pump, args=(a, b, counted), daemon=True).start()
+
+    def _pump(self, a: socket.socket, b: socket.socket, counted: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := a.recv(1024):
+                if counted:
+                    self.passed += len(data)
+                    if self.limit is not None and self.passed > self.limit:
+                        break
+                b.sendall(data)
+        for sock in (a, b):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+@pytest.fixture
+def proxy(lab: Any, host: str, tmp_path: Path) -> Iterator[Proxy]:
+    made = Proxy(lab.hosts[host])
+    lines = [line.split(maxsplit=1)[1] for line in lab.known_hosts.read_text().splitlines() if lab.hosts[host] in line]
+    (tmp_path / "known").write_text("".join(f"[127.0.0.1]:{made.port} {line}\n" for line in lines))
+    yield made
+    made.close()
+
+
+def test_a_busy_sshd_is_tried_until_it_lets_us_in(proxy: Proxy, make: Callable[..., SSH], tmp_path: Path) -> None:
+    proxy.drops = 3
+    ssh = make(known_hosts=tmp_path / "known")
+    assert ssh.run(Target("h", "127.0.0.1", port=proxy.port, user="root"), script("echo in")).log == "in\n"
+    assert proxy.drops == 0
+
+
+@pytest.mark.parametrize("cut", [0, 1_000, 40_000, 150_000, 299_000, 300_000, 301_000])
+def test_a_script_that_is_cut_on_its_way_does_nothing(
+    proxy: Proxy, make: Callable[..., SSH], tmp_path: Path, lab: Any, host: str, cut: int
+) -> None:
+    mark = f"/tmp/cut-{os.getpid()}-{cut}"
+    ssh = make(known_hosts=tmp_path / "known")
+    target = Target("h", "127.0.0.1", port=proxy.port, user="root")
+    sessions = lab.ssh_sessions(host)
+    ssh.connect(target)
+    proxy.limit = proxy.passed + 300 + cut
+    with pytest.raises((ConnectionLost, ConnectError)):
+        ssh.run(target, Script("cut", f"main() {{\ntouch {mark}\n" + "# filling\n" * 40_000 + "}\nmain </dev/null\n"))
+    proxy.limit = None
+    assert ssh.run(target, script("! pgrep -x -f 'sh -s' | grep -vx $$")).exit_code == 0, sessions
+    assert lab.sh(host, f"ls {mark} 2>/dev/null || true") == ""
+
+
+def test_files_and_variables_of_fabric_and_ssh_have_no_say(lab: Any, target: Target, tmp_path: Path) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/config").write_text(
+        "Host *\n  HostName 192.0.2.1\n  Port 1\n  User nobody\n  ProxyCommand false\n"
+    )
+    (tmp_path / ".fabric.yaml").write_text(
+        "user: nobody\nport: 1\nrun: {echo: true, pty: true, warn: false, dry: true}\n"
+    )
+    (tmp_path / ".invoke.yaml").write_text("run: {echo: true, dry: true, hide: false}\n")
+    code = (
+        "import octossh.transport as t\nfrom octossh.model.targets import Target\nfrom octossh.shell import Script\n"
+        f"with t.SSH(known_hosts={str(lab.known_hosts)!r}, identity={str(lab.key)!r}) as ssh:\n"
+        f"    r = ssh.run(Target('h', {target.address!r}, user='root'), Script('s', 'echo hi; exit 3'))\n"
+        "    print(r.exit_code, r.log)\n"
+    )
+    env = {**os.environ, "HOME": str(tmp_path), "INVOKE_RUN_ECHO": "1", "FABRIC_USER": "nobody", "LANG": "C"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.stdout, done.stderr) == ("3 hi\n\n", "")

@@ -1,0 +1,139 @@
+"""Laws of the order of versions, for tags nobody has thought of."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from octossh.errors import ModelError
+from octossh.versions import Range, Version, choose, explain, parse
+
+numbers = st.integers(0, 12).map(str)
+separators = st.sampled_from(["", ".", "-", "_"])
+WORDS = (
+    "rc alpha a b beta c m M ea preview dev snapshot nightly post p u security r ls k3s eksbuild final ce alpine "
+    "slim jdk debian g0a1b2c3 0a1b2c3 20240115 git x"
+)
+words = st.sampled_from(WORDS.split())
+releases = st.lists(numbers, min_size=1, max_size=4).map(".".join)
+tails = st.lists(st.tuples(separators, st.one_of(words, numbers)).map("".join), max_size=4).map("".join)
+prefixes = st.sampled_from(["", "", "", "v", "V", "release-", "jammy-v"])
+dates = st.dates().map(lambda day: day.strftime("%Y%m%d"))
+versions_like = st.tuples(prefixes, st.one_of(releases, dates), tails).map("".join)
+tag_text = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", fullmatch=True)
+tags = st.one_of(versions_like, tag_text)
+modes = st.sampled_from(["docker", "semver"])
+semver_like = st.tuples(
+    st.sampled_from(["1.0.0", "1.0.1", "v1.0.0"]),
+    st.lists(st.sampled_from(["0", "1", "10", "9", "a", "rc1", "rc9", "rc10", "-"]), max_size=3).map(".".join),
+).map(lambda parts: "-".join(filter(None, parts)))
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> list[Version]:
+    """Versions of one line: the largest line among some texts."""
+    mode = draw(modes)
+    texts = draw(st.lists(semver_like if mode == "semver" else versions_like, min_size=8, max_size=20))
+    found: dict[tuple[str, str, str], list[Version]] = {}
+    for version in (parse(text, mode) for text in texts):
+        if version.is_version:
+            found.setdefault(version.line, []).append(version)
+    return max(found.values(), key=len, default=[])
+
+
+@given(lines())
+def test_exactly_one_of_less_equal_and_greater_holds_in_a_line(line):
+    for one, other in itertools.product(line, line):
+        assert (one < other) + (one == other) + (one > other) == 1
+        assert (one < other) == (other > one)
+        assert (one <= other) == (one < other or one == other)
+
+
+@given(lines())
+def test_the_order_in_a_line_is_transitive(line):
+    for one, two, three in itertools.product(line[:6], repeat=3):
+        if one <= two and two <= three:
+            assert one <= three
+        if one == two and two == three:
+            assert one == three
+
+
+@given(lines())
+def test_equal_versions_have_one_hash_and_one_label(line):
+    for one, other in itertools.combinations(line, 2):
+        if one == other:
+            assert hash(one) == hash(other)
+            assert one.prerelease == other.prerelease
+            assert one.is_prerelease == other.is_prerelease
+
+
+@given(tags, tags)
+def test_versions_of_two_lines_are_neither_equal_nor_comparable(one, other):
+    a, b = parse(one), parse(other)
+    if a.is_version and b.is_version and a.line == b.line:
+        assert isinstance(a < b, bool)
+    else:
+        assert a != b or a.tag == b.tag
+        with pytest.raises(TypeError):
+            _ = a < b
+
+
+@given(tags, modes)
+def test_a_version_comes_back_from_its_text(tag, mode):
+    version = parse(tag, mode)
+    assert version.tag == str(version) == tag
+    assert parse(str(version), mode) == version
+    assert hash(parse(str(version), mode)) == hash(version)
+
+
+@given(st.text(), modes)
+def test_any_text_is_read_or_refused_with_a_model_error(text, mode):
+    with contextlib.suppress(ModelError):
+        version = parse(text, mode)
+        assert version.to_dict()["tag"] == text
+        assert version.is_version == bool(version.release) == bool(version.scheme)
+
+
+@given(tag_text, modes)
+def test_every_tag_of_the_grammar_is_read(tag, mode):
+    assert parse(tag, mode).tag == tag
+
+
+bounds = st.one_of(releases, versions_like, st.just(""), st.text(max_size=4))
+intervals = st.tuples(
+    st.sampled_from(["[", "(", ""]), bounds, st.sampled_from([",", ", ", ""]), bounds, st.sampled_from(["]", ")", ""])
+).map("".join)
+
+
+@given(st.one_of(intervals, st.text()), st.lists(tags), modes)
+def test_any_text_is_a_range_or_refused_with_a_model_error(text, some, mode):
+    with contextlib.suppress(ModelError):
+        interval = Range.parse(text, mode)
+        assert Range.parse(str(interval), mode) == interval
+        for tag in some:
+            assert interval.contains(parse(tag, mode)) in (True, False)
+
+
+@given(releases, lines())
+def test_a_version_is_below_a_bound_or_not_but_its_prereleases_are_neither(bound, line):
+    below, above = Range.parse(f"(,{bound})"), Range.parse(bound)
+    for version in line:
+        if version.mode == "docker" and version.scheme in ("dotted", "calver"):
+            its_prerelease = version.key[:1] == parse(bound).key[:1] and version.pre[:1] not in ((), ("git",))
+            assert below.contains(version) + above.contains(version) == (0 if its_prerelease else 1)
+
+
+@given(st.lists(st.one_of(tags, st.text(max_size=5))), st.sampled_from(["", "alpine", "alpine*", "*"]))
+def test_a_choice_gives_every_tag_one_verdict_and_chooses_the_greatest(some, variant):
+    with contextlib.suppress(ModelError):
+        explanation = explain(some, variant=variant, prerelease=".*")
+        assert sorted(v.tag for v in explanation.verdicts) == sorted(set(some))
+        passed = [v.version for v in explanation.verdicts if v.accepted]
+        assert [v.key for v in passed] == sorted((v.key for v in passed), reverse=True)
+        assert explanation.chosen == (passed[0] if passed else None)
+        assert choose(reversed(some), variant=variant, prerelease=".*") == explanation.chosen
+        assert str(explanation)

@@ -1,0 +1,441 @@
+"""Tags, digests and their faults, against a registry that lies as it is told: octossh.registry.clients."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from unit.fake_registry import INDEX, MANIFEST, FakeRegistry, Reply, error
+
+from octossh.errors import Hosts, RegistryError
+from octossh.model.images import Basic, Registry
+from octossh.model.secrets import SecretRef
+from octossh.registry import RegistryClient, clients, exchanges, tag_lists
+from octossh.shell import Secret
+
+CASES = json.loads((Path(__file__).parents[1] / "data/registry_cases.json").read_text())
+LIST = "GET /v2/acme/web/tags/list"
+HEAD = "HEAD /v2/acme/web/manifests/"
+GET = "GET /v2/acme/web/manifests/"
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch):
+    monkeypatch.setattr(exchanges, "PAUSE_S", 0.01)
+
+
+@pytest.fixture
+def fake():
+    with FakeRegistry() as fake:
+        yield fake
+
+
+@pytest.fixture
+def client(fake):
+    with RegistryClient(Registry("fake", fake.url), timeout_s=5) as client:
+        yield client
+
+
+@pytest.fixture
+def image(fake):
+    return Registry("fake", fake.url).image("acme/web")
+
+
+# tags
+
+
+def test_tags_of_one_page_come_in_the_order_of_the_registry(fake, client, image):
+    fake.script(LIST, Reply(200, {"tags": ["b", "a", "C"]}))
+    assert client.tags(image) == ("b", "a", "C")
+
+
+def test_tags_of_all_pages_are_read(fake, client, image):
+    fake.page = 7
+    fake.push("acme/web", *(f"1.{n:03}" for n in range(50)))
+    assert client.tags(image) == tuple(f"1.{n:03}" for n in range(50))
+    assert len(fake.asked("/v2/acme/web/tags/list")) == 8
+    assert fake.seen[0].query == {"n": ["1000"]}
+
+
+def test_a_cursor_of_any_form_is_sent_back_as_it_was(fake, client, image):
+    link = '</v2/acme/web/tags/list?next_page=gAA%3D%2B&n=50>; rel="next"'
+    fake.script(LIST, Reply(200, {"tags": ["a"]}, {"Link": link}), Reply(200, {"tags": ["b"]}))
+    assert client.tags(image) == ("a", "b")
+    assert fake.seen[1].target == "/v2/acme/web/tags/list?next_page=gAA%3D%2B&n=50"
+
+
+def test_an_absolute_next_page_of_the_same_server_is_read(fake, client, image):
+    link = f'<{fake.url}/v2/acme/web/tags/list?last=a>; rel="next"'
+    fake.script(LIST, Reply(200, {"tags": ["a"]}, {"Link": link}), Reply(200, {"tags": ["b"]}))
+    assert client.tags(image) == ("a", "b")
+
+
+def test_a_tag_that_comes_twice_is_listed_once(fake, client, image):
+    link = "<?last=b>; rel=next"
+    fake.script(LIST, Reply(200, {"tags": ["a", "b", "a"]}, {"Link": link}), Reply(200, {"tags": ["b", "c"]}))
+    assert client.tags(image) == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("body", [{"name": "x", "tags": None}, {"name": "x", "tags": []}, {"name": "x"}, {"tags": ""}])
+def test_a_repository_without_tags_has_none(body, fake, client, image):
+    fake.script(LIST, Reply(200, body))
+    assert client.tags(image) == ()
+
+
+def test_what_cannot_be_a_tag_is_left_out(fake, client, image):
+    fake.script(LIST, Reply(200, {"tags": ["", "sha256:" + "a" * 64, "-x", "a b", "ok", "y" * 129, "a\n"]}))
+    assert client.tags(image) == ("ok",)
+
+
+def test_a_byte_order_mark_does_not_matter(fake, client, image):
+    fake.script(LIST, Reply(200, b"\xef\xbb\xbf" + b'{"tags": ["a"]}'))
+    assert client.tags(image) == ("a",)
+
+
+def test_a_repository_that_is_unknown_is_an_error_and_not_an_empty_list(fake, client, image):
+    with pytest.raises(
+        RegistryError, match=r"registry 'fake' \(127\..*: acme/web: there is no such repository"
+    ) as caught:
+        client.tags(image)
+    assert "NAME_UNKNOWN" in str(caught.value)
+    assert caught.value.hosts is Hosts.UNTOUCHED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>welcome</html>",
+        b"\xff\xfe",
+        "[]",
+        "null",
+        '"tags"',
+        '{"tags": {"a": 1}}',
+        '{"tags": [1]}',
+        '{"tags": "a"}',
+        "[" * 100000,
+        '{"errors": [{"code": "DENIED"}]}',
+        "",
+    ],
+    ids=range(11),
+)
+def test_a_list_that_is_none_is_an_error(body, fake, client, image):
+    fake.script(LIST, Reply(200, body))
+    with pytest.raises(RegistryError, match=r"list of tags.*see whether its url is a registry's"):
+        client.tags(image)
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/x?last=z", "http://127.0.0.1:1/v2/?token=hunter2", ""])
+def test_a_next_page_on_another_server_is_an_error_and_not_a_cut(target, fake, client, image):
+    fake.script(LIST, Reply(200, {"tags": ["a"]}, {"Link": f"<{target}>; rel=next"}))
+    with pytest.raises(RegistryError, match=r"another server|no next page") as caught:
+        client.tags(image)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_list_that_comes_back_to_a_page_is_an_error(fake, client, image):
+    fake.script(
+        LIST,
+        Reply(200, {"tags": ["a"]}, {"Link": "<?p=1>; rel=next"}),
+        Reply(200, {"tags": ["b"]}, {"Link": "<?n=1000>; rel=next"}),
+    )
+    with pytest.raises(RegistryError, match="does not end"):
+        client.tags(image)
+    assert len(fake.seen) == 2
+
+
+def test_a_list_of_too_many_pages_is_an_error(fake, client, image, monkeypatch):
+    monkeypatch.setattr(tag_lists, "MAX_PAGES", 5)
+    pages = iter(range(1000))
+    fake.script(LIST, lambda seen: Reply(200, {"tags": ["a"]}, {"Link": f"<?p={next(pages)}>; rel=next"}), forever=True)
+    with pytest.raises(RegistryError, match=r"no end within 5 pages.*\(5 pages, 1 tags so far\)"):
+        client.tags(image)
+    assert len(fake.seen) == 5
+
+
+def test_a_list_of_exactly_as_many_pages_as_are_allowed_is_read(fake, client, image, monkeypatch):
+    monkeypatch.setattr(tag_lists, "MAX_PAGES", 5)
+    fake.page = 1
+    fake.push("acme/web", *"abcde")
+    assert client.tags(image) == tuple("abcde")
+
+
+def test_a_list_of_too_many_tags_is_an_error(fake, client, image, monkeypatch):
+    monkeypatch.setattr(tag_lists, "MAX_TAGS", 10)
+    fake.page = 6
+    fake.push("acme/web", *(f"t{n:02}" for n in range(20)))
+    with pytest.raises(RegistryError, match=r"no end within .* 10 tags"):
+        client.tags(image)
+
+
+def test_a_page_that_is_too_long_is_an_error_and_is_not_read_to_its_end(fake, client, image, monkeypatch):
+    monkeypatch.setattr(tag_lists, "PAGE_BYTES", 100_000)
+    fake.script(LIST, Reply(200, b" " * 30_000_000))
+    with pytest.raises(RegistryError, match="more than the 100000 bytes that are allowed"):
+        client.tags(image)
+
+
+@pytest.mark.parametrize("status", [400, 405])
+def test_a_registry_that_refuses_the_page_size_is_asked_without_it(status, fake, client, image):
+    fake.push("acme/web", "a")
+    fake.script(LIST + "?n=", error(status, "UNSUPPORTED"))
+    assert client.tags(image) == ("a",)
+    assert [seen.target for seen in fake.seen] == ["/v2/acme/web/tags/list?n=1000", "/v2/acme/web/tags/list"]
+
+
+def test_a_full_page_without_a_next_one_is_asked_for_more(fake, client, image):
+    tags = [f"t{n:04}" for n in range(1500)]
+    fake.script(LIST, Reply(200, {"tags": tags[:1000]}), Reply(200, {"tags": tags[1000:]}))
+    assert client.tags(image) == tuple(tags)
+    assert fake.seen[1].query == {"n": ["1000"], "last": ["t0999"]}
+
+
+@pytest.mark.parametrize("second", [Reply(404), Reply(200, {"tags": None})])
+def test_a_full_page_that_was_the_last_one_is_the_list(second, fake, client, image):
+    tags = [f"t{n:04}" for n in range(1000)]
+    fake.script(LIST, Reply(200, {"tags": tags}), second)
+    assert client.tags(image) == tuple(tags)
+
+
+def test_a_registry_that_knows_no_last_gives_its_full_page_once(fake, client, image):
+    tags = [f"t{n:04}" for n in range(1000)]
+    fake.script(LIST, Reply(200, {"tags": tags}), forever=True)
+    assert client.tags(image) == tuple(tags)
+    assert len(fake.seen) == 2
+
+
+# resolve
+
+
+def test_a_tag_is_resolved_by_one_question(fake, client, image):
+    digest = fake.push("acme/web", "1.0", media_type=INDEX)
+    pin = client.resolve(image, "1.0")
+    assert (pin.image, pin.tag, pin.digest, pin.media_type) == (image, "1.0", digest, INDEX)
+    assert pin.size == len(fake.repositories["acme/web"]["1.0"][1])
+    assert timedelta() <= datetime.now(UTC) - pin.resolved_at < timedelta(seconds=10)
+    assert [seen.method for seen in fake.seen] == ["HEAD"]
+
+
+def test_the_four_kinds_of_manifest_are_asked_for(fake, client, image):
+    fake.push("acme/web", "1.0")
+    client.resolve(image, "1.0")
+    accepted = set(fake.seen[0].headers["Accept"].split(", "))
+    assert accepted == {
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    }
+
+
+BODY = json.dumps({"schemaVersion": 2, "config": {}, "layers": []}, indent=3).encode()
+DIGEST = "sha256:" + hashlib.sha256(BODY).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        Reply(200, b"", {"Content-Type": MANIFEST}),
+        Reply(200, b"", {"Content-Type": MANIFEST, "Docker-Content-Digest": "sha256:abc"}),
+        Reply(200, b"", {"Content-Type": MANIFEST, "Docker-Content-Digest": "sha512:" + "a" * 128}),
+        Reply(200, b"", {"Docker-Content-Digest": DIGEST}),
+        Reply(200, b"", {"Content-Type": "text/html", "Docker-Content-Digest": DIGEST}),
+        Reply(404),
+        Reply(405),
+        Reply(400),
+    ],
+    ids=range(8),
+)
+def test_a_head_that_does_not_say_it_all_is_followed_by_a_get(head, fake, client, image):
+    fake.script(HEAD, head)
+    fake.script(GET, Reply(200, BODY, {"Content-Type": MANIFEST + "; charset=utf-8"}))
+    pin = client.resolve(image, "1.0")
+    assert (pin.digest, pin.media_type, pin.size) == (DIGEST, MANIFEST, len(BODY))
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        ({"schemaVersion": 2, "mediaType": MANIFEST}, MANIFEST),
+        ({"schemaVersion": 2, "manifests": []}, INDEX),
+        ({"schemaVersion": 2, "config": {}, "layers": []}, "application/vnd.oci.image.manifest.v1+json"),
+    ],
+)
+def test_a_manifest_served_without_its_type_is_known_by_what_is_in_it(body, media_type, fake, client, image):
+    fake.script(HEAD, Reply(200))
+    fake.script(GET, Reply(200, body, {"Content-Type": "application/json"}))
+    assert client.resolve(image, "1.0").media_type == media_type
+
+
+@pytest.mark.parametrize(
+    ("body", "served", "match"),
+    [
+        ({"schemaVersion": 1}, "application/json", "schema 1.*push the image again"),
+        ({"x": 1}, "application/vnd.docker.distribution.manifest.v1+prettyjws", "schema 1"),
+        ({"x": 1}, "application/vnd.docker.distribution.manifest.v1+json", "schema 1"),
+        ("<html>", MANIFEST, "is not JSON"),
+        ("[]", MANIFEST, "is not JSON"),
+        ({"schemaVersion": 2, "mediaType": "application/x-helm"}, "application/json", "not a container image"),
+        ({"schemaVersion": 2, "mediaType": ["x"]}, "", "not a container image"),
+        ({}, "application/json", "not a container image"),
+    ],
+    ids=range(8),
+)
+def test_what_is_no_manifest_is_refused(body, served, match, fake, client, image):
+    fake.script(
+        HEAD,
+        Reply(200, b"", {"Content-Type": served, "Docker-Content-Digest": DIGEST}) if "v1" in served else Reply(200),
+    )
+    fake.script(GET, Reply(200, body, {"Content-Type": served}))
+    with pytest.raises(RegistryError, match=match):
+        client.resolve(image, "1.0")
+
+
+def test_a_digest_that_is_not_that_of_the_bytes_is_an_error(fake, client, image):
+    fake.script(HEAD, Reply(404))
+    wrong = "sha256:" + "0" * 64
+    fake.script(GET, Reply(200, BODY, {"Content-Type": MANIFEST, "Docker-Content-Digest": wrong}))
+    with pytest.raises(RegistryError, match=f"has the digest {DIGEST}, but the registry says {wrong}"):
+        client.resolve(image, "1.0")
+
+
+def test_a_manifest_that_is_too_long_is_an_error(fake, client, image):
+    fake.script(HEAD, Reply(200))
+    fake.script(GET, Reply(200, b" " * 4_194_305))
+    with pytest.raises(RegistryError, match="more than the 4194304 bytes"):
+        client.resolve(image, "1.0")
+
+
+def test_a_head_without_a_length_gives_size_zero(fake, client, image):
+    fake.script(HEAD, Reply(200, b"", {"Content-Type": MANIFEST, "Docker-Content-Digest": DIGEST}, length=-1))
+    assert client.resolve(image, "1.0").size == 0
+
+
+def test_a_tag_that_is_not_there_is_an_error_with_advice(fake, client, image):
+    fake.push("acme/web", "1.0")
+    with pytest.raises(RegistryError, match=r"acme/web: there is no tag '2\.0'; list the tags that there are"):
+        client.resolve(image, "2.0")
+
+
+def test_a_tag_of_a_repository_that_is_not_there_names_the_repository(fake, client, image):
+    with pytest.raises(RegistryError, match="acme/web: there is no such repository"):
+        client.resolve(image, "2.0")
+
+
+def test_a_404_of_no_registry_says_that_it_may_be_none(fake, client, image):
+    fake.script(HEAD, Reply(404))
+    fake.script(GET, Reply(404, "<h1>Not Found</h1>"))
+    with pytest.raises(RegistryError, match=r"no tag '1', or no such repository.*whether the url is a registry's"):
+        client.resolve(image, "1")
+
+
+@pytest.mark.parametrize("tag", ["", "a/b", "../x", "a b", "-a", "a\n", "x" * 129, "sha256:" + "a" * 64, "a?b", None])
+def test_what_cannot_be_a_tag_is_refused_without_a_question(tag, fake, client, image):
+    with pytest.raises(RegistryError, match="is no tag"):
+        client.resolve(image, tag)
+    assert fake.seen == []
+
+
+# both
+
+
+def test_an_image_of_another_registry_is_refused_without_a_question(fake, client):
+    image = Registry("other", "https://other.example").image("acme/web")
+    for ask in (client.tags, lambda image: client.resolve(image, "1")):
+        with pytest.raises(RegistryError, match=r"other\.example/acme/web, which is another registry's"):
+            ask(image)
+    assert fake.seen == []
+
+
+def test_a_403_names_who_may_not(fake, client, image):
+    fake.script(LIST, error(403, "DENIED", "hunter2"))
+    with pytest.raises(
+        RegistryError, match=r"somebody without a login may not read it \(HTTP status 403, DENIED\)"
+    ) as caught:
+        client.tags(image)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_code_that_is_no_code_is_not_shown(fake, client, image):
+    fake.script(LIST, error(418, "Bearer hunter2"))
+    with pytest.raises(RegistryError, match="HTTP status 418; see its url") as caught:
+        client.tags(image)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_plain_http_to_a_server_of_https_says_so(fake, client, image):
+    fake.script(LIST, Reply(400, "Client sent an HTTP request to an HTTPS server.\n"), forever=True)
+    with pytest.raises(RegistryError, match="it speaks https; write its url with https://"):
+        client.tags(image)
+
+
+def test_a_client_can_be_closed_twice_and_is_of_no_use_then(fake, image):
+    fake.push("acme/web", "1")
+    client = RegistryClient(Registry("fake", fake.url))
+    client.tags(image)
+    client.close()
+    client.close()
+    with pytest.raises(RegistryError, match="is closed"):
+        client.tags(image)
+
+
+def test_a_client_serves_many_threads(fake, client, image):
+    fake.login, fake.bearer = None, False
+    digest = fake.push("acme/web", "1.0")
+    found, start = [], threading.Barrier(12)
+
+    def ask():
+        start.wait()
+        found.extend(client.resolve(image, "1.0").digest for _ in range(10))
+
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [digest] * 120
+
+
+def test_a_client_keeps_its_connection(fake, client, image):
+    fake.push("acme/web", "1")
+    for _ in range(5):
+        client.resolve(image, "1")
+    assert fake.connections == 1
+
+
+def test_the_http_library_is_not_imported_before_the_first_question():
+    code = (
+        "import sys, octossh.registry as r\n"
+        "from octossh.model.images import Registry\n"
+        "c = r.RegistryClient(Registry('x', 'http://127.0.0.1:1'))\n"
+        "c.credentials(); c.close()\n"
+        "assert not {'requests', 'urllib3', 'http.client'} & set(sys.modules), sorted(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("case", CASES["references"], ids=lambda case: case["ref"])
+def test_docker_hub_is_asked_where_its_api_is(case):
+    host, _, rest = case["ref"].rpartition(".io/")
+    image = Registry("hub", f"https://{host or 'docker'}.io").image(rest.partition(":")[0])
+    assert clients._api_url(image.registry) == "https://registry-1.docker.io"
+    assert image.path == case["repository"]
+
+
+def test_a_client_shows_no_secret():
+    auth = Basic("u", SecretRef("PW"))
+    client = RegistryClient(Registry("x", "https://x.example", auth=auth), secrets=lambda _: Secret("hunter2"))
+    client.credentials()
+    assert repr(client) == "RegistryClient('x', 'https://x.example')"
+
+
+def test_an_error_survives_pickling(client, image):
+    with pytest.raises(RegistryError) as caught:
+        client.tags(image)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)

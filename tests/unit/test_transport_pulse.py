@@ -1,0 +1,134 @@
+"""Whether the other end is still there."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from octossh.transport.pulse import Pulse, Watch
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch(0.02)
+
+
+@pytest.fixture
+def answers() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_a_peer_that_does_not_answer_is_declared_dead_once_within_three_intervals(
+    watch: Watch, answers: threading.Event
+) -> None:
+    dead = threading.Event()
+    calls: list[float] = []
+    pulse = Pulse(lambda: answers.wait(30), 0.2, lambda silent: (calls.append(silent), dead.set()))  # type: ignore[func-returns-value]
+    began = time.monotonic()
+    watch.add(pulse)
+    assert dead.wait(5)
+    assert time.monotonic() - began < 3 * 0.2 + 0.5
+    assert not threading.Event().wait(0.1)
+    assert len(calls) == 1
+    pulse.stop()
+    watch.remove(pulse)
+
+
+def test_a_peer_that_answers_is_left_alone(watch: Watch) -> None:
+    asked = threading.Semaphore(0)
+
+    def ask() -> bool:
+        asked.release()
+        return True
+
+    dead: list[float] = []
+    pulse = Pulse(ask, 0.05, dead.append)
+    watch.add(pulse)
+    for _ in range(8):
+        assert asked.acquire(timeout=5)
+    assert not dead
+    pulse.stop()
+    watch.remove(pulse)
+
+
+def test_an_error_while_asking_is_no_answer(watch: Watch) -> None:
+    dead = threading.Event()
+    pulse = Pulse(lambda: 1 / 0 > 0, 0.05, lambda _: dead.set())
+    watch.add(pulse)
+    assert dead.wait(5)
+    pulse.stop()
+    watch.remove(pulse)
+
+
+def test_bytes_that_came_are_a_sign_of_life(answers: threading.Event) -> None:
+    dead: list[float] = []
+    pulse = Pulse(lambda: answers.wait(30), 0.1, dead.append)
+    pulse._heard_at -= 100
+    pulse.heard()
+    pulse.check()
+    assert not dead
+    pulse._heard_at -= 100
+    pulse.check()
+    assert dead
+    pulse.stop()
+
+
+def test_the_silence_of_this_process_is_not_held_against_the_peer(answers: threading.Event) -> None:
+    dead = threading.Event()
+    watch = Watch(0.05)
+    pulse = Pulse(lambda: answers.wait(30), 1000, lambda _: dead.set())
+    pulse.heard = lambda: (Pulse.heard(pulse), seen.set())  # type: ignore[method-assign,assignment,return-value]
+    seen = threading.Event()
+    with watch._lock:  # the watch cannot look now, as in a process that stands still
+        pulse._heard_at -= 10_000
+        watch._pulses.append(pulse)
+        watch._thread = threading.Thread(target=watch._look, daemon=True)
+        watch._thread.start()
+        assert not seen.wait(1.5)
+    pulse._heard_at = time.monotonic()
+    assert not dead.wait(0.3)
+    pulse.stop()
+    watch.remove(pulse)
+
+
+def test_a_nudge_asks_at_once_and_the_answer_proves_what_came_before() -> None:
+    asked = threading.Event()
+
+    def ask() -> bool:
+        asked.set()
+        return True
+
+    pulse = Pulse(ask, 1000, lambda _: None)
+    moment = time.monotonic()
+    assert not pulse.proved_since(moment)
+    pulse.nudge()
+    assert asked.wait(5)
+    deadline = time.monotonic() + 5
+    while not pulse.proved_since(moment) and time.monotonic() < deadline:
+        threading.Event().wait(0.001)
+    assert pulse.proved_since(moment)
+    pulse.stop()
+    pulse.join(5)
+    assert not pulse._thread.is_alive()
+
+
+def test_the_watch_has_a_thread_only_while_there_is_something_to_watch(watch: Watch) -> None:
+    pulses = [Pulse(lambda: True, 1000, lambda _: None) for _ in range(2)]
+    for pulse in pulses:
+        watch.add(pulse)
+    thread = watch._thread
+    assert thread is not None
+    watch.remove(pulses[0])
+    assert watch._thread is thread
+    watch.remove(pulses[1])
+    assert not thread.is_alive()
+    watch.add(pulses[0])
+    assert watch._thread is not None
+    watch.remove(pulses[0])
+    for pulse in pulses:
+        pulse.stop()

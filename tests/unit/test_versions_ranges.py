@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from octossh.errors import ModelError
+from octossh.versions import Range, parse
+
+
+def within(text: str, *tags: str) -> list[str]:
+    interval = Range.parse(text)
+    return [tag for tag in tags if interval.contains(parse(tag))]
+
+
+def test_an_upper_bound_that_is_left_out_takes_its_prereleases_along():
+    assert within("[1.0,2.0)", "1.9", "2.0-rc.1", "2.0.0-alpha", "2.0", "1.9-rc.1") == ["1.9", "1.9-rc.1"]
+
+
+def test_an_upper_prerelease_that_is_left_out_keeps_the_ones_before_it():
+    assert within("[1.0,2.0-rc.2)", "2.0-beta.1", "2.0-rc.1", "2.0-rc.2", "2.0") == ["2.0-beta.1", "2.0-rc.1"]
+
+
+def test_a_bound_is_compared_by_the_parts_that_it_has():
+    tags = ("1.2.3-rc.1", "1.2.3", "1.2.3-5", "1.2.3_7", "1.2.3.post1", "1.2.3-security-02", "1.2.4")
+    of_123 = list(tags[1:6])
+    assert within("1.2.3", *tags) == [*of_123, "1.2.4"]
+    assert within("[1.2.3]", *tags) == of_123
+    assert within("(1.2.3,)", *tags) == ["1.2.4"]
+    assert within("(,1.2.3]", *tags) == ["1.2.3-rc.1", *of_123]
+    assert within("(,1.2.3)", *tags) == []
+
+
+def test_a_bound_with_a_build_tells_builds_apart():
+    tags = ("1.2.3-rc.1", "1.2.3", "1.2.3-4", "1.2.3-5", "1.2.3-6")
+    assert within("[1.2.3-5]", *tags) == ["1.2.3-5"]
+    assert within("(1.2.3-4,1.2.3-6)", *tags) == ["1.2.3-5"]
+    assert within("(,1.2.3-5)", *tags) == ["1.2.3-rc.1", "1.2.3", "1.2.3-4"]
+
+
+def test_a_bound_with_a_post_release_takes_its_builds_along():
+    assert within("(,1.0.post1]", "1.0", "1.0.post1", "1.0.post1-3", "1.0.post2") == ["1.0", "1.0.post1", "1.0.post1-3"]
+
+
+def test_zeros_at_the_end_of_a_bound_do_not_matter():
+    assert within("[1.2.0]", "1.2", "1.2.0", "1.2.0.0", "1.2.0.1") == ["1.2", "1.2.0", "1.2.0.0"]
+
+
+def test_prefix_and_variant_do_not_matter_for_a_range():
+    assert within("[v1.0,2.0)", "v1.5-alpine", "release-1.5", "3.0") == ["v1.5-alpine", "release-1.5"]
+
+
+def test_dates_are_in_ranges_of_dates():
+    tags = ("20240101", "2024-01-15T10-00-00Z", "20240201", "1234567")
+    assert within("[20240110,20240201)", *tags) == ["2024-01-15T10-00-00Z"]
+    assert within("[1234567,)", *tags) == ["1234567"]
+
+
+def test_what_is_no_version_is_in_no_range():
+    assert within("0", "latest", "0a1b2c3") == []
+
+
+def test_a_range_gives_its_text_back():
+    for text in ("[1.0,2.0)", "(,2.0]", "[1.2]", "1.2", "[ 1.0 , 2.0 ]", "nuget:[1.0,)"):
+        assert str(Range.parse(text)) == text
+        assert Range.parse(str(Range.parse(text))) == Range.parse(text)
+    assert str(Range.parse("  1.2 ")) == "1.2"
+    assert eval(repr(Range.parse("[1.0,2.0)"))) == Range.parse("[1.0,2.0)")
+    assert pickle.loads(pickle.dumps(Range.parse("[1.0,2.0)"))) == Range.parse("[1.0,2.0)")
+
+
+def test_ranges_are_equal_by_their_bounds():
+    assert Range.parse("1.2") == Range.parse("[1.2,)") == Range.parse(" nuget: [ v1.2 , )")
+    assert hash(Range.parse("1.2")) == hash(Range.parse("[1.2,)"))
+    assert Range.parse("[1.2,)") != Range.parse("(1.2,)")
+
+
+def test_a_range_with_one_version_says_which():
+    assert Range.parse("[1.2-rc.1]").exact == parse("1.2-rc.1")
+    assert Range.parse("1.2").exact is None
+    assert Range.parse("(,1.2]").exact is None
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "message"),
+    [
+        ("", 1, "there is nothing"),
+        ("   ", 4, "there is nothing"),
+        ("[1.0,2.0", 9, "no closing bracket"),
+        ("[", 2, "no closing bracket"),
+        ("1.0,2.0]", 1, "no opening bracket"),
+        ("(1.0)", 1, "square brackets"),
+        ("[1.0)", 1, "square brackets"),
+        ("[]", 2, "a version is missing"),
+        ("[1.0,2.0,3.0]", 9, "one comma"),
+        ("(,)", 2, "no bound is named"),
+        ("[1.0, latest]", 7, "'latest' is no version"),
+        ("[1.0,2.0-]", 6, "'2.0-' is no version"),
+        ("[1.0,2 0]", 6, "'2 0' is no version"),
+        ("[0a1b2c3]", 2, "is no version"),
+        ("[1.0-alpine,2.0]", 2, "the variant 'alpine'; ask for that with variant="),
+        ("[1.0,release-2.0]", 6, "the prefix 'release-'; ask for that with prefix="),
+        ("[2.0,1.0]", 6, "the upper bound 1.0 is below the lower bound 2.0"),
+        ("[1.0,1.0)", 6, "no version fits"),
+        ("(1.0,1.0]", 6, "no version fits"),
+        ("(1.0, 1.0)", 7, "no version fits"),
+        ("[2.0-rc.1,2.0)", 11, "no version fits"),
+        ("(1.2.3,1.2.3-5]", 8, "no version fits"),
+        ("npm:1.2", 5, "the notation of npm"),
+        ("~=1.2", 1, "the notation of PEP 440"),
+        (">=1,<2", 1, "the notation of PEP 440"),
+        (">=1 <2", 1, "the notation of npm"),
+        ("1.2 - 1.4", 1, "the notation of npm"),
+        ("1.0 || 2.0", 1, "the notation of npm"),
+    ],
+)
+def test_a_bad_range_is_refused_with_the_position_of_the_fault(text, position, message):
+    with pytest.raises(ModelError) as caught:
+        Range.parse(text)
+    assert f"the range {text!r} is wrong at position {position}: " in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_a_range_that_is_no_text_is_refused():
+    with pytest.raises(ModelError, match=r"write it in quotes"):
+        Range.parse(1.2)
+
+
+def test_bounds_of_semver_may_be_short():
+    interval = Range.parse("[1.2,2-rc.1)", mode="semver")
+    tags = ["1.1.9", "1.2.0-rc.1", "1.2.0", "v1.9.9", "2.0.0-beta", "2.0.0-rc.1", "2.0.0"]
+    assert [tag for tag in tags if interval.contains(parse(tag, "semver"))] == ["1.2.0", "v1.9.9", "2.0.0-beta"]
+    with pytest.raises(ModelError, match=r"position 2: '01.2' is no semantic version"):
+        Range.parse("[01.2,)", mode="semver")
+
+
+def test_a_range_takes_versions_of_its_own_mode():
+    with pytest.raises(ModelError, match=r"read in mode docker and the tag '1.0.0' in mode semver"):
+        Range.parse("1.0").contains(parse("1.0.0", "semver"))
+    with pytest.raises(ModelError, match="no mode"):
+        Range.parse("1.0", mode="x")
