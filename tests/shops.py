@@ -17,7 +17,7 @@ def registry(lab: Lab) -> oc.Registry:
 
 
 def ssh(lab: Lab, **options: Any) -> oc.SSH:
-    return oc.SSH(known_hosts=lab.known_hosts, identity=lab.key, **{"user": "deploy", **options})
+    return oc.SSH(**{"known_hosts": lab.known_hosts, "identity": lab.key, "user": "deploy"} | options)
 
 
 def targets(lab: Lab, *environments: str, roles: Mapping[str, Iterable[str]] | None = None) -> list[oc.Target]:

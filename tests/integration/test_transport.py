@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import shlex
 import signal
@@ -76,6 +75,10 @@ def wait_for(true: Callable[[], object], timeout_s: float = 10) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not come true"
         threading.Event().wait(0.02)
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 125, 255])
@@ -342,11 +345,11 @@ def test_many_scripts_run_side_by_side(place: Place) -> None:
 def test_no_threads_and_no_files_are_left(place: Place) -> None:
     place.run("echo")
     wait_for(lambda: threading.active_count() <= base() + 3)
-    fds = len(os.listdir("/proc/self/fd"))
+    fds = open_files()
     for _ in range(10):
         place.run("seq 1 1000")
     wait_for(lambda: not [t for t in threading.enumerate() if "feed" in t.name])
-    assert len(os.listdir("/proc/self/fd")) <= fds
+    assert open_files() <= fds
     place.transport.close()
     wait_for(lambda: not [t for t in threading.enumerate() if "octossh" in t.name or "paramiko" in type(t).__module__])
 

@@ -1,0 +1,257 @@
+"""What happens when links, controllers, daemons and registries die in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import shops
+from lab.lab import Lab
+
+import octossh as oc
+
+pytestmark = pytest.mark.lab
+
+CONTROLLER = """
+import pathlib, signal, sys
+sys.path.insert(0, {tests!r})
+import shops, octossh as oc
+from lab.lab import Lab
+lab = Lab.named({lab!r})
+made = shops.project(shops.web(lab, monitor_s=2, restart="always"))
+with shops.space(lab, made, shops.targets(lab, "Dev"), pathlib.Path({folder!r})) as space:
+    def on_event(event):
+        print(event.type, event.data.get("line", ""), flush=True)
+        if {moment!r} and {moment!r} in event.type + event.data.get("line", ""):
+            signal.pause()
+    space.on_event = on_event
+    space.deploy(space.create_release(versions={{"acme/web": {tag!r}}}), "Dev")
+"""
+
+
+def controller(lab: Lab, folder: Path, tag: str, moment: str = "") -> subprocess.Popen[str]:
+    """Another process that deploys; it stands still at *moment*."""
+    tests = str(Path(__file__).parents[1])
+    code = CONTROLLER.format(tests=tests, lab=lab.name, folder=str(folder), tag=tag, moment=moment)
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+
+
+def when(line: str, do: Callable[[], object]) -> Callable[[oc.Event], None]:
+    """A callback for events that does something once, when a line of output says so."""
+    done = threading.Event()
+
+    def on_event(event: oc.Event) -> None:
+        if line in event.data.get("line", "") and not done.is_set():
+            done.set()
+            do()
+
+    return on_event
+
+
+def settled(lab: Lab, folder: Path, tag: str) -> None:
+    """Deploy *tag* once more, and see exactly one container, healthy, and nothing left over."""
+    made = shops.project(shops.web(lab, restart="always"))
+    with shops.space(lab, made, shops.targets(lab, "Dev"), folder) as space:
+        space.deploy(space.create_release(versions={"acme/web": tag}), "Dev")
+    found = shops.containers(lab, "h01")
+    assert list(found) == ["shop-dev-web"]
+    assert found["shop-dev-web"].endswith("running")
+    assert shops.inspect(lab, "h01", "shop-dev-web")["HostConfig"]["RestartPolicy"]["Name"] == "always"
+
+
+def test_a_link_that_drops_while_a_container_is_replaced_does_not_fail_the_step(clean_lab: Lab, tmp_path: Path) -> None:
+    drop = when("replacing", lambda: clean_lab.sh("h01", "pkill -9 -f '^sshd: deploy'"))
+    made = shops.project(shops.web(clean_lab, monitor_s=2))
+    with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path, on_event=drop) as space:
+        space.deploy(space.create_release(versions={"acme/web": "1.0.0"}), "Dev")
+        second = space.deploy(space.create_release(versions={"acme/web": "1.0.1"}), "Dev")
+    assert second.ok
+    found = shops.inspect(clean_lab, "h01", "shop-dev-web")
+    assert found["Config"]["Labels"]["octossh.release"] == "0.0.2"
+    assert list(shops.containers(clean_lab, "h01")) == ["shop-dev-web"]
+
+
+def test_a_script_whose_link_drops_is_not_run_twice_and_its_end_is_unknown(clean_lab: Lab, tmp_path: Path) -> None:
+    drop = when("going", lambda: clean_lab.sh("h01", "pkill -9 -f '^sshd: deploy'"))
+    step = oc.RunScript("once", script="echo x >>/tmp/count; echo going; sleep 1")
+    made = shops.project(step)
+    with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path, on_event=drop) as space:
+        with pytest.raises(oc.DeployFailed) as failed:
+            space.deploy(space.create_release(), "Dev")
+    assert failed.value.hosts is oc.Hosts.UNKNOWN
+    assert failed.value.deployment.outcomes[0].state is oc.State.UNKNOWN
+    assert clean_lab.sh("h01", "cat /tmp/count; rm /tmp/count") == "x\n"
+
+
+@pytest.mark.parametrize("moment", ["step_started", "replacing", "step_finished"])
+def test_a_controller_that_is_killed_leaves_a_host_that_the_next_deployment_sets_right(
+    moment: str, clean_lab: Lab, tmp_path: Path
+) -> None:
+    with controller(clean_lab, tmp_path, "1.0.0") as first:
+        first.communicate(timeout=60)
+        assert first.returncode == 0
+    with controller(clean_lab, tmp_path, "1.0.1", moment) as second:
+        assert second.stdout is not None
+        # The process stops in its callback for this event, so that it is killed just there.
+        assert next(line for line in second.stdout if moment in line)
+        second.kill()
+    with shops.space(clean_lab, shops.project(shops.web(clean_lab)), shops.targets(clean_lab, "Dev"), tmp_path) as space:
+        newest = space.history()[0]
+        assert (newest.release, newest.state) == ("0.0.2", oc.State.INTERRUPTED)
+        assert space.verify().ok
+    settled(clean_lab, tmp_path, "1.0.1")
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_a_script_that_is_killed_on_the_host_leaves_what_the_next_deployment_sets_right(
+    moment: int, clean_lab: Lab, tmp_path: Path
+) -> None:
+    made = shops.project(shops.web(clean_lab, monitor_s=0, restart="always"))
+    # Every tenth of a second of a replacement, from its first line on: the shell and what it runs are ended at once.
+    kill = f"sleep 0.{moment}; pkill -9 -u deploy -x sh; pkill -9 -u deploy -x docker; true"
+    with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path) as space:
+        space.deploy(space.create_release(versions={"acme/web": "1.0.0"}), "Dev")
+        killer = threading.Thread(target=clean_lab.sh, args=("h01", kill))
+        space.on_event = when("replacing", killer.start)
+        space.deploy(space.create_release(versions={"acme/web": "1.0.1"}), "Dev", check=False)
+        killer.join()
+    settled(clean_lab, tmp_path, "1.0.1")
+
+
+def test_a_docker_daemon_that_restarts_in_the_middle_leaves_what_the_next_deployment_sets_right(
+    clean_lab: Lab, tmp_path: Path
+) -> None:
+    made = shops.project(shops.web(clean_lab, monitor_s=3, restart="always"))
+
+    def restart() -> None:
+        clean_lab.service("h01", "dockerd", "stop")
+        clean_lab.service("h01", "dockerd", "start")
+
+    restarter = threading.Thread(target=restart)
+    with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path) as space:
+        space.deploy(space.create_release(versions={"acme/web": "1.0.0"}), "Dev")
+        space.on_event = when("replacing", restarter.start)
+        space.deploy(space.create_release(versions={"acme/web": "1.0.1"}), "Dev", check=False)
+        restarter.join()
+    clean_lab.sh("h01", "until docker version >/dev/null 2>&1; do sleep 0.1; done")
+    running = [name for name, state in shops.containers(clean_lab, "h01").items() if state.endswith("running")]
+    assert len(running) <= 1
+    settled(clean_lab, tmp_path, "1.0.1")
+
+
+def test_a_docker_daemon_that_is_down_fails_the_step_and_says_so(clean_lab: Lab, tmp_path: Path) -> None:
+    with shops.space(clean_lab, shops.project(shops.web(clean_lab)), shops.targets(clean_lab, "Dev"), tmp_path) as space:
+        release = space.create_release(versions={"acme/web": "1.0.0"})
+        clean_lab.service("h01", "dockerd", "stop")
+        try:
+            with pytest.raises(oc.ReadError, match="docker does not answer"):
+                space.plan(release, "Dev")
+            with pytest.raises(oc.DeployFailed, match="docker does not answer") as failed:
+                space.deploy(release, "Dev")
+        finally:
+            clean_lab.service("h01", "dockerd", "start")
+            clean_lab.sh("h01", "until docker version >/dev/null 2>&1; do sleep 0.1; done")
+    assert failed.value.hosts is oc.Hosts.UNTOUCHED
+
+
+def test_a_user_who_may_not_use_docker_is_told_so(clean_lab: Lab, tmp_path: Path) -> None:
+    guest = shops.ssh(clean_lab, user="guest")
+    made = shops.project(shops.web(clean_lab))
+    with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path, transport=guest) as space:
+        release = space.create_release(versions={"acme/web": "1.0.0"})
+        with pytest.raises(oc.DeployFailed, match=r"permission denied.*docker.sock"):
+            space.deploy(release, "Dev")
+
+
+def test_a_registry_that_is_down_leaves_the_old_container_running(clean_lab: Lab, tmp_path: Path) -> None:
+    clean_lab.push("fresh/web", "1.0.0", "ok")
+    with shops.space(
+        clean_lab, shops.project(shops.web(clean_lab, "fresh/web")), shops.targets(clean_lab, "Dev"), tmp_path
+    ) as space:
+        space.deploy(space.create_release(), "Dev")
+        clean_lab.push("fresh/web", "1.1.0", "ok")
+        release = space.create_release()
+        before = shops.inspect(clean_lab, "h01", "shop-dev-web")["State"]["StartedAt"]
+        clean_lab.registry_service("stop")
+        try:
+            failed = space.deploy(release, "Dev", check=False)
+            with pytest.raises(oc.RegistryError, match="refused"):
+                space.create_release()
+        finally:
+            clean_lab.registry_service("start")
+    assert "docker pull" in failed.outcomes[0].why
+    assert failed.hosts is oc.Hosts.UNTOUCHED
+    assert shops.inspect(clean_lab, "h01", "shop-dev-web")["State"]["StartedAt"] == before
+
+
+def test_two_controllers_with_different_records_take_turns_on_a_host(clean_lab: Lab, tmp_path: Path) -> None:
+    # Each says when it is in and when it is out; overlapping turns would interleave the lines.
+    script = "echo in >>/tmp/turns; sleep 1; echo out >>/tmp/turns"
+    made = shops.project(oc.RunScript("turn", script=script))
+    ended: list[bool] = []
+
+    def deploy(number: int) -> None:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), folder) as space:
+            ended.append(space.deploy(space.create_release(), "Dev").ok)
+
+    threads = [threading.Thread(target=deploy, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ended == [True] * 3
+    assert clean_lab.sh("h01", "cat /tmp/turns; rm /tmp/turns").split() == ["in", "out"] * 3
+
+
+def test_an_unknown_host_key_of_one_host_stops_everything_before_any_host_is_touched(
+    clean_lab: Lab, tmp_path: Path
+) -> None:
+    known = tmp_path / "known_hosts"
+    address = clean_lab.hosts["h02"]
+    lines = clean_lab.known_hosts.read_text().splitlines()
+    known.write_text("\n".join(line for line in lines if f"{address} " not in line) + "\n")
+    sessions = [clean_lab.ssh_sessions(host) for host in ("h01", "h02", "h03")]
+    strict = shops.ssh(clean_lab, known_hosts=known)
+    made = shops.project(shops.web(clean_lab))
+    with shops.space(clean_lab, made, shops.targets(clean_lab, *["Dev"] * 3), tmp_path, transport=strict) as space:
+        release = space.create_release(versions={"acme/web": "1.0.0"})
+        with pytest.raises(oc.HostKeyError, match="h02") as refused:
+            space.deploy(release, "Dev")
+        assert refused.value.hosts is oc.Hosts.UNTOUCHED
+        assert len(space.history()) == 0
+    assert [clean_lab.ssh_sessions(host) for host in ("h01", "h02", "h03")] == sessions
+
+
+def test_an_interrupt_lets_what_runs_end_and_starts_nothing_more(clean_lab: Lab, tmp_path: Path) -> None:
+    octofile = tmp_path / "octofile.py"
+    octofile.write_text(
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+        "import pathlib, shops, octossh as oc\nfrom lab.lab import Lab\n"
+        f"lab = Lab.named({clean_lab.name!r})\n"
+        "made = shops.project(oc.RunScript('first', script='echo going; sleep 2; echo x >/tmp/first'),\n"
+        "                     oc.RunScript('second', script='echo x >/tmp/second'))\n"
+        "space = shops.space(lab, made, shops.targets(lab, 'Dev'), pathlib.Path('.'))\n"
+    )
+    octossh = [sys.executable, "-m", "octossh", "-f", str(octofile)]
+    subprocess.run([*octossh, "release", "create"], check=True, stdout=subprocess.DEVNULL)
+    deploying = subprocess.Popen([*octossh, "deploy", "--to", "Dev"], stderr=subprocess.PIPE, text=True)
+    assert deploying.stderr is not None
+    for line in deploying.stderr:
+        if "going" in line:
+            break
+    os.kill(deploying.pid, signal.SIGINT)
+    with deploying:
+        _, said = deploying.communicate(timeout=30)
+    assert deploying.returncode == 130
+    assert "interrupted" in said
+    assert clean_lab.sh("h01", "ls /tmp/first /tmp/second 2>/dev/null; rm -f /tmp/first").split() == ["/tmp/first"]
+    shown = subprocess.run([*octossh, "history"], check=True, capture_output=True, text=True).stdout
+    assert "interrupted" in shown
