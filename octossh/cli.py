@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -45,7 +46,9 @@ class _Options:
     def show(self, value: Any, text: str | None = None) -> None:
         """The result, on standard output: as JSON or for people."""
         if self.as_json:
-            click.echo(json.dumps(value.to_dict() if hasattr(value, "to_dict") else value, ensure_ascii=False, indent=2))
+            click.echo(
+                json.dumps(value.to_dict() if hasattr(value, "to_dict") else value, ensure_ascii=False, indent=2)
+            )
         else:
             click.echo(str(value) if text is None else text)
 
@@ -66,8 +69,11 @@ def load(path: str) -> Space:
     except OctosshError as error:
         raise ModelError(f"{path}{_line(error, file.name)}: {error}") from error
     except SyntaxError as error:
-        raise ModelError(f"{path}, line {error.lineno}: this is not Python: {error.msg}") from error
-    except Exception as error:
+        # It may stand in a module that the file imports.
+        where = path if error.filename in {None, file.name} else error.filename
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise ModelError(f"{where}{line}: this is not Python: {error.msg}; correct it there") from error
+    except (Exception, SystemExit) as error:
         raise ModelError(f"{path}{_line(error, file.name)}: it fails with {type(error).__name__}: {error}") from error
     space = defined.get("space")
     if not isinstance(space, Space):
@@ -121,7 +127,9 @@ def _both(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="octossh")
-@click.option("-f", "--file", "file", default="octofile.py", show_default=True, help="The octofile; it defines 'space'.")
+@click.option(
+    "-f", "--file", "file", default="octofile.py", show_default=True, help="The octofile; it defines 'space'."
+)
 @_both
 @click.pass_context
 def octossh(context: click.Context, file: str) -> None:
@@ -150,7 +158,10 @@ def _tags(options: _Options, image: str, project: str | None, channel: str | Non
         accepted = [verdict.tag for verdict in explanation.verdicts if verdict.accepted]
         picked = explanation.chosen.tag if explanation.chosen else "none"
         others = len(explanation.verdicts) - len(accepted)
-        options.show(explanation, f"picked: {picked}\nfitting: {' '.join(accepted) or 'none'}\nothers: {others} (--explain says why)")
+        options.show(
+            explanation,
+            f"picked: {picked}\nfitting: {' '.join(accepted) or 'none'}\nothers: {others} (--explain says why)",
+        )
 
 
 @octossh.group("release")
@@ -165,7 +176,12 @@ def _release() -> None:
 @click.option("--set", "versions", multiple=True, metavar="IMAGE=TAG", help="Take this tag instead of choosing.")
 @click.option("--notes", default="", help="Markdown.")
 def _release_create(
-    options: _Options, project: str | None, channel: str | None, number: str | None, versions: tuple[str, ...], notes: str
+    options: _Options,
+    project: str | None,
+    channel: str | None,
+    number: str | None,
+    versions: tuple[str, ...],
+    notes: str,
 ) -> None:
     """Pick versions, pin them to digests, and store a release of PROJECT."""
     pairs = dict(_pair(text) for text in versions)
@@ -218,6 +234,22 @@ def _plan(options: _Options, release: str, environment: str, project: str | None
         sys.exit(3)
 
 
+@_command(octossh, "render")
+@_number
+@_to
+@_project
+def _render(options: _Options, release: str, environment: str, project: str | None) -> None:
+    """Show the scripts that deploying RELEASE would send. Hosts are only looked at, and secrets are not in them."""
+    space = options.space()
+    rendered = space.render(space.plan(space.release(project, release), environment))
+    data = [{**task.to_dict(), "script": script.body if script else None} for task, script in rendered]
+    parts = [
+        f"### {task.target.name}: {task.step.name}\n" + (script.body if script else f"# known after {task.after!r}\n")
+        for task, script in rendered
+    ]
+    options.show({"scripts": data}, "\n".join(parts))
+
+
 @_command(octossh, "deploy")
 @_number
 @_to
@@ -268,7 +300,9 @@ def _status(options: _Options, project: str | None) -> None:
 @click.option("--in", "environment", metavar="ENVIRONMENT", help="Only this one.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
 @click.option("--log", "deployment", metavar="ID", help="All of one deployment, with its logs.")
-def _history(options: _Options, project: str | None, environment: str | None, limit: int, deployment: str | None) -> None:
+def _history(
+    options: _Options, project: str | None, environment: str | None, limit: int, deployment: str | None
+) -> None:
     """Show what was deployed, newest first."""
     space = options.space()
     if deployment is not None:
@@ -279,11 +313,12 @@ def _history(options: _Options, project: str | None, environment: str | None, li
 
 
 def _with_logs(deployment: Deployment) -> str:
-    parts = [str(deployment)]
-    for outcome in deployment.outcomes:
-        if outcome.log.strip():
-            parts.append(f"--- {outcome.target}  {outcome.step}\n{outcome.log.strip()}")
-    return "\n".join(parts)
+    logs = [
+        f"--- {outcome.target}  {outcome.step}\n{outcome.log.strip()}"
+        for outcome in deployment.outcomes
+        if outcome.log.strip()
+    ]
+    return "\n".join([str(deployment), *logs])
 
 
 @_command(octossh, "check")
@@ -312,7 +347,11 @@ def _complain(error: BaseException, code: int, *, as_json: bool) -> NoReturn:
     message = " ".join(str(error).split()) if not isinstance(error, DeployFailed) else error.deployment.error
     if as_json and not isinstance(error, DeployFailed):
         hosts = error.hosts.value if isinstance(error, OctosshError) else "untouched"
-        click.echo(json.dumps({"error": {"kind": type(error).__name__, "message": message, "hosts": hosts}}, ensure_ascii=False))
+        click.echo(
+            json.dumps(
+                {"error": {"kind": type(error).__name__, "message": message, "hosts": hosts}}, ensure_ascii=False
+            )
+        )
     notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
     click.echo(f"octossh: {message}{notes}", err=True)
     if isinstance(error, DeployFailed):
@@ -323,6 +362,8 @@ def _complain(error: BaseException, code: int, *, as_json: bool) -> NoReturn:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; the exit codes are 0 done, 1 failed, 2 usage, 3 changes, 4 refused, 130 interrupted."""
     options = _Options()
+    # A job that is cancelled gets SIGTERM: end it as Ctrl-C does, so that the record says how far it came.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         octossh.main(arguments, obj=options, prog_name="octossh", standalone_mode=False)
     except click.exceptions.Abort:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octossh.errors import ModelError, did_you_mean
 from octossh.model import Target
+
+if TYPE_CHECKING:
+    import yaml
 
 __all__ = ["read_targets"]
 
@@ -28,19 +31,49 @@ def read_targets(path: str | Path) -> tuple[Target, ...]:
     Raises:
         ModelError: The file cannot be read, or holds something else.
     """
-    import yaml
-
     file = Path(path)
-    try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(f"targets file {file} cannot be read: {error.strerror}; give another path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ModelError(f"targets file {file} is not YAML: {' '.join(str(error).split())}") from error
+    data = _read(file)
     targets = data.get("targets") if isinstance(data, dict) else None
     if not isinstance(targets, dict) or not targets or len(data) > 1:
-        raise ModelError(f"targets file {file}: the top of the file is 'targets:', and under it one entry for each target")
+        raise ModelError(
+            f"targets file {file}: write 'targets:' at its top, nothing beside it, and below it one entry per target"
+        )
     return tuple(_target(file, name, entry) for name, entry in targets.items())
+
+
+def _read(file: Path) -> Any:
+    import yaml
+
+    try:
+        text = file.read_text(encoding="utf-8")
+        node = yaml.compose(text, yaml.SafeLoader)
+        double = _double(node) if node is not None else ""
+        data = yaml.safe_load(text)
+    except OSError as error:
+        raise ModelError(f"targets file {file} cannot be read: {error.strerror}; give another path") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        what = " ".join(str(error).split())
+        raise ModelError(f"targets file {file} is not YAML: {what}; correct it there") from error
+    if double:
+        raise ModelError(f"targets file {file}, {double}; rename or remove one of them")
+    return data
+
+
+def _double(node: yaml.Node, depth: int = 0) -> str:
+    """The first name that stands twice in one mapping, since YAML itself would take the last one without a word."""
+    import yaml
+
+    if not isinstance(node, yaml.MappingNode) or depth > 3:
+        return ""
+    seen: set[str] = set()
+    for key, value in node.value:
+        if isinstance(key.value, str):
+            if key.value in seen:
+                return f"line {key.start_mark.line + 1}: {key.value!r} stands there twice"
+            seen.add(key.value)
+        if found := _double(value, depth + 1):
+            return found
+    return ""
 
 
 def _target(file: Path, name: Any, entry: Any) -> Target:
@@ -50,7 +83,9 @@ def _target(file: Path, name: Any, entry: Any) -> Target:
         raise ModelError(f"targets file {file}: target {name!r} has no fields; give it an address")
     for key in entry:
         if key not in _FIELDS:
-            raise ModelError(f"targets file {file}: target {name!r} has no field {key!r}; {did_you_mean(str(key), _FIELDS)}")
+            raise ModelError(
+                f"targets file {file}: target {name!r} has no field {key!r}; {did_you_mean(str(key), _FIELDS)}"
+            )
     values = dict(entry)
     try:
         return Target(name, values.pop("address", ""), **values)

@@ -9,6 +9,7 @@ from typing import Protocol
 from octossh.errors import ModelError, PlanError, RegistryError, did_you_mean
 from octossh.model import Channel, Image, Pin, Project
 from octossh.versions import Explanation, explain
+from octossh.versions.tags import check_tag
 
 __all__ = ["Feed", "explain_tags", "pin_images"]
 
@@ -31,9 +32,7 @@ def explain_tags(image: Image, tags: Sequence[str], channel: Channel) -> Explana
     """
     if channel.images and image.repository not in channel.images:
         return explain(tags)
-    return explain(
-        tags, range=channel.range, variant=channel.variant, prerelease=channel.prerelease, tag=channel.tag
-    )
+    return explain(tags, range=channel.range, variant=channel.variant, prerelease=channel.prerelease, tag=channel.tag)
 
 
 def pin_images(
@@ -50,7 +49,7 @@ def pin_images(
     Raises:
         RegistryError: A registry refuses, an image has no tags, or a tag is not there.
         PlanError: No tag fits the channel.
-        ModelError: *versions* names an image that the project does not run.
+        ModelError: *versions* names an image that the project does not run, or what is no tag.
 
     Hosts:
         untouched.
@@ -61,8 +60,16 @@ def pin_images(
     if unknown := next((name for name in chosen if name not in known), None):
         raise ModelError(f"no step of project {project.name!r} runs {unknown!r}; {did_you_mean(unknown, known)}")
 
+    for name, tag in chosen.items():
+        try:
+            check_tag(tag)
+        except ModelError as error:
+            raise ModelError(f"project {project.name!r}, image {name!r}: {error}") from None
+
     def pin(image: Image) -> Pin:
-        tag = chosen.get(image.repository) or _newest(project, image, feeds[image], channel)
+        tag = chosen.get(image.repository)
+        if tag is None:
+            tag = _newest(project, image, feeds[image], channel)
         return feeds[image].resolve(image, tag)
 
     if not images:

@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 
 import attrs
 
-from octossh.deploying import apply, connect, observe
+from octossh.deploying import apply, connect, observe, scripts
 from octossh.errors import ModelError, PlanError, did_you_mean
 from octossh.inventory import read_targets
 from octossh.model import (
@@ -32,11 +32,11 @@ from octossh.model import (
     Status,
     Target,
 )
-from octossh.planning import Plan, check_may_enter, current, mode_of, plan, secrets_of, to_promote, to_roll_back
+from octossh.planning import Plan, Task, check_may_enter, current, mode_of, plan, secrets_of, to_promote, to_roll_back
 from octossh.recording import Store, Verification, controller_here
 from octossh.registry import RegistryClient
 from octossh.releasing import explain_tags, pin_images
-from octossh.shell import Secret
+from octossh.shell import Script, Secret
 from octossh.transport import SSH, Transport
 from octossh.versions import Explanation
 
@@ -222,9 +222,9 @@ class Space:
             )
         return Secret(value)
 
-    def _secrets(self, release: Release) -> tuple[dict[str, Secret], dict[str, str]]:
-        """The secrets that *release* needs, by name; and the names of those that log hosts in, by registry."""
-        found = {name: self._secret(name) for name in sorted(secrets_of(release))}
+    def _secrets(self, release: Release, environment: str) -> tuple[dict[str, Secret], dict[str, str]]:
+        """The secrets that *release* needs there, by name; and the names of those that log hosts in, by registry."""
+        found = {name: self._secret(name) for name in sorted(secrets_of(release, environment))}
         logins: dict[str, str] = {}
         for registry in {image.registry: None for image in release.process.images}:
             credentials = self._client(registry).credentials()
@@ -260,7 +260,7 @@ class Space:
         owner = self.projects.get(release.project)
         if owner is not None and mode is not Mode.ROLLBACK:
             check_may_enter(owner, release.number, environment, history)
-        secrets, _ = self._secrets(release)
+        secrets, _ = self._secrets(release, environment)
         # Made once without having looked: what is wrong with the description shows before any host is asked.
         made = plan(
             release,
@@ -331,25 +331,38 @@ class Space:
         made = self._plan(self.release(owner.name, number), environment, look=False, mode=Mode.ROLLBACK)
         return self._apply(made, check=check)
 
-    def _apply(self, made: Plan, *, check: bool) -> Deployment:
-        secrets, logins = self._secrets(made.release)
+    def render(self, plan: Plan) -> tuple[tuple[Task, Script | None], ...]:
+        """The scripts that applying *plan* would send; None where one is not known before an earlier step has run.
+
+        Secrets are not in them.
+
+        Hosts:
+            untouched.
+        """
+        secrets, logins = self._secrets(plan.release, plan.environment)
+        return scripts(plan, self._deployment(plan), secrets, logins)
+
+    def _deployment(self, plan: Plan) -> Deployment:
         now = datetime.now(UTC)
-        deployment = Deployment(
+        return Deployment(
             id=f"{now:%Y%m%dT%H%M%S}-{_random.token_hex(4)}",
-            project=made.release.project,
-            release=made.release.number,
-            environment=made.environment,
-            mode=made.mode,
+            project=plan.release.project,
+            release=plan.release.number,
+            environment=plan.environment,
+            mode=plan.mode,
             state=State.RUNNING,
             started_at=now,
             by=_user(),
             controller=controller_here(),
         )
+
+    def _apply(self, plan: Plan, *, check: bool) -> Deployment:
+        secrets, logins = self._secrets(plan.release, plan.environment)
         return apply(
-            made,
+            plan,
             self._transport,
             self.store,
-            deployment,
+            self._deployment(plan),
             secrets=secrets,
             logins=logins,
             on_event=self.on_event,

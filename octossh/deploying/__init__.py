@@ -2,5 +2,6 @@
 
 from octossh.deploying.applying import Journal, apply
 from octossh.deploying.observing import connect, observe
+from octossh.deploying.orders import scripts
 
-__all__ = ["Journal", "apply", "connect", "observe"]
+__all__ = ["Journal", "apply", "connect", "observe", "scripts"]

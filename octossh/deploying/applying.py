@@ -12,11 +12,12 @@ from typing import Any, Protocol
 import attrs
 
 from octossh.deploying.observing import MOST_HOSTS_AT_ONCE, connect
+from octossh.deploying.orders import order
 from octossh.errors import ConnectionLost, DeployFailed, Hosts, OctosshError, PlanError, RecordError
-from octossh.model import Deployment, Event, Outcome, Pairs, RunContainer, RunScript, State, Step, Target
+from octossh.model import Deployment, Event, Outcome, Pairs, RunScript, State, Step, Target
 from octossh.planning import Facts, Plan, Resolver, Task
 from octossh.reading import Answer, read_answer
-from octossh.rendering import Order, render
+from octossh.rendering import render
 from octossh.shell import Masker, Result, Script, Secret
 from octossh.transport import Transport
 
@@ -193,7 +194,7 @@ class _Run:
         made = Outcome(step=original.name, target=target.name, state=State.FAILED)
         try:
             step = self.resolver.resolve(original, target, self.known)
-            script = render(self._order(step))
+            script = render(order(step, self.resolver, self.deployment, self.logins))
             result, answer = self._send(step, target, script)
         except OctosshError as error:
             unknown = error.hosts is Hosts.UNKNOWN
@@ -216,21 +217,6 @@ class _Run:
             outputs=Pairs({name: self.mask(value) for name, value in answer.outputs.items()}),
         )
 
-    def _order(self, step: Step, *, lock_wait_s: int = 30) -> Order:
-        container = step if isinstance(step, RunContainer) else None
-        return Order(
-            step=step,
-            wanted=self.resolver.wanted(step),
-            project=self.deployment.project,
-            environment=self.deployment.environment,
-            release=self.deployment.release,
-            deployment=self.deployment.id,
-            image=self.plan.release.pin(container.image).reference if container else "",
-            holder=f"deployment {self.deployment.id} by {self.deployment.by} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
-            login=self.logins.get(container.image.registry.name) if container else None,
-            lock_wait_s=lock_wait_s,
-        )
-
     def _send(self, step: Step, target: Target, script: Script) -> tuple[Result, Answer]:
         secrets = {name: self.secrets[name] for name in script.secrets if name in self.secrets}
 
@@ -245,8 +231,8 @@ class _Run:
             # The script goes on over there under the host's lock. The same one sent again waits for that lock,
             # finds what the first one left, and says so: no container is made twice.
             line("octossh: the link was lost; connecting again to see how the step ended")
-            again = render(self._order(step, lock_wait_s=int(step.timeout_s)))
-            result = self._second_look(target, again, secrets, step, line)
+            made = order(step, self.resolver, self.deployment, self.logins, lock_wait_s=int(step.timeout_s))
+            result = self._second_look(target, render(made), secrets, step, line)
         return result, read_answer(result)
 
     def _second_look(

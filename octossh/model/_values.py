@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -14,7 +15,19 @@ from octossh.templating import has_expression
 
 V = TypeVar("V")
 
-__all__ = ["Described", "Pairs", "check_name", "checked", "named", "slug", "sorted_names", "words"]
+__all__ = [
+    "Described",
+    "Pairs",
+    "as_json",
+    "check_name",
+    "checked",
+    "named",
+    "of",
+    "slug",
+    "sorted_names",
+    "telling",
+    "words",
+]
 
 
 class Described:
@@ -39,7 +52,10 @@ class Pairs(Mapping[str, V]):
     __slots__ = ("_items",)
 
     def __init__(self, items: Mapping[str, V] | Iterable[tuple[str, V]] = ()) -> None:
-        pairs = dict(items)
+        try:
+            pairs = dict(items)
+        except (TypeError, ValueError):
+            raise ModelError(f"it takes a mapping, not {items!r}; write {{'NAME': 'value'}}") from None
         if wrong := next((key for key in pairs if not isinstance(key, str)), None):
             raise ModelError(f"the name {wrong!r} is not text")
         self._items: dict[str, V] = {key: pairs[key] for key in sorted(pairs)}
@@ -104,18 +120,69 @@ def words(value: Any) -> tuple[str, ...]:
     Raises:
         ModelError: It is something else.
     """
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise ModelError(f"this field takes a list of texts, not {value!r}; write [{value!r}]")
+    if isinstance(value, str):
+        raise ModelError(f"it takes a list of texts, not {value!r}; write [{value!r}]")
+    if not isinstance(value, Iterable) or isinstance(value, bytes | Mapping):
+        raise ModelError(f"it takes a list of texts, not {value!r}; write ['...'], or leave it out")
     items = tuple(value)
     for item in items:
         if not isinstance(item, str):
-            raise ModelError(f"this field takes a list of texts, and {item!r} is none; put it in quotes")
+            raise ModelError(f"it takes a list of texts, and {item!r} is none; put it in quotes")
     return items
 
 
 def sorted_names(value: Any) -> tuple[str, ...]:
     """A set of names as a sorted tuple without doubles."""
     return tuple(sorted(set(words(value))))
+
+
+def as_json(value: object) -> str:
+    """Plain data as one text: what compares and hashes a mapping that cannot be hashed itself."""
+    return json.dumps(value, sort_keys=True, default=repr)
+
+
+def _where(instance: object, attribute: attrs.Attribute[Any]) -> str:
+    # A converter runs while the instance is being made: it has a name already, or none yet.
+    name = getattr(instance, "name", None)
+    return f"{type(instance).__name__}{f' {name!r}' if isinstance(name, str) else ''}, field {attribute.name}"
+
+
+def telling(_kind: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    """An attrs field transformer: an error in a converter says which field of what it is about."""
+
+    def wrapped(convert: Any) -> Any:
+        def within(value: Any, instance: Any, attribute: attrs.Attribute[Any]) -> Any:
+            try:
+                return convert(value)
+            except ModelError as error:
+                raise ModelError(f"{_where(instance, attribute)}: {error}") from None
+
+        return attrs.Converter(within, takes_self=True, takes_field=True)
+
+    # What is inherited is an attrs.Converter already.
+    return [
+        field.evolve(converter=wrapped(field.converter))
+        if field.converter is not None and not isinstance(field.converter, attrs.Converter)
+        else field
+        for field in fields
+    ]
+
+
+_KINDS = {str: "text", int: "a whole number", bool: "True or False"}
+
+
+def of(kind: type, *, optional: bool = False, advice: str = "") -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    """An attrs validator: the value is a *kind*; a boolean is no number here."""
+
+    def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if (value is None and optional) or (isinstance(value, kind) and (kind is bool or not isinstance(value, bool))):
+            return
+        wanted = _KINDS.get(kind, f"octossh.{kind.__name__}")
+        raise ModelError(
+            f"{_where(instance, attribute)}: {value!r} is not {wanted}" + (f"; {advice}" if advice else "; give one")
+        )
+
+    return validate
 
 
 def checked(
@@ -129,8 +196,8 @@ def checked(
     def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if value is None and optional:
             return
-        for text in (value,) if isinstance(value, str) else value:
-            where = f"{type(instance).__name__} {getattr(instance, 'name', '')!r}, field {attribute.name}"
+        for text in value if isinstance(value, tuple) else (value,):
+            where = _where(instance, attribute)
             if not isinstance(text, str):
                 raise ModelError(f"{where}: {text!r} is not text; put it in quotes")
             if has_expression(text):

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from octossh.errors import Hosts
-from octossh.model._values import Described, Pairs
+from octossh.model._values import Described, Pairs, as_json
 
 __all__ = ["Deployment", "Event", "Mode", "Outcome", "State"]
 
@@ -60,7 +60,7 @@ class Outcome(Described):
     exit_code: int | None = None
     script: str = ""
     log: str = field(default="", repr=False)
-    inspect: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
+    inspect: Mapping[str, Any] = field(factory=dict, repr=False, eq=as_json)
     outputs: Pairs[str] = field(factory=Pairs, repr=False)
 
 
@@ -139,5 +139,5 @@ class Event(Described):
     deployment: str
     step: str = ""
     target: str = ""
-    data: Mapping[str, Any] = field(factory=dict, eq=False)
+    data: Mapping[str, Any] = field(factory=dict, eq=as_json)
     version: int = 1

@@ -7,10 +7,10 @@ import urllib.parse
 from datetime import datetime
 from typing import Any
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model._values import Described, named
+from octossh.model._values import Described, named, of
 from octossh.model.secrets import SecretRef
 
 __all__ = ["Basic", "Image", "Pin", "Registry", "check_digest"]
@@ -40,8 +40,10 @@ class Basic:
         password: The name of the secret that holds the password; `octossh.secret` makes it.
     """
 
-    user: str = field(validator=validators.instance_of(str))
-    password: SecretRef = field(validator=validators.instance_of(SecretRef))
+    user: str = field(validator=of(str))
+    password: SecretRef = field(
+        validator=of(SecretRef, advice="write octossh.secret('NAME'), the name of what holds it")
+    )
 
 
 def _check_url(_instance: Any, _attribute: Any, url: Any) -> None:
@@ -67,7 +69,7 @@ class Registry(Described):
 
     name: str = field(validator=named("registry"))
     url: str = field(validator=_check_url)
-    auth: Basic | None = field(default=None, kw_only=True, validator=validators.optional(validators.instance_of(Basic)))
+    auth: Basic | None = field(default=None, kw_only=True, validator=of(Basic, optional=True))
     ca: str | None = field(default=None, kw_only=True)
 
     @property
@@ -89,7 +91,7 @@ class Registry(Described):
 class Image(Described):
     """A repository in a registry; a release says which of its tags."""
 
-    registry: Registry = field(validator=validators.instance_of(Registry))
+    registry: Registry = field(validator=of(Registry))
     repository: str = field()
 
     @repository.validator

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 from octossh.errors import ModelError, did_you_mean
-from octossh.model._values import Described, check_name, named, sorted_names
+from octossh.model._values import Described, check_name, named, of, sorted_names, telling
 from octossh.versions import Range
 
 __all__ = ["Channel", "Lifecycle"]
@@ -17,6 +17,10 @@ __all__ = ["Channel", "Lifecycle"]
 def _phases(value: Any) -> tuple[tuple[str, ...], ...]:
     if not isinstance(value, list | tuple) or not value:
         raise ModelError("a lifecycle needs an environment, such as Lifecycle('Dev', 'Production')")
+    if wrong := next((phase for phase in value if not isinstance(phase, str | list | tuple)), None):
+        raise ModelError(
+            f"the phase {wrong!r} of a lifecycle is neither the name of an environment nor a tuple of names"
+        )
     phases = tuple((phase,) if isinstance(phase, str) else tuple(phase) for phase in value)
     names = [check_name(name, "environment") for phase in phases for name in phase]
     if double := next((name for name in names if names.count(name) > 1), None):
@@ -58,21 +62,27 @@ class Lifecycle(Described):
         )
 
 
-def _check_range(_instance: Any, _attribute: Any, text: Any) -> None:
-    if text is not None:
-        Range.parse(str(text))
+def _check_range(instance: Channel, _attribute: Any, text: Any) -> None:
+    if text is None:
+        return
+    try:
+        Range.parse(text)
+    except ModelError as error:
+        raise ModelError(f"channel {instance.name!r}: {error}") from None
 
 
 def _check_regex(instance: Channel, _attribute: Any, text: Any) -> None:
     if text is None:
         return
+    if not isinstance(text, str):
+        raise ModelError(f"channel {instance.name!r}: {text!r} is not a regular expression; put it in quotes")
     try:
-        re.compile(str(text))
+        re.compile(text)
     except re.error as error:
         raise ModelError(f"channel {instance.name!r}: {text!r} is not a regular expression: {error}") from None
 
 
-@frozen
+@frozen(field_transformer=telling)
 class Channel(Described):
     """Which versions of its images a release may pick.
 
@@ -88,7 +98,7 @@ class Channel(Described):
     name: str = field(validator=named("channel"))
     range: str | None = field(default=None, validator=_check_range)
     prerelease: str | None = field(default=None, kw_only=True, validator=_check_regex)
-    variant: str = field(default="", kw_only=True, validator=validators.instance_of(str))
+    variant: str = field(default="", kw_only=True, validator=of(str))
     tag: str | None = field(default=None, kw_only=True, validator=_check_regex)
     images: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names)
 

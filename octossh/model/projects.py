@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 from octossh.errors import ModelError, did_you_mean
-from octossh.model._values import Described, named, slug
+from octossh.model._values import Described, named, of, slug, telling
 from octossh.model.images import Image
 from octossh.model.lifecycles import Channel, Lifecycle
 from octossh.model.steps import RunContainer, Step, StopResource, texts
@@ -76,11 +76,15 @@ class Process(Described):
                 for missing in sorted(read.names - known):
                     raise ModelError(f"{here}: there is no variable {missing!r}; {did_you_mean(missing, known)}")
                 for missing in sorted(read.steps - set(earlier)):
-                    raise ModelError(f"{here}: no step before it is named {missing!r}; {did_you_mean(missing, earlier)}")
+                    raise ModelError(
+                        f"{here}: no step before it is named {missing!r}; {did_you_mean(missing, earlier)}"
+                    )
             if isinstance(step, StopResource):
                 names = [other.name for other in self.steps]
                 for missing in sorted(set(step.steps) - set(names)):
-                    raise ModelError(f"{where}: step {step.name!r}: no step {missing!r}; {did_you_mean(missing, names)}")
+                    raise ModelError(
+                        f"{where}: step {step.name!r}: no step {missing!r}; {did_you_mean(missing, names)}"
+                    )
             earlier.append(step.name)
 
 
@@ -101,7 +105,7 @@ def _check_mask(_instance: Any, _attribute: Any, mask: Any) -> None:
         raise ModelError(f"release number {mask!r}: write a mask such as '0.0.i' or '1.4.i'; i counts up")
 
 
-@frozen
+@frozen(field_transformer=telling)
 class Project(Described):
     """What is deployed together.
 
@@ -118,9 +122,7 @@ class Project(Described):
     process: Process = field(kw_only=True, converter=_process)
     variables: tuple[Variable, ...] = field(default=(), kw_only=True, converter=_variables)
     channels: tuple[Channel, ...] = field(default=(), kw_only=True, converter=_channels)
-    lifecycle: Lifecycle | None = field(
-        default=None, kw_only=True, validator=validators.optional(validators.instance_of(Lifecycle))
-    )
+    lifecycle: Lifecycle | None = field(default=None, kw_only=True, validator=of(Lifecycle, optional=True))
     release_number: str = field(default="0.0.i", kw_only=True, validator=_check_mask)
 
     def __attrs_post_init__(self) -> None:
@@ -144,7 +146,8 @@ class Project(Described):
         repositories = [image.repository for image in self.process.images]
         for channel in self.channels:
             for missing in sorted(set(channel.images) - set(repositories)):
-                raise ModelError(f"{where}: channel {channel.name!r}: no step runs {missing!r}; {did_you_mean(missing, repositories)}")
+                meant = did_you_mean(missing, repositories)
+                raise ModelError(f"{where}: channel {channel.name!r}: no step runs {missing!r}; {meant}")
 
     def channel(self, name: str | None = None) -> Channel:
         """The channel *name*, or the first one.

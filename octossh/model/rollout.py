@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Described
@@ -19,6 +19,11 @@ def _port(_instance: Any, _attribute: Any, port: Any) -> None:
         raise ModelError(f"health port {port!r} is not a number from 1 to 65535")
 
 
+def _path(_instance: Any, _attribute: Any, path: Any) -> None:
+    if not isinstance(path, str) or not re.fullmatch(r"/[!-~]*", path):
+        raise ModelError(f"health path {path!r} does not start with '/', or holds a blank; write it as '/health'")
+
+
 @frozen
 class Http(Described):
     """Healthy when a GET from the host to the container's own address answers below 400.
@@ -29,7 +34,7 @@ class Http(Described):
     """
 
     port: int = field(validator=_port)
-    path: str = field(default="/", validator=validators.matches_re(r"/[!-~]*"))
+    path: str = field(default="/", validator=_path)
 
 
 @frozen(kw_only=True)

@@ -43,15 +43,16 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(SecretRef, lambda data, _: SecretRef(data["secret"]))
     for union in (str | SecretRef, Value):
         converter.register_structure_hook(union, _value)
-        converter.register_unstructure_hook(union, lambda value: converter.unstructure(value))
+        converter.register_unstructure_hook(union, converter.unstructure)
     converter.register_structure_hook(int | str, lambda data, _: data)
     converter.register_unstructure_hook(int | str, lambda value: value)
     converter.register_unstructure_hook(enum.Enum, lambda member: member.value)
     converter.register_unstructure_hook_func(
-        lambda kind: _is_pairs(kind), lambda pairs: {key: converter.unstructure(item) for key, item in pairs.items()}
+        _is_pairs, lambda pairs: {key: converter.unstructure(item) for key, item in pairs.items()}
     )
     converter.register_structure_hook_func(
-        _is_pairs, lambda data, kind: Pairs({key: converter.structure(item, get_args(kind)[0]) for key, item in data.items()})
+        _is_pairs,
+        lambda data, kind: Pairs({key: converter.structure(item, get_args(kind)[0]) for key, item in data.items()}),
     )
     converter.register_structure_hook_func(_is_json, lambda data, _: data)
     converter.register_unstructure_hook_func(_is_json, lambda data: data)
@@ -100,6 +101,14 @@ def from_dict(kind: type[T], data: Any) -> T:
 
     try:
         return _converter().structure(data, kind)
-    except (cattrs.BaseValidationError, KeyError, TypeError, ValueError) as error:
-        details = "; ".join(cattrs.transform_error(error)) if isinstance(error, cattrs.BaseValidationError) else str(error)
-        raise ModelError(f"this is not a {kind.__name__} as octossh writes it: {details}") from error
+    except cattrs.BaseValidationError as error:
+        details = "; ".join(cattrs.transform_error(error, format_exception=_said))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        details = _said(error, None)
+    raise ModelError(f"this is not a {kind.__name__} as octossh writes it: {details}")
+
+
+def _said(error: BaseException, kind: type | None) -> str:
+    import cattrs.v
+
+    return str(error) if isinstance(error, ModelError) else cattrs.v.format_exception(error, kind)

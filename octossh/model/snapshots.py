@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from octossh.model._values import Described
+from octossh.model._values import Described, as_json
 
 __all__ = ["LABELS", "Resource", "Snapshot"]
 
@@ -44,10 +44,10 @@ class Resource(Described):
     release: str = ""
     deployment: str = ""
     spec: str = ""
-    fields: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
+    fields: Mapping[str, Any] = field(factory=dict, eq=as_json, repr=False)
     status: str = ""
     health: str = ""
-    inspect: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
+    inspect: Mapping[str, Any] = field(factory=dict, eq=as_json, repr=False)
 
     @property
     def running(self) -> bool:

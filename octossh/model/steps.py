@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import attrs
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model._values import Described, Pairs, checked, named, sorted_names, words
+from octossh.model._values import Described, Pairs, checked, named, of, sorted_names, telling, words
 from octossh.model.images import Image
 from octossh.model.rollout import Http, Replace, Rolling
 from octossh.model.secrets import SecretRef
@@ -54,7 +54,10 @@ def _address(text: str) -> None:
 
 def _publish(text: str) -> None:
     ports = r"\d{1,5}(-\d{1,5})?"
-    found = re.fullmatch(rf"((?P<ip>\[[0-9a-fA-F:.]+\]|\d+(\.\d+){{3}}):)?((?P<host>{ports})?:)?(?P<inner>{ports})(/(tcp|udp|sctp))?", text)
+    found = re.fullmatch(
+        rf"((?P<ip>\[[0-9a-fA-F:.]+\]|\d+(\.\d+){{3}}):)?((?P<host>{ports})?:)?(?P<inner>{ports})(/(tcp|udp|sctp))?",
+        text,
+    )
     if not found:
         raise ModelError(f"{text!r} is not a port mapping; write '8080:80', '127.0.0.1:8080:80' or '53:53/udp'")
     if found["ip"]:
@@ -68,7 +71,7 @@ _docker_name = _match(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}", "a docker name (lette
 _network = _match(r"[a-zA-Z0-9][a-zA-Z0-9_.:-]*", "a network name, or container:NAME")
 _alias = _match(r"[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9_])?", "a host name")
 _volume = _match(r"(/[^:\0]*|[a-zA-Z0-9][a-zA-Z0-9_.-]+):/[^:\0]*(:[a-zA-Z,]+)?",
-                 "a volume; write '/on/host:/in/container' or 'name:/in/container', with ':ro' to only read")  # fmt: skip
+                 "a volume; write '/on/host:/in/container' or 'name:/in/container', and ':ro' if need be")  # fmt: skip
 _restart = _match(r"no|always|unless-stopped|on-failure(:\d+)?", "no, always, unless-stopped or on-failure[:N]")
 _driver = _match(r"[a-zA-Z0-9][a-zA-Z0-9_./:-]*", "a driver name")
 
@@ -107,7 +110,7 @@ def _plain(text: str) -> None:
         raise ModelError(f"{text[:40]!r} holds a NUL character, which no command line can; take it out")
 
 
-@frozen
+@frozen(field_transformer=telling)
 class Step(Described):
     """What all steps have.
 
@@ -126,7 +129,7 @@ class Step(Described):
     timeout_s: float = field(default=900.0, kw_only=True, validator=_seconds)
 
 
-@frozen
+@frozen(field_transformer=telling)
 class RunContainer(Step):
     """Keep one container of an image running.
 
@@ -154,7 +157,9 @@ class RunContainer(Step):
 
     kind: ClassVar[str] = "run_container"
 
-    image: Image = field(kw_only=True, validator=validators.instance_of(Image))
+    image: Image = field(
+        kw_only=True, validator=of(Image, advice="make one with octossh.Registry(...).image('acme/web')")
+    )
     command: tuple[str, ...] = field(default=(), kw_only=True, converter=words, validator=checked(_plain))
     env: Pairs[str | SecretRef] = field(factory=Pairs, kw_only=True, converter=_env)
     publish: tuple[str, ...] = field(default=(), kw_only=True, converter=words, validator=checked(_publish))
@@ -165,18 +170,18 @@ class RunContainer(Step):
     restart: str = field(default="no", kw_only=True, validator=checked(_restart))
     extra_args: tuple[str, ...] = field(default=(), kw_only=True, converter=words, validator=checked(_plain))
     container_name: str | None = field(default=None, kw_only=True, validator=checked(_docker_name, optional=True))
-    health: Http | None = field(default=None, kw_only=True, validator=validators.optional(validators.instance_of(Http)))
+    health: Http | None = field(default=None, kw_only=True, validator=of(Http, optional=True))
     healthy_timeout_s: float = field(default=60.0, kw_only=True, validator=_seconds)
     monitor_s: float = field(default=5.0, kw_only=True, validator=_seconds)
-    stop_grace_s: int = field(default=10, kw_only=True, validator=[validators.instance_of(int), _seconds])
-    strategy: Replace = field(factory=Replace, kw_only=True, validator=validators.instance_of(Replace))
+    stop_grace_s: int = field(default=10, kw_only=True, validator=[of(int), _seconds])
+    strategy: Replace = field(factory=Replace, kw_only=True, validator=of(Replace))
 
     def __attrs_post_init__(self) -> None:
         if self.aliases and not self.networks:
             raise ModelError(f"RunContainer {self.name!r}: aliases need a network of your own; add networks=[...]")
 
 
-@frozen
+@frozen(field_transformer=telling)
 class CreateNetwork(Step):
     """Keep a network.
 
@@ -197,7 +202,7 @@ class CreateNetwork(Step):
     driver: str = field(default="bridge", kw_only=True, validator=checked(_driver))
     subnet: str | None = field(default=None, kw_only=True, validator=checked(_subnet, optional=True))
     gateway: str | None = field(default=None, kw_only=True, validator=checked(_address, optional=True))
-    internal: bool = field(default=False, kw_only=True, validator=validators.instance_of(bool))
+    internal: bool = field(default=False, kw_only=True, validator=of(bool))
     labels: Pairs[str] = field(factory=Pairs, kw_only=True, converter=_labels)
     network_name: str | None = field(default=None, kw_only=True, validator=checked(_docker_name, optional=True))
 
@@ -206,7 +211,7 @@ class CreateNetwork(Step):
             raise ModelError(f"CreateNetwork {self.name!r}: a gateway needs its subnet; add subnet='...'")
 
 
-@frozen
+@frozen(field_transformer=telling)
 class StopResource(Step):
     """Stop, and by default remove, what earlier deployments of this project in this environment left.
 
@@ -222,16 +227,16 @@ class StopResource(Step):
     kind: ClassVar[str] = "stop_resource"
 
     steps: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names)
-    remove: bool = field(default=True, kw_only=True, validator=validators.instance_of(bool))
-    networks: bool = field(default=False, kw_only=True, validator=validators.instance_of(bool))
-    grace_s: int = field(default=10, kw_only=True, validator=[validators.instance_of(int), _seconds])
+    remove: bool = field(default=True, kw_only=True, validator=of(bool))
+    networks: bool = field(default=False, kw_only=True, validator=of(bool))
+    grace_s: int = field(default=10, kw_only=True, validator=[of(int), _seconds])
 
     def __attrs_post_init__(self) -> None:
         if self.networks and not self.remove:
             raise ModelError(f"StopResource {self.name!r}: a network cannot be stopped, only removed; set remove=True")
 
 
-@frozen
+@frozen(field_transformer=telling)
 class RunScript(Step):
     """Run a POSIX sh script on the target.
 
@@ -246,9 +251,9 @@ class RunScript(Step):
 
     kind: ClassVar[str] = "run_script"
 
-    script: str = field(kw_only=True, validator=validators.instance_of(str))
+    script: str = field(kw_only=True, validator=of(str))
     env: Pairs[str | SecretRef] = field(factory=Pairs, kw_only=True, converter=_env)
-    reads_only: bool = field(default=False, kw_only=True, validator=validators.instance_of(bool))
+    reads_only: bool = field(default=False, kw_only=True, validator=of(bool))
 
     @script.validator
     def _check_script(self, _attribute: object, script: str) -> None:
@@ -277,7 +282,7 @@ def _quoted_expression(script: str) -> int:
 
 
 def texts(step: Step) -> Iterator[tuple[str, str]]:
-    """Each text of *step* that may hold an expression, with the name of its field: ``("env PING_COUNT", "{{ n }}")``."""
+    """Each text of *step* that may hold an expression, with the name of its field: ``("env COUNT", "{{ n }}")``."""
     for attribute in attrs.fields(type(step)):
         if attribute.name in {"name", "roles", "steps"}:
             continue

@@ -6,10 +6,10 @@ import ipaddress
 import re
 from typing import Any
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model._values import Described, named, sorted_names
+from octossh.model._values import Described, named, sorted_names, telling
 
 __all__ = ["Environment", "Target"]
 
@@ -41,15 +41,19 @@ def _address(instance: Target, _attribute: Any, address: Any) -> None:
 
 def _port(instance: Target, _attribute: Any, port: Any) -> None:
     if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
-        raise ModelError(f"target {instance.name!r}: port {port!r} is not a number from 1 to 65535")
+        raise ModelError(
+            f"target {instance.name!r}: port {port!r} is not a number from 1 to 65535; leave it out for 22"
+        )
 
 
 def _user(instance: Target, _attribute: Any, user: Any) -> None:
     if user is not None and (not isinstance(user, str) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]*\$?", user)):
-        raise ModelError(f"target {instance.name!r}: {user!r} is not a user name")
+        raise ModelError(
+            f"target {instance.name!r}: {user!r} is not a user name; give one such as 'deploy', or leave it out"
+        )
 
 
-@frozen
+@frozen(field_transformer=telling)
 class Target(Described):
     """A Linux host with a docker CLI and a POSIX shell.
 
@@ -65,7 +69,7 @@ class Target(Described):
     name: str = field(validator=named("target"))
     address: str = field(validator=_address)
     user: str | None = field(default=None, kw_only=True, validator=_user)
-    port: int = field(default=22, kw_only=True, validator=[validators.instance_of(int), _port])
+    port: int = field(default=22, kw_only=True, validator=_port)
     roles: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names)
     environments: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
 
-import attrs
 from attrs import field, frozen
 
 from octossh.errors import ModelError
@@ -31,9 +31,21 @@ def _check_name(_instance: Any, _attribute: Any, name: Any) -> None:
         raise ModelError(f"variable {name!r}: expressions know this name already; choose another")
 
 
+def _check_scope(instance: Variable, attribute: Any, value: Any) -> None:
+    if value is not None and (not isinstance(value, str) or not value):
+        raise ModelError(
+            f"variable {instance.name!r}: {value!r} is not the name of a {attribute.name}; "
+            "give one name, and define the variable once more for another"
+        )
+
+
 def _check_value(instance: Variable, _attribute: Any, value: Any) -> None:
     if not isinstance(value, str | int | float | bool | SecretRef):
-        raise ModelError(f"variable {instance.name!r}: {value!r} is not text, a number, a boolean or octossh.secret(...)")
+        raise ModelError(
+            f"variable {instance.name!r}: {value!r} is not text, a number, a boolean or octossh.secret(...)"
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ModelError(f"variable {instance.name!r}: {value!r} is no number that JSON can hold; write it as text")
 
 
 @frozen
@@ -48,23 +60,31 @@ class Variable(Described):
 
     name: str = field(validator=_check_name)
     value: Value = field(validator=_check_value)
-    environment: str | None = field(default=None, kw_only=True)
-    role: str | None = field(default=None, kw_only=True)
-    target: str | None = field(default=None, kw_only=True)
-    step: str | None = field(default=None, kw_only=True)
-    channel: str | None = field(default=None, kw_only=True)
+    environment: str | None = field(default=None, kw_only=True, validator=_check_scope)
+    role: str | None = field(default=None, kw_only=True, validator=_check_scope)
+    target: str | None = field(default=None, kw_only=True, validator=_check_scope)
+    step: str | None = field(default=None, kw_only=True, validator=_check_scope)
+    channel: str | None = field(default=None, kw_only=True, validator=_check_scope)
 
     @property
     def scope(self) -> dict[str, str]:
         """The keys that it is bound to, the strongest first."""
         return {key: value for key in SCOPES if (value := getattr(self, key)) is not None}
 
-    def _rank(self) -> tuple[bool, ...]:
+    def rank(self) -> tuple[bool, ...]:
+        """How strong the scope is: the greater tuple wins."""
         return tuple(getattr(self, key) is not None for key in SCOPES)
 
 
 def value_of(
-    name: str, variables: Iterable[Variable], *, environment: str, channel: str, target: str, roles: Iterable[str], step: str
+    name: str,
+    variables: Iterable[Variable],
+    *,
+    environment: str,
+    channel: str,
+    target: str,
+    roles: Iterable[str],
+    step: str,
 ) -> Value | None:
     """The value of *name* at one place: the definition with the strongest scope wins.
 
@@ -79,9 +99,9 @@ def value_of(
     ]
     if not fitting:
         return None
-    best = max(variable._rank() for variable in fitting)
-    winners = [variable for variable in fitting if variable._rank() == best]
-    if len({attrs.astuple(winner)[1:2] for winner in winners}) > 1:
+    best = max(variable.rank() for variable in fitting)
+    winners = [variable for variable in fitting if variable.rank() == best]
+    if len({(type(winner.value), winner.value) for winner in winners}) > 1:
         both = " and ".join(f"{winner.value!r} for {winner.scope or 'everything'}" for winner in winners[:2])
         raise ModelError(
             f"variable {name!r} is ambiguous on target {target!r} in {environment!r}: {both} are equally strong; "

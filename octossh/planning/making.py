@@ -7,8 +7,9 @@ from typing import Any
 
 import attrs
 
-from octossh.errors import PlanError, did_you_mean
+from octossh.errors import ModelError, PlanError, did_you_mean
 from octossh.model import (
+    CreateNetwork,
     Mode,
     Release,
     Resource,
@@ -79,13 +80,22 @@ def plan(
     )
 
 
-def secrets_of(release: Release) -> frozenset[str]:
-    """The names of the secrets that steps and variables of *release* refer to."""
-    values: list[Any] = [variable.value for variable in release.variables]
+def secrets_of(release: Release, environment: str | None = None) -> frozenset[str]:
+    """The names of the secrets that *release* refers to, but for variables of another environment than this."""
+    here = {None, environment} if environment is not None else {variable.environment for variable in release.variables}
+    values: list[Any] = [variable.value for variable in release.variables if variable.environment in here]
     for step in release.process.steps:
         if isinstance(step, RunContainer | RunScript):
             values += step.env.values()
     return frozenset(value.name for value in values if isinstance(value, SecretRef))
+
+
+_UP = {"running", "restarting", "paused"}  # what docker ps shows without -a
+
+
+def _old(name: str) -> str:
+    """What a container is called while its successor has to prove itself; it stays where a run was cut short."""
+    return f"{name}--old"
 
 
 class _Maker:
@@ -101,8 +111,7 @@ class _Maker:
         try:
             resolved = self.resolver.resolve(step, target, self.known)
         except NotYetKnown as unknown:
-            why = f"(known after {unknown.step!r})"
-            return Task(step=step, target=target, action=Action.DECIDE, why=why, after=unknown.step)
+            return self._later(step, target, unknown.step)
         wanted = self.resolver.wanted(resolved)
         made = Task(step=resolved, target=target, action=Action.DECIDE, wanted=wanted)
         if isinstance(resolved, RunScript):
@@ -112,7 +121,41 @@ class _Maker:
         if isinstance(resolved, StopResource):
             return self._stop(made, resolved)
         assert wanted is not None
-        return self._keep(made, wanted)
+        kept = self._keep(made, wanted)
+        if kept.action not in {Action.KEEP, Action.REFUSE}:
+            self._leave(step, target, wanted.kind, wanted.name, wanted.spec)
+        return kept
+
+    def _later(self, step: Step, target: Target, after: str) -> Task:
+        """A task that cannot be worked out before the step *after* has run."""
+        names = [other.name for other in self.resolver.release.process.steps]
+        if names.index(after) >= names.index(step.name):
+            raise ModelError(
+                f"{self.resolver.release.project}: step {step.name!r} on {target.name!r} reads step {after!r}, "
+                "which does not run before it; move that one up"
+            )
+        if self.seen is not None and isinstance(step, RunContainer | CreateNetwork):
+            kind, name = self.resolver.resource_name(step, target) or (step.kind, step.name)
+            self._leave(step, target, kind, name, "")
+        return Task(step=step, target=target, action=Action.DECIDE, why=f"(known after {after!r})", after=after)
+
+    def _leave(self, step: Step, target: Target, kind: str, name: str, spec: str) -> None:
+        """Keep in mind what *step* will leave, for the steps after it."""
+        release = self.resolver.release
+        made = Resource(
+            kind=kind,
+            name=name,
+            id="",
+            project=release.project,
+            environment=self.resolver.environment,
+            step=step.name,
+            release=release.number,
+            spec=spec,
+            status="running" if isinstance(step, RunContainer) else "",
+        )
+        gone = {(kind, name), (kind, _old(name))}
+        others = [seen for seen in self.there[target.name] if (seen.kind, seen.name) not in gone]
+        self.there[target.name] = [*others, made]
 
     def _ours(self, resource: Resource, step: str | None = None) -> bool:
         mine = (self.resolver.release.project, self.resolver.environment)
@@ -127,28 +170,38 @@ class _Maker:
             if resource.kind in kinds
             and self._ours(resource)
             and (not step.steps or resource.step in step.steps)
-            and (step.remove or resource.status == "running")
+            and (step.remove or resource.status in _UP)
         ]
         if not matched:
             return attrs.evolve(task, action=Action.KEEP, why="nothing matches")
         self.there[task.target.name] = [resource for resource in there if resource not in matched]
+        if not step.remove:
+            self.there[task.target.name] += [attrs.evolve(resource, status="exited") for resource in matched]
         verb = "remove" if step.remove else "stop"
         return attrs.evolve(task, action=Action.STOP, why=f"{verb} {', '.join(resource.name for resource in matched)}")
 
     def _keep(self, task: Task, wanted: Wanted) -> Task:
-        there = next((r for r in self.there[task.target.name] if (r.kind, r.name) == (wanted.kind, wanted.name)), None)
+        seen = {(resource.kind, resource.name): resource for resource in self.there[task.target.name]}
+        old = seen.get((wanted.kind, _old(wanted.name)))
+        there = seen.get((wanted.kind, wanted.name), old)
         if there is None:
             return attrs.evolve(task, action=Action.CREATE, why=f"{wanted.kind} {wanted.name} is not there")
         if not self._ours(there, task.step.name):
-            owner = f"belongs to {there.project} {there.environment}, step {there.step}" if there.project else "is not ours"
+            owner = (
+                f"belongs to {there.project} {there.environment}, step {there.step}" if there.project else "is not ours"
+            )
             why = f"the {wanted.kind} {wanted.name} {owner}; remove it, or give this step another name"
             return attrs.evolve(task, action=Action.REFUSE, why=why)
-        changes = changes_between(there.fields, wanted.fields)
+        changes = changes_between(_with_values(there), wanted.fields)
         if there.spec != wanted.spec:
             if wanted.kind == "network":
-                why = f"the network {wanted.name} is there and differs; containers hang on it, so remove it yourself first"
+                why = f"the network {wanted.name} differs; containers hang on it, so remove it yourself first"
                 return attrs.evolve(task, action=Action.REFUSE, why=why, changes=changes)
             return attrs.evolve(task, action=Action.REPLACE, why=self._step_up(there), changes=changes)
+        if old is not None:
+            return attrs.evolve(task, action=Action.REPLACE, why="an earlier run was cut short")
+        if there.status == "created":
+            return attrs.evolve(task, action=Action.CREATE, why="an earlier run ended before it was complete")
         if wanted.kind == "container" and there.status != "running":
             return attrs.evolve(task, action=Action.START, why=f"it is {there.status}")
         if there.health == "unhealthy":
@@ -169,3 +222,12 @@ class _Maker:
             for resource in resources
             if self._ours(resource) and resource.step not in steps
         )
+
+
+def _with_values(there: Resource) -> dict[str, Any]:
+    """The fields in the label of *there*, with the values of its environment, of which the label has hashes only."""
+    pairs = (pair.partition("=") for pair in (there.inspect.get("Config") or {}).get("Env") or ())
+    values = {name: value for name, _, value in pairs}
+    marks = there.fields.get("env") or {}
+    env = {name: values.get(name, mark) if isinstance(mark, str) else mark for name, mark in marks.items()}
+    return {**there.fields, "env": env} if env else dict(there.fields)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
 from octossh.model import Described, Mode, Release, RunScript, Step, Target
 from octossh.planning.resolving import Wanted
@@ -202,7 +202,11 @@ def _counted(action: Action) -> str:
 def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...]:
     """The fields in which two descriptions differ, and for mappings such as ``env`` the names in them."""
     changes: list[Change] = []
-    old, new = _with_image(old), _with_image(new)
+    shown = [_with_image(old), _with_image(new)]
+    if shown[0].get("image") == shown[1].get("image") and old.get("image") != new.get("image"):
+        # The same tag and digest in another registry.
+        shown = [{**fields, "image": full.get("image")} for fields, full in zip(shown, (old, new), strict=True)]
+    old, new = shown
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name), new.get(name)
         if before == after:

@@ -51,9 +51,15 @@ class Wanted:
     fields: Mapping[str, Any] = field(eq=False)
 
     @property
+    def marks(self) -> Mapping[str, Any]:
+        """The fields as they may stand in a label: of an environment variable a hash, not its value."""
+        env = {name: _mark(value) for name, value in self.fields.get("env", {}).items()}
+        return {**self.fields, "env": env} if env else self.fields
+
+    @property
     def text(self) -> str:
-        """The fields as canonical JSON."""
-        return _canonical(self.fields)
+        """The marks as canonical JSON."""
+        return _canonical(self.marks)
 
     @property
     def spec(self) -> str:
@@ -63,6 +69,10 @@ class Wanted:
         """
         matters = {name: value for name, value in self.fields.items() if name != "tag"}
         return "sha256:" + hashlib.sha256(_canonical(matters).encode()).hexdigest()
+
+
+def _mark(value: Any) -> Any:
+    return hashlib.sha256(value.encode()).hexdigest()[:16] if isinstance(value, str) else value
 
 
 def _canonical(fields: Mapping[str, Any]) -> str:
@@ -97,9 +107,7 @@ class _Steps(Mapping[str, Any]):
 class _StepView:
     """``steps.<name>`` in expressions: what it left on this target, and ``on[target]`` for another's."""
 
-    def __init__(
-        self, step: Step, target: str, reach: tuple[str, ...], known: Mapping[tuple[str, str], Facts]
-    ) -> None:
+    def __init__(self, step: Step, target: str, reach: tuple[str, ...], known: Mapping[tuple[str, str], Facts]) -> None:
         self._step, self._target, self._reach, self._known = step, target, reach, known
 
     def _facts(self) -> Facts:
@@ -279,7 +287,9 @@ class Resolver:
         if given is None:
             return kind, self.name(step)
         try:
-            return kind, str(self._text(given, step, target, {}, where=f"step {step.name!r}", whole=False, quoting=False))
+            return kind, str(
+                self._text(given, step, target, {}, where=f"step {step.name!r}", whole=False, quoting=False)
+            )
         except NotYetKnown:
             return None
 

@@ -47,10 +47,14 @@ def to_promote(project: Project, environment: str, history: Sequence[Deployment]
         Refused: Nothing stands there yet, or not the same everywhere.
     """
     if project.lifecycle is None:
-        raise PlanError(f"project {project.name!r} has no lifecycle, so nothing can be promoted; deploy a release by number")
+        raise PlanError(
+            f"project {project.name!r} has no lifecycle, so nothing can be promoted; deploy a release by number"
+        )
     before = project.lifecycle.before(environment)
     if not before:
-        raise PlanError(f"{environment!r} is the first environment of {project.name!r}; deploy a release to it by number")
+        raise PlanError(
+            f"{environment!r} is the first environment of {project.name!r}; deploy a release to it by number"
+        )
     phase = next(phase for phase in project.lifecycle.phases if before[-1] in phase)
     standing = {name: current(history, name) for name in phase}
     empty = [name for name, deployment in standing.items() if deployment is None]

@@ -38,20 +38,17 @@ class Database:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.where = str(path or "in memory")
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._busy_thread: int | None = None
         self._file: tuple[int, int] | None = None
         try:
             if path is not None:
                 _create(path)
             self._engine = _engine(path)
-            with self.transaction(write=False) as connection:
-                known = self._schema(connection)
-            if known is None:
-                with self.transaction(write=True) as connection:
-                    if self._schema(connection) is None:
-                        metadata.create_all(connection)
-                        connection.execute(insert(meta).values(name="schema", value=str(SCHEMA)))
+            with contextlib.ExitStack() as undo:
+                undo.callback(self._engine.dispose)
+                self._prepare()
+                undo.pop_all()
             self._file = None if path is None else _identity(path)
         except OSError as error:
             raise explain(error, path) from None
@@ -67,8 +64,7 @@ class Database:
         """
         if self._busy_thread == threading.get_ident():
             raise RecordError(f"store {self.where}: it is busy with a record; use it after that, not within")
-        # Among threads a lock is fair and cheap, and SQLite's own waiting is neither. In memory, all threads
-        # share one connection.
+        # Threads wait on a lock, since SQLite waits by sleeping. In memory, all of them share one connection.
         with self._alone() if write or self.path is None else contextlib.nullcontext():
             if write:
                 self._check_file()
@@ -109,6 +105,16 @@ class Database:
             moved = sqlite3.OperationalError("the file moved")
             moved.sqlite_errorname = "SQLITE_READONLY_DBMOVED"
             raise explain(moved, self.path)
+
+    def _prepare(self) -> None:
+        """Check the schema, or make it in an empty database."""
+        with self.transaction(write=False) as connection:
+            known = self._schema(connection)
+        if known is None:
+            with self.transaction(write=True) as connection:
+                if self._schema(connection) is None:
+                    metadata.create_all(connection)
+                    connection.execute(insert(meta).values(name="schema", value=str(SCHEMA)))
 
     def _schema(self, connection: Connection) -> int | None:
         """The version of its schema; None: it is empty."""

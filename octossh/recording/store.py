@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Record", "Store"]
 
+_of_parents: list[Database | None] = []
+
 
 class Record(Protocol):
     """What an executor writes to: intent before the act, and the outcome after it."""
@@ -235,7 +237,8 @@ class Store:
         from octossh.recording.connecting import Database
 
         if self._process != os.getpid() and self._path is not None:
-            # A fork: the connections, and whoever held the locks, belong to the parent.
+            # A fork: connections and locks belong to the parent, and SQLite forbids even to close them here.
+            _of_parents.append(self._database)
             self._process, self._database, self._opening = os.getpid(), None, threading.Lock()
         with self._opening:
             if self._closed:

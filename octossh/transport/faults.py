@@ -131,6 +131,8 @@ def connect_fault(error: BaseException, where: Where, *, stage: str = "", greeti
         )
     elif kind == "kex" and isinstance(error, OSError | EOFError):
         advice = "it closed the connection in the middle of the key exchange; the log of its sshd says why"
+    elif type(error).__name__ == "ChannelException":
+        advice = "it did not open one more session; run fewer scripts there at once, or raise MaxSessions of its sshd"
     elif kind == "timeout" and stage in ("greeting", "kex", "login", "session"):
         advice = "it took the connection and then did not answer in time; it may be overloaded or hung"
     made = {"auth": AuthError, "host_key": HostKeyError}.get(kind, ConnectError)(f"{where}: {advice} ({said})", kind)

@@ -223,17 +223,24 @@ class Collector:
         """Seconds since the start."""
         return time.monotonic() - self._began
 
+    @property
+    def busy(self) -> bool:
+        """Whether something that came is being worked on right now."""
+        return self._lock.locked()
+
     def feed_out(self, data: bytes) -> None:
         """Bytes of standard output."""
         self.heard_at = time.monotonic()
         with self._lock:
             self._out.feed(data)
+        self.heard_at = time.monotonic()
 
     def feed_err(self, data: bytes) -> None:
         """Bytes of standard error."""
         self.heard_at = time.monotonic()
         with self._lock:
             self._err.feed(data)
+        self.heard_at = time.monotonic()
 
     def note(self, text: str) -> None:
         """A line of our own in the log."""

@@ -26,6 +26,7 @@ __all__ = ["Link", "NotSent", "Options"]
 
 COMMAND = "exec sh -s"
 _SETTLE_S = 0.5
+_TICK_S = 0.1
 _AUTH_S = 20.0
 _CHANNEL_S = 20.0
 _RSA = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
@@ -138,7 +139,8 @@ class Link:
             return cls(where, opening.connection(), options.keepalive_s)
         except Exception as error:  # noqa: BLE001 - connect_fault knows them all
             opening.abandon()
-            if opening.stage == "kex" and "No existing session" in str(error):
+            if opening.stage == "kex" and time.monotonic() > deadline - _TICK_S:
+                # paramiko has several words for it, none of which is timeout.
                 error = TimeoutError(f"no key exchange within {options.connect_timeout_s:g} s")
             return connect_fault(error, where, stage=opening.stage, greeting=opening.oddity)
         except BaseException:
@@ -151,10 +153,13 @@ class Link:
         return not self._why_lost and bool(self._transport.is_active())
 
     def close(self, why: str = "") -> None:
-        """End the connection; what runs over it ends with `ConnectionLost`, which says *why*."""
+        """End the connection; what runs over it ends with `ConnectionLost`, which says *why*. Does not block."""
         self._why_lost = self._why_lost or why or "it was closed"
         self.pulse.stop()
         self._connection.client.close()
+
+    def join(self) -> None:
+        """Wait for the threads of a link that has been closed."""
         self.pulse.join(1)
         self._transport.join(1)
 
@@ -172,7 +177,7 @@ class Link:
                 COMMAND, hide=True, warn=True, in_stream=False, pty=False, echo=False, encoding="utf-8", env={},
                 dry=False, watchers=[], asynchronous=False, disown=False,
             )  # fmt: skip
-        except (EOFError, OSError, paramiko.SSHException) as error:
+        except Exception as error:  # whatever it was, the end was not seen
             if not runner.sent:
                 raise NotSent(str(error)) from error
             raise self._lost(script, error) from error
@@ -187,6 +192,8 @@ class Link:
 
     def _result(self, script: Script, runner: ScriptRunner, collector: Collector) -> Result:
         channel = runner.channel
+        if runner.abandoned:
+            raise self._lost(script)
         whole = channel.eof_received or runner.lingered
         if (channel.exit_status < 0 or not whole) and self._goes_down():
             raise self._lost(script)

@@ -16,6 +16,7 @@ from octossh.transport.pulse import Pulse
 __all__ = ["ScriptRunner"]
 
 _TICK_S = 0.1
+_PATIENCE_S = 5.0
 
 
 class ScriptRunner(Remote):  # type: ignore[misc]
@@ -33,7 +34,9 @@ class ScriptRunner(Remote):  # type: ignore[misc]
         self._streams = 2
         self._lock = threading.Lock()
         self._drained = threading.Event()
-        self.sent = self.timed_out_here = self.lingered = False
+        self._feeder: threading.Thread | None = None
+        self._died_at = 0.0
+        self.sent = self.timed_out_here = self.lingered = self.abandoned = False
 
     def start(self, command: str, shell: str, env: dict[str, Any], timeout: float | None = None) -> None:
         """Open a session, start the command, and begin to feed it."""
@@ -42,19 +45,19 @@ class ScriptRunner(Remote):  # type: ignore[misc]
         self.channel.exec_command(command)
         self.sent = True
         self._collector.start()
-        threading.Thread(target=self._feed, name="octossh-feed", daemon=True).start()
+        self._feeder = threading.Thread(target=self._feed, name="octossh-feed", daemon=True)
+        self._feeder.start()
 
     def _feed(self) -> None:
-        # An OSError is the end of a script that does not read all of itself; anything else must not leave it
-        # waiting for the rest.
-        with contextlib.suppress(OSError):
-            try:
-                for at in range(0, len(self._bytes), CHUNK):
-                    self.channel.sendall(self._bytes[at : at + CHUNK])
-                    self._pulse.heard()
-                self.channel.shutdown_write()
-            except (paramiko.SSHException, EOFError):
-                self.channel.close()
+        try:
+            for at in range(0, len(self._bytes), CHUNK):
+                self.channel.sendall(self._bytes[at : at + CHUNK])
+                self._pulse.heard()
+            self.channel.shutdown_write()
+        except OSError:
+            return  # the end of a script that does not read all of itself
+        except (paramiko.SSHException, EOFError):
+            self._abandon()  # the shell must not wait for the rest
 
     def handle_stdout(self, **_given: Any) -> None:
         """Thread body: standard output, to its end."""
@@ -69,6 +72,8 @@ class ScriptRunner(Remote):  # type: ignore[misc]
             while data := receive(CHUNK):
                 self._pulse.heard()
                 feed(data)
+        except (OSError, EOFError, paramiko.SSHException):
+            self._abandon()  # reading also tells the host to send more, which fails on a dead connection
         finally:
             with self._lock:
                 self._streams -= 1
@@ -79,7 +84,7 @@ class ScriptRunner(Remote):  # type: ignore[misc]
         """Until it has ended and all output is read, or there is a reason to give it up."""
         while not (self.channel.status_event.is_set() and self._drained.is_set()):
             if self._give_up():
-                self.channel.close()
+                self._hang_up()
                 return
             event = self._drained if self.channel.status_event.is_set() else self.channel.status_event
             event.wait(_TICK_S)
@@ -87,16 +92,25 @@ class ScriptRunner(Remote):  # type: ignore[misc]
     def _give_up(self) -> bool:
         if self._collector.error is not None or self.has_dead_threads:
             return True
-        if self._collector.spent_s > self._timeout_s:
+        if not self.context.is_connected:
+            self.abandoned = self.abandoned or self._dead_for_long()
+        elif self._collector.spent_s > self._timeout_s:
             self.timed_out_here = True
         elif self.channel.exit_status >= 0 and not self.channel.closed:
             self.lingered = self._silence_is_the_end()
-        return self.timed_out_here or self.lingered
+        return self.timed_out_here or self.lingered or self.abandoned
+
+    def _dead_for_long(self) -> bool:
+        """Whether the connection has ended and somebody's callback still does not let us see the end of the log."""
+        now = time.monotonic()
+        self._died_at = self._died_at or now
+        return now - self._died_at > _PATIENCE_S
 
     def _silence_is_the_end(self) -> bool:
         """Whether the shell has ended, and the silence since then is not that of a slow network."""
         since = self._collector.heard_at
-        if time.monotonic() - since < LINGER_S:
+        unread = self._collector.busy or self.channel.recv_ready() or self.channel.recv_stderr_ready()
+        if unread or time.monotonic() - since < LINGER_S:
             return False
         if self._pulse.proved_since(since + LINGER_S / 2):
             return True
@@ -106,7 +120,7 @@ class ScriptRunner(Remote):  # type: ignore[misc]
     def _thread_join_timeout(self, target: Any) -> float | None:
         del target
         # A callback that hangs must not keep a run that has been given up.
-        return None if self._drained.is_set() or not self.channel.closed else 5.0
+        return 1.0 if self.timed_out_here or self.abandoned else None
 
     def returncode(self) -> int:
         """For invoke; `Link` looks at the channel itself."""
@@ -114,10 +128,21 @@ class ScriptRunner(Remote):  # type: ignore[misc]
 
     def send_interrupt(self, interrupt: BaseException) -> None:
         """Ctrl-C: let go of the script at once, where Fabric would wait for its end."""
-        self.channel.close()
+        self._abandon()
         raise interrupt
 
     def stop(self) -> None:
         """Close the session, and leave signal handlers alone, which Fabric's own does not."""
         if hasattr(self, "channel"):
+            self._hang_up()
+        if self._feeder is not None:
+            self._feeder.join(1)
+
+    def _abandon(self) -> None:
+        self.abandoned = True
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        # The message that says so may find the connection dead.
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             self.channel.close()

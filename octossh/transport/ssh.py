@@ -129,10 +129,12 @@ class SSH:
         self._closed.set()
         with self._lock:
             slots = tuple(self._slots.values())
-        for slot in slots:
-            link = slot.link
-            if link is not None:
-                self._drop(link, "its transport was closed")
+        links = [slot.link for slot in slots if slot.link is not None]
+        for link in links:
+            link.close("its transport was closed")
+        for link in links:
+            self._watch.remove(link.pulse)
+            link.join()
 
     def __enter__(self) -> Self:
         return self
@@ -193,6 +195,7 @@ class SSH:
     def _drop(self, link: Link, why: str) -> None:
         self._watch.remove(link.pulse)
         link.close(why)
+        link.join()
 
 
 def _attempt(link: Link, script: Script, sent: bytes, collector: Collector, timeout_s: float) -> Result | Exception:

@@ -311,7 +311,7 @@ def _floating_rule(versions: list[Version]) -> Callable[[Version], str]:
     """A tag moves if a longer one of its line goes on from it: 16 next to 16.2.1."""
     longer: dict[tuple[Any, ...], str] = {}
     for version in sorted(versions, key=_rank):  # the newest is the example that stays
-        if version.kind == "dotted" and version.mode == "docker":
+        if version.kind == "dotted":
             for length in range(1, len(version.release)):
                 longer[version.line, version.release[:length]] = version.tag
 
@@ -383,7 +383,7 @@ def _rank(version: Version) -> tuple[Any, ...]:
 
 def _place(version: Version, best: Version, *, first: bool) -> str:
     if first:
-        short = version.mode == "docker" and version.kind == "dotted" and len(version.release) < 3
+        short = version.kind == "dotted" and len(version.release) < 3
         floats = short and not (version.build or version.post or version.pre)
         return "chosen" + ("; so short a number may float, though no longer one is there" if floats else "")
     if version.key == best.key:

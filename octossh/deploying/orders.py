@@ -1,0 +1,50 @@
+"""What a task of a plan asks of a host: its script, for sending and for looking at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from octossh.model import Deployment, RunContainer, Step
+from octossh.planning import Plan, Resolver, Task
+from octossh.rendering import Order, render
+from octossh.shell import Script, Secret
+
+__all__ = ["order", "scripts"]
+
+
+def order(
+    step: Step, resolver: Resolver, deployment: Deployment, logins: Mapping[str, str], *, lock_wait_s: int = 30
+) -> Order:
+    """All that the script for a resolved *step* is made of.
+
+    Args:
+        step: With its expressions evaluated.
+        resolver: Knows the release.
+        deployment: For labels and lock.
+        logins: Names of the secrets with registry logins, by name of the registry.
+        lock_wait_s: Seconds to wait for another run on the same host.
+    """
+    image = step.image if isinstance(step, RunContainer) else None
+    return Order(
+        step=step,
+        wanted=resolver.wanted(step),
+        project=deployment.project,
+        environment=deployment.environment,
+        release=deployment.release,
+        deployment=deployment.id,
+        image=resolver.release.pin(image).reference if image else "",
+        holder=f"deployment {deployment.id} by {deployment.by} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        login=logins.get(image.registry.name) if image else None,
+        lock_wait_s=lock_wait_s,
+    )
+
+
+def scripts(
+    plan: Plan, deployment: Deployment, secrets: Mapping[str, Secret], logins: Mapping[str, str]
+) -> tuple[tuple[Task, Script | None], ...]:
+    """The script of each task; None where it is not known before an earlier step has run. No secret is in them."""
+    resolver = Resolver(plan.release, plan.environment, plan.targets, secrets)
+    return tuple(
+        (task, None if task.after else render(order(task.step, resolver, deployment, logins))) for task in plan.tasks
+    )
