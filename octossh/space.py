@@ -372,7 +372,7 @@ class Space:
     # ---------------------------------------------------------------- records
 
     def _history(self, project: str) -> tuple[Deployment, ...]:
-        return self.store.deployments(project=project, limit=None)
+        return self.store.deployments(project=project, limit=None, outcomes=False)
 
     def history(
         self, project: str | None = None, *, environment: str | None = None, limit: int | None = 50

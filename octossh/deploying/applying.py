@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
@@ -17,32 +17,20 @@ from octossh.errors import ConnectionLost, DeployFailed, Hosts, OctosshError, Pl
 from octossh.model import Deployment, Event, Outcome, Pairs, RunScript, State, Step, Target
 from octossh.planning import Facts, Plan, Resolver, Task
 from octossh.reading import Answer, read_answer
+from octossh.recording import Record
 from octossh.rendering import render
 from octossh.shell import Masker, Result, Script, Secret
 from octossh.transport import Transport
 
-__all__ = ["Journal", "apply"]
+__all__ = ["apply"]
 
 _log = logging.getLogger("octossh")
-
-
-class Journal(Protocol):
-    """Where the intent is written before an act, and the outcome after it."""
-
-    def start(self, deployment: Deployment) -> None:
-        """A deployment begins; nothing has been sent yet."""
-
-    def record(self, event: Event, outcome: Outcome | None = None) -> None:
-        """Something happened; with *outcome*, a step ended on a host."""
-
-    def finish(self, deployment: Deployment) -> None:
-        """A deployment ended."""
 
 
 def apply(
     plan: Plan,
     transport: Transport,
-    journal: Journal,
+    record: Record,
     deployment: Deployment,
     *,
     secrets: Mapping[str, Secret] | None = None,
@@ -57,7 +45,7 @@ def apply(
     Args:
         plan: Made by `octossh.planning.plan`.
         transport: How to reach the hosts.
-        journal: Gets every start and end.
+        record: Gets every start and end.
         deployment: As it begins: state running, without outcomes.
         secrets: A value for each secret that the scripts need.
         logins: Names of the secrets with registry logins, by name of the registry.
@@ -67,7 +55,7 @@ def apply(
     Raises:
         PlanError: The plan holds what cannot be done.
         ConnectError: A host cannot be reached; checked for all hosts before anything is sent to any.
-        RecordError: The journal cannot be written.
+        RecordError: The record cannot be written.
         DeployFailed: A step did not succeed, and *check* is true.
 
     Hosts:
@@ -78,7 +66,7 @@ def apply(
         raise PlanError(f"{task.target.name}: step {task.step.name!r} cannot be done: {task.why}")
     used = {task.target.name for task in plan.tasks}
     connect([target for target in plan.targets if target.name in used], transport)
-    run = _Run(plan, transport, journal, deployment, secrets or {}, logins or {}, on_event)
+    run = _Run(plan, transport, record, deployment, secrets or {}, logins or {}, on_event)
     ended = run.all()
     if ended.state is State.SUCCEEDED or not check:
         return ended
@@ -97,13 +85,13 @@ class _Run:
         self,
         plan: Plan,
         transport: Transport,
-        journal: Journal,
+        record: Record,
         deployment: Deployment,
         secrets: Mapping[str, Secret],
         logins: Mapping[str, str],
         on_event: Callable[[Event], None] | None,
     ) -> None:
-        self.plan, self.transport, self.journal, self.deployment = plan, transport, journal, deployment
+        self.plan, self.transport, self.record, self.deployment = plan, transport, record, deployment
         self.secrets, self.logins, self.on_event = secrets, logins, on_event
         self.resolver = Resolver(plan.release, plan.environment, plan.targets, secrets)
         self.mask = Masker(secrets.values())
@@ -115,7 +103,7 @@ class _Run:
         self._lock = threading.Lock()
 
     def all(self) -> Deployment:
-        self.journal.start(self.deployment)
+        self.record.start(self.deployment)
         self._tell("deployment_started", data={"release": self.deployment.release, "mode": self.deployment.mode.value})
         with ThreadPoolExecutor(MOST_HOSTS_AT_ONCE, thread_name_prefix="octossh") as pool:
             for stage in self.plan.stages:
@@ -126,7 +114,7 @@ class _Run:
         if self.broken is not None:
             self.broken.hosts = ended.hosts
             raise self.broken
-        self.journal.finish(ended)
+        self.record.finish(ended)
         self._tell("deployment_finished", data={"state": ended.state.value, "error": ended.error})
         return ended
 
@@ -269,7 +257,7 @@ class _Run:
         outcome: Outcome | None = None,
     ) -> None:
         event = self._event(kind, step, target, data)
-        self.journal.record(event, outcome)
+        self.record.record(event, outcome)
         self._pass_on(event)
 
     def _tell(self, kind: str, step: str = "", target: str = "", *, data: Mapping[str, Any] | None = None) -> None:

@@ -80,12 +80,15 @@ class Process(Described):
                         f"{here}: no step before it is named {missing!r}; {did_you_mean(missing, earlier)}"
                     )
             if isinstance(step, StopResource):
-                names = [other.name for other in self.steps]
-                for missing in sorted(set(step.steps) - set(names)):
-                    raise ModelError(
-                        f"{where}: step {step.name!r}: no step {missing!r}; {did_you_mean(missing, names)}"
-                    )
+                self._check_stop(step, where)
             earlier.append(step.name)
+
+    def _check_stop(self, stop: StopResource, where: str) -> None:
+        # It may name a step of the past, to clear away what that one left; but not one of today in another spelling.
+        names = {slug(step.name): step.name for step in self.steps}
+        for name in stop.steps:
+            if names.get(slug(name), name) != name:
+                raise ModelError(f"{where}: step {stop.name!r}: no step {name!r}; {did_you_mean(name, names.values())}")
 
 
 def _variables(value: Any) -> tuple[Variable, ...]:

@@ -218,7 +218,7 @@ class StopResource(Step):
     It finds containers by the labels of octossh, never by name, and says how many it matched.
 
     Attributes:
-        steps: Only what these steps made; none: what any step of the project made.
+        steps: Only what these steps made, also steps that the process no longer has; none: what any step made.
         remove: Remove the containers as well.
         networks: Remove the networks too, once nothing hangs on them.
         grace_s: Seconds between SIGTERM and SIGKILL.

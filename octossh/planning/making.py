@@ -98,6 +98,11 @@ def _old(name: str) -> str:
     return f"{name}--old"
 
 
+def _foreign(seen: Resource) -> str:
+    owner = f"belongs to {seen.project} {seen.environment}, step {seen.step}" if seen.project else "is not ours"
+    return f"the {seen.kind} {seen.name} {owner}; remove it, or give this step another name"
+
+
 class _Maker:
     """Goes through the steps in order and keeps in mind what each leaves behind."""
 
@@ -182,16 +187,14 @@ class _Maker:
 
     def _keep(self, task: Task, wanted: Wanted) -> Task:
         seen = {(resource.kind, resource.name): resource for resource in self.there[task.target.name]}
-        old = seen.get((wanted.kind, _old(wanted.name)))
-        there = seen.get((wanted.kind, wanted.name), old)
+        main, old = seen.get((wanted.kind, wanted.name)), seen.get((wanted.kind, _old(wanted.name)))
+        # Beside one set aside stands one that has yet to prove itself: it stays only if it is the wanted one.
+        there = old if old is not None and (main is None or main.spec != wanted.spec) else main
         if there is None:
             return attrs.evolve(task, action=Action.CREATE, why=f"{wanted.kind} {wanted.name} is not there")
-        if not self._ours(there, task.step.name):
-            owner = (
-                f"belongs to {there.project} {there.environment}, step {there.step}" if there.project else "is not ours"
-            )
-            why = f"the {wanted.kind} {wanted.name} {owner}; remove it, or give this step another name"
-            return attrs.evolve(task, action=Action.REFUSE, why=why)
+        for resource in (main, old):
+            if resource is not None and not self._ours(resource, task.step.name):
+                return attrs.evolve(task, action=Action.REFUSE, why=_foreign(resource))
         changes = changes_between(_with_values(there), wanted.fields)
         if there.spec != wanted.spec:
             if wanted.kind == "network":
@@ -199,7 +202,8 @@ class _Maker:
                 return attrs.evolve(task, action=Action.REFUSE, why=why, changes=changes)
             return attrs.evolve(task, action=Action.REPLACE, why=self._step_up(there), changes=changes)
         if old is not None:
-            return attrs.evolve(task, action=Action.REPLACE, why="an earlier run was cut short")
+            action = Action.START if there is old else Action.REPLACE
+            return attrs.evolve(task, action=action, why="an earlier run was cut short")
         if there.status == "created":
             return attrs.evolve(task, action=Action.CREATE, why="an earlier run ended before it was complete")
         if wanted.kind == "container" and there.status != "running":
@@ -217,7 +221,7 @@ class _Maker:
         steps = {step.name for step in self.resolver.release.process.steps}
         return tuple(
             f"{target}: {resource.kind} {resource.name} belongs to step {resource.step!r}, which this release has not; "
-            "StopResource removes it"
+            f"StopResource(..., steps=[{resource.step!r}]) removes it"
             for target, resources in self.there.items()
             for resource in resources
             if self._ours(resource) and resource.step not in steps

@@ -178,8 +178,9 @@ class Store:
         release: str | None = None,
         state: State | None = None,
         limit: int | None = 50,
+        outcomes: bool = True,
     ) -> tuple[Deployment, ...]:
-        """Deployments with their outcomes, the newest first.
+        """Deployments, the newest first.
 
         Args:
             project: Only of this project.
@@ -187,9 +188,10 @@ class Store:
             release: Only of the release of this number.
             state: Only those that stand so now, as `deployment` would show them.
             limit: How many at most; None: all.
+            outcomes: With their outcomes, which may be long; without, only what stands in `history`.
         """
         with self._transaction() as transaction:
-            return transaction.deployments(project, environment, release, state, limit)
+            return transaction.deployments(project, environment, release, state, limit, outcomes=outcomes)
 
     def events(self, deployment: str | None = None) -> tuple[Event, ...]:
         """The events of *deployment*, or all, in the order in which they were recorded.

@@ -182,6 +182,8 @@ class Transaction:
         release: str | None,
         state: State | None,
         limit: int | None,
+        *,
+        outcomes: bool = True,
     ) -> tuple[Deployment, ...]:
         """See `Store.deployments`."""
         wanted = {"project": project, "environment": environment, "release": release}
@@ -198,21 +200,25 @@ class Transaction:
             if state is not None:
                 query = query.where(deployments.c.state == state.value)
             rows = list(self._rows(query.limit(count)))
-        return tuple(self._filled(rows))
+        return tuple(self._filled(rows, outcomes=outcomes))
 
-    def _filled(self, rows: Sequence[Row]) -> Iterator[Deployment]:
+    def _filled(self, rows: Sequence[Row], *, outcomes: bool = True) -> Iterator[Deployment]:
         for start in range(0, len(rows), _CHUNK):
             chunk = rows[start : start + _CHUNK]
             found: dict[str, list[Row]] = {row["id"]: [] for row in chunk}
-            query = select(outcomes).where(outcomes.c.deployment.in_(found)).order_by(outcomes.c.position)
-            for row in self._rows(query):
-                found[row["deployment"]].append(row)
+            if outcomes:
+                self._fill(found)
             for row in chunk:
                 try:
                     shown = {**row, "state": _state(row).value}
                     yield deployment_of(shown, map(outcome_of, found[row["id"]]))
                 except (AttributeError, TypeError, ValueError) as error:
                     raise self._damaged(f"deployment {row['id']!r}", error) from None
+
+    def _fill(self, found: dict[str, list[Row]]) -> None:
+        query = select(outcomes).where(outcomes.c.deployment.in_(found)).order_by(outcomes.c.position)
+        for row in self._rows(query):
+            found[row["deployment"]].append(row)
 
     def _known(self, id: str) -> Row:  # noqa: A002 - the field's name
         row = self._deployment_row(id)

@@ -54,9 +54,7 @@ def challenges(header: str) -> tuple[Challenge, ...]:
     found: list[tuple[str, dict[str, str]]] = []
     at = 0
     while at < len(header):
-        if header[at] in ", \t\r\n":
-            at += 1
-        elif found and (match := _PARAMETER.match(header, at)):
+        if found and (match := _PARAMETER.match(header, at)):
             name, quoted, bare = match.groups()
             value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else bare
             found[-1][1].setdefault(name.lower(), value)

@@ -108,6 +108,9 @@ def _environment() -> Any:
     return environment
 
 
+_LONGEST = 131_000  # bytes of one word of a command line; Linux takes 128 KiB
+
+
 def _go(text: str) -> str:
     """*text* as a string in Go's templates."""
     return json.dumps(text, ensure_ascii=False)
@@ -137,6 +140,10 @@ def _labels(order: Order, wanted: Wanted, labels: Mapping[str, str]) -> list[str
         "fields": wanted.text,
     }
     pairs = [(LABELS[key], value) for key, value in ours.items()] + list(labels.items())
+    for key, value in pairs:
+        if len(f"{key}={value}".encode(errors="surrogatepass")) > _LONGEST:
+            what = "what it describes is" if key == LABELS["fields"] else f"label {key} is"
+            raise ModelError(f"step {order.step.name!r}: {what} too long; Linux takes 128 KiB, put long values in a file")
     return [word for key, value in pairs for word in ("--label", f"{key}={value}")]
 
 
@@ -160,7 +167,7 @@ def _create_network(order: Order, _secrets: _Secrets) -> dict[str, Any]:
         "name": wanted.name,
         "spec": wanted.spec,
         "options": options + _labels(order, wanted, step.labels),
-        "look_format": _owner_format(order, ".Labels") + "\n{{json .}}",
+        "look_format": "{{.Name}} " + _owner_format(order, ".Labels") + "\n{{json .}}",
         "differs": f"the network {wanted.name} is there and differs from what is wanted; containers hang on it, so it "
         "is not replaced: remove it yourself, or give this step another name",
         "foreign": _foreign(wanted),
@@ -196,9 +203,10 @@ def _run_container(order: Order, secrets: _Secrets) -> dict[str, Any]:
         "healthy_cs": math.ceil(step.healthy_timeout_s * 100),
         "monitor_cs": math.ceil(step.monitor_s * 100),
         "stop_grace_s": step.stop_grace_s,
-        "look_format": f"{{{{.Name}}}} {{{{.ID}}}} {{{{.State.Status}}}} {_HEALTH} {restart} "
-        + _owner_format(order, ".Config.Labels")
-        + "\n{{json .}}",
+        # What others may have written stands last, where blanks in it do no harm.
+        "look_format": f"{{{{.Name}}}} {{{{.ID}}}} {{{{.State.Status}}}} {_HEALTH} "
+        + f"{_owner_format(order, '.Config.Labels')} {restart}",
+        "json_format": "{{json .}}",
         "gate_format": f"{{{{.State.Status}}}} {_HEALTH} {{{{.State.ExitCode}}}} {{{{.RestartCount}}}}"
         "{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}",
         "health_log_format": "{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: "
@@ -226,7 +234,7 @@ def _stop_resource(order: Order, _secrets: _Secrets) -> dict[str, Any]:
     mine = [f"label={LABELS['project']}={order.project}", f"label={LABELS['environment']}={order.environment}"]
     return {
         "filter_sets": [[*mine, f"label={LABELS['step']}={name}"] for name in step.steps] or [mine],
-        "scope": "-a" if step.remove else "-q",
+        "scope": ["-a"] if step.remove else [],
         "id_format": "{{.ID}}",
         "verb": "removing" if step.remove else "stopping",
         "done": "removed" if step.remove else "stopped",

@@ -12,7 +12,7 @@ from attrs import frozen
 from fabric import Config, Connection
 from paramiko.config import SSHConfig
 
-from octossh.errors import ConnectionLost, HostKeyError, TimedOut
+from octossh.errors import ConnectError, ConnectionLost, HostKeyError, TimedOut
 from octossh.shell import Result, Script
 from octossh.transport import sockets
 from octossh.transport.faults import Fault, Where, connect_fault
@@ -138,10 +138,10 @@ class Link:
         try:
             return cls(where, opening.connection(), options.keepalive_s)
         except Exception as error:  # noqa: BLE001 - connect_fault knows them all
-            opening.abandon()
-            if opening.stage == "kex" and time.monotonic() > deadline - _TICK_S:
+            if opening.stage == "kex" and time.monotonic() > deadline - _TICK_S and not isinstance(error, ConnectError):
                 # paramiko has several words for it, none of which is timeout.
                 error = TimeoutError(f"no key exchange within {options.connect_timeout_s:g} s")
+            opening.abandon()
             return connect_fault(error, where, stage=opening.stage, greeting=opening.oddity)
         except BaseException:
             opening.abandon()

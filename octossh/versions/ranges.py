@@ -20,13 +20,13 @@ __all__ = ["Range"]
 class Range:
     """An interval of versions, in the notation of NuGet and Octopus.
 
-    ============  =================================
-    ``1.2``       1.2 and later
-    ``[1.2]``     1.2 and its rebuilds, nothing else
-    ``[1.0,2.0)`` from 1.0 on, before 2.0
-    ``(,2.0]``    up to 2.0, its rebuilds included
-    ``(1.0,)``    later than 1.0
-    ============  =================================
+    =============  =================================
+    ``1.2``        1.2 and later
+    ``[1.2]``      1.2 and its rebuilds, nothing else
+    ``[1.0,2.0)``  from 1.0 on, before 2.0
+    ``(,2.0]``     up to 2.0, its rebuilds included
+    ``(1.0,)``     later than 1.0
+    =============  =================================
 
     An upper bound that is left out takes its prereleases with it: 2.0.0-rc.1 is not in ``[1.0,2.0)``. A bound
     is compared by the parts that it has, so 1.2.3-5 is in ``[1.2.3]`` and not in ``(1.2.3,)``.

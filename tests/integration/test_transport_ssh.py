@@ -225,11 +225,12 @@ class TestLogins:
         self, target: Target, make: Callable[..., SSH], tmp_path: Path, lab: Any, host: str
     ) -> None:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
-        before = logins_tried(lab, host)
+        log = lab.state / "hosts" / host / "log" / "sshd.log"
+        before = log.read_text().count("Failed publickey")
         with pytest.raises(AuthError, match=rf"{tmp_path}/key: refused") as caught:
             make(identity=tmp_path / "key").connect(target)
         assert caught.value.hosts is Hosts.UNTOUCHED
-        assert logins_tried(lab, host) <= before + 1
+        wait_for(lambda: log.read_text().count("Failed publickey") == before + 1)
 
     def test_the_second_key_is_offered_when_the_first_is_refused(
         self, target: Target, make: Callable[..., SSH], tmp_path: Path, lab: Any

@@ -198,6 +198,24 @@ def test_a_release_that_was_changed_is_not_given_out(path, body, hashed):
         assert store.release("shop", "0.0.2").number == "0.0.2"
 
 
+def test_a_release_whose_text_still_reads_well_but_is_another_is_not_given_out(path):
+    edit(path, "UPDATE releases SET body = replace(body, 'echo hello', 'echo hullo') WHERE number = '0.0.1'")
+    with (
+        Store(f"sqlite:///{path}") as store,
+        pytest.raises(RecordError, match="cannot be used: its text is not what was recorded"),
+    ):
+        store.release("shop", "0.0.1")
+
+
+def test_a_release_that_stands_under_another_number_is_not_given_out(path):
+    edit(path, "UPDATE releases SET number = '0.0.3' WHERE number = '0.0.1'")
+    with (
+        Store(f"sqlite:///{path}") as store,
+        pytest.raises(RecordError, match="cannot be used: it was recorded under another name"),
+    ):
+        store.release("shop", "0.0.3")
+
+
 @pytest.mark.parametrize(
     "statement",
     [

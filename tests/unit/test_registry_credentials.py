@@ -101,6 +101,11 @@ def test_a_key_means_its_host_with_or_without_scheme_and_version(key, write):
     assert find_credentials("reg:5000", write({"auths": {key: {"auth": b64("u:p")}}})).user == "u"
 
 
+def test_the_nuls_that_old_clients_put_behind_a_password_are_not_of_it(write):
+    found = find_credentials("reg", write({"auths": {"reg": {"auth": b64("u:p\0\0")}}}))
+    assert found.password.reveal() == "p"
+
+
 @pytest.mark.parametrize("key", ["reg", "reg:500", "xreg:5000", "reg:5000/team/app", "https://reg:5000/v3/"])
 def test_a_key_of_another_host_gives_no_login(key, write):
     assert find_credentials("reg:5000", write({"auths": {key: {"auth": b64("u:p")}}})) is None
@@ -153,6 +158,7 @@ def test_a_broken_config_is_an_error_that_names_the_file_and_quotes_nothing(conf
         find_credentials("reg", file)
     assert str(file) in str(caught.value)
     assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 

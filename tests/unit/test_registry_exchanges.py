@@ -197,6 +197,7 @@ def test_a_proxy_that_is_down_is_an_error_that_does_not_show_its_password(monkey
 def test_an_error_does_not_chain_what_the_http_library_says(fake):
     with pytest.raises(RegistryError) as caught:
         tags("http://127.0.0.1:1")
+    assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
     assert "\n" not in str(caught.value)
 
@@ -300,6 +301,13 @@ def test_a_redirect_in_a_circle_is_an_error(fake):
     with pytest.raises(RegistryError, match="redirects more than 5 times"):
         tags(fake.url)
     assert len(fake.seen) == 6
+
+
+def test_a_server_that_is_redirected_to_is_named_without_the_token_in_its_url(fake):
+    fake.script(LIST, Reply(302, "", {"Location": "http://127.0.0.1:1/x?token=hunter2"}))
+    with pytest.raises(RegistryError, match=r"\): http://127\.0\.0\.1:1 refused the connection") as caught:
+        tags(fake.url)
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "", "http://[", "//u:hunter2@h/", "http://h:99999/", None])

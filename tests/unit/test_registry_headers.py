@@ -117,6 +117,11 @@ def test_a_next_page_on_another_server_is_an_error_that_names_no_query(link):
     assert "u:p" not in str(caught.value)
 
 
+def test_a_value_of_a_query_is_replaced_and_the_others_stay_as_they_are():
+    assert headers.with_query("http://h/p?n=9&last=a#x", last="b c") == "http://h/p?n=9&last=b+c"
+    assert headers.with_query("http://h/p", n="1") == "http://h/p?n=1"
+
+
 @pytest.mark.parametrize(("text", "expected"), [("5", 5.0), ("0", 0.0), (" 7 ", 7.0), ("9" * 400, 999999999.0)])
 def test_retry_after_is_read_as_seconds(text, expected):
     assert retry_after_s(text) == expected

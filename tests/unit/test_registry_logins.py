@@ -123,6 +123,7 @@ def test_a_password_without_a_value_is_an_error_that_quotes_nobody(fault):
     with pytest.raises(RegistryError, match="has no value") as caught:
         RegistryClient(registry, secrets=secrets).credentials()
     assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
 
 

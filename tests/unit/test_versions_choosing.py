@@ -52,6 +52,7 @@ def test_a_prefix_is_taken_to_the_letter_but_for_the_v():
     assert picked(tags, prefix="release-") == "release-v1.3"
     assert picked(tags, prefix="Release-") == "Release-1.4"
     assert picked(tags, prefix="rel") is None
+    assert picked(tags, prefix="x") is None
 
 
 def test_of_two_equal_tags_the_wanted_form_wins_and_without_a_wish_the_common_one():

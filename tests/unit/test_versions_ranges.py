@@ -51,9 +51,12 @@ def test_prefix_and_variant_do_not_matter_for_a_range():
 
 
 def test_dates_are_in_ranges_of_dates():
-    tags = ("20240101", "2024-01-15T10-00-00Z", "20240201", "1234567")
+    tags = ("20240101", "2024-01-15T10-00-00Z", "20240201", "1234567", "1.2.3", "3000.1")
     assert within("[20240110,20240201)", *tags) == ["2024-01-15T10-00-00Z"]
+    assert within("[20240110,)", *tags) == ["2024-01-15T10-00-00Z", "20240201"]
+    assert within("(,20240110)", *tags, "2023.12") == ["20240101", "2023.12"]
     assert within("[1234567,)", *tags) == ["1234567"]
+    assert within("(,1234567)", *tags) == ["1.2.3", "3000.1"]
 
 
 def test_what_is_no_version_is_in_no_range():

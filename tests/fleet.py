@@ -1,0 +1,149 @@
+"""Hosts as values: what the scripts of octossh do to a host, without a host.
+
+`Fleet` holds a snapshot for each target and runs the steps of a release on them by the rules of the templates, so
+that what a plan says can be held against what happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+import octossh as oc
+from octossh.planning import Facts, Resolver, Wanted
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def inspect(kind: str, name: str) -> dict[str, Any]:
+    """What docker would tell of it, as far as expressions read it."""
+    return {"Name": name if kind == "network" else f"/{name}", "Id": f"id-of-{name}"}
+
+
+class Fleet:
+    """Targets of one environment, and what is on them."""
+
+    def __init__(self, targets: tuple[oc.Target, ...], environment: str = "Dev") -> None:
+        self.targets, self.environment = targets, environment
+        self.there: dict[str, list[oc.Resource]] = {target.name: [] for target in targets}
+        self.number = 0
+
+    def look(self) -> dict[str, oc.Snapshot]:
+        """What `octossh.deploying.observe` would have seen."""
+        return {
+            name: oc.Snapshot(target=name, observed_at=MOMENT, resources=tuple(there))
+            for name, there in self.there.items()
+        }
+
+    def change(self, target: str, number: int, how: Callable[[oc.Resource], list[oc.Resource]]) -> None:
+        """Something happens behind octossh's back."""
+        there = self.there[target]
+        if there:
+            there += how(there.pop(number % len(there)))
+
+    def run(self, release: oc.Release) -> list[tuple[str, str, str]]:
+        """Deploy: step, target and what was done, until a step has failed on a host."""
+        resolver = Resolver(release, self.environment, self.targets)
+        known: dict[tuple[str, str], Facts] = {}
+        did = []
+        for step in release.process.steps:
+            for target in resolver.hosts(step):
+                resolved = resolver.resolve(step, target, known)
+                action, facts = self._step(resolver, resolved, target.name)
+                known[step.name, target.name] = facts
+                did.append((step.name, target.name, action))
+            if any(action == "failed" for _, _, action in did):
+                break
+        return did
+
+    def _step(self, resolver: Resolver, step: oc.Step, target: str) -> tuple[str, Facts]:
+        if isinstance(step, oc.RunScript):
+            return "ran", Facts(outputs={"NUMBER": "1"})
+        if isinstance(step, oc.StopResource):
+            return self._stop(resolver, step, target), Facts()
+        wanted = resolver.wanted(step)
+        assert wanted is not None
+        action = (self._network if wanted.kind == "network" else self._container)(resolver, step, wanted, target)
+        return action, Facts(inspect(wanted.kind, wanted.name))
+
+    def _find(self, target: str, kind: str, name: str) -> oc.Resource | None:
+        return next((seen for seen in self.there[target] if (seen.kind, seen.name) == (kind, name)), None)
+
+    def _put(self, resolver: Resolver, step: oc.Step, wanted: Wanted, target: str) -> None:
+        self._remove(target, wanted.kind, wanted.name)
+        self.number += 1
+        made = oc.Resource(
+            kind=wanted.kind,
+            name=wanted.name,
+            id=str(self.number),
+            project=resolver.release.project,
+            environment=self.environment,
+            step=step.name,
+            release=resolver.release.number,
+            spec=wanted.spec,
+            fields=wanted.fields,
+            status="running" if wanted.kind == "container" else "",
+            inspect=inspect(wanted.kind, wanted.name),
+        )
+        self.there[target].append(made)
+
+    def _remove(self, target: str, kind: str, name: str) -> None:
+        self.there[target] = [seen for seen in self.there[target] if (seen.kind, seen.name) != (kind, name)]
+
+    def _ours(self, resolver: Resolver, seen: oc.Resource, step: str) -> bool:
+        return (seen.project, seen.environment, seen.step) == (resolver.release.project, self.environment, step)
+
+    def _network(self, resolver: Resolver, step: oc.Step, wanted: Wanted, target: str) -> str:
+        seen = self._find(target, "network", wanted.name)
+        if seen is None:
+            self._put(resolver, step, wanted, target)
+            return "created"
+        return "unchanged" if self._ours(resolver, seen, step.name) and seen.spec == wanted.spec else "failed"
+
+    def _container(self, resolver: Resolver, step: oc.Step, wanted: Wanted, target: str) -> str:
+        old = self._find(target, "container", f"{wanted.name}--old")
+        if old is not None:
+            seen = self._find(target, "container", wanted.name)
+            if not self._ours(resolver, old, step.name):
+                return "failed"
+            if seen is not None and not self._ours(resolver, seen, step.name):
+                return "failed"
+            self._remove(target, "container", old.name)
+            if seen is None or seen.spec != wanted.spec:
+                self._remove(target, "container", wanted.name)
+                self.there[target].append(attrs.evolve(old, name=wanted.name, status="running", health=""))
+            if seen is not None and seen.spec == wanted.spec:
+                self._put(resolver, step, wanted, target)
+                return "replaced"
+            if old.spec == wanted.spec:
+                return "started"
+        seen = self._find(target, "container", wanted.name)
+        if seen is not None:
+            if not self._ours(resolver, seen, step.name):
+                return "failed"
+            if seen.spec == wanted.spec and seen.status == "running" and seen.health != "unhealthy":
+                return "unchanged"
+            if seen.spec == wanted.spec and seen.status not in {"running", "created"}:
+                self._put(resolver, step, wanted, target)
+                return "started"
+        replaced = seen is not None and not (seen.spec == wanted.spec and seen.status == "created")
+        self._put(resolver, step, wanted, target)
+        return "replaced" if replaced else "created"
+
+    def _stop(self, resolver: Resolver, step: oc.StopResource, target: str) -> str:
+        matched = [
+            seen
+            for seen in self.there[target]
+            if (seen.kind == "container" or step.networks)
+            and (seen.project, seen.environment) == (resolver.release.project, self.environment)
+            and (not step.steps or seen.step in step.steps)
+            and (step.remove or seen.status in {"running", "restarting", "paused"})
+        ]
+        for seen in matched:
+            self._remove(target, seen.kind, seen.name)
+            if not step.remove:
+                self.there[target].append(attrs.evolve(seen, status="exited"))
+        return ("removed" if step.remove else "stopped") if matched else "unchanged"

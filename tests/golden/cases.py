@@ -1,0 +1,66 @@
+"""Golden cases: an order as plain data beside the script that it gives. See README.rst there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import octossh as oc
+from octossh.model import KINDS, Image, Pin, Process, Registry, Release, RunContainer, Step
+from octossh.model.serialising import from_dict
+from octossh.planning import Resolver
+from octossh.rendering import Order, observe, render
+from octossh.shell import Script, Secret
+
+GOLDEN = Path(__file__).parent
+CASES = sorted(GOLDEN.glob("*/*.json"))
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+IMAGE = Image(Registry("hub", "https://registry.example.com"), "acme/web")
+
+
+def order(
+    step: Step,
+    *,
+    secrets: Mapping[str, str] | None = None,
+    tag: str = "1.4.2",
+    digest: str = DIGEST,
+    project: str = "shop",
+    environment: str = "Dev",
+    release: str = "0.0.7",
+    **more: Any,
+) -> Order:
+    """The order that a deployment makes of *step*, which holds no expressions any more."""
+    pins = [Pin(image=step.image, tag=tag, digest=digest)] if isinstance(step, RunContainer) else []
+    made = Release(
+        project=project,
+        number=release,
+        channel="default",
+        process=Process([step]),
+        pins=tuple(pins),
+        created_at=datetime(2026, 1, 2, tzinfo=UTC),
+    )
+    target = oc.Target("h01", "10.0.0.1", environments=[environment])
+    resolver = Resolver(made, environment, (target,), {name: Secret(text) for name, text in (secrets or {}).items()})
+    return Order(
+        step=step,
+        wanted=resolver.wanted(step),
+        project=project,
+        environment=environment,
+        release=release,
+        deployment=more.pop("deployment", "d-20260102-030405-1"),
+        image=pins[0].reference if pins else "",
+        holder=more.pop("holder", "deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC"),
+        **more,
+    )
+
+
+def script(case: Path) -> Script:
+    """The script that the order in file *case* gives."""
+    data = json.loads(case.read_text(encoding="utf-8"))
+    if case.parent.name not in KINDS:
+        assert case.parent.name == "observe"
+        return observe(data["project"], data["environment"], [(kind, name) for kind, name in data["names"]])
+    return render(order(from_dict(Step, data.pop("step")), **data))

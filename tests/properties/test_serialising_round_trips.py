@@ -1,0 +1,73 @@
+"""Every noun as plain data and back, as a pickle and back; and what is no such data is refused, not swallowed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pickle
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import JSON, NOUNS, STEPS, TEXT
+
+import octossh as oc
+from octossh.model import Described
+from octossh.model.serialising import from_dict, to_dict
+
+each = pytest.mark.parametrize("kind", NOUNS, ids=lambda kind: kind.__name__)
+quick = settings(max_examples=12)
+
+
+def test_there_is_a_strategy_for_every_noun_of_the_model():
+    import octossh.model as model
+
+    classes = {thing for name in model.__all__ if attrs.has(thing := getattr(model, name)) and isinstance(thing, type)}
+    assert classes - {model.Step} == set(NOUNS)
+
+
+@each
+@quick
+@given(data=st.data())
+def test_every_noun_comes_back_from_json_and_from_a_pickle_with_all_that_it_holds(kind, data):
+    value = data.draw(NOUNS[kind])
+    text = json.dumps(to_dict(value), allow_nan=False)
+    again = from_dict(oc.Step if isinstance(value, oc.Step) else kind, json.loads(text))
+    assert type(again) is kind
+    assert to_dict(again) == json.loads(text)
+    pickled = pickle.loads(pickle.dumps(value))
+    assert again == pickled == value
+    assert hash(again) == hash(pickled) == hash(value)
+    assert repr(value).startswith(f"{kind.__name__}(")
+    assert "\n" not in repr(value)
+    if isinstance(value, Described):
+        assert value.to_dict() == to_dict(value)
+        assert value._repr_html_().startswith("<pre>")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in NOUNS if attrs.fields(kind)], ids=lambda kind: kind.__name__)
+@quick
+@given(data=st.data())
+def test_what_is_no_such_data_is_a_model_error(kind, data):
+    with pytest.raises(oc.ModelError, match=f"not a {'Step' if issubclass(kind, oc.Step) else kind.__name__} "):
+        from_dict(oc.Step if issubclass(kind, oc.Step) else kind, data.draw(JSON.filter(lambda made: made != {})))
+
+
+@each
+@quick
+@given(data=st.data())
+def test_data_with_one_part_exchanged_is_another_value_or_a_model_error(kind, data):
+    plain = to_dict(data.draw(NOUNS[kind]))
+    if not plain:
+        return
+    key = data.draw(st.sampled_from(sorted(plain)))
+    with contextlib.suppress(oc.ModelError):
+        from_dict(oc.Step if issubclass(kind, oc.Step) else kind, {**plain, key: data.draw(JSON)})
+
+
+@quick
+@given(STEPS, TEXT)
+def test_a_step_of_a_kind_to_come_is_named_in_the_error(step, kind):
+    with pytest.raises(oc.ModelError, match="newer octossh"):
+        from_dict(oc.Step, {**step.to_dict(), "kind": f"?{kind}"})

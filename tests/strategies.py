@@ -1,0 +1,287 @@
+"""Hypothesis strategies: one for each noun of the model, and `NOUNS` with all of them by class."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from hypothesis import strategies as st
+
+import octossh as oc
+from octossh.model import Pairs, Standing
+from octossh.model.variables import RESERVED
+
+ODD = "aZ09 ._-'\"\\$`{%#}\n\té€𝄞\u2028&;|<>()*?!~="
+TEXT = st.text(st.sampled_from(ODD), max_size=12).filter(lambda text: "{" not in text) | st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0{"), max_size=12
+)
+NAMES = st.from_regex(r"[a-z0-9]([A-Za-z0-9 _.é'\"$-]{0,18}[a-z0-9])?", fullmatch=True)
+WORDS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True).filter(lambda word: word not in RESERVED)
+ZONES = st.just(UTC) | st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+TIMES = st.datetimes(datetime(1971, 1, 2), datetime(9998, 12, 30), timezones=ZONES)  # noqa: DTZ001
+NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+DATA = st.dictionaries(TEXT, JSON, max_size=3)
+
+
+def few(items: st.SearchStrategy[Any], **more: Any) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(items, max_size=3, **more).map(tuple)
+
+
+SECRETS = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_./:-]{0,9}", fullmatch=True).map(oc.secret)
+BASICS = st.builds(oc.Basic, TEXT, SECRETS)
+REGISTRIES = st.builds(
+    oc.Registry,
+    NAMES,
+    st.sampled_from(
+        ["https://registry.example.com", "http://127.0.0.1:5000", "https://docker.io", "https://[::1]:5000"]
+    ),
+    auth=st.none() | BASICS,
+    ca=st.none() | TEXT,
+)
+REPOSITORIES = st.from_regex(r"[a-z0-9]{1,4}((__|[._]|-{1,2})[a-z0-9]{1,3})?(/[a-z0-9]{1,4}){0,2}", fullmatch=True)
+IMAGES = st.builds(oc.Image, REGISTRIES, REPOSITORIES)
+DIGESTS = st.integers(0, 2**256 - 1).map(lambda number: f"sha256:{number:064x}")
+PINS = st.builds(
+    oc.Pin,
+    image=IMAGES,
+    tag=st.sampled_from(["1.0", "1.27.3-alpine", "latest"]),
+    digest=DIGESTS,
+    media_type=TEXT,
+    size=st.integers(0, 2**53),
+    resolved_at=st.none() | TIMES,
+)
+HTTPS = st.builds(oc.Http, st.integers(1, 65535), st.sampled_from(["/", "/health", "/a?b=c&d='"]))
+SIZES = st.integers(1, 50) | st.integers(1, 100).map(lambda percent: f"{percent}%")
+ROLLINGS = st.lists(SIZES, min_size=1, max_size=4).map(oc.Rolling)
+REPLACES = st.just(oc.Replace())
+SECONDS = st.integers(0, 86_400)
+
+COMMON: dict[str, st.SearchStrategy[Any]] = {
+    "name": NAMES,
+    "roles": few(NAMES),
+    "rolling": st.none() | ROLLINGS,
+    "timeout_s": SECONDS | st.floats(0, 86_400),
+}
+ENV = st.dictionaries(WORDS, TEXT | NUMBERS | st.booleans() | SECRETS, max_size=3)
+LABELS = st.dictionaries(WORDS.map("com.example.{}".format), TEXT, max_size=2)
+NETWORKS = st.lists(st.sampled_from(["front", "back", "container:db", "{{ Network }}"]), min_size=1, max_size=2)
+DOCKER_NAMES = st.none() | st.sampled_from(["web-1", "web.one", "{{ Name }}"])
+RUN_CONTAINERS = st.builds(
+    oc.RunContainer,
+    **COMMON,
+    image=IMAGES,
+    command=few(TEXT),
+    env=ENV,
+    publish=few(
+        st.sampled_from(["8080:80", "127.0.0.1:8080:80", "[::1]:53:53/udp", "9000-9002:9000-9002", "{{ Port }}:80"])
+    ),
+    networks=NETWORKS,
+    aliases=few(st.sampled_from(["web", "web.local", "{{ Alias }}"])),
+    volumes=few(st.sampled_from(["/srv/data:/data:ro", "data:/data", "{{ Volume }}:/data"])),
+    labels=LABELS,
+    restart=st.sampled_from(["no", "always", "unless-stopped", "on-failure:3"]),
+    extra_args=few(st.sampled_from(["--init", "--memory=64m", "--label=a b"])),
+    container_name=DOCKER_NAMES,
+    health=st.none() | HTTPS,
+    healthy_timeout_s=SECONDS,
+    monitor_s=SECONDS | st.floats(0, 60),
+    stop_grace_s=SECONDS,
+    strategy=REPLACES,
+)
+CREATE_NETWORKS = st.builds(
+    oc.CreateNetwork,
+    **COMMON,
+    driver=st.sampled_from(["bridge", "overlay", "{{ Driver }}"]),
+    subnet=st.sampled_from(["172.28.6.0/24", "fd00::/64", "{{ Subnet }}"]),
+    gateway=st.none() | st.sampled_from(["172.28.6.1", "{{ Gateway }}"]),
+    internal=st.booleans(),
+    labels=LABELS,
+    network_name=DOCKER_NAMES,
+)
+STOP_RESOURCES = st.builds(
+    oc.StopResource, **COMMON, steps=few(NAMES), remove=st.just(True), networks=st.booleans(), grace_s=SECONDS
+)
+RUN_SCRIPTS = st.builds(
+    oc.RunScript,
+    **COMMON,
+    script=st.sampled_from(["true", "echo {{ Text }}\n", "cat <<'E'\n{{ Text }}\nE\n"]),
+    env=ENV,
+    reads_only=st.booleans(),
+)
+STEPS = st.one_of(RUN_SCRIPTS, STOP_RESOURCES, CREATE_NETWORKS, RUN_CONTAINERS)
+
+
+def _apart(step: oc.Step) -> str:
+    from octossh.model import slug
+
+    return slug(step.name)
+
+
+PROCESSES = st.lists(STEPS, min_size=1, max_size=3, unique_by=_apart).map(oc.Process)
+SCOPES = st.none() | NAMES
+VARIABLES = st.builds(
+    oc.Variable,
+    WORDS,
+    TEXT | NUMBERS | st.booleans() | SECRETS,
+    environment=SCOPES,
+    role=SCOPES,
+    target=SCOPES,
+    step=SCOPES,
+    channel=SCOPES,
+)
+CHANNELS = st.builds(
+    oc.Channel,
+    NAMES,
+    range=st.none() | st.sampled_from(["[1.0,2.0)", "(,2]", "1.2"]),
+    prerelease=st.none() | st.sampled_from(["^rc", "^$", "beta|rc"]),
+    variant=st.sampled_from(["", "alpine"]),
+    tag=st.none() | st.sampled_from(["^v", r"\d+"]),
+    images=few(REPOSITORIES),
+)
+LIFECYCLES = st.lists(NAMES, min_size=1, max_size=4, unique=True).flatmap(
+    lambda names: st.sampled_from(
+        [oc.Lifecycle(*names), oc.Lifecycle(names[0], *([tuple(names[1:])] if names[1:] else []))]
+    )
+)
+ENVIRONMENTS = st.builds(oc.Environment, NAMES)
+TARGETS = st.builds(
+    oc.Target,
+    NAMES,
+    st.sampled_from(["h01", "10.0.0.11", "fe80::1", "h01.example.com."]),
+    user=st.none() | st.sampled_from(["deploy", "DOMAIN\\deploy"]),
+    port=st.integers(1, 65535),
+    roles=few(NAMES),
+    environments=few(NAMES),
+)
+SCRIPT_STEPS = st.builds(oc.RunScript, NAMES, script=st.just("true"), reads_only=st.booleans())
+PROJECTS = st.builds(
+    oc.Project,
+    NAMES,
+    process=st.lists(SCRIPT_STEPS, min_size=1, max_size=3, unique_by=_apart),
+    variables=few(st.builds(oc.Variable, WORDS, TEXT | NUMBERS | st.booleans() | SECRETS)),
+    channels=st.lists(st.builds(oc.Channel, NAMES), max_size=2, unique_by=lambda channel: channel.name),
+    lifecycle=st.none() | LIFECYCLES,
+    release_number=st.sampled_from(["0.0.i", "i", "1.4.i"]),
+)
+
+
+@st.composite
+def _releases(draw: st.DrawFn) -> oc.Release:
+    process = draw(PROCESSES)
+    pins = tuple(
+        oc.Pin(image=image, tag="1.0", digest=draw(DIGESTS), resolved_at=draw(st.none() | TIMES))
+        for image in process.images
+    )
+    return oc.Release(
+        project=draw(NAMES),
+        number=draw(st.sampled_from(["0.0.1", "1.4.27", "7"])),
+        channel=draw(NAMES),
+        process=process,
+        variables=draw(few(VARIABLES)),
+        pins=pins,
+        created_at=draw(TIMES),
+        created_by=draw(TEXT),
+        notes=draw(TEXT),
+    )
+
+
+RELEASES = _releases()
+RESOURCES = st.builds(
+    oc.Resource,
+    kind=st.sampled_from(["container", "network"]),
+    name=NAMES,
+    id=TEXT,
+    project=TEXT,
+    environment=TEXT,
+    step=TEXT,
+    release=TEXT,
+    deployment=TEXT,
+    spec=TEXT,
+    fields=DATA,
+    status=st.sampled_from(["", "running", "exited"]),
+    health=st.sampled_from(["", "healthy", "unhealthy"]),
+    inspect=DATA,
+)
+SNAPSHOTS = st.builds(oc.Snapshot, target=NAMES, observed_at=TIMES, docker=TEXT, resources=few(RESOURCES))
+OUTCOMES = st.builds(
+    oc.Outcome,
+    step=NAMES,
+    target=NAMES,
+    state=st.sampled_from(oc.State),
+    action=TEXT,
+    changed=st.booleans(),
+    why=TEXT,
+    started_at=st.none() | TIMES,
+    finished_at=st.none() | TIMES,
+    exit_code=st.none() | st.integers(0, 255),
+    script=TEXT,
+    log=TEXT,
+    inspect=DATA,
+    outputs=st.dictionaries(WORDS, TEXT, max_size=2).map(Pairs),
+)
+DEPLOYMENTS = st.builds(
+    oc.Deployment,
+    id=NAMES,
+    project=NAMES,
+    release=NAMES,
+    environment=NAMES,
+    mode=st.sampled_from(oc.Mode),
+    state=st.sampled_from(oc.State),
+    started_at=TIMES,
+    finished_at=st.none() | TIMES,
+    by=TEXT,
+    controller=TEXT,
+    error=TEXT,
+    outcomes=few(OUTCOMES),
+)
+EVENTS = st.builds(
+    oc.Event, type=NAMES, at=TIMES, deployment=NAMES, step=TEXT, target=TEXT, data=DATA, version=st.integers(1, 9)
+)
+HISTORIES = st.builds(oc.History, few(DEPLOYMENTS))
+STANDINGS = st.builds(
+    Standing,
+    project=NAMES,
+    environment=NAMES,
+    release=TEXT,
+    since=st.none() | TIMES,
+    by=TEXT,
+    last=st.none() | st.sampled_from(oc.State),
+    last_release=TEXT,
+)
+STATUSES = st.builds(oc.Status, few(STANDINGS))
+
+NOUNS: dict[type, st.SearchStrategy[Any]] = {
+    oc.Basic: BASICS,
+    oc.Channel: CHANNELS,
+    oc.CreateNetwork: CREATE_NETWORKS,
+    oc.Deployment: DEPLOYMENTS,
+    oc.Environment: ENVIRONMENTS,
+    oc.Event: EVENTS,
+    oc.History: HISTORIES,
+    oc.Http: HTTPS,
+    oc.Image: IMAGES,
+    oc.Lifecycle: LIFECYCLES,
+    oc.Outcome: OUTCOMES,
+    oc.Pin: PINS,
+    oc.Process: PROCESSES,
+    oc.Project: PROJECTS,
+    oc.Registry: REGISTRIES,
+    oc.Release: RELEASES,
+    oc.Replace: REPLACES,
+    oc.Resource: RESOURCES,
+    oc.Rolling: ROLLINGS,
+    oc.RunContainer: RUN_CONTAINERS,
+    oc.RunScript: RUN_SCRIPTS,
+    oc.SecretRef: SECRETS,
+    oc.Snapshot: SNAPSHOTS,
+    oc.Status: STATUSES,
+    oc.StopResource: STOP_RESOURCES,
+    oc.Target: TARGETS,
+    oc.Variable: VARIABLES,
+    Standing: STANDINGS,
+}
