@@ -130,7 +130,9 @@ def _without_secrets(inspect: dict[str, Any]) -> dict[str, Any]:
 
 def _resource(kind: str, inspect: dict[str, Any]) -> Resource:
     labels = _labels(inspect)
-    ours = {key: labels.get(LABELS[key], "") for key in ("project", "environment", "step", "release", "deployment", "spec")}
+    ours = {
+        key: labels.get(LABELS[key], "") for key in ("project", "environment", "step", "release", "deployment", "spec")
+    }
     state = inspect.get("State") or {}
     return Resource(
         kind=kind,

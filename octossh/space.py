@@ -275,7 +275,12 @@ class Space:
         return plan(release, environment, self.targets, mode=made.mode, seen=seen, secrets=secrets)
 
     def deploy(
-        self, release: Release | Plan | str, environment: str | None = None, *, project: str | None = None, check: bool = True
+        self,
+        release: Release | Plan | str,
+        environment: str | None = None,
+        *,
+        project: str | None = None,
+        check: bool = True,
     ) -> Deployment:
         """Deploy a release to an environment, or apply a plan.
 
@@ -322,12 +327,14 @@ class Space:
         """
         owner = self.project(project)
         if environment is None:
-            raise PlanError(f"where shall it be rolled back? Name an environment: {', '.join(self.environments)}")
+            raise PlanError(f"where shall it be rolled back? Name one of: {', '.join(self.environments)}")
         history = self._history(owner.name)
         number = to or to_roll_back(owner.name, self._environment(environment), history)
         passed = {d.release for d in history if d.environment == environment and d.state is State.SUCCEEDED}
         if number not in passed:
-            raise PlanError(f"release {number!r} has never succeeded in {environment!r}; {did_you_mean(number, passed)}")
+            raise PlanError(
+                f"release {number!r} has never succeeded in {environment!r}; {did_you_mean(number, passed)}"
+            )
         made = self._plan(self.release(owner.name, number), environment, look=False, mode=Mode.ROLLBACK)
         return self._apply(made, check=check)
 
@@ -374,9 +381,7 @@ class Space:
     def _history(self, project: str) -> tuple[Deployment, ...]:
         return self.store.deployments(project=project, limit=None, outcomes=False)
 
-    def history(
-        self, project: str | None = None, *, environment: str | None = None, limit: int | None = 50
-    ) -> History:
+    def history(self, project: str | None = None, *, environment: str | None = None, limit: int | None = 50) -> History:
         """The deployments of a project, or of all; newest first."""
         name = self.project(project).name if project else None
         if environment is not None:
@@ -462,4 +467,3 @@ def _by_name(items: Iterable[N], kind: type[N]) -> dict[str, N]:
             raise ModelError(f"there are two {kind.__name__.lower()}s named {item.name!r}; rename one of them")
         made[item.name] = item
     return made
-

@@ -20,7 +20,7 @@ __all__ = ["NotYetKnown", "References", "evaluate", "has_expression", "reference
 _EXPRESSION = re.compile(r"\{[{%#]")
 
 
-class NotYetKnown(Exception):  # noqa: N818 - it is a state, not an error
+class NotYetKnown(Exception):
     """An expression reads what only an earlier step will bring about.
 
     Attributes:
@@ -157,10 +157,10 @@ def script_environment(
     def finalize(value: Any) -> object:
         return str(value) if isinstance(value, StrictUndefined) else quote(value)
 
-    environment = Environment(  # noqa: S701 - a shell script is not HTML; finalize quotes
+    environment = Environment(
         loader=FunctionLoader(load),
         undefined=StrictUndefined,
-        autoescape=False,
+        autoescape=False,  # noqa: S701 - a shell script is not HTML; finalize quotes
         finalize=finalize,
         keep_trailing_newline=True,
         trim_blocks=True,

@@ -119,6 +119,7 @@ _SAME = [
     (r"sha256:[0-9a-f]{64}", "sha256:DIGEST"),
     (r"\b\d{8}T\d{6}-[0-9a-f]{8}\b", "ID"),
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?(\+00:00)?", "TIME"),
+    (r"\b[0-9a-f]{64}\b", "HASH"),
     (r"\b[0-9a-f]{12}\b", "HEX"),
     (r"(?<![\d.])\d+\.\d+(?= s\b| ms\b)", "N"),
     (r"(?<= )\d+\.\d(?=  )", "N"),
@@ -180,7 +181,7 @@ class Stage:
         (self.home / ".ssh").mkdir(parents=True)
         self.work.mkdir()
         self.env = {
-            "HOME": str(self.home), "LOGNAME": USER, "USER": USER, "LC_ALL": "C.UTF-8", "TERM": "dumb",
+            "HOME": str(self.home), "LOGNAME": USER, "USER": USER, "LC_ALL": "C.UTF-8", "TERM": "dumb", "COLUMNS": "110",
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }  # fmt: skip
         self.names = {
@@ -267,9 +268,8 @@ class Stage:
 
     def close(self) -> None:
         if self.shell is not None:
-            assert self.shell.stdin
-            self.shell.stdin.close()
-            self.shell.wait(30)
+            # Its end of input, then the rest of its output: closes both, and waits.
+            self.shell.communicate(timeout=30)
 
 
 def run_console(stage: Stage, block: Block) -> tuple[list[str], list[str]]:

@@ -54,4 +54,6 @@ def inspect(lab: Lab, host: str, name: str) -> dict[str, Any]:
 
 def version(lab: Lab, host: str, port: int = 8080) -> str:
     """What the web server on a host says that it is."""
-    return lab.sh(host, f"curl -fsS --retry 20 --retry-all-errors --retry-delay 0 http://127.0.0.1:{port}/version").strip()
+    return lab.sh(
+        host, f"curl -fsS --retry 20 --retry-all-errors --retry-delay 0 http://127.0.0.1:{port}/version"
+    ).strip()

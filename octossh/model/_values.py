@@ -171,15 +171,18 @@ def telling(_kind: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attri
 _KINDS = {str: "text", int: "a whole number", bool: "True or False"}
 
 
-def of(kind: type, *, optional: bool = False, advice: str = "") -> Callable[[Any, attrs.Attribute[Any], Any], None]:
-    """An attrs validator: the value is a *kind*; a boolean is no number here."""
+def of(
+    kind: type, *, optional: bool = False, advice: str = "", hidden: bool = False
+) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    """An attrs validator: the value is a *kind*; a boolean is no number here. What may be a password is *hidden*."""
 
     def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if (value is None and optional) or (isinstance(value, kind) and (kind is bool or not isinstance(value, bool))):
             return
         wanted = _KINDS.get(kind, f"octossh.{kind.__name__}")
         raise ModelError(
-            f"{_where(instance, attribute)}: {value!r} is not {wanted}" + (f"; {advice}" if advice else "; give one")
+            f"{_where(instance, attribute)}: {f'a {type(value).__name__}' if hidden else repr(value)} is not {wanted}"
+            + (f"; {advice}" if advice else "; give one")
         )
 
     return validate

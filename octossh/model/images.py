@@ -42,7 +42,7 @@ class Basic:
 
     user: str = field(validator=of(str))
     password: SecretRef = field(
-        validator=of(SecretRef, advice="write octossh.secret('NAME'), the name of what holds it")
+        validator=of(SecretRef, advice="write octossh.secret('NAME'), the name of what holds it", hidden=True)
     )
 
 
@@ -69,7 +69,7 @@ class Registry(Described):
 
     name: str = field(validator=named("registry"))
     url: str = field(validator=_check_url)
-    auth: Basic | None = field(default=None, kw_only=True, validator=of(Basic, optional=True))
+    auth: Basic | None = field(default=None, kw_only=True, validator=of(Basic, optional=True, hidden=True))
     ca: str | None = field(default=None, kw_only=True)
 
     @property

@@ -103,7 +103,7 @@ def _load(name: str) -> str | None:
 @functools.cache
 def _environment() -> Any:
     environment = script_environment(_load)
-    environment.filters["word"] = lambda value: Words(value)
+    environment.filters["word"] = Words
     environment.filters["comment"] = lambda text: Words(re.sub(r"[^ -~]+", " ", text))
     return environment
 

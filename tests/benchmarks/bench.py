@@ -132,7 +132,9 @@ class Bench:
                 run(tag)
                 times.setdefault((work, way), []).append(time.monotonic() - began)
                 hosts = len(self.lab.hosts)
-                counts[work, way] = f"{(self.connections() - connections) / hosts:g} / {(self.execs() - execs) / hosts:g}"
+                counts[work, way] = (
+                    f"{(self.connections() - connections) / hosts:g} / {(self.execs() - execs) / hosts:g}"
+                )
 
 
 def measure(hosts: int, rtt_ms: float, rounds: int) -> None:

@@ -40,8 +40,15 @@ class Demo:
     def run(self, command: str, *, code: int = 0) -> str:
         print(f"$ {command}", flush=True)
         done = subprocess.run(
-            command, shell=True, cwd=self.folder, env=self.env, check=False, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            command,
+            shell=True,
+            cwd=self.folder,
+            env=self.env,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         print(done.stdout, end="", flush=True)
         if done.returncode != code:

@@ -17,9 +17,7 @@ JOINED = ["{{ steps.backend.inspect.Name }}"]
 
 
 def three_hosts(lab: Lab) -> list[oc.Target]:
-    return shops.targets(
-        lab, "Dev", "Dev", "Dev", roles={"h01": ["web"], "h02": ["web", "worker"], "h03": ["worker"]}
-    )
+    return shops.targets(lab, "Dev", "Dev", "Dev", roles={"h01": ["web"], "h02": ["web", "worker"], "h03": ["worker"]})
 
 
 def two_roles(lab: Lab) -> oc.Project:
@@ -154,7 +152,7 @@ def test_what_a_script_gives_out_reaches_later_steps_of_the_same_host_and_of_oth
     clean_lab: Lab, tmp_path: Path
 ) -> None:
     made = shops.project(
-        oc.RunScript("facts", script="octossh_output NAME \"$(hostname) it's\"\n", reads_only=True),
+        oc.RunScript("facts", script='octossh_output NAME "$(hostname) it\'s"\n', reads_only=True),
         oc.RunScript(
             "tell",
             script="echo {{ steps.facts.outputs.NAME }} and {{ steps.facts.on['h02'].outputs.NAME }}",
@@ -173,7 +171,9 @@ def test_what_a_script_gives_out_reaches_later_steps_of_the_same_host_and_of_oth
 def test_stop_resource_says_what_it_matched_and_touches_nothing_else(clean_lab: Lab, tmp_path: Path) -> None:
     clean_lab.sh("h01", f"docker run -d --name bystander {clean_lab.registry}/acme/worker:1.0.0")
     hosts = shops.targets(clean_lab, "Dev")
-    with shops.space(clean_lab, shops.project(NETWORK, shops.web(clean_lab, networks=JOINED)), hosts, tmp_path) as space:
+    with shops.space(
+        clean_lab, shops.project(NETWORK, shops.web(clean_lab, networks=JOINED)), hosts, tmp_path
+    ) as space:
         space.deploy(space.create_release(versions={"acme/web": "1.0.0"}), "Dev")
     away = shops.project(oc.StopResource("away", networks=True))
     with shops.space(clean_lab, away, hosts, tmp_path) as space:
@@ -188,7 +188,9 @@ def test_stop_resource_says_what_it_matched_and_touches_nothing_else(clean_lab: 
 def test_a_container_of_the_same_name_that_is_not_ours_is_never_touched(clean_lab: Lab, tmp_path: Path) -> None:
     clean_lab.sh("h01", f"docker run -d --name shop-dev-web {clean_lab.registry}/acme/worker:1.0.0")
     before = shops.containers(clean_lab, "h01")
-    with shops.space(clean_lab, shops.project(shops.web(clean_lab)), shops.targets(clean_lab, "Dev"), tmp_path) as space:
+    with shops.space(
+        clean_lab, shops.project(shops.web(clean_lab)), shops.targets(clean_lab, "Dev"), tmp_path
+    ) as space:
         release = space.create_release(versions={"acme/web": "1.0.0"})
         plan = space.plan(release, "Dev")
         assert [task.action for task in plan.tasks] == [oc.Action.REFUSE]
@@ -201,7 +203,9 @@ def test_a_container_of_the_same_name_that_is_not_ours_is_never_touched(clean_la
 
 
 def test_a_stopped_container_is_started_again(clean_lab: Lab, tmp_path: Path) -> None:
-    with shops.space(clean_lab, shops.project(shops.web(clean_lab)), shops.targets(clean_lab, "Dev"), tmp_path) as space:
+    with shops.space(
+        clean_lab, shops.project(shops.web(clean_lab)), shops.targets(clean_lab, "Dev"), tmp_path
+    ) as space:
         release = space.create_release(versions={"acme/web": "1.0.0"})
         space.deploy(release, "Dev")
         clean_lab.sh("h01", "docker stop shop-dev-web")

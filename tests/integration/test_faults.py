@@ -101,7 +101,9 @@ def test_a_controller_that_is_killed_leaves_a_host_that_the_next_deployment_sets
         # The process stops in its callback for this event, so that it is killed just there.
         assert next(line for line in second.stdout if moment in line)
         second.kill()
-    with shops.space(clean_lab, shops.project(shops.web(clean_lab)), shops.targets(clean_lab, "Dev"), tmp_path) as space:
+    with shops.space(
+        clean_lab, shops.project(shops.web(clean_lab)), shops.targets(clean_lab, "Dev"), tmp_path
+    ) as space:
         newest = space.history()[0]
         assert (newest.release, newest.state) == ("0.0.2", oc.State.INTERRUPTED)
         assert space.verify().ok
@@ -146,7 +148,9 @@ def test_a_docker_daemon_that_restarts_in_the_middle_leaves_what_the_next_deploy
 
 
 def test_a_docker_daemon_that_is_down_fails_the_step_and_says_so(clean_lab: Lab, tmp_path: Path) -> None:
-    with shops.space(clean_lab, shops.project(shops.web(clean_lab)), shops.targets(clean_lab, "Dev"), tmp_path) as space:
+    with shops.space(
+        clean_lab, shops.project(shops.web(clean_lab)), shops.targets(clean_lab, "Dev"), tmp_path
+    ) as space:
         release = space.create_release(versions={"acme/web": "1.0.0"})
         clean_lab.service("h01", "dockerd", "stop")
         try:

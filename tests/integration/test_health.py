@@ -17,7 +17,12 @@ BROKEN = {
     "never gets healthy": ("1.4.0", {}, "its health check says unhealthy", "database: connection refused"),
     "dies after five seconds": ("1.5.0", {"monitor_s": 8}, "does not stay up (it is exited", "fatal: out of luck"),
     "misses a variable": ("1.7.0", {"monitor_s": 1}, "exit code 78", "fatal: DATABASE_URL is not set"),
-    "answers nothing": ("1.0.1", {"health": oc.Http(9), "healthy_timeout_s": 1}, "did not become healthy within 1 s", ""),
+    "answers nothing": (
+        "1.0.1",
+        {"health": oc.Http(9), "healthy_timeout_s": 1},
+        "did not become healthy within 1 s",
+        "",
+    ),
     "is restarted again and again": (
         "1.3.0",
         {"monitor_s": 3, "restart": "always"},
@@ -61,7 +66,9 @@ def test_a_first_container_that_is_not_well_is_removed(tag: str, clean_lab: Lab,
 
 
 def test_a_container_that_is_slow_to_get_healthy_is_waited_for(clean_lab: Lab, tmp_path: Path) -> None:
-    with shops.space(clean_lab, shops.project(shops.web(clean_lab)), shops.targets(clean_lab, "Dev"), tmp_path) as space:
+    with shops.space(
+        clean_lab, shops.project(shops.web(clean_lab)), shops.targets(clean_lab, "Dev"), tmp_path
+    ) as space:
         space.deploy(space.create_release(versions={"acme/web": "1.2.0"}), "Dev")
     assert shops.inspect(clean_lab, "h01", "shop-dev-web")["State"]["Health"]["Status"] == "healthy"
 

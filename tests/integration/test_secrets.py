@@ -39,7 +39,7 @@ def test_a_secret_reaches_the_container_byte_for_byte_and_stays_in_no_other_plac
         plan = space.plan(release, "Dev")
         deployment = space.deploy(release, "Dev")
         again = space.plan(release, "Dev")
-        assert [task.action for task in again.tasks][0] is oc.Action.KEEP
+        assert again.tasks[0].action is oc.Action.KEEP
     clean_lab.sh("h01", "touch /tmp/stop")
     env = shops.inspect(clean_lab, "h01", "shop-dev-web")["Config"]["Env"]
     assert {f"TOKEN={VALUE}", f"http_proxy={VALUE}"} <= set(env)
@@ -62,9 +62,7 @@ def test_a_secret_reaches_the_container_byte_for_byte_and_stays_in_no_other_plac
 def test_a_secret_that_has_another_value_replaces_the_container(clean_lab: Lab, tmp_path: Path) -> None:
     made = shops.project(shops.web(clean_lab, env={"TOKEN": oc.secret("TOKEN")}))
     for value, action in (("one", "created"), ("one", "unchanged"), ("two", "replaced")):
-        with shops.space(
-            clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path, secrets={"TOKEN": value}
-        ) as space:
+        with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path, secrets={"TOKEN": value}) as space:
             release = space.create_release(versions={"acme/web": "1.0.0"})
             if action == "replaced":
                 assert "env TOKEN: (secret TOKEN) -> (another value)" in str(space.plan(release, "Dev"))
@@ -89,7 +87,10 @@ def test_a_registry_with_a_password_works_and_no_login_stays_on_the_host(clean_l
         secrets={"REGISTRY_PASSWORD": auth.password},
     ) as space:
         assert space.deploy(space.create_release(), "Dev").outcomes[0].action == "created"
-    assert clean_lab.sh("h01", "ls -d /dev/shm/octossh.* ~deploy/.docker /root/.docker 2>/dev/null || echo none") == "none\n"
+    assert (
+        clean_lab.sh("h01", "ls -d /dev/shm/octossh.* ~deploy/.docker /root/.docker 2>/dev/null || echo none")
+        == "none\n"
+    )
 
 
 def test_a_wrong_registry_password_is_said_before_any_host_is_touched(clean_lab: Lab, tmp_path: Path) -> None:

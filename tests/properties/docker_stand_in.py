@@ -1,17 +1,17 @@
-"""A stand-in for docker's command, as far as our scripts use it. Its ways were looked up on real docker (28.2 and 20.10).
+"""A stand-in for docker, as far as our scripts use it. Its ways were looked up on real docker (28.2 and 20.10).
 
-It keeps its state in the folder above its own, writes down each call, checks after each change that the old and the new
-container never run together, and can kill the shell that called it. It imports next to nothing, since it starts often.
+It lives in the process of the test: `stand.Host` hands it each call, and takes its answer back.
 """
 
 from __future__ import annotations
 
-import marshal
+import json
 import os
-import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from attrs import define, field
 
 SERVER = "20.10.24"
 WITH_VALUE = {
@@ -81,10 +81,11 @@ def value(node: Any, dot: Any) -> Any:
                     raise Refused(f"template: can't evaluate field {part}")
                 dot = dot[part]
         return dot
+    if len(node) == 1:
+        return value(node[0], dot)
     name, *given = node
     if name not in {"and", "eq", "index", "json"}:
-        assert not given
-        return value(name, dot)
+        raise Refused(f'template: function "{name}" not defined')
     args = [value(arg, dot) for arg in given]
     if name == "and":
         return next((arg for arg in args if not arg), args[-1])
@@ -92,8 +93,6 @@ def value(node: Any, dot: Any) -> Any:
         return args[0] == args[1]
     if name == "index":
         return (args[0] or {}).get(args[1], "")
-    import json
-
     return json.dumps(args[0], ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -152,24 +151,68 @@ def fill(template: str, dot: Any) -> str:
     return run(block(pieces(template))[0], dot)
 
 
+@define
 class Docker:
-    """The daemon and its command, for one call."""
+    """The daemon: what it knows, and how it is today.
 
-    def __init__(self, folder: str, args: list[str]) -> None:
-        self.folder, self.args = folder, args
-        with open(f"{folder}/state", "rb") as file:
-            self.state: dict[str, Any] = marshal.load(file)  # noqa: S302
-        self.containers: dict[str, Any] = self.state["containers"]
-        self.networks: dict[str, Any] = self.state["networks"]
+    Attributes:
+        containers: By id, each as ``docker inspect`` shows it.
+        networks: Likewise.
+        images: What has been pulled; *registry* is what can be.
+        ways: How a container of an image behaves: ``exits``, ``sick``, ``refuses``, ``slow`` or ``healthy``.
+        noise: Whether each call complains about its configuration on standard error.
+        down: Whether it does not answer.
+        fails: A call that fails, such as ``network_connect``.
+        wrong: What must never be, and was.
+    """
+
+    containers: dict[str, Any] = field(factory=dict)
+    networks: dict[str, Any] = field(factory=lambda: {"b" * 64: {"Id": "b" * 64, "Name": "bridge", "Labels": {}}})
+    images: list[str] = field(factory=list)
+    registry: list[str] = field(factory=list)
+    ways: dict[str, str] = field(factory=dict)
+    noise: bool = False
+    down: bool = False
+    fails: str = ""
+    wrong: list[str] = field(factory=list)
+
+    def call(self, args: list[str], environ: Mapping[str, str], stdin: str) -> tuple[int, str, str]:
+        """Exit code, standard output and standard error of one call."""
+        before = self._up()
+        call = Call(self, environ, stdin)
+        if self.noise:
+            call.complaints.append("WARNING: Error loading config file: /root/.docker/config.json: permission denied")
+        try:
+            code, said = 0, call.run(args)
+        except Refused as error:
+            code, said = 1, "".join(error.args[1:])
+            call.complaints.append(str(error.args[0]))
+        self._watch(args, before)
+        return code, f"{said}\n" if said else "", "".join(f"{line}\n" for line in call.complaints)
+
+    def _up(self) -> list[Any]:
+        labelled = [seen for seen in self.containers.values() if "octossh.step" in seen["Config"]["Labels"]]
+        return [seen for seen in labelled if seen["State"]["Status"] == "running"]
+
+    def _watch(self, args: list[str], before: list[Any]) -> None:
+        up = self._up()
+        of_step = Counter(seen["Config"]["Labels"]["octossh.step"] for seen in up)
+        self.wrong += [f"{args[:4]}: two of step {step} run together" for step, count in of_step.items() if count > 1]
+        good = [seen for seen in before if self.ways.get(seen["Config"]["Image"], "healthy") == "healthy"]
+        if good and not up and not self.containers and args[0] == "rm":
+            self.wrong.append(f"{args[:4]}: {good[0]['Name']} is gone, and nothing can take its place")
+
+
+class Call:
+    """One call of the command."""
+
+    def __init__(self, docker: Docker, environ: Mapping[str, str], stdin: str) -> None:
+        self.docker, self.environ, self.stdin = docker, environ, stdin
+        self.containers, self.networks = docker.containers, docker.networks
         self.options: dict[str, list[str]] = {}
         self.flags: set[str] = set()
         self.rest: list[str] = []
-        self.stdin = ""
-
-    def save(self) -> None:
-        with open(f"{self.folder}/state.new", "wb") as file:
-            marshal.dump(self.state, file)
-        os.replace(f"{self.folder}/state.new", f"{self.folder}/state")
+        self.complaints: list[str] = []
 
     def parse(self, args: list[str], *, stop_at_word: bool = False) -> None:
         at = 0
@@ -212,16 +255,16 @@ class Docker:
             return near[0]
         raise Refused(f"Error response from daemon: network {name} not found")
 
-    def call(self) -> str:
-        if self.state["down"]:
-            raise Refused("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?")
-        command, *args = self.args
+    def run(self, args: list[str]) -> str:
+        if self.docker.down:
+            raise Refused(
+                "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
+            )
+        command, *words_ = args
         if command in {"container", "network", "image"}:
-            command += "_" + args.pop(0)
-        self.parse(args, stop_at_word=command == "create")
-        if (command, self.rest[:1]) == (self.state["fails"], [self.state["fails_for"]]) or (
-            command == self.state["fails"] and not self.state["fails_for"]
-        ):
+            command += "_" + words_.pop(0)
+        self.parse(words_, stop_at_word=command == "create")
+        if command == self.docker.fails:
             raise Refused(f"Error response from daemon: {command} fails")
         answer: Callable[[], str] = getattr(self, f"do_{command}")
         return answer()
@@ -250,19 +293,19 @@ class Docker:
         return self.each(self.net, lambda seen: fill(template, seen))
 
     def do_image_inspect(self) -> str:
-        if self.rest[0] not in self.state["images"]:
+        if self.rest[0] not in self.docker.images:
             raise Refused(f"Error response from daemon: no such image: {self.rest[0]}")
         return fill(self.one("--format"), {})
 
     def do_pull(self) -> str:
-        if self.rest[0] not in self.state["registry"]:
+        if self.rest[0] not in self.docker.registry:
             raise Refused("Error response from daemon: manifest unknown")
-        self.state["images"].append(self.rest[0])
+        self.docker.images.append(self.rest[0])
         return self.rest[0]
 
     def do_create(self) -> str:
         name, (image, *command) = self.one("--name"), self.rest
-        if image not in self.state["images"]:
+        if image not in self.docker.images:
             raise Refused(f"Unable to find image '{image}' locally")
         if any(seen["Name"] == f"/{name}" for seen in self.containers.values()):
             raise Refused(f'Error response from daemon: Conflict. The container name "/{name}" is already in use')
@@ -273,8 +316,8 @@ class Docker:
         for item in self.options.get("--env", []):
             if "=" in item:
                 env.append(item)
-            elif item in os.environ:
-                env.append(f"{item}={os.environ[item]}")
+            elif item in self.environ:
+                env.append(f"{item}={self.environ[item]}")
         restart, _, count = self.one("--restart", "no").partition(":")
         made = os.urandom(32).hex()
         networks = self.options.get("--network", ["bridge"])
@@ -296,7 +339,7 @@ class Docker:
 
     def do_start(self) -> str:
         def start(seen: Any) -> None:
-            ways = self.state["ways"].get(seen["Config"]["Image"], "good")
+            ways = self.docker.ways.get(seen["Config"]["Image"], "good")
             if ways == "refuses":
                 raise Refused("Error response from daemon: driver failed programming external connectivity: port is in use")
             seen["State"]["Status"] = "exited" if ways == "exits" else "running"
@@ -333,7 +376,7 @@ class Docker:
                 seen = self.find(name)
             except Refused as error:
                 # As docker: with -f, one that is not there is no failure.
-                sys.stderr.write(f"{error}\n")
+                self.complaints.append(str(error))
                 self.rest.remove(name)
                 continue
             if seen["State"]["Status"] == "running" and "-f" not in self.flags:
@@ -362,7 +405,7 @@ class Docker:
 
     def do_ps(self) -> str:
         if self.flags & {"-q", "-aq"} and "--format" in self.options:
-            sys.stderr.write("WARNING: Ignoring custom format, because both --format and --quiet are set.\n")
+            self.complaints.append("WARNING: Ignoring custom format, because both --format and --quiet are set.")
         everything = self.flags & {"-a", "-aq"}
         seen = {key: one for key, one in self.containers.items() if everything or one["State"]["Status"] == "running"}
         return self.listed(seen, lambda one: one["Config"]["Labels"])
@@ -389,52 +432,3 @@ class Docker:
 
     def do_network_rm(self) -> str:
         return self.each(self.net, lambda seen: self.networks.pop(seen["Id"])["Name"])
-
-    def watch(self, before: list[dict[str, Any]]) -> None:
-        """Write down what must never be."""
-        after = list(self.containers.values())
-        up = [seen["Name"] for seen in after if seen["State"]["Status"] == "running" and seen["Config"]["Labels"]]
-        wrong = []
-        if len(up) > 1:
-            wrong.append(f"{up} run together")
-        was_up = [seen for seen in before if seen["Status"] == "running"]
-        if was_up and not up and not after:
-            wrong.append(f"{was_up[0]['Name']} is gone, and there is nothing to take its place")
-        if wrong:
-            with open(f"{self.folder}/wrong", "a", encoding="utf-8") as file:
-                file.write("".join(f"{self.args[:4]}: {line}\n" for line in wrong))
-
-
-def main(program: str) -> None:
-    folder = os.path.dirname(os.path.dirname(program))
-    with open("/proc/self/cmdline", "rb") as file:
-        raw = file.read()
-    with open("/proc/self/environ", "rb") as file:
-        environ = file.read()
-    args = [os.fsdecode(word) for word in raw.split(b"\0")[3:-1]]
-    stdin = sys.stdin.buffer.read() if "/dev/stdin" in args else b""
-    number = len(os.listdir(f"{folder}/calls"))
-    with open(f"{folder}/calls/{number:04}", "wb") as file:
-        marshal.dump((raw, environ, stdin), file)
-    docker = Docker(folder, args)
-    docker.stdin = os.fsdecode(stdin)
-    kill_at, when = docker.state["kill_at"], docker.state["kill_when"]
-    if number == kill_at and when == "before":
-        os.killpg(0, signal.SIGKILL)
-    before = [{"Name": one["Name"], "Status": one["State"]["Status"]} for one in docker.containers.values()]
-    if docker.state["noise"]:
-        sys.stderr.write("WARNING: Error loading config file: /root/.docker/config.json: permission denied\n")
-    code = 0
-    try:
-        said, complaint = docker.call(), ""
-    except Refused as error:
-        code, complaint, said = 1, str(error.args[0]), "".join(error.args[1:])
-    docker.watch(before)
-    docker.save()
-    if number == kill_at and when == "after":
-        os.killpg(0, signal.SIGKILL)
-    sys.stdout.buffer.write(os.fsencode(said + "\n" if said else said))
-    if complaint:
-        sys.stderr.write(complaint + "\n")
-    sys.stdout.flush()
-    os._exit(code)

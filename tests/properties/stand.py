@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import functools
-import marshal
 import os
 import shutil
 import signal
 import subprocess
-import sys
+import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
+from properties.docker_stand_in import Docker
 
 from octossh.reading import Answer, read_answer
 from octossh.shell import Result, Script, Secret, payload
 from octossh.transport.framing import Collector
 
-SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "ash": ["busybox", "ash"]}
+SHELLS = {"dash": ["/bin/dash"], "bash": ["/bin/bash", "--posix"], "ash": ["/usr/bin/busybox", "ash"]}
 CHECKS = {"sh": ["sh", "-n"], "dash": ["dash", "-n"], "bash": ["bash", "-n"], "ash": ["busybox", "ash", "-n"]}
 OTHERS = ("flock", "cat", "sleep", "mktemp", "rm", "base64", "tr", "id")
-BRIDGE = {"Id": "b" * 64, "Name": "bridge", "Driver": "bridge", "Labels": {}}
 
 
 @frozen
@@ -48,62 +47,90 @@ def unique() -> str:
 
 
 class Host:
-    """A folder with a ``bin`` that has docker in it, and what that docker knows."""
+    """A folder with a ``bin`` that has docker in it: a script of two lines that asks the `Docker` in this process.
 
-    def __init__(self, folder: Path, shell: str = "dash", **state: Any) -> None:
+    Args:
+        folder: Is made.
+        shell: What the scripts run in.
+        record: Keep the words of all other programs, too, that the scripts start.
+        state: Of `Docker`.
+    """
+
+    def __init__(self, folder: Path, shell: str = "dash", *, record: bool = False, **state: Any) -> None:
         self.folder, self.shell = folder, shell
-        for name in ("bin", "calls", "home"):
+        self.docker = Docker(**state)
+        self.calls: list[Call] = []
+        self.path = f"{folder}/bin:/usr/bin:/bin"
+        self._kill_at, self._kill_when = -1, ""
+        for name in ("bin", "home"):
             (folder / name).mkdir(parents=True)
-        python = os.path.realpath(sys.executable)
-        here = str(Path(__file__).parent)
-        stub = f"import sys; sys.path[:] = [{here!r}] + sys.path; import docker_stand_in; docker_stand_in.main(__file__)\n"
-        self._program("docker", f"#!{python} -SEs\n{stub}")
-        for name in OTHERS:
-            real = shutil.which(name)
-            record = f'cat "/proc/$$/cmdline" >>"{folder}/others"' if name != "cat" else ":"
-            self._program(name, f'#!/bin/sh\n{record}\nexec {real} "$@"\n')
-        self.state: dict[str, Any] = {
-            "containers": {}, "networks": {BRIDGE["Id"]: BRIDGE}, "images": [], "registry": [], "ways": {}, "noise": False,
-            "down": False, "fails": "", "fails_for": "", "kill_at": -1, "kill_when": "before", **state,
-        }  # fmt: skip
-        self._save()
+        for name in ("request", "reply"):
+            os.mkfifo(folder / name)
+        ask = f'printf "%s\\n" "$$" >"{folder}/request"\nread -r code <"{folder}/reply"\nexit "$code"'
+        self.program("docker", f"#!/bin/dash\n{ask}\n")
+        for name in OTHERS if record else ():
+            keep = f'cat "/proc/$$/cmdline" >>"{folder}/others"\n' if name != "cat" else ""
+            self.program(name, f'#!/bin/sh\n{keep}exec {shutil.which(name)} "$@"\n')
 
-    def _program(self, name: str, text: str) -> None:
+    def program(self, name: str, text: str) -> None:
+        """Put a program into the ``bin``."""
         file = self.folder / "bin" / name
         file.write_text(text)
         file.chmod(0o755)
 
     def curl(self, code: int) -> None:
         """From now on there is a curl, which ends with *code*."""
-        self._program("curl", f'#!/bin/sh\ncat "/proc/$$/cmdline" >>"{self.folder}/others"\nexit {code}\n')
+        self.program("curl", f'#!/bin/sh\ncat "/proc/$$/cmdline" >>"{self.folder}/others"\nexit {code}\n')
 
-    def _save(self) -> None:
-        (self.folder / "state").write_bytes(marshal.dumps(self.state))
+    def _serve(self) -> None:
+        while True:
+            pid = int((self.folder / "request").read_text())
+            if not pid:
+                return
+            self._answer(pid)
 
-    def set(self, **state: Any) -> None:
-        """Change what docker knows."""
-        self.state.update(state)
-        self._save()
-
-    @property
-    def environ(self) -> dict[str, str]:
-        return {"PATH": f"{self.folder}/bin:/usr/bin:/bin", "HOME": str(self.folder / "home")}
+    def _answer(self, pid: int) -> None:
+        here = Path(f"/proc/{pid}")
+        argv = tuple((here / "cmdline").read_bytes().split(b"\0")[2:-1])
+        pairs = (pair.partition(b"=") for pair in (here / "environ").read_bytes().split(b"\0") if pair)
+        stdin = (here / "fd/0").read_bytes() if b"/dev/stdin" in argv else b""
+        call = Call(argv, {name: text for name, _, text in pairs}, stdin)
+        number = len(self.calls)
+        self.calls.append(call)
+        if (number, "before") == (self._kill_at, self._kill_when):
+            os.killpg(os.getpgid(pid), signal.SIGKILL)
+            return
+        environ = {os.fsdecode(name): os.fsdecode(text) for name, text in call.environ.items()}
+        code, out, err = self.docker.call([os.fsdecode(word) for word in argv], environ, os.fsdecode(stdin))
+        if (number, "after") == (self._kill_at, self._kill_when):
+            os.killpg(os.getpgid(pid), signal.SIGKILL)
+            return
+        try:
+            for file, text in ((here / "fd/1", out), (here / "fd/2", err)):
+                if text:
+                    write(file, os.fsencode(text))
+        except OSError:
+            code = 141  # docker dies of a closed pipe, though the shell ignores the signal
+        (self.folder / "reply").write_text(f"{code}\n")
 
     def send(self, data: bytes) -> subprocess.CompletedProcess[bytes]:
         """Run a shell with *data* on its standard input, whatever that is."""
-        shutil.rmtree(self.folder / "calls")
-        (self.folder / "calls").mkdir()
-        done = subprocess.run(
-            [*SHELLS[self.shell], "-s"],
-            input=data,
-            env=self.environ,
-            cwd=self.folder / "home",
-            capture_output=True,
-            start_new_session=True,
-            timeout=60,
-        )
-        self.state = marshal.loads((self.folder / "state").read_bytes())
-        return done
+        self.calls.clear()
+        server = threading.Thread(target=self._serve, daemon=True)
+        server.start()
+        try:
+            return subprocess.run(
+                [*SHELLS[self.shell], "-s"],
+                input=data,
+                env={"PATH": self.path, "HOME": str(self.folder / "home")},
+                cwd=self.folder / "home",
+                capture_output=True,
+                start_new_session=True,
+                timeout=60,
+            )
+        finally:
+            (self.folder / "request").write_text("0\n")
+            server.join()
 
     def run(self, script: Script, secrets: Mapping[str, str] | None = None) -> tuple[Answer, Result]:
         """Run *script*, and read its answer."""
@@ -118,37 +145,31 @@ class Host:
 
     def run_and_kill(self, script: Script, at: int, when: str, secrets: Mapping[str, str] | None = None) -> bool:
         """Run *script*, and kill it all before or after call number *at*; False when it ended before that."""
-        self.set(kill_at=at, kill_when=when)
+        self._kill_at, self._kill_when = at, when
         answer, result = self.run(script, secrets)
-        self.set(kill_at=-1)
-        assert answer.ended == (result.exit_code != -signal.SIGKILL)
+        self._kill_at = -1
+        assert answer.ended == (result.exit_code != -signal.SIGKILL), result
         return not answer.ended
 
     @property
-    def calls(self) -> list[Call]:
-        """What docker was called with during the last run."""
-        made = []
-        for file in sorted((self.folder / "calls").iterdir()):
-            raw, environ, stdin = marshal.loads(file.read_bytes())
-            pairs = (pair.partition(b"=") for pair in environ.split(b"\0") if pair)
-            made.append(Call(tuple(raw.split(b"\0")[3:-1]), {name: text for name, _, text in pairs}, stdin))
-        return made
-
-    @property
-    def raw_argv(self) -> bytes:
-        """The words of all programs that have been started so far."""
+    def argv(self) -> bytes:
+        """The words of all programs that were started."""
         others = self.folder / "others"
-        return b"\0".join(b"\0".join(call.argv) for call in self.calls) + (others.read_bytes() if others.exists() else b"")
+        words = b"\0".join(b"\0".join(call.argv) for call in self.calls)
+        return words + (others.read_bytes() if others.exists() else b"")
 
     @property
     def containers(self) -> dict[str, dict[str, Any]]:
-        return {seen["Name"][1:]: seen for seen in self.state["containers"].values()}
+        """By name."""
+        return {seen["Name"][1:]: seen for seen in self.docker.containers.values()}
 
-    @property
-    def wrong(self) -> str:
-        """What must never be, and was."""
-        file = self.folder / "wrong"
-        return file.read_text() if file.exists() else ""
+
+def write(file: Path, data: bytes) -> None:
+    """Into what another process has open, or an `OSError` where nobody reads it any more."""
+    at = os.open(file, os.O_WRONLY | os.O_NONBLOCK)
+    os.set_blocking(at, True)
+    with os.fdopen(at, "wb") as pipe:
+        pipe.write(data)
 
 
 def syntax_errors(files: list[Path]) -> str:

@@ -146,7 +146,12 @@ def test_a_dry_run_changes_neither_the_hosts_nor_the_next_plan(fleet, process):
 @given(fleets(MISHAPS), processes())
 def test_what_was_set_right_once_is_kept_by_a_release_with_other_steps(fleet, process):
     fleet.run(release(process, "2"))
-    kept = {(target, seen.name) for target, there in fleet.there.items() for seen in there if seen.step != "gone" and "--" not in seen.name}
+    kept = {
+        (target, seen.name)
+        for target, there in fleet.there.items()
+        for seen in there
+        if seen.step != "gone" and "--" not in seen.name
+    }
     more = release(list(STEPS.values()), "2")
     assume(not planned(more, fleet).refusals)
     fleet.run(more)

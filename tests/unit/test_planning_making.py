@@ -74,7 +74,7 @@ WORLDS = [
         "another registry, same digest", fleet(WEB),
         [attrs.evolve(WEB, image=oc.Registry("r", "https://two.example").image("acme/web"))], {}, "replace",
         "made by release 0.0.1",
-        [f"image: registry.example.com/acme/web@sha256:{'a' * 17}... -> two.example/acme/web@sha256:{'a' * 33}..."],
+        [f"image: registry.example.com/acme/web@sha256:{'a' * 20}... -> two.example/acme/web@sha256:{'a' * 29}..."],
     ),
     (
         "a long and many-lined value", fleet(WEB), [attrs.evolve(WEB, env={"A": "x\n" * 50})], {}, "replace",

@@ -115,7 +115,10 @@ def test_a_plan_as_json_has_the_names_that_tools_stand_on():
         "target": "h01",
         "action": "replace",
         "why": "made by release 0.0.1",
-        "changes": [{"field": "env LEVEL", "old": "info", "new": "debug"}],
+        "changes": [
+            {"field": "env LEVEL", "old": "info", "new": "debug"},
+            {"field": "image", "old": "acme/web:1.1 (aaaaaaaaaaaa)", "new": "acme/web:1.2 (aaaaaaaaaaaa)"},
+        ],
         "name": "shop-dev-web",
         "after": None,
     }

@@ -444,10 +444,12 @@ def test_two_stores_on_one_file_see_each_others_records(tmp_path):
 def test_a_forked_child_opens_the_file_anew(tmp_path):
     with Store(f"sqlite:///{tmp_path}/a.db") as store:
         store.start(deployment())
+        opened = store._opened()
         pid = os.fork()
         if pid == 0:
             code = 1
             try:
+                assert store._opened() is not opened
                 store.record(event(), outcome())
                 store.close()
                 code = 0

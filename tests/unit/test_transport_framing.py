@@ -37,9 +37,7 @@ def read(chunks: list[bytes], *, line: int = 40, frames: int = 1 << 20) -> tuple
 PIECES = st.one_of(
     st.binary(max_size=60),
     st.text(max_size=40).map(str.encode),
-    st.sampled_from(
-        [b"\n", b"\r\n", MARKER, MARKER + b"kind rest\n", b"##octossh other kind\n", MARKER[:7], b"\0"]
-    ),
+    st.sampled_from([b"\n", b"\r\n", MARKER, MARKER + b"kind rest\n", b"##octossh other kind\n", MARKER[:7], b"\0"]),
     st.integers(0, 120).map(lambda n: b"x" * n),
     st.integers(0, 40).map(lambda n: "é🐋".encode() * n),
 )
@@ -137,6 +135,7 @@ def test_a_long_log_keeps_its_head_and_tail_and_says_how_much_is_missing(sizes: 
     assert sent.endswith(tail)
     assert len(head) + len(tail) + int(count) == len(sent)
     assert head.endswith(b"\n")
+    assert sent[: len(sent) - len(tail)].endswith(b"\n")
     assert len(head) <= HEAD
     assert HEAD + TAIL - len(head) - len(tail) <= 100_002
 

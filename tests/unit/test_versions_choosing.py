@@ -95,7 +95,9 @@ def test_tags_that_float_are_left_out_where_a_longer_one_is_there():
     assert reasons(tags)["3.1"] == "floats: it moves, since there is 3.1.4"
     assert picked(["16", "15.4"]) == "16"
     assert "may float" in reasons(["16", "15.4"])["16"]
-    assert reasons(["1.2.3"])["1.2.3"] == "chosen"
+    for tag in ("1.2.3", "16-1", "16.post1"):
+        assert reasons([tag])[tag] == "chosen"
+    assert reasons(["16-rc"], prerelease="rc")["16-rc"] == "chosen"
 
 
 def test_a_day_does_not_float_though_a_minute_goes_on_from_it():
@@ -121,6 +123,7 @@ def test_dates_and_numbers_give_way_to_versions_with_dots():
     assert picked(["20220715", "3.16.2", "1234567"], scheme="number") == "1234567"
     assert picked(["1000", "1.2.3"]) == "1.2.3"
     assert picked(["999", "1.2.3"]) == "999"
+    assert picked(["3000.1", "1.2.3"]) == "3000.1"
     with pytest.raises(AmbiguousScheme, match=r"date .*number"):
         choose(["20220715", "1234567"])
 
@@ -177,6 +180,8 @@ def test_a_rejected_tag_says_why():
     }
     assert reasons(["1.0", "1.0-b"], variant="a")["1.0"] == "has no variant, and 'a' is wanted"
     assert reasons(["1.0"], prerelease="^rc")["1.0"] == "is stable, which the rule '^rc' leaves out"
+    beta = reasons(["1.0-b.1", "1.0-beta1"], prerelease="^rc")["1.0-beta1"]
+    assert beta == "is the prerelease beta.1, which the rule '^rc' leaves out"
     assert reasons(["1.0"], tag="^2")["1.0"] == "does not match the tag rule '^2'"
     assert reasons(["1.0"], scheme="date")["1.0"].endswith("not as date")
 

@@ -69,6 +69,7 @@ def test_a_range_gives_its_text_back():
         assert Range.parse(str(Range.parse(text))) == Range.parse(text)
     assert str(Range.parse("  1.2 ")) == "1.2"
     assert eval(repr(Range.parse("[1.0,2.0)"))) == Range.parse("[1.0,2.0)")
+    assert repr(Range.parse("[1.0,2.0)", "semver")) == "Range.parse('[1.0,2.0)', 'semver')"
     assert pickle.loads(pickle.dumps(Range.parse("[1.0,2.0)"))) == Range.parse("[1.0,2.0)")
 
 

@@ -1,0 +1,76 @@
+"""How Sphinx makes the documentation. It needs no network."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+
+from commands import Commands
+
+from sphinx.ext.napoleon.docstring import GoogleDocstring
+
+import octossh
+
+project = "octossh"
+author = "the octossh contributors"
+project_copyright = author
+version = release = octossh.__version__
+
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_theme = "furo"
+html_title = f"octossh {release}"
+html_show_sphinx = False
+exclude_patterns = ["_build"]
+nitpicky = True
+default_role = "py:obj"
+suppress_warnings = ["ref.python"]
+
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_custom_sections = [("Hosts", "returns_style"), ("Source", "returns_style")]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_class_signature = "mixed"
+python_maximum_signature_line_length = 100
+python_use_unqualified_type_names = True
+
+# Without intersphinx, names of the standard library lead nowhere.
+nitpick_ignore_regex = [
+    (r"py:.*", r"(collections|datetime|enum|pathlib|types|typing|abc|functools)\..*"),
+    (r"py:.*", r"(str|int|float|bool|bytes|dict|list|tuple|object|type|None|True|False|Any|Self|Mapping|Sequence|"
+               r"Iterable|Iterator|Callable|Path|datetime|TracebackType|BaseException|Exception|ValueError|KeyError|"
+               r"KeyboardInterrupt|TypeError|Enum|ClassVar|Protocol)"),
+    (r"py:class", r"(NOTHING|optional|.*\.[NTV]|[NTV]|attr\..*|attrs\..*)"),
+]  # fmt: skip
+
+# A name is documented where it is imported from: octossh.Image, not octossh.model.images.Image.
+_DOORS = ["octossh", "octossh.versions", "octossh.model", "octossh.planning", "octossh.recording", "octossh.registry",
+          "octossh.transport"]  # fmt: skip
+for _door in _DOORS:
+    _module = importlib.import_module(_door)
+    for _name in _module.__all__:
+        _thing = getattr(_module, _name)
+        if getattr(_thing, "__module__", "").startswith("octossh.") and _thing.__module__ not in _DOORS:
+            _thing.__module__ = _door
+
+# The first line of a property's docstring is a sentence: a colon in it does not part a type from it.
+GoogleDocstring._consume_inline_attribute = lambda self: ("", self._consume_to_end())
+
+
+def _signature(app, what, name, obj, options, signature, returns):
+    return (signature.replace("NOTHING", "..."), returns) if signature else None
+
+
+def _text(app, env, node, contnode):
+    """A name in single backquotes that is documented nowhere is code, and no mistake."""
+    return contnode if node.get("reftype") == "obj" else None
+
+
+def setup(app):
+    app.add_directive("commands", Commands)
+    app.connect("autodoc-process-signature", _signature)
+    app.connect("missing-reference", _text)

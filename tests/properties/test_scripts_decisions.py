@@ -1,0 +1,292 @@
+"""What the container script decides, and what is left when it is killed at any call of docker."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golden.cases import IMAGE, order
+from properties.stand import SHELLS, Host, clear_locks, unique
+
+import octossh as oc
+from octossh.model import Http
+from octossh.rendering import render
+from octossh.shell import Script
+
+ONE, TWO, THREE = (f"sha256:{number:064x}" for number in (1, 2, 3))
+NAME = "web-1"
+
+_locks = pytest.fixture(autouse=True, scope="module")(clear_locks)
+
+
+def image(digest: str) -> str:
+    return f"{IMAGE.name}@{digest}"
+
+
+def script(digest: str, *, login: str | None = None, step: str = "web", **fields: Any) -> Script:
+    fields = {"monitor_s": 0, "healthy_timeout_s": 0, "container_name": NAME, **fields}
+    return render(order(oc.RunContainer(step, image=IMAGE, **fields), digest=digest, project=unique(), login=login))
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    made = Host(tmp_path / "host", registry=[image(digest) for digest in (ONE, TWO, THREE)])
+    yield made
+    assert made.docker.wrong == []
+
+
+def short(host: Host) -> dict[str, tuple[str, str]]:
+    """Of each container its status and its image."""
+    return {
+        name: (seen["State"]["Status"], seen["Config"]["Image"]) for name, seen in sorted(host.containers.items())
+    }
+
+
+def names(host: Host) -> list[str]:
+    return [call.name for call in host.calls]
+
+
+def test_nothing_there_gives_a_container_that_runs(host: Host) -> None:
+    answer, _ = host.run(script(ONE))
+    assert (answer.state, answer.action, answer.changed) == ("succeeded", "created", True)
+    assert short(host) == {NAME: ("running", image(ONE))}
+    assert answer.inspect["Name"] == f"/{NAME}"
+
+
+def test_the_same_again_changes_nothing_and_says_what_runs(host: Host) -> None:
+    host.run(script(ONE))
+    answer, _ = host.run(script(ONE))
+    assert (answer.state, answer.action, answer.changed) == ("succeeded", "unchanged", False)
+    assert set(names(host)) == {"container inspect"}
+    assert answer.inspect["Config"]["Image"] == image(ONE)
+
+
+def test_one_that_was_stopped_is_started_again(host: Host) -> None:
+    host.run(script(ONE, restart="always"))
+    host.containers[NAME]["State"]["Status"] = "exited"
+    answer, _ = host.run(script(ONE, restart="always"))
+    assert (answer.action, answer.changed, answer.why) == ("started", True, "it was exited")
+    assert short(host) == {NAME: ("running", image(ONE))}
+
+
+def test_another_image_replaces_it_and_leaves_nothing_behind(host: Host) -> None:
+    host.run(script(ONE, restart="always"))
+    answer, _ = host.run(script(TWO, restart="always"))
+    assert (answer.action, answer.changed) == ("replaced", True)
+    assert short(host) == {NAME: ("running", image(TWO))}
+    assert host.containers[NAME]["HostConfig"]["RestartPolicy"]["Name"] == "always"
+
+
+@pytest.mark.parametrize("ways", ["exits", "sick", "refuses", "slow"])
+def test_an_image_that_does_not_work_makes_the_old_container_run_again(host: Host, ways: str) -> None:
+    host.run(script(ONE, restart="always"))
+    before = host.containers[NAME]
+    host.docker.ways[image(TWO)] = ways
+    answer, result = host.run(script(TWO, restart="always"))
+    assert (answer.state, answer.action, answer.changed) == ("failed", "put back", True)
+    assert "the old container was put back and runs" in answer.why
+    assert f"/{NAME} says something" in result.log
+    assert short(host) == {NAME: ("running", image(ONE))}
+    assert host.containers[NAME]["Id"] == before["Id"] == answer.inspect["Id"]
+    assert host.containers[NAME]["HostConfig"]["RestartPolicy"]["Name"] == "always"
+
+
+@pytest.mark.parametrize("ways", ["exits", "sick", "refuses"])
+def test_an_image_that_does_not_work_and_replaces_nothing_is_removed(host: Host, ways: str) -> None:
+    host.docker.ways[image(ONE)] = ways
+    answer, _ = host.run(script(ONE))
+    assert (answer.state, answer.action) == ("failed", "removed")
+    assert host.containers == {}
+
+
+@pytest.mark.parametrize(("code", "action"), [(0, "replaced"), (22, "put back")])
+def test_the_probe_decides_whether_the_new_container_stays(host: Host, code: int, action: str) -> None:
+    host.run(script(ONE))
+    host.curl(code)
+    answer, _ = host.run(script(TWO, health=Http(8080, "/health?a=[1]")))
+    assert answer.action == action
+    assert b"http://172.18.0.2:8080/health?a=[1]" in host.argv
+
+
+def test_a_container_that_is_not_ours_is_left_alone(host: Host) -> None:
+    host.run(script(ONE, step="other"))
+    before = dict(host.docker.containers)
+    answer, _ = host.run(script(ONE))
+    assert (answer.state, answer.changed) == ("failed", False)
+    assert "was not made by this step" in answer.why
+    assert dict(host.docker.containers) == before
+
+
+@pytest.mark.parametrize("rest", ["--old", "--next"])
+def test_a_container_with_a_name_that_we_need_meanwhile_is_left_alone_when_it_is_not_ours(host: Host, rest: str) -> None:
+    host.run(script(ONE))
+    host.run(script(ONE, step="other", container_name=NAME + rest))
+    before = dict(host.docker.containers)
+    answer, _ = host.run(script(TWO))
+    assert answer.state == "failed"
+    assert "not ours" in answer.why
+    assert dict(host.docker.containers) == before
+
+
+def test_a_foreign_container_under_our_name_survives_though_an_old_one_of_ours_was_kept_aside(host: Host) -> None:
+    host.run(script(ONE, step="other"))
+    host.run(script(ONE, container_name=f"{NAME}--old"))
+    before = dict(host.docker.containers)
+    answer, _ = host.run(script(TWO))
+    assert (answer.state, answer.changed) == ("failed", False)
+    assert dict(host.docker.containers) == before
+
+
+def test_labels_of_others_cannot_make_a_container_look_like_ours(host: Host) -> None:
+    host.run(script(ONE, step="other"))
+    host.containers[NAME]["Config"]["Labels"]["octossh.restart"] = "no ours ours ours"
+    answer, _ = host.run(script(TWO))
+    assert "was not made by this step" in answer.why
+    assert short(host) == {NAME: ("running", image(ONE))}
+
+
+def test_a_pull_that_fails_changes_nothing(host: Host) -> None:
+    host.run(script(ONE))
+    host.docker.registry.clear()
+    answer, _ = host.run(script(TWO))
+    assert (answer.state, answer.changed) == ("failed", False)
+    assert answer.why.startswith("docker pull: Error response from daemon: manifest unknown")
+    assert short(host) == {NAME: ("running", image(ONE))}
+
+
+@pytest.mark.parametrize("call", ["create", "network_connect", "rename"])
+def test_a_call_that_fails_on_the_way_leaves_the_old_container_running(host: Host, call: str) -> None:
+    host.docker.networks = {name: {"Id": name, "Name": name, "Labels": {}} for name in ("net-a", "net-b")}
+    host.run(script(ONE, networks=["net-a"], restart="always"))
+    host.docker.fails = call
+    answer, _ = host.run(script(TWO, networks=["net-a", "net-b"], restart="always"))
+    assert answer.state == "failed"
+    assert f"{call} fails" in answer.why
+    assert short(host) == {NAME: ("running", image(ONE))}
+    assert host.containers[NAME]["HostConfig"]["RestartPolicy"]["Name"] == "always"
+
+
+def test_all_networks_are_joined_before_it_starts(host: Host) -> None:
+    host.docker.networks = {name: {"Id": name, "Name": name, "Labels": {}} for name in ("net-a", "net-b", "net-c")}
+    for digest in (ONE, TWO):
+        host.run(script(digest, networks=["net-a", "net-b", "net-c"], aliases=["web"]))
+        assert set(host.containers[NAME]["NetworkSettings"]["Networks"]) == {"net-a", "net-b", "net-c"}
+        assert names(host).index("network connect") < names(host).index("start")
+
+
+def test_what_docker_says_besides_does_not_confuse_the_script(host: Host) -> None:
+    host.docker.noise = True
+    assert host.run(script(ONE))[0].action == "created"
+    assert host.run(script(ONE))[0].action == "unchanged"
+    assert host.run(script(TWO))[0].action == "replaced"
+
+
+def test_a_daemon_that_is_down_is_said_to_be_down(host: Host) -> None:
+    host.docker.down = True
+    answer, _ = host.run(script(ONE))
+    assert (answer.state, answer.changed) == ("failed", False)
+    assert answer.why.startswith("docker does not answer: Cannot connect to the Docker daemon")
+
+
+def test_a_host_without_docker_is_told_so(tmp_path: Path) -> None:
+    host = Host(tmp_path / "host", record=True)
+    (host.folder / "bin" / "docker").unlink()
+    host.path = f"{host.folder}/bin"
+    more = ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
+    answer, _ = host.run(Script("run_container web", script(ONE).body.replace(more, "")))
+    assert "there is no docker command on this host for user" in answer.why
+
+
+def test_a_registry_login_is_there_for_the_pull_only_even_when_the_pull_is_killed(host: Host) -> None:
+    secrets = {"hub": '{"auths": {}}'}
+    left = Path("/dev/shm").glob
+    assert host.run_and_kill(script(ONE, login="hub"), 3, "before", secrets)
+    pull = host.calls[-1]
+    config = Path(pull.environ[b"DOCKER_CONFIG"].decode())
+    assert pull.name == "pull"
+    assert (config / "config.json").read_text() == secrets["hub"]
+    assert (config.stat().st_mode & 0o777, (config / "config.json").stat().st_mode & 0o777) == (0o700, 0o600)
+    answer, _ = host.run(script(ONE, login="hub"), secrets)
+    assert answer.action == "created"
+    assert [call.name for call in host.calls if b"DOCKER_CONFIG" in call.environ] == ["pull"]
+    assert list(left(f"octossh-{unique()}*login*")) == []
+
+
+def settle(host: Host, wanted: Script, digest: str, restart: str) -> None:
+    """Run *wanted* whole: it must end with exactly one container, the wanted one."""
+    answer, result = host.run(wanted)
+    assert answer.state == "succeeded", (answer.why, result.log)
+    assert short(host) == {NAME: ("running", image(digest))}
+    assert host.containers[NAME]["HostConfig"]["RestartPolicy"]["Name"] == restart
+    assert host.run(wanted)[0].action == "unchanged"
+    assert host.docker.wrong == []
+
+
+def every_kill(tmp_path: Path, shell: str, first: Script | None, then: Callable[[Host], None], killed: Script, ways: Mapping[str, str]) -> int:
+    """Kill *killed* at each of its calls of docker, before and after it took effect, and look how *then* goes."""
+    count = 0
+    ready = Host(tmp_path / "first", shell, registry=[image(digest) for digest in (ONE, TWO, THREE)], ways=dict(ways))
+    if first is not None:
+        ready.run(first)
+    for number in range(100):
+        for when in ("before", "after"):
+            host = Host(tmp_path / f"{number}{when}", shell)
+            host.docker = copy.deepcopy(ready.docker)
+            if not host.run_and_kill(killed, number, when):
+                return count
+            count += 1
+            assert host.docker.wrong == []
+            then(host)
+    raise AssertionError("the script does not end")
+
+
+SCENES: dict[str, Any] = {
+    "a first container": (None, TWO, {}),
+    "a replacement": (ONE, TWO, {}),
+    "a replacement that goes back": (ONE, ONE, {}),
+    "a replacement followed by a third release": (ONE, THREE, {}),
+    "a replacement that does not work, then a third release": (ONE, THREE, {image(TWO): "exits"}),
+    "a replacement that does not work, then the old release": (ONE, ONE, {image(TWO): "sick"}),
+}
+
+
+def check_kills(tmp_path: Path, shell: str, scene: str, restart: str) -> int:
+    before, after, ways = SCENES[scene]
+    made = {digest: script(digest, restart=restart) for digest in (ONE, TWO, THREE)}
+    first = made[before] if before else None
+    return every_kill(
+        tmp_path, shell, first, lambda host: settle(host, made[after], after, restart.partition(":")[0]), made[TWO], ways
+    )
+
+
+def test_after_a_kill_at_any_call_of_docker_the_next_run_ends_with_the_wanted_container(tmp_path: Path) -> None:
+    assert check_kills(tmp_path, "dash", "a replacement", "always") > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("restart", ["no", "always", "unless-stopped", "on-failure:3"])
+@pytest.mark.parametrize("scene", sorted(SCENES))
+@pytest.mark.parametrize("shell", sorted(SHELLS))
+def test_after_a_kill_at_any_call_every_next_release_ends_with_its_container(
+    tmp_path: Path, shell: str, scene: str, restart: str
+) -> None:
+    assert check_kills(tmp_path, shell, scene, restart) > 5
+
+
+def test_after_a_kill_a_release_that_cannot_be_pulled_leaves_the_old_container_running(tmp_path: Path) -> None:
+    """The third release does not exist: what ran before the cut, or what took its place, runs afterwards."""
+
+    def then(host: Host) -> None:
+        host.docker.registry.clear()
+        answer, _ = host.run(script(THREE, restart="always"))
+        assert answer.state == "failed"
+        running = [seen for name, seen in short(host).items() if seen[0] == "running"]
+        assert len(running) == 1
+        assert host.containers[NAME]["State"]["Status"] == "running"
+        assert host.containers[NAME]["HostConfig"]["RestartPolicy"]["Name"] == "always"
+        assert host.docker.wrong == []
+
+    every_kill(tmp_path, "dash", script(ONE, restart="always"), then, script(TWO, restart="always"), {})

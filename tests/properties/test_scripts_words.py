@@ -1,0 +1,225 @@
+"""Text of any kind reaches docker byte for byte, and reaches nothing else."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golden.cases import IMAGE, order
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from properties.stand import SHELLS, Call, Host, clear_locks, unique
+
+import octossh as oc
+from octossh.model import Pairs
+from octossh.rendering import render
+
+_locks = pytest.fixture(autouse=True, scope="module")(clear_locks)
+
+NASTY = "'\"`$\\\n\t\r -!#&;|<>()[]{}*?~=%^\x01\x1b\x7f\u0085\u2028\ufeff\u202e€𝄞éa0"
+PIECES = ["$(id)", "`id`", "${PATH}", "$'x'", "'\"'\"'", "-n", "--", "--rm", "\\c", "\\n", "%s", "%", "\n\n", "EOF", "!!", "\\\n"]
+STRINGS = (
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
+    | st.text(st.sampled_from(NASTY), max_size=20)
+    | st.lists(st.sampled_from(PIECES), max_size=4).map("".join)
+).filter(lambda text: "{{" not in text and "{%" not in text and "{#" not in text)
+ONE_LINE = STRINGS.filter(lambda text: "\n" not in text and not text.endswith("\r"))
+
+AWKWARD = [
+    "PATH", "HOME", "IFS", "UID", "EUID", "PPID", "_", "PS1", "PS4", "ENV", "BASH_ENV", "BASHOPTS", "SHELLOPTS", "SHELL",
+    "LD_PRELOAD", "LD_LIBRARY_PATH", "LC_ALL", "LANG", "TZ", "TMPDIR", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT",
+    "http_proxy", "HTTPS_PROXY", "No_Proxy", "GODEBUG", "GOMAXPROCS", "SSL_CERT_FILE", "SSH_AUTH_SOCK", "OPTIND", "RANDOM",
+    "SECONDS", "LINENO", "PWD", "OLDPWD", "TERM", "USER", "HOSTALIASES", "RES_OPTIONS", "LOCALDOMAIN", "MALLOC_ARENA_MAX",
+    "octossh_nonce", "octossh_secret_0", "my.name", "a-b", "0", "1abc", "näme", "BASH_FUNC_x%%", "x'y", "$(id)", "`id`",
+]  # fmt: skip
+PLAIN = ["A", "name", "code", "docker", "REPLY_TO", "TMOUT", "FPATH", "HISTORY_OF", "PYTHONPATH", "NODE_ENV", "printf", "x" * 200]
+
+# What docker's command may see of its surroundings when no variable of the container is there.
+OWN = {b"PATH", b"HOME", b"LC_ALL", b"PWD", b"OLDPWD", b"SHLVL", b"_"}
+
+
+def env_of(call: Call) -> dict[bytes, bytes]:
+    """The environment that docker would give the container: --env NAME from its own, and the file on its standard input."""
+    made = {}
+    for line in call.stdin.split(b"\n"):
+        if line:
+            assert not line.startswith((b"#", b" ", b"\t"))
+            name, _, text = line.removesuffix(b"\r").partition(b"=")
+            made[name] = text
+    for option, name in zip(call.argv, call.argv[1:], strict=False):
+        if option == b"--env":
+            assert b"=" not in name
+            made[name] = call.environ[name]
+    return made
+
+
+def after(call: Call, option: bytes) -> list[bytes]:
+    return [word for before, word in zip(call.argv, call.argv[1:], strict=False) if before == option]
+
+
+def send_and_compare(host: Host, strings: list[str], secrets: dict[str, str]) -> None:
+    """One script with all of *strings* in each place that takes text."""
+    labels = {f"com.example.l{number}": text for number, text in enumerate(strings)}
+    plain = {f"V{number}": text for number, text in enumerate(strings)}
+    extra = [word for text in strings for word in ("--annotation", text)]
+    step = oc.RunContainer(
+        "web",
+        image=IMAGE,
+        env={**plain, **{f"S{number}": oc.secret(name) for number, name in enumerate(secrets)}},
+        labels=labels,
+        command=strings,
+        extra_args=extra,
+        monitor_s=0,
+    )
+    made = order(step, project=unique(), secrets=secrets)
+    host.docker.containers.clear()
+    host.docker.images.append(made.image)
+    answer, result = host.run(render(made), secrets)
+    assert answer.action == "created", (answer.why, result.log)
+    create = next(call for call in host.calls if call.name == "create")
+    wanted = [text.encode() for text in strings]
+    assert after(create, b"--annotation") == wanted
+    assert list(create.argv[create.argv.index(made.image.encode()) + 1 :]) == wanted
+    given_labels = dict(item.split(b"=", 1) for item in after(create, b"--label"))
+    assert [given_labels[name.encode()] for name in labels] == wanted
+    env = env_of(create)
+    assert {name.decode(): text.decode() for name, text in env.items()} == {
+        **plain, **{f"S{number}": text for number, text in enumerate(secrets.values())}
+    }  # fmt: skip
+    seen = answer.inspect["Config"]["Env"]
+    assert [pair for pair in seen if pair.startswith("S")] == [f"S{number}=***" for number in range(len(secrets))]
+
+
+def batches(shell: str, folder: Path, examples: int, size: int) -> int:
+    """Send *examples* lots of *size* strings; gives the number of strings."""
+    host = Host(folder, shell)
+    count = 0
+
+    @settings(max_examples=examples, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(STRINGS, min_size=size, max_size=size), st.lists(STRINGS.filter(len), min_size=2, max_size=2))
+    def check(strings: list[str], secrets: list[str]) -> None:
+        nonlocal count
+        count += len(strings)
+        send_and_compare(host, strings, {f"secret/{number}": text for number, text in enumerate(secrets)})
+
+    check()
+    return count
+
+
+@pytest.mark.parametrize("shell", sorted(SHELLS))
+def test_text_reaches_docker_byte_for_byte(tmp_path: Path, shell: str) -> None:
+    assert batches(shell, tmp_path / "host", 4, 20) >= 80
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shell", sorted(SHELLS))
+def test_ten_thousand_strings_reach_docker_byte_for_byte(tmp_path: Path, shell: str) -> None:
+    """Lots of 50, since hypothesis gives up on longer lists; the shells share them out."""
+    assert batches(shell, tmp_path / "host", 70, 50) >= 3_400
+
+
+@pytest.mark.parametrize("shell", sorted(SHELLS))
+def test_the_container_gets_variables_of_any_name_and_docker_itself_does_not(tmp_path: Path, shell: str) -> None:
+    values = {name: f"of {name} = $x 'y' \"z\" # \\ " for name in [*AWKWARD, *PLAIN]}
+    step = oc.RunContainer("web", image=IMAGE, env=values, monitor_s=0)
+    made = order(step, project=unique())
+    host = Host(tmp_path / "host", shell, record=True, images=[made.image])
+    answer, result = host.run(render(made))
+    assert answer.action == "created", (answer.why, result.log)
+    create = next(call for call in host.calls if call.name == "create")
+    assert env_of(create) == {name.encode(): text.encode() for name, text in values.items()}
+    assert set(create.environ) - OWN == {name.encode() for name in PLAIN}
+    for name in AWKWARD:
+        assert create.environ.get(name.encode(), b"") != values[name].encode()
+    for call in host.calls:
+        assert call is create or set(call.environ) <= OWN
+    assert b" = $x" not in host.argv
+
+
+@pytest.mark.parametrize("shell", sorted(SHELLS))
+def test_secrets_of_any_name_reach_the_container_and_no_command_line(tmp_path: Path, shell: str) -> None:
+    names = ["PASSWORD", "HOME", "my.name", "LD_PRELOAD", "PS4"]
+    secrets = {name: f"pa55 of {name} $(id) '\"\\" for name in names} | {"hub": '{"auths": {"pa55 of hub": {}}}'}
+    step = oc.RunContainer("web", image=IMAGE, env={name: oc.secret(name) for name in names}, monitor_s=0)
+    made = order(step, project=unique(), secrets=secrets, login="hub")
+    host = Host(tmp_path / "host", shell, record=True, registry=[made.image])
+    answer, result = host.run(render(made), secrets)
+    assert answer.action == "created", (answer.why, result.log)
+    create = next(call for call in host.calls if call.name == "create")
+    assert env_of(create) == {name.encode(): secrets[name].encode() for name in names}
+    assert b"pa55" not in host.argv
+    assert b"flock" in host.argv
+    assert "pa55" not in result.log
+    assert "pa55" not in json.dumps(answer.inspect)
+    assert not [file for file in host.folder.glob("home/**/*") if file.is_file()]
+
+
+@pytest.mark.parametrize("value", ["one\ntwo", "one\r", "one\r\n"])
+def test_a_secret_that_docker_would_cut_is_refused_before_anything_is_done(tmp_path: Path, value: str) -> None:
+    made = order(
+        oc.RunContainer("web", image=IMAGE, env={"HOME": oc.secret("home")}), project=unique(), secrets={"home": value}
+    )
+    host = Host(tmp_path / "host", images=[made.image])
+    answer, _ = host.run(render(made), {"home": value})
+    assert (answer.state, answer.changed) == ("failed", False)
+    assert "a secret holds a line break" in answer.why
+    assert host.containers == {}
+
+
+def names(seed: int, count: int) -> Iterator[str]:
+    draw = random.Random(seed)
+    for _ in range(count):
+        yield "a" + "".join(draw.choices("'\"`$\\ -!#&;|<>()[]*?~=%^€é", k=8)) + "z"
+
+
+@pytest.mark.parametrize("shell", sorted(SHELLS))
+def test_names_of_projects_environments_and_steps_may_hold_anything_that_names_may(tmp_path: Path, shell: str) -> None:
+    host = Host(tmp_path / "host", shell)
+    for number, odd in enumerate(names(7, 5)):
+        fields: dict[str, Any] = {"project": f"{unique()} {odd}", "environment": odd, "release": odd, "deployment": odd}
+        made = order(oc.RunContainer(odd, image=IMAGE, monitor_s=0, container_name=f"web-{number}"), holder=odd, **fields)
+        host.docker.images.append(made.image)
+        assert host.run(render(made))[0].action == "created"
+        assert host.run(render(made))[0].action == "unchanged"
+        labels = host.containers[f"web-{number}"]["Config"]["Labels"]
+        assert [labels[f"octossh.{name}"] for name in ("environment", "step", "release", "deployment")] == [odd] * 4
+        stop = oc.StopResource("stop", steps=[odd])
+        answer, _ = host.run(render(order(stop, project=fields["project"], environment=odd)))
+        assert (answer.action, host.containers) == ("removed", {})
+
+
+@pytest.mark.parametrize("shell", sorted(SHELLS))
+def test_a_script_of_the_user_runs_as_it_is_written_and_gives_its_outputs(tmp_path: Path, shell: str) -> None:
+    strings = [*PIECES, NASTY.replace("\r", "")]
+    env = Pairs({f"V{number}": text for number, text in enumerate(strings)})
+    lines = [f'octossh_output O{number} "$V{number}"' for number in range(len(strings))]
+    text = "set -eu\n" + "\n".join(lines) + "\ncat <<'END'\n$(id) 'it`s\nEND\nprintf '%s' \"$SECRET\" >&2\nexit 3\n"
+    step = oc.RunScript("seed", script=text, env={**env, "SECRET": oc.secret("token")})
+    host = Host(tmp_path / "host", shell, record=True)
+    answer, result = host.run(render(order(step, project=unique(), secrets={"token": "pa55"})), {"token": "pa55"})
+    assert (answer.state, answer.action, answer.changed) == ("failed", "ran", True)
+    assert answer.why == "the script ended with exit code 3"
+    assert [answer.outputs[f"O{number}"] for number in range(len(strings))] == strings
+    assert "$(id) 'it`s\n" in result.log
+    assert b"pa55" not in host.argv
+
+
+@pytest.mark.parametrize("shell", sorted(SHELLS))
+def test_a_network_gets_its_labels_and_is_told_from_another_whose_id_begins_with_its_name(tmp_path: Path, shell: str) -> None:
+    odd = "it's \"$x\" `id`\n\\"
+    host = Host(tmp_path / "host", shell)
+    host.docker.networks["db" + "0" * 62] = {"Id": "db" + "0" * 62, "Name": "other", "Labels": {}}
+    made = order(oc.CreateNetwork("b", labels={"odd": odd}, network_name="db"), project=unique())
+    assert host.run(render(made))[0].action == "created"
+    assert host.run(render(made))[0].action == "unchanged"
+    assert [seen["Labels"]["odd"] for seen in host.docker.networks.values() if seen["Name"] == "db"] == [odd]
+    other = order(oc.CreateNetwork("b", internal=True, network_name="db"), project=unique())
+    answer, _ = host.run(render(other))
+    assert "differs from what is wanted" in answer.why
+    foreign = order(oc.CreateNetwork("c", network_name="db"), project=unique())
+    answer, _ = host.run(render(foreign))
+    assert "was not made by this step" in answer.why

@@ -1,0 +1,212 @@
+"""A wrong description: one paragraph that names the subject, what is wrong, and what to do. Nothing is sent anywhere."""
+
+from __future__ import annotations
+
+import pytest
+
+import octossh as oc
+
+hub = oc.Registry("hub", "https://registry.example.com")
+IMAGE = hub.image("acme/web")
+
+
+def container(name="web", **fields):
+    return oc.RunContainer(name, **{"image": IMAGE, **fields})
+
+
+def script(name="do", text="true", **fields):
+    return oc.RunScript(name, script=text, **fields)
+
+
+def project(*steps, **fields):
+    return oc.Project("shop", process=steps or [script()], **fields)
+
+
+def variable(name, **scope):
+    return oc.Variable(name, 1, **scope)
+
+
+WRONG = {
+    # images and registries
+    "image with a tag": (lambda: hub.image("acme/web:1.0"), ["'acme/web:1.0'", "leave the tag or digest out"]),
+    "image with a digest": (lambda: hub.image("acme/web@sha256:" + "a" * 64), ["leave the tag or digest out"]),
+    "image in capitals": (lambda: hub.image("Acme/Web"), ["'Acme/Web'", "small letters"]),
+    "image without a name": (lambda: hub.image(""), ["''", "such as 'acme/web'"]),
+    "image that is no text": (lambda: hub.image(5), ["5", "such as 'acme/web'"]),
+    "image with a slash too many": (lambda: hub.image("acme//web"), ["'acme//web'", "not a repository name"]),
+    "registry without a scheme": (lambda: oc.Registry("hub", "registry.example.com"), ["'registry.example.com'", "write it as"]),
+    "registry with a path": (lambda: oc.Registry("hub", "https://r.example/acme"), ["has a path", "'acme'", "in front"]),
+    "registry with a password": (lambda: oc.Registry("hub", "https://u:geheim@r.example"), ["holds a password", "octossh.Basic"]),
+    "registry with another login": (lambda: oc.Registry("hub", "https://r", auth=("u", "geheim")), ["'hub'", "auth", "octossh.Basic"]),
+    "password in clear": (lambda: oc.Basic("u", "geheim"), ["password", "octossh.secret"]),
+    "name of a secret": (lambda: oc.secret("a b"), ["'a b'", "no name of a secret", "use letters"]),
+    # names
+    "step without a name": (lambda: script(""), ["step", "give it some text"]),
+    "step with two lines": (lambda: script("a\nb"), ["'a\\nb'", "one line"]),
+    "step that docker cannot name": (lambda: script("日本"), ["step '日本'", "letter a-z or a digit"]),
+    "project without a name": (lambda: oc.Project(None, process=[script()]), ["project", "give it some text"]),
+    # fields
+    "image as text": (lambda: container(image="acme/web:1"), ["RunContainer 'web'", "image", "Registry(...).image("]),
+    "roles as text": (lambda: script(roles="web"), ["RunScript 'do'", "roles", "write ['web']"]),
+    "roles of numbers": (lambda: script(roles=[1]), ["RunScript 'do'", "roles", "1 is none", "quotes"]),
+    "roles of nothing": (lambda: script(roles=None), ["RunScript 'do'", "roles", "leave it out"]),
+    "command as text": (lambda: container(command="sleep 5"), ["RunContainer 'web'", "command", "write ['sleep 5']"]),
+    "network name that is none": (lambda: container(networks=["my net"]), ["RunContainer 'web'", "networks", "'my net'", "container:NAME"]),
+    "alias without a network": (lambda: container(aliases=["db"]), ["RunContainer 'web'", "aliases", "add networks"]),
+    "port mapping": (lambda: container(publish=["80:http"]), ["RunContainer 'web'", "publish", "'80:http'", "write '8080:80'"]),
+    "port above the highest": (lambda: container(publish=["70000:80"]), ["'web'", "port 70000", "65535"]),
+    "address of a port mapping": (lambda: container(publish=["999.0.0.1:80:80"]), ["'web'", "'999.0.0.1'", "not an IP address"]),
+    "port mapping as a number": (lambda: container(publish=[80]), ["'web'", "publish", "80", "quotes"]),
+    "volume": (lambda: container(volumes=["data"]), ["RunContainer 'web'", "volumes", "'data'", "write '/on/host:/in/container'"]),
+    "relative volume": (lambda: container(volumes=["./data:/data"]), ["'web'", "volumes", "'./data:/data'"]),
+    "restart": (lambda: container(restart="never"), ["RunContainer 'web'", "restart", "'never'", "unless-stopped"]),
+    "restart as a boolean": (lambda: container(restart=False), ["'web'", "restart", "False", "quotes"]),
+    "environment that is a list": (lambda: container(env=["A=1"]), ["RunContainer 'web'", "env", "mapping", "write {"]),
+    "environment with a blank": (lambda: container(env={"A B": "1"}), ["'web'", "'A B'", "no blank"]),
+    "environment of lists": (lambda: container(env={"A": [1]}), ["'web'", "A", "[1]", "octossh.secret"]),
+    "environment of nothing": (lambda: container(env={"A": None}), ["'web'", "A", "None"]),
+    "environment with a NUL": (lambda: container(env={"A": "\0"}), ["'web'", "A", "NUL", "take it out"]),
+    "label of ours": (lambda: container(labels={"octossh.step": "x"}), ["'web'", "'octossh.step'", "does not start with"]),
+    "label that is a number": (lambda: container(labels={"a": 1}), ["'web'", "label a", "1 is not text"]),
+    "container name": (lambda: container(container_name="a b"), ["'web'", "container_name", "'a b'", "docker name"]),
+    "health that is a path": (lambda: container(health="/health"), ["RunContainer 'web'", "health", "'/health'", "octossh.Http"]),
+    "health port": (lambda: oc.Http(0), ["health port 0", "1 to 65535"]),
+    "health path": (lambda: oc.Http(80, "health"), ["health path 'health'", "write it as '/health'"]),
+    "seconds below zero": (lambda: container(monitor_s=-1), ["monitor_s", "-1", "from 0 to 86400"]),
+    "seconds as text": (lambda: container(healthy_timeout_s="5"), ["healthy_timeout_s", "'5'", "give seconds"]),
+    "seconds that are none": (lambda: container(timeout_s=float("nan")), ["timeout_s", "nan", "give seconds"]),
+    "half a second of grace": (lambda: container(stop_grace_s=0.5), ["RunContainer 'web'", "stop_grace_s", "0.5", "whole number"]),
+    "strategy": (lambda: container(strategy="replace"), ["RunContainer 'web'", "strategy", "octossh.Replace"]),
+    "rolling over nobody": (lambda: script(rolling=0), ["RunScript 'do'", "rolling", "0", "such as '25%'"]),
+    "rolling over too many": (lambda: script(rolling=["120%"]), ["RunScript 'do'", "rolling", "'120%'"]),
+    "rolling without a size": (lambda: script(rolling=[]), ["RunScript 'do'", "rolling needs a size", "such as 1"]),
+    "rolling by a switch": (lambda: oc.Rolling(True), ["True", "neither a number of hosts"]),
+    "subnet with host bits": (lambda: oc.CreateNetwork("net", subnet="10.0.0.1/24"), ["CreateNetwork 'net'", "subnet", "'10.0.0.1/24'", "host bits"]),
+    "gateway": (lambda: oc.CreateNetwork("net", subnet="10.0.0.0/24", gateway="x"), ["'net'", "gateway", "'x'", "IP address"]),
+    "gateway alone": (lambda: oc.CreateNetwork("net", gateway="10.0.0.1"), ["CreateNetwork 'net'", "subnet", "add"]),
+    "switch as text": (lambda: oc.CreateNetwork("net", internal="no"), ["CreateNetwork 'net'", "internal", "'no'", "True or False"]),
+    "networks that shall only stop": (lambda: oc.StopResource("stop", networks=True, remove=False), ["StopResource 'stop'", "remove=True"]),
+    "script that is a list": (lambda: script(text=["true"]), ["RunScript 'do'", "script", "not text"]),
+    "script with line ends of DOS": (lambda: script(text="true\r\n"), ["RunScript 'do'", "carriage return", "take it out"]),
+    "expression in single quotes": (lambda: script(text="true\necho '{{ A }}'"), ["RunScript 'do'", "line 2", "inside quotes", "close the quotes"]),
+    "expression in double quotes": (lambda: script(text='x="a {{ A }} b"'), ["RunScript 'do'", "line 1", "| raw"]),
+    # processes
+    "process without steps": (lambda: oc.Project("shop", process=[]), ["Project 'shop'", "needs a step"]),
+    "process of something else": (lambda: oc.Project("shop", process=["web"]), ["Project 'shop'", "Steps", "'web' is none"]),
+    "two steps of one name": (lambda: project(script("a"), script("a")), ["two steps 'a'", "another name"]),
+    "two steps of one docker name": (lambda: project(script("a b"), script("A-B")), ["'a b'", "'A-B'", "same docker name", "rename"]),
+    "variable that is not there": (lambda: project(script(text="echo {{ Cuont }}"), variables=[variable("Count")]), ["'shop'", "'do'", "script", "'Cuont'", "did you mean 'Count'?"]),
+    "variable where there is none": (lambda: project(container(env={"A": "{{ XyzXyz }}"})), ["'web'", "env A", "'XyzXyz'", "there is"]),
+    "step that is not there": (lambda: project(script("web"), script(text="{{ steps.wbe.outputs.A }}")), ["'shop'", "'do'", "'wbe'", "did you mean 'web'?"]),
+    "step that comes later": (lambda: project(script(text="{{ steps.web.outputs.A }}"), script("web")), ["'do'", "no step before it", "'web'"]),
+    "step that is itself": (lambda: project(script(text="{{ steps['do'].outputs.A }}")), ["'do'", "no step before it"]),
+    "expression that is none": (lambda: project(script(text="{{ A")), ["'shop'", "'do'", "not a Jinja expression", "write {{ Name }}"]),
+    "stopping a step in another spelling": (lambda: project(container("First Server"), oc.StopResource("stop", steps=["first server"])), ["'stop'", "'first server'", "did you mean 'First Server'?"]),
+    # variables
+    "variable of a list": (lambda: oc.Variable("A", [1]), ["variable 'A'", "[1]", "octossh.secret"]),
+    "variable of nothing": (lambda: oc.Variable("A", None), ["variable 'A'", "None"]),
+    "variable that is no number": (lambda: oc.Variable("A", float("nan")), ["variable 'A'", "nan", "write it as text"]),
+    "name of a variable": (lambda: oc.Variable("a-b", 1), ["'a-b'", "letters, digits and _"]),
+    "name that is taken": (lambda: oc.Variable("target", 1), ["'target'", "choose another"]),
+    "scope of two": (lambda: oc.Variable("A", 1, environment=["Dev", "Test"]), ["variable 'A'", "environment", "define the variable once more"]),
+    "step scope": (lambda: project(container(), variables=[variable("A", step="wbe")]), ["'shop'", "'A'", "step 'wbe'", "did you mean 'web'?"]),
+    "channel scope": (lambda: project(channels=[oc.Channel("stable")], variables=[variable("A", channel="stabel")]), ["'A'", "channel 'stabel'", "did you mean 'stable'?"]),
+    "environment scope": (lambda: project(lifecycle=oc.Lifecycle("Dev"), variables=[variable("A", environment="Dve")]), ["'A'", "environment 'Dve'", "did you mean 'Dev'?"]),
+    # channels, lifecycles
+    "range": (lambda: oc.Channel("stable", "[1.0,2.0"), ["channel 'stable'", "'[1.0,2.0'", "closing bracket"]),
+    "range that is a number": (lambda: oc.Channel("stable", 1.0), ["channel 'stable'", "1.0", "quotes"]),
+    "prerelease": (lambda: oc.Channel("next", prerelease="(rc"), ["channel 'next'", "'(rc'", "not a regular expression"]),
+    "tag rule": (lambda: oc.Channel("next", tag=5), ["channel 'next'", "5", "quotes"]),
+    "two channels": (lambda: project(channels=[oc.Channel("a"), oc.Channel("a")]), ["'shop'"[:0], "two channels 'a'", "another name"]),
+    "channel for an image that nobody runs": (lambda: project(container(), channels=[oc.Channel("a", images=["acme/wbe"])]), ["'shop'", "channel 'a'", "'acme/wbe'", "did you mean 'acme/web'?"]),
+    "channel that is none": (lambda: project(channels=["stable"]), ["Project 'shop'", "channels", "'stable' is none"]),
+    "unknown channel": (lambda: project(channels=[oc.Channel("stable")]).channel("stabel"), ["'shop'", "'stabel'", "did you mean 'stable'?"]),
+    "lifecycle without environments": (lambda: oc.Lifecycle(), ["needs an environment", "such as"]),
+    "lifecycle with a number": (lambda: oc.Lifecycle("Dev", 5), ["phase 5", "lifecycle"]),
+    "environment twice": (lambda: oc.Lifecycle("Dev", ("Test", "Dev")), ["'Dev' stands twice", "name it once"]),
+    "phase without environments": (lambda: oc.Lifecycle("Dev", ()), ["phase", "leave the phase out"]),
+    "lifecycle that is a list": (lambda: project(lifecycle=["Dev"]), ["Project 'shop'", "lifecycle", "octossh.Lifecycle"]),
+    "mask": (lambda: project(release_number="1.0"), ["'1.0'", "write a mask", "'0.0.i'"]),
+    # targets
+    "target without an address": (lambda: oc.Target("h01", ""), ["target 'h01'", "no address", "give a host name"]),
+    "target with a user in the address": (lambda: oc.Target("h01", "deploy@10.0.0.1"), ["'h01'", "'deploy@10.0.0.1'", "fields of their own"]),
+    "target with a port in the address": (lambda: oc.Target("h01", "10.0.0.1:22"), ["'h01'", "'10.0.0.1:22'", "fields of their own"]),
+    "target with an option for an address": (lambda: oc.Target("h01", "-oProxyCommand=x"), ["'h01'", "neither a host name"]),
+    "port as text": (lambda: oc.Target("h01", "h", port="22"), ["target 'h01'", "port '22'", "leave it out for 22"]),
+    "port as a switch": (lambda: oc.Target("h01", "h", port=True), ["target 'h01'", "port True"]),
+    "port above the highest one": (lambda: oc.Target("h01", "h", port=65536), ["target 'h01'", "65536"]),
+    "user": (lambda: oc.Target("h01", "h", user="-l root"), ["target 'h01'", "'-l root'", "such as 'deploy'"]),
+    "roles of a target": (lambda: oc.Target("h01", "h", roles="web"), ["Target 'h01'", "roles", "write ['web']"]),
+    "environments of a target": (lambda: oc.Target("h01", "h", environments="Dev"), ["Target 'h01'", "environments", "write ['Dev']"]),
+    # releases
+    "digest": (lambda: oc.Pin(image=IMAGE, tag="1", digest="sha256:abc"), ["'sha256:abc'", "64 hex digits"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_description_is_told_in_one_paragraph(what):
+    make, words = WRONG[what]
+    with pytest.raises(oc.ModelError) as caught:
+        make()
+    message = str(caught.value)
+    assert "\n" not in message
+    assert [word for word in words if word not in message] == [], message
+    assert "geheim" not in message
+    assert (caught.value.exit_code, caught.value.hosts) == (2, oc.Hosts.UNTOUCHED)
+    assert isinstance(caught.value, ValueError)
+
+
+RIGHT = {
+    "expression outside of quotes": lambda: script(text="echo 'a'{{ A }}\"b\""),
+    "raw expression in quotes": lambda: script(text="echo '{{ A | raw }}'"),
+    "expression after a quote in a comment": lambda: script(text="# don't\necho {{ A }}"),
+    "expression after an escaped quote": lambda: script(text="echo \\' {{ A }}"),
+    "port of an expression": lambda: container(publish=["{{ Port }}:80"]),
+    "address of version 6": lambda: container(publish=["[::1]:80:80/tcp"]),
+    "address of a link": lambda: oc.Target("h01", "fe80::1"),
+    "name of a service": lambda: oc.Target("h01", "_srv.example.com."),
+    "stopping a step of the past": lambda: project(container(), oc.StopResource("stop", steps=["gone"])),
+    "seconds of zero": lambda: container(monitor_s=0, stop_grace_s=0),
+    "rolling by one": lambda: script(rolling=1),
+    "a variable of two values in two environments": lambda: project(
+        variables=[variable("A", environment="x"), variable("A", environment="y")]
+    ),
+    "tuples and sets as well as lists": lambda: container(roles={"b", "a"}, command=("x",), networks=iter(["n"])),
+}
+
+
+@pytest.mark.parametrize("what", RIGHT)
+def test_what_only_looks_wrong_is_taken(what):
+    RIGHT[what]()
+
+
+def test_numbers_and_switches_in_the_environment_become_text():
+    made = container(env={"B": True, "A": 1.5, "C": "x"})
+    assert list(made.env.items()) == [("A", "1.5"), ("B", "true"), ("C", "x")]
+
+
+def test_nouns_are_frozen_equal_by_value_and_hashable():
+    first, second = container(env={"A": 1}, roles=["x", "a", "x"]), container(env={"A": "1"}, roles=["a", "x"])
+    assert first == second
+    assert len({first, second}) == 1
+    with pytest.raises(AttributeError):
+        first.name = "other"
+    with pytest.raises(TypeError):
+        first.env["A"] = "2"
+
+
+def test_a_description_says_what_is_in_it():
+    pin = oc.Pin(image=IMAGE, tag="1.0", digest="sha256:" + "a" * 64)
+    assert [str(thing) for thing in (IMAGE, pin, oc.Target("h01", "h"), oc.Environment("Dev"), oc.Channel("next"))] == [
+        "registry.example.com/acme/web", "acme/web:1.0", "h01", "Dev", "next",
+    ]  # fmt: skip
+    assert pin.reference == f"registry.example.com/acme/web@sha256:{'a' * 64}"
+    assert repr(oc.secret("KEY")) == "SecretRef(name='KEY')"
+
+
+def test_a_bare_name_on_docker_hub_is_in_the_library():
+    docker = oc.Registry("docker", "https://registry-1.docker.io")
+    assert (docker.image("nginx").name, docker.image("acme/web").name) == (
+        "docker.io/library/nginx",
+        "docker.io/acme/web",
+    )

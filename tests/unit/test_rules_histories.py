@@ -1,0 +1,160 @@
+"""Histories and what they allow: who may enter, what is promoted, where a rollback goes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+import octossh as oc
+from octossh.planning import check_may_enter, current, mode_of, to_promote, to_roll_back
+
+STEP = oc.RunScript("do", script="true")
+ENDS = {
+    "+": oc.State.SUCCEEDED,
+    "-": oc.State.FAILED,
+    "?": oc.State.UNKNOWN,
+    "!": oc.State.INTERRUPTED,
+    ".": oc.State.RUNNING,
+}
+MODES = {"<": oc.Mode.ROLLBACK, ">": oc.Mode.PROMOTE}
+
+
+def project(*phases):
+    return oc.Project("shop", process=[STEP], lifecycle=oc.Lifecycle(*phases) if phases else None)
+
+
+def history(text):
+    """Newest last, as people tell it: ``1+ 2- <1+ Test:1+`` is release 1, a failed 2, a rollback to 1, and 1 to Test."""
+    made = []
+    for number, word in enumerate(text.split()):
+        place, _, rest = word.rpartition(":")
+        mode = MODES.get(rest[0], oc.Mode.DEPLOY)
+        made.append(
+            oc.Deployment(
+                id=str(number),
+                project="shop",
+                release=rest.lstrip("<>")[:-1],
+                environment=place or "Dev",
+                mode=mode,
+                state=ENDS[rest[-1]],
+                started_at=datetime(2026, 1, 1, tzinfo=UTC),
+            )
+        )
+    return made[::-1]
+
+
+THREE = ("Dev", "Test", "Production")
+SPREAD = ("Dev", ("Berlin", "Oslo"), "Production")
+ENTRIES = [
+    (THREE, "", "Dev", ""),
+    (THREE, "", "Test", "has not succeeded in 'Dev'"),
+    (THREE, "1-", "Test", "has not succeeded in 'Dev'"),
+    (THREE, "1?", "Test", "has not succeeded in 'Dev'"),
+    (THREE, "2+", "Test", "has not succeeded in 'Dev'"),
+    (THREE, "1+", "Test", ""),
+    (THREE, "1+ 1-", "Test", ""),
+    (THREE, "1+", "Production", "has not succeeded in 'Test'"),
+    (THREE, "Test:1+", "Production", "has not succeeded in 'Dev'"),
+    (THREE, "1+ Test:1+ 2+", "Production", ""),
+    (SPREAD, "1+", "Oslo", ""),
+    (SPREAD, "1+ Berlin:1+", "Oslo", ""),
+    (SPREAD, "1+ Berlin:1+", "Production", "has not succeeded in 'Oslo'"),
+    (SPREAD, "1+ Berlin:1+ Oslo:1+", "Production", ""),
+    ((), "", "Anywhere", ""),
+]
+
+
+@pytest.mark.parametrize(("phases", "past", "environment", "refusal"), ENTRIES)
+def test_a_release_enters_an_environment_when_it_has_passed_those_before(phases, past, environment, refusal):
+    if not refusal:
+        check_may_enter(project(*phases), "1", environment, history(past))
+        return
+    with pytest.raises(oc.Refused) as caught:
+        check_may_enter(project(*phases), "1", environment, history(past))
+    message = str(caught.value)
+    assert refusal in message
+    assert message.startswith(f"shop 1 may not go to '{environment}' yet")
+    assert "Deploy it to " in message
+    assert (caught.value.exit_code, caught.value.hosts) == (4, oc.Hosts.UNTOUCHED)
+
+
+def test_an_environment_that_the_lifecycle_lacks_is_asked_back():
+    with pytest.raises(oc.ModelError, match="'Tset' is not in the lifecycle; did you mean 'Test'"):
+        check_may_enter(project(*THREE), "1", "Tset", [])
+
+
+PROMOTIONS = [
+    (THREE, "1+", "Test", "1"),
+    (THREE, "1+ 2+", "Test", "2"),
+    (THREE, "1+ 2-", "Test", "1"),
+    (THREE, "1+ 2+ <1+", "Test", "1"),
+    (THREE, "1+ Test:1+ 2+", "Production", "1"),
+    (SPREAD, "1+ Berlin:1+ Oslo:1+", "Production", "1"),
+]
+NO_PROMOTIONS = [
+    (THREE, "", "Test", oc.Refused, ["nothing has succeeded in 'Dev'", "'Test'"]),
+    (THREE, "1-", "Test", oc.Refused, ["nothing has succeeded in 'Dev'"]),
+    (THREE, "1+", "Dev", oc.PlanError, ["'Dev' is the first environment of 'shop'", "by number"]),
+    (THREE, "1+", "Tset", oc.ModelError, ["'Tset'", "did you mean 'Test'?"]),
+    (SPREAD, "Berlin:1+", "Production", oc.Refused, ["nothing has succeeded in 'Oslo'"]),
+    (SPREAD, "Berlin:1+ Oslo:2+", "Production", oc.Refused, ["1 in 'Berlin', 2 in 'Oslo'", "by number"]),
+    ((), "1+", "Test", oc.PlanError, ["'shop' has no lifecycle", "by number"]),
+]
+
+
+@pytest.mark.parametrize(("phases", "past", "environment", "number"), PROMOTIONS)
+def test_what_stands_in_the_environment_before_is_promoted(phases, past, environment, number):
+    assert to_promote(project(*phases), environment, history(past)) == number
+
+
+@pytest.mark.parametrize(("phases", "past", "environment", "kind", "words"), NO_PROMOTIONS)
+def test_where_nothing_can_be_promoted_the_reason_is_told(phases, past, environment, kind, words):
+    with pytest.raises(kind) as caught:
+        to_promote(project(*phases), environment, history(past))
+    assert type(caught.value) is kind
+    assert all(word in str(caught.value) for word in words)
+
+
+ROLLBACKS = [
+    ("1+ 2+", "1"),
+    ("1+ 2+ 3+", "2"),
+    ("1+ 2+ 2+", "1"),
+    ("1+ 2-", "1"),
+    ("1+ 2?", "1"),
+    ("1+ 2!", "1"),
+    ("1+ 2+ 2-", "1"),
+    ("1+ 2+ 3-", "2"),
+    ("1+ 2- 3-", "1"),
+    ("1+ 2+ 3+ <2+", "1"),
+    ("1+ 2+ 3+ <2+ 4+", "2"),
+    ("1+ 2+ 3+ <1+ 3+", "1"),
+    ("1+ 2+ 1+", "2"),
+    ("1+ 2+ 1+ <2+", "1"),
+    ("1+ Test:2+ 3+", "1"),
+    ("1+ 2+ Test:3-", "1"),
+]
+
+
+@pytest.mark.parametrize(("past", "number"), ROLLBACKS)
+def test_a_rollback_goes_to_what_stood_there_before(past, number):
+    assert to_roll_back("shop", "Dev", history(past)) == number
+
+
+@pytest.mark.parametrize("past", ["", "1+", "1-", "1+ 1+", "1+ 1-", "Test:1+ Test:2+", "1+ 2+ <1+", "1- 2- 3."])
+def test_with_nothing_before_there_is_no_rollback(past):
+    with pytest.raises(oc.PlanError, match="no earlier release of 'shop' in 'Dev'.*see 'history', or deploy"):
+        to_roll_back("shop", "Dev", history(past))
+
+
+def test_the_last_success_stands_whatever_came_after_it():
+    past = history("1+ 2+ Test:1+ 3- 2!")
+    assert current(past, "Dev").release == "2"
+    assert current(past, "Production") is None
+
+
+@pytest.mark.parametrize(
+    ("past", "mode"), [("", "deploy"), ("1+", "redeploy"), ("1-", "deploy"), ("1+ 2+", "deploy"), ("1+ 2-", "redeploy")]
+)
+def test_the_mode_says_whether_the_release_stands_there_already(past, mode):
+    assert mode_of("1", "Dev", history(past)).value == mode
