@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import click
+from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 from sphinx.util.nodes import nested_parse_with_titles
-from docutils import nodes
 
 from octossh.cli import octossh
 
@@ -45,7 +45,7 @@ def reference() -> list[str]:
 
 def _option(parameter: click.Parameter, context: click.Context) -> list[str]:
     record = parameter.get_help_record(context)
-    if record is None:
+    if record is None or isinstance(parameter, click.Argument):
         return []
     flags, text = record
     return [f"``{flags}``", f"   {text.replace('*', chr(92) + '*')}" if text else "   \\", ""]

@@ -9,7 +9,6 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from commands import Commands
-
 from sphinx.ext.napoleon.docstring import GoogleDocstring
 
 import octossh
@@ -41,9 +40,9 @@ python_use_unqualified_type_names = True
 # Without intersphinx, names of the standard library lead nowhere.
 nitpick_ignore_regex = [
     (r"py:.*", r"(collections|datetime|enum|pathlib|types|typing|abc|functools)\..*"),
-    (r"py:.*", r"(str|int|float|bool|bytes|dict|list|tuple|object|type|None|True|False|Any|Self|Mapping|Sequence|"
+    (r"py:.*", (r"(str|int|float|bool|bytes|dict|list|tuple|object|type|None|True|False|Any|Self|Mapping|Sequence|"
                r"Iterable|Iterator|Callable|Path|datetime|TracebackType|BaseException|Exception|ValueError|KeyError|"
-               r"KeyboardInterrupt|TypeError|Enum|ClassVar|Protocol)"),
+               r"KeyboardInterrupt|TypeError|Enum|ClassVar|Protocol)")),
     (r"py:class", r"(NOTHING|optional|.*\.[NTV]|[NTV]|attr\..*|attrs\..*)"),
 ]  # fmt: skip
 

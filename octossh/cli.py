@@ -326,7 +326,7 @@ def _with_logs(deployment: Deployment) -> str:
 def _check(options: _Options, environment: str | None) -> None:
     """Load the octofile and open a connection to each target."""
     names = options.space().check(environment)
-    options.show({"targets": list(names)}, f"{len(names)} targets answer: {' '.join(names)}")
+    options.show({"targets": list(names)}, f"targets that answer: {' '.join(names) or 'none'}")
 
 
 @octossh.group("audit")
@@ -366,10 +366,8 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         octossh.main(arguments, obj=options, prog_name="octossh", standalone_mode=False)
-    except click.exceptions.Abort:
-        _complain(KeyboardInterrupt("interrupted"), 130, as_json=False)
-    except KeyboardInterrupt:
-        _complain(KeyboardInterrupt("interrupted; see 'octossh history' for how far it came"), 130, as_json=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the first out of the second
+        _complain(KeyboardInterrupt("interrupted; 'octossh history' says how far it came"), 130, as_json=options.as_json)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -18,9 +18,12 @@ from octossh.planning import Facts, Resolver, Wanted
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def inspect(kind: str, name: str) -> dict[str, Any]:
-    """What docker would tell of it, as far as expressions read it."""
-    return {"Name": name if kind == "network" else f"/{name}", "Id": f"id-of-{name}"}
+def inspect(wanted: Wanted) -> dict[str, Any]:
+    """What docker would tell of it, as far as octossh reads it."""
+    if wanted.kind == "network":
+        return {"Name": wanted.name, "Id": f"id-of-{wanted.name}"}
+    env = [f"{name}={value}" for name, value in wanted.fields.get("env", {}).items() if isinstance(value, str)]
+    return {"Name": f"/{wanted.name}", "Id": f"id-of-{wanted.name}", "Config": {"Env": ["PATH=/bin", *env]}}
 
 
 class Fleet:
@@ -67,7 +70,7 @@ class Fleet:
         wanted = resolver.wanted(step)
         assert wanted is not None
         action = (self._network if wanted.kind == "network" else self._container)(resolver, step, wanted, target)
-        return action, Facts(inspect(wanted.kind, wanted.name))
+        return action, Facts(inspect(wanted))
 
     def _find(self, target: str, kind: str, name: str) -> oc.Resource | None:
         return next((seen for seen in self.there[target] if (seen.kind, seen.name) == (kind, name)), None)
@@ -84,9 +87,9 @@ class Fleet:
             step=step.name,
             release=resolver.release.number,
             spec=wanted.spec,
-            fields=wanted.fields,
+            fields=wanted.marks,
             status="running" if wanted.kind == "container" else "",
-            inspect=inspect(wanted.kind, wanted.name),
+            inspect=inspect(wanted),
         )
         self.there[target].append(made)
 

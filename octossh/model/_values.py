@@ -26,6 +26,7 @@ __all__ = [
     "slug",
     "sorted_names",
     "telling",
+    "unique_names",
     "words",
 ]
 
@@ -129,6 +130,11 @@ def words(value: Any) -> tuple[str, ...]:
         if not isinstance(item, str):
             raise ModelError(f"it takes a list of texts, and {item!r} is none; put it in quotes")
     return items
+
+
+def unique_names(value: Any) -> tuple[str, ...]:
+    """Names without doubles, in the order in which they were given."""
+    return tuple(dict.fromkeys(words(value)))
 
 
 def sorted_names(value: Any) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from typing import Any
 
 from attrs import field, frozen
 
@@ -13,6 +15,15 @@ from octossh.model.projects import Process
 from octossh.model.variables import Variable
 
 __all__ = ["Release"]
+
+
+def _check_number(_instance: Any, _attribute: Any, number: Any) -> None:
+    if not isinstance(number, str) or not re.fullmatch(r"[^\s\x00-\x1f\x7f]{1,100}", number):
+        raise ModelError(
+            f"release number {number!r} is not one word of at most 100 characters; write one such as '1.4.0'"
+        )
+    if number == "latest":
+        raise ModelError("release number 'latest' means the newest one everywhere; write one such as '1.4.0'")
 
 
 @frozen(kw_only=True)
@@ -32,7 +43,7 @@ class Release(Described):
     """
 
     project: str
-    number: str
+    number: str = field(validator=_check_number)
     channel: str
     process: Process
     variables: tuple[Variable, ...] = ()

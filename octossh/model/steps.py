@@ -269,15 +269,26 @@ class RunScript(Step):
 KINDS: dict[str, type[Step]] = {kind.kind: kind for kind in (CreateNetwork, RunContainer, RunScript, StopResource)}
 
 
+_RAW = re.compile(r"\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\}", re.DOTALL)
+_INSIDE = r"\{\{(?P<inside>.*?)\}\}"
+_TOKENS = {
+    "": re.compile(rf"{_INSIDE}|\\.|(?<![^\s;&|(])#[^\n]*|(?P<mark>['\"])", re.DOTALL),
+    "'": re.compile(rf"{_INSIDE}|(?P<mark>')", re.DOTALL),  # a backslash is only a backslash there
+    '"': re.compile(rf'{_INSIDE}|\\.|(?P<mark>")', re.DOTALL),
+}
+
+
 def _quoted_expression(script: str) -> int:
-    """The number of the first line in which ``{{`` stands inside quotes, or 0. Heredocs do not count as quotes."""
-    quote_open = ""
-    token = re.compile(r"\{\{(?P<inside>.*?)\}\}|(?P<skip>\\.|(?<![^\s;&|(])#[^\n]*)|(?P<mark>['\"])", re.DOTALL)
-    for found in token.finditer(script):
-        if found["mark"]:
-            quote_open = {"": found["mark"], found["mark"]: ""}.get(quote_open, quote_open)
-        elif found["inside"] is not None and quote_open and not re.search(r"\|\s*raw\s*$", found["inside"]):
+    """The number of the first line in which ``{{`` stands inside quotes, or 0. A quote in a heredoc counts as one."""
+    script = _RAW.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), script)
+    quote, start = "", 0
+    while found := _TOKENS[quote].search(script, start):
+        inside = found["inside"]
+        if inside is not None and quote and not re.search(r"\|\s*raw\s*$", inside):
             return script.count("\n", 0, found.start()) + 1
+        if found["mark"]:
+            quote = "" if quote else found["mark"]
+        start = found.end()
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model._values import Described, named, sorted_names, telling
+from octossh.model._values import Described, named, sorted_names, telling, unique_names
 
 __all__ = ["Environment", "Target"]
 
@@ -71,7 +71,7 @@ class Target(Described):
     user: str | None = field(default=None, kw_only=True, validator=_user)
     port: int = field(default=22, kw_only=True, validator=_port)
     roles: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names)
-    environments: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names)
+    environments: tuple[str, ...] = field(default=(), kw_only=True, converter=unique_names)
 
     def __str__(self) -> str:
         return self.name

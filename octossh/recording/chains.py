@@ -93,7 +93,7 @@ class _Walk:
             name = f"deployment {row['id']!r}"
             seq, begun = left.pop(row["id"], (row["seq"], ""))
             if not begun or seq != row["seq"]:
-                yield row["seq"], f"{name} is not the one that this event recorded"
+                yield seq, f"{name} is not the one that this event recorded"
                 continue
             ended = self._outcomes(row["id"])
             if row["id"] in self._finished:

@@ -10,7 +10,7 @@ from typing import Protocol, Self, runtime_checkable
 from octossh.model.targets import Target
 from octossh.shell import Result, Script, Secret
 
-__all__ = ["NO_SECRETS", "Transport", "new_nonce"]
+__all__ = ["NO_SECRETS", "Sealed", "Transport", "new_nonce"]
 
 NO_SECRETS: Mapping[str, Secret] = MappingProxyType({})
 
@@ -18,6 +18,15 @@ NO_SECRETS: Mapping[str, Secret] = MappingProxyType({})
 def new_nonce() -> str:
     """128 random bits in hex: nothing on a host can guess it, so nothing there can forge a frame."""
     return _random.token_hex(16)
+
+
+class Sealed(bytes):
+    """Bytes that hold secrets: tracebacks that show local variables do not show these."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
 
 
 @runtime_checkable

@@ -117,7 +117,7 @@ def connect_fault(error: BaseException, where: Where, *, stage: str = "", greeti
     Args:
         error: What was raised; it becomes the cause of what is returned.
         where: The target.
-        stage: How far it came: ``resolve``, ``tcp``, ``greeting``, ``kex``, ``login``, ``session``, or nothing.
+        stage: How far it came: ``tcp``, ``greeting``, ``kex``, ``login``, ``session``, or nothing.
         greeting: What the server had said before, when that was no SSH greeting.
     """
     if isinstance(error, ConnectError):
@@ -153,6 +153,8 @@ def _kind(error: BaseException, stage: str, greeting: str) -> tuple[str, bool, s
         kind = _of_errno(error, kind)
     if "Indecipherable" in said or "Invalid SSH banner" in said or "Incompatible version" in said:
         return "not_ssh", False, said
+    if stage == "session" and "Timeout" in said:
+        kind = "timeout"
     if stage == "greeting":
         return ("timeout", False, said) if kind == "timeout" else ("refused", True, said)
     if stage == "kex" and kind in ("other", "refused", "unreachable"):

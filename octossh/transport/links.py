@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import time
 from typing import Any
 
@@ -138,9 +137,10 @@ class Link:
         try:
             return cls(where, opening.connection(), options.keepalive_s)
         except Exception as error:  # noqa: BLE001 - connect_fault knows them all
-            if opening.stage == "kex" and time.monotonic() > deadline - _TICK_S and not isinstance(error, ConnectError):
+            late = time.monotonic() > deadline - _TICK_S and opening.stage in ("greeting", "kex")
+            if late and not isinstance(error, ConnectError):
                 # paramiko has several words for it, none of which is timeout.
-                error = TimeoutError(f"no key exchange within {options.connect_timeout_s:g} s")
+                error = TimeoutError(f"no {opening.stage} within {options.connect_timeout_s:g} s")
             opening.abandon()
             return connect_fault(error, where, stage=opening.stage, greeting=opening.oddity)
         except BaseException:
@@ -230,25 +230,27 @@ class _Opening:
     def __init__(self, where: Where, options: Options, deadline: float) -> None:
         self._where, self._options, self._deadline = where, options, deadline
         self._policy = HostKeyPolicy(options.known_hosts, where)
-        self._sock: socket.socket | None = None
+        self._sock: sockets.Socket | None = None
         self._connection: _Connection | None = None
         self._transport: paramiko.Transport | None = None
-        self._stage = "tcp"
-        self.oddity = ""
 
     @property
     def stage(self) -> str:
-        return "login" if self._policy.accepted else self._stage
+        if self._sock is None:
+            return "tcp"
+        if self._policy.accepted:
+            return "login"
+        return "kex" if self._sock.heard else "greeting"
+
+    @property
+    def oddity(self) -> str:
+        """What the server said first, when that was no greeting of SSH."""
+        heard = self._sock.heard if self._sock else b""
+        return "" if b"SSH-" in heard else heard.decode("utf-8", "replace").strip().partition("\n")[0].strip()
 
     def connection(self) -> _Connection:
         options, where = self._options, self._where
         self._sock = sockets.dial(where.address, where.port, options.connect_timeout_s, options.keepalive_s)
-        self._stage = "greeting"
-        said = sockets.greeting(self._sock, self._left())
-        if not said.startswith("SSH-"):
-            # Lines before the greeting are allowed, so paramiko may find it further down.
-            self.oddity = said
-        self._stage = "kex"
         self._connection = made = _Connection(
             where.address,
             user=where.user,

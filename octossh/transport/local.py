@@ -15,7 +15,7 @@ from typing import IO, Self
 from octossh.errors import ConnectError, ConnectionLost, TimedOut
 from octossh.model.targets import Target
 from octossh.shell import Result, Script, Secret, payload
-from octossh.transport.contract import NO_SECRETS, new_nonce
+from octossh.transport.contract import NO_SECRETS, Sealed, new_nonce
 from octossh.transport.framing import CHUNK, LINGER_NOTE, LINGER_S, Collector
 
 __all__ = ["Local"]
@@ -65,7 +65,7 @@ class Local:
         """
         self.connect(target)
         nonce = new_nonce()
-        sent = payload(script, nonce, secrets)
+        sent = Sealed(payload(script, nonce, secrets))
         collector = Collector(nonce, on_line)
         with _shell() as process:
             lingered = self._exchange(target, script, process, sent, collector, timeout_s)

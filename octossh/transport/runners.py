@@ -42,6 +42,7 @@ class ScriptRunner(Remote):  # type: ignore[misc]
         """Open a session, start the command, and begin to feed it."""
         del shell, env, timeout
         self.channel = self.context.create_session()
+        # OpenSSH takes no input before it has answered this, so not to wait for the answer would win nothing.
         self.channel.exec_command(command)
         self.sent = True
         self._collector.start()

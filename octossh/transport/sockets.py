@@ -8,9 +8,27 @@ import threading
 import time
 from typing import Any
 
-__all__ = ["dial", "greeting", "tune"]
+__all__ = ["Socket", "dial"]
 
-_PEEK = 255
+
+class Socket(socket.socket):
+    """A socket that remembers the first words of the other end, for the message when they were no good."""
+
+    __slots__ = ("heard",)
+
+    def __init__(self, family: int, kind: int, protocol: int) -> None:
+        super().__init__(family, kind, protocol)
+        self.heard = b""
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        """As always."""
+        data = super().recv(size, flags)
+        if len(self.heard) < _FIRST_WORDS:
+            self.heard += data[:_FIRST_WORDS]
+        return data
+
+
+_FIRST_WORDS = 255
 
 
 def resolve(address: str, port: int, timeout_s: float) -> list[tuple[Any, ...]]:
@@ -39,7 +57,7 @@ def resolve(address: str, port: int, timeout_s: float) -> list[tuple[Any, ...]]:
     return list(answer[0])
 
 
-def dial(address: str, port: int, timeout_s: float, keepalive_s: float) -> socket.socket:
+def dial(address: str, port: int, timeout_s: float, keepalive_s: float) -> Socket:
     """Connect to the first address that answers.
 
     Raises:
@@ -53,7 +71,7 @@ def dial(address: str, port: int, timeout_s: float, keepalive_s: float) -> socke
         share = (deadline - time.monotonic()) / (len(found) - number)
         if share <= 0:
             break
-        sock = socket.socket(family, kind, protocol)
+        sock = Socket(family, kind, protocol)
         try:
             sock.settimeout(share)
             sock.connect(place)
@@ -81,38 +99,3 @@ def tune(sock: socket.socket, keepalive_s: float) -> None:
         if option is not None:
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)
-
-
-def greeting(sock: socket.socket, timeout_s: float) -> str:
-    """The first line that the server says, left unread, so that whoever comes next sees it too.
-
-    Raises:
-        EOFError: It closed without a word.
-        OSError: It reset the connection, or said nothing for *timeout_s* seconds (``TimeoutError``).
-    """
-    deadline = time.monotonic() + timeout_s
-    seen = b""
-    while b"\n" not in seen and len(seen) < _PEEK:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError(f"no greeting within {timeout_s:g} s")
-        sock.settimeout(left)
-        before = len(seen)
-        seen = sock.recv(_PEEK, socket.MSG_PEEK)
-        if not seen:
-            raise EOFError("it closed the connection without a word")
-        if len(seen) == before:
-            if _closed(sock):
-                break
-            # A peek does not wait for more than there is.
-            time.sleep(min(0.02, left))
-    return seen.decode("utf-8", "replace").partition("\n")[0].strip()
-
-
-def _closed(sock: socket.socket) -> bool:
-    """Whether the other end has closed, though bytes of it are unread."""
-    info = getattr(socket, "TCP_INFO", None)
-    if info is None:
-        return False
-    state = sock.getsockopt(socket.IPPROTO_TCP, info, 1)[0]
-    return state != 1  # TCP_ESTABLISHED

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from octossh.errors import ConnectError, ModelError
 from octossh.model.targets import Target
 from octossh.shell import Result, Script, Secret, payload
-from octossh.transport.contract import NO_SECRETS, new_nonce
+from octossh.transport.contract import NO_SECRETS, Sealed, new_nonce
 from octossh.transport.faults import Fault, Where, connect_fault
 from octossh.transport.framing import Collector
 from octossh.transport.known_hosts import KnownHosts
@@ -109,7 +109,7 @@ class SSH:
         that is not waited for, and the last line of the log says so.
         """
         nonce = new_nonce()
-        sent = payload(script, nonce, secrets)
+        sent = Sealed(payload(script, nonce, secrets))
         where = self._where(target)
         slot = self._slot(where)
         for last in (False, True):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -307,6 +308,19 @@ def test_output_that_comes_after_the_shell_has_ended_is_whole(place: Place) -> N
     assert result.frames == (Frame("late"),)
 
 
+def test_a_slow_callback_loses_nothing(place: Place) -> None:
+    lines: list[str] = []
+
+    def on_line(line: str) -> None:
+        if not lines:
+            threading.Event().wait(2.5)  # longer than what was left behind is waited for
+        lines.append(line)
+
+    result = place.run("echo 1; sleep 0.5; seq 2 8000; sleep 60 & return 3", on_line=on_line)
+    assert result.exit_code == 3
+    assert lines[:8_000] == [str(n) for n in range(1, 8_001)]
+
+
 def test_a_shell_that_closes_its_output_is_waited_for(place: Place, scratch: str) -> None:
     result = place.run(f"exec >&- 2>&-; sleep 0.3; touch {scratch}/done; return 3")
     assert result.exit_code == 3
@@ -412,6 +426,23 @@ def test_ctrl_c_gives_up_at_once(place: Place) -> None:
     _, err = process.communicate(timeout=20)
     assert time.monotonic() - began < 5
     assert err.strip().endswith("KeyboardInterrupt")
+
+
+@pytest.mark.parametrize(("end", "code"), [("", 0), ("raise SystemExit(3)", 3)])
+def test_a_program_that_forgets_to_close_ends_all_the_same(place: Place, end: str, code: int) -> None:
+    body = f"transport.run(target, Script('s', 'echo hello\\n'))\n{end}"
+    text = program(place, body).replace(f"with {place.code} as transport:", f"transport = {place.code}\nif True:")
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+
+
+def test_a_traceback_that_shows_local_variables_shows_no_secret(place: Place) -> None:
+    try:
+        place.transport.run(place.target, script("sleep 60", "A"), secrets={"A": Secret("s3cr3t-value")}, timeout_s=0.2)
+    except TimedOut as error:
+        shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    assert "timeout_s = 0.2" in shown
+    assert "s3cr3t" not in shown.replace('Secret("s3cr3t-value")', "")
 
 
 def test_nothing_is_printed(place: Place, capfd: pytest.CaptureFixture[str]) -> None:

@@ -359,6 +359,19 @@ class TestALinkThatDies:
         lab.sh(host, f"kill -9 {pid}")
         assert ssh.run(target, script("echo back")).log == "back\n"
 
+    def test_is_never_opened_anew_behind_our_back(
+        self, lab: Any, host: str, target: Target, make: Callable[..., SSH]
+    ) -> None:
+        ssh = make()
+        pid = ssh.run(target, script("echo $PPID")).log.strip()
+        (slot,) = ssh._slots.values()
+        link = slot.link
+        assert link is not None
+        lab.sh(host, f"kill -9 {pid}")
+        wait_for(lambda: not link.alive)
+        with pytest.raises(EOFError, match="dropped"):
+            link._connection.create_session()
+
     def test_while_its_sshd_hangs_is_replaced_by_the_next_run(
         self, lab: Any, host: str, target: Target, make: Callable[..., SSH]
     ) -> None:

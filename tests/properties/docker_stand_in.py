@@ -196,8 +196,8 @@ class Docker:
 
     def _watch(self, args: list[str], before: list[Any]) -> None:
         up = self._up()
-        of_step = Counter(seen["Config"]["Labels"]["octossh.step"] for seen in up)
-        self.wrong += [f"{args[:4]}: two of step {step} run together" for step, count in of_step.items() if count > 1]
+        of_step = Counter(tuple(seen["Config"]["Labels"][f"octossh.{key}"] for key in ("project", "step")) for seen in up)
+        self.wrong += [f"{args[:4]}: two of {step} run together" for step, count in of_step.items() if count > 1]
         good = [seen for seen in before if self.ways.get(seen["Config"]["Image"], "healthy") == "healthy"]
         if good and not up and not self.containers and args[0] == "rm":
             self.wrong.append(f"{args[:4]}: {good[0]['Name']} is gone, and nothing can take its place")

@@ -62,6 +62,8 @@ class Host:
         self.calls: list[Call] = []
         self.path = f"{folder}/bin:/usr/bin:/bin"
         self._kill_at, self._kill_when = -1, ""
+        self.down_from = self.drop_link_at = -1
+        self._link: list[int] = []
         for name in ("bin", "home"):
             (folder / name).mkdir(parents=True)
         for name in ("request", "reply"):
@@ -100,6 +102,10 @@ class Host:
         if (number, "before") == (self._kill_at, self._kill_when):
             os.killpg(os.getpgid(pid), signal.SIGKILL)
             return
+        if number == self.drop_link_at:
+            while self._link:
+                os.close(self._link.pop())
+        self.docker.down |= 0 <= self.down_from <= number
         environ = {os.fsdecode(name): os.fsdecode(text) for name, text in call.environ.items()}
         code, out, err = self.docker.call([os.fsdecode(word) for word in argv], environ, os.fsdecode(stdin))
         if (number, "after") == (self._kill_at, self._kill_when):
@@ -119,18 +125,29 @@ class Host:
         server = threading.Thread(target=self._serve, daemon=True)
         server.start()
         try:
-            return subprocess.run(
-                [*SHELLS[self.shell], "-s"],
-                input=data,
-                env={"PATH": self.path, "HOME": str(self.folder / "home")},
-                cwd=self.folder / "home",
-                capture_output=True,
-                start_new_session=True,
-                timeout=60,
-            )
+            return self._shell(data)
         finally:
             (self.folder / "request").write_text("0\n")
             server.join()
+
+    def _shell(self, data: bytes) -> subprocess.CompletedProcess[bytes]:
+        given: dict[str, Any] = {
+            "env": {"PATH": self.path, "HOME": str(self.folder / "home")},
+            "cwd": self.folder / "home",
+            "start_new_session": True,
+        }
+        command = [*SHELLS[self.shell], "-s"]
+        if self.drop_link_at < 0:
+            return subprocess.run(command, input=data, capture_output=True, timeout=60, **given)
+        # Nobody reads what it says, and at one of its calls of docker the reading end goes.
+        self._link, ends = map(list, zip(*(os.pipe(), os.pipe()), strict=True))
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=ends[0], stderr=ends[1], **given) as shell:
+            for end in ends:
+                os.close(end)
+            shell.communicate(data, timeout=60)
+        for end in self._link:
+            os.close(end)
+        return subprocess.CompletedProcess(command, shell.returncode, b"", b"")
 
     def run(self, script: Script, secrets: Mapping[str, str] | None = None) -> tuple[Answer, Result]:
         """Run *script*, and read its answer."""

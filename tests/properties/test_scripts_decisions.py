@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import fcntl
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from golden.cases import IMAGE, order
 from properties.stand import SHELLS, Host, clear_locks, unique
 
 import octossh as oc
+from octossh.errors import ReadError
 from octossh.model import Http
-from octossh.rendering import render
+from octossh.reading import Answer, read_snapshot
+from octossh.rendering import observe, render
 from octossh.shell import Script
 
 ONE, TWO, THREE = (f"sha256:{number:064x}" for number in (1, 2, 3))
@@ -290,3 +293,115 @@ def test_after_a_kill_a_release_that_cannot_be_pulled_leaves_the_old_container_r
         assert host.docker.wrong == []
 
     every_kill(tmp_path, "dash", script(ONE, restart="always"), then, script(TWO, restart="always"), {})
+
+
+def project_of_two(host: Host) -> None:
+    host.run(script(ONE))
+    host.run(script(ONE, step="other", container_name="other-1"))
+    host.run(render(order(oc.CreateNetwork("net", network_name="net-1"), project=unique())))
+    stranger = oc.RunContainer("web", image=IMAGE, monitor_s=0, container_name="stranger")
+    host.run(render(order(stranger, digest=ONE, project=f"{unique()} too")))
+
+
+def stop(host: Host, **fields: Any) -> Answer:
+    answer, _ = host.run(render(order(oc.StopResource("stop", **fields), project=unique())))
+    return answer
+
+
+def test_stopping_takes_what_bears_the_labels_of_this_project_and_nothing_else(host: Host) -> None:
+    project_of_two(host)
+    assert stop(host, steps=["other"]).why == "1 containers"
+    assert sorted(host.containers) == ["stranger", NAME]
+    assert stop(host, networks=True).why == "1 containers and 1 networks"
+    assert sorted(host.containers) == ["stranger"]
+    assert [seen["Name"] for seen in host.docker.networks.values()] == ["bridge"]
+    answer = stop(host)
+    assert (answer.state, answer.action, answer.changed) == ("succeeded", "unchanged", False)
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_stopping_without_removing_leaves_containers_that_do_not_run(host: Host, noise: bool) -> None:
+    project_of_two(host)
+    host.docker.noise = noise
+    answer = stop(host, remove=False)
+    assert (answer.action, answer.changed, answer.why) == ("stopped", True, "2 containers")
+    assert {name: seen[0] for name, seen in short(host).items()} == {
+        NAME: "exited", "other-1": "exited", "stranger": "running"
+    }  # fmt: skip
+    assert stop(host, remove=False).action == "unchanged"
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_a_look_sees_what_is_ours_and_what_bears_a_wanted_name(host: Host, noise: bool) -> None:
+    project_of_two(host)
+    host.docker.noise = noise
+    _, result = host.run(observe(unique(), "Dev", [("container", "stranger"), ("network", "bridge"), ("container", "none")]))
+    snapshot = read_snapshot(result, "h01")
+    assert {(seen.kind, seen.name, seen.project) for seen in snapshot.resources} == {
+        ("container", NAME, unique()),
+        ("container", "other-1", unique()),
+        ("container", "stranger", f"{unique()} too"),
+        ("network", "net-1", unique()),
+        ("network", "bridge", ""),
+    }
+    assert snapshot.docker == "20.10.24"
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_a_look_that_fails_on_the_way_is_an_error_never_a_part_of_the_truth(host: Host, number: int) -> None:
+    project_of_two(host)
+    script_ = observe(unique(), "Dev", [("container", "stranger"), ("network", "bridge")])
+    host.down_from = number
+    _, result = host.run(script_)
+    with pytest.raises(ReadError, match="docker does not answer: Cannot connect"):
+        read_snapshot(result, "h01")
+
+
+def test_a_container_that_goes_while_it_is_looked_at_is_no_failure(host: Host) -> None:
+    project_of_two(host)
+    host.docker.fails = "container_inspect"
+    _, result = host.run(observe(unique(), "Dev", []))
+    assert [seen.name for seen in read_snapshot(result, "h01").resources] == ["net-1"]
+    assert "a container went while it was looked at" in result.log
+
+
+def test_a_link_that_drops_does_not_stop_a_replacement_half_way(host: Host) -> None:
+    host.run(script(ONE, restart="always"))
+    host.docker.noise = True
+    for number in range(1, 14):
+        wanted = script(TWO if number % 2 else ONE, restart="always")
+        host.drop_link_at = number
+        host.run(wanted)
+        host.drop_link_at = -1
+        assert short(host) == {NAME: ("running", image(TWO if number % 2 else ONE))}
+
+
+def test_the_link_drops_and_the_new_container_does_not_work_and_the_old_one_is_put_back(host: Host) -> None:
+    host.run(script(ONE, restart="always"))
+    host.docker.noise = True
+    host.docker.ways[image(TWO)] = "exits"
+    host.drop_link_at = 0
+    host.run(script(TWO, restart="always"))
+    assert short(host) == {NAME: ("running", image(ONE))}
+
+
+def test_a_lock_that_is_no_plain_file_is_not_written_through(host: Host, tmp_path: Path) -> None:
+    mine = tmp_path / "precious"
+    mine.write_text("kept")
+    lock = Path(f"/dev/shm/octossh-{unique()}x-dev.lock")
+    lock.symlink_to(mine)
+    step = oc.RunContainer("web", image=IMAGE, monitor_s=0)
+    answer, _ = host.run(render(order(step, digest=ONE, project=f"{unique()}x")))
+    assert (answer.state, answer.changed, mine.read_text()) == ("failed", False, "kept")
+    assert "is no file that can be read" in answer.why
+
+
+def test_a_second_run_on_the_same_host_is_told_who_holds_the_lock(host: Host) -> None:
+    host.run(script(ONE))
+    with Path(f"/dev/shm/octossh-{unique()}-dev.lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        wanted = order(oc.RunContainer("web", image=IMAGE), digest=ONE, project=unique(), lock_wait_s=0)
+        answer, _ = host.run(render(wanted))
+    assert (answer.state, answer.changed) == ("locked", False)
+    assert "it was last taken by deployment d-20260102-030405-1 by ada@desk" in answer.why
+    assert host.calls == []

@@ -36,7 +36,7 @@ AWKWARD = [
     "SECONDS", "LINENO", "PWD", "OLDPWD", "TERM", "USER", "HOSTALIASES", "RES_OPTIONS", "LOCALDOMAIN", "MALLOC_ARENA_MAX",
     "octossh_nonce", "octossh_secret_0", "my.name", "a-b", "0", "1abc", "näme", "BASH_FUNC_x%%", "x'y", "$(id)", "`id`",
 ]  # fmt: skip
-PLAIN = ["A", "name", "code", "docker", "REPLY_TO", "TMOUT", "FPATH", "HISTORY_OF", "PYTHONPATH", "NODE_ENV", "printf", "x" * 200]
+PLAIN = ["A", "name", "code", "docker", "REPLY_TO", "TMOUT", "FPATH", "HIS_STORY", "PYTHONPATH", "NODE_ENV", "printf", "x" * 200]
 
 # What docker's command may see of its surroundings when no variable of the container is there.
 OWN = {b"PATH", b"HOME", b"LC_ALL", b"PWD", b"OLDPWD", b"SHLVL", b"_"}

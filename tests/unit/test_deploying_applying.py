@@ -1,14 +1,12 @@
-"""Applying a plan: what is recorded when, what stops what, and what is true of the hosts afterwards. No host is needed."""
+"""Applying a plan: what is recorded when, what stops what, and what is true of the hosts afterwards."""
 
 from __future__ import annotations
 
 import base64
 import json
-import logging
-import os
 import pickle
-import signal
 import threading
+from concurrent.futures import wait
 from datetime import UTC, datetime
 
 import attrs
@@ -183,7 +181,7 @@ def test_a_wave_that_fails_keeps_the_next_one_from_starting():
     world = World({"web h1": FAILED})
     error = failing(world, planned(attrs.evolve(WEB, rolling=oc.Rolling([1, "100%"])), DO, hosts=3))
     assert world.sent == ["web h1"]
-    assert [state for state in states(error.deployment).values()] == ["failed"] + ["skipped"] * 5
+    assert list(states(error.deployment).values()) == ["failed"] + ["skipped"] * 5
     assert error.hosts is oc.Hosts.UNTOUCHED
 
 
@@ -347,29 +345,39 @@ def test_a_callback_that_raises_does_no_harm(caplog):
     assert "the callback for events failed" in caplog.text
 
 
-def test_an_interruption_waits_for_what_runs_and_starts_nothing_more(caplog):
-    told = threading.Event()
+def test_an_interruption_waits_for_what_runs_and_starts_nothing_more(monkeypatch):
+    first, go_on = iter([True]), threading.Event()
 
-    class Told(logging.Handler):
-        def emit(self, record):
-            told.set()
+    def interrupted(futures):
+        if next(first, False):
+            raise KeyboardInterrupt
+        go_on.set()
+        return wait(futures)
 
-    def interrupt():
-        os.kill(os.getpid(), signal.SIGINT)
-        assert told.wait(10)
+    def slow():
+        assert go_on.wait(10)
         return says()
 
-    world, handler = World({"net h1": interrupt}), Told()
-    logging.getLogger("octossh").addHandler(handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            world.apply(planned(NET, WEB, hosts=2))
-    finally:
-        logging.getLogger("octossh").removeHandler(handler)
+    monkeypatch.setattr("octossh.deploying.applying.wait", interrupted)
+    world = World({"net": slow})
+    with pytest.raises(KeyboardInterrupt):
+        world.apply(planned(NET, WEB, hosts=2))
     ended = world.journal.finished
     assert (ended.state, ended.error) == (oc.State.INTERRUPTED, "interrupted by the user")
     assert states(ended) == {"net h1": "succeeded", "net h2": "succeeded", "web h1": "skipped", "web h2": "skipped"}
     assert ended.outcome("web", "h1").why == "the deployment was interrupted"
+
+
+@pytest.mark.xfail(reason="applying.py: the deployment stays 'running' in the record", strict=True)
+def test_an_interruption_at_any_other_moment_leaves_an_end_in_the_record_too():
+    def on_event(event):
+        if event.type == "deployment_started":
+            raise KeyboardInterrupt
+
+    world = World(on_event=on_event)
+    with pytest.raises(KeyboardInterrupt):
+        world.apply(planned(NET))
+    assert world.journal.finished.state is oc.State.INTERRUPTED
 
 
 def test_a_secret_stands_nowhere_but_in_what_goes_to_the_host():

@@ -27,9 +27,7 @@ def modules() -> list[str]:
 
 
 @pytest.mark.parametrize("page", PURE, ids=lambda path: str(path.relative_to(documents.ROOT)))
-def test_the_examples_print_what_the_page_shows(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_examples_print_what_the_page_shows(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = documents.Stage(tmp_path)
     for name in ("HOME", "LOGNAME", "USER"):
         monkeypatch.setenv(name, stage.env[name])
@@ -105,7 +103,9 @@ def test_every_command_and_option_is_in_the_reference() -> None:
     text = "\n".join(made.reference())
 
     def walk(group: click.Group) -> list[click.Command]:
-        return [found for one in group.commands.values() for found in (walk(one) if isinstance(one, click.Group) else [one])]
+        return [
+            found for one in group.commands.values() for found in (walk(one) if isinstance(one, click.Group) else [one])
+        ]
 
     named = dict(made.commands(command))
     assert list(named.values()) == walk(command)

@@ -78,7 +78,7 @@ def test_a_mistake_is_told_with_the_file_the_target_and_what_to_do(what, tmp_pat
 
 @pytest.mark.parametrize("name", ["missing.yml", "."])
 def test_a_file_that_cannot_be_read_is_told_with_the_reason(name, tmp_path):
-    with pytest.raises(oc.ModelError, match="cannot be read: .*; give another path"):
+    with pytest.raises(oc.ModelError, match=r"cannot be read: .*; give another path"):
         read_targets(tmp_path / name)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 import octossh as oc
@@ -20,6 +22,11 @@ def script(name="do", text="true", **fields):
 
 def project(*steps, **fields):
     return oc.Project("shop", process=steps or [script()], **fields)
+
+
+def release(number, *steps):
+    process = oc.Process(steps or [script()])
+    return oc.Release(project="shop", number=number, channel="c", process=process, created_at=datetime.now(UTC))
 
 
 def variable(name, **scope):
@@ -140,6 +147,10 @@ WRONG = {
     "environments of a target": (lambda: oc.Target("h01", "h", environments="Dev"), ["Target 'h01'", "environments", "write ['Dev']"]),
     # releases
     "digest": (lambda: oc.Pin(image=IMAGE, tag="1", digest="sha256:abc"), ["'sha256:abc'", "64 hex digits"]),
+    "release without a number": (lambda: release(""), ["release number ''", "such as '1.4.0'"]),
+    "release number of two words": (lambda: release("a b"), ["release number 'a b'", "such as '1.4.0'"]),
+    "release number that means another": (lambda: release("latest"), ["'latest'", "such as '1.4.0'"]),
+    "release without a digest": (lambda: release("1", container()), ["release '1'", "registry.example.com/acme/web", "resolve its tag"]),
 }  # fmt: skip
 
 

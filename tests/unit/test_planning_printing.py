@@ -31,8 +31,8 @@ def release(*steps, number="0.0.1", level="info", digest="a"):
     process = oc.Process(steps)
     pins = tuple(oc.Pin(image=image, tag=f"1.{number[-1]}", digest=f"sha256:{digest * 64}") for image in process.images)
     return oc.Release(
-        project="shop", number=number, channel="c", process=process, variables=(oc.Variable("Level", level),), pins=pins,
-        created_at=MOMENT,
+        project="shop", number=number, channel="c", process=process, pins=pins, created_at=MOMENT,
+        variables=(oc.Variable("Level", level),),
     )  # fmt: skip
 
 
@@ -96,8 +96,8 @@ def test_a_refusal_stands_out():
     fleet.there["h01"] = [attrs.evolve(seen, project="", spec="") for seen in fleet.there["h01"]]
     made = planned(fleet, release(*STEPS))
     assert [task.target.name for task in made.refusals] == ["h01"]
-    line = "    ! refuse    Custom Network  the network shop-dev-custom-network is not ours; remove it, or give this step another name"
-    assert line in str(made).splitlines()
+    why = "the network shop-dev-custom-network is not ours; remove it, or give this step another name"
+    assert f"    ! refuse    Custom Network  {why}" in str(made).splitlines()
     assert made.summary == "2 to run, 1 unchanged, 1 to decide on the host, 1 refused"
 
 
@@ -105,7 +105,8 @@ def test_a_plan_as_json_has_the_names_that_tools_stand_on():
     data = json.loads(json.dumps(planned(old(), release(*STEPS, number="0.0.2", level="debug")).to_dict()))
     head = {key: data[key] for key in ("project", "release", "environment", "mode", "observed", "has_changes")}
     assert head == {
-        "project": "shop", "release": "0.0.2", "environment": "Dev", "mode": "deploy", "observed": True, "has_changes": True,
+        "project": "shop", "release": "0.0.2", "environment": "Dev", "mode": "deploy", "observed": True,
+        "has_changes": True,
     }  # fmt: skip
     web = data["tasks"][2]
     assert web.pop("spec").startswith("sha256:")

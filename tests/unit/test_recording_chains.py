@@ -121,6 +121,7 @@ def test_an_edit_of_any_column_is_found(path, table, column, of):
         ("DELETE FROM releases WHERE seq = 2", 2),
         ("UPDATE releases SET seq = 9 WHERE seq = 2", 2),
         ("DELETE FROM deployments WHERE id = 'd1'", 3),
+        ("UPDATE deployments SET seq = 9 WHERE id = 'd1'", 3),
         ("DELETE FROM outcomes WHERE deployment = 'd1' AND target = 'h01'", 5),
         ("DELETE FROM outcomes WHERE deployment = 'd2' AND target = 'h01'", 7),
         ("UPDATE outcomes SET position = 9 WHERE deployment = 'd1' AND target = 'h01'", 5),
@@ -137,6 +138,24 @@ def test_rows_that_are_taken_out_moved_or_put_in_are_found(path, statement, brok
     edit(path, statement)
     found = verify(path)
     assert (found.ok, found.broken) == (False, broken)
+
+
+def test_what_is_gone_and_what_was_replaced_are_told_apart(path):
+    edit(path, "DELETE FROM events WHERE seq = 4")
+    assert verify(path).reason == "the events before it are gone: here should be event 4"
+    edit(path, "UPDATE events SET prev_hash = 'x' WHERE seq = 3")
+    assert verify(path).reason == "it does not follow the event before it, so one of the two was replaced"
+
+
+def test_a_release_with_a_hash_made_anew_is_not_the_one_that_its_event_recorded(path):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        (body,) = db.execute("SELECT body FROM releases WHERE seq = 1").fetchone()
+    body = body.replace("echo hello", "echo hullo")
+    edit(
+        path, "UPDATE releases SET body = ?, sha256 = ? WHERE seq = 1", body, hashlib.sha256(body.encode()).hexdigest()
+    )
+    found = verify(path)
+    assert (found.ok, found.broken) == (False, 1)
 
 
 def test_an_edit_with_a_hash_made_anew_breaks_the_next_link(path):

@@ -89,7 +89,7 @@ def test_a_store_in_memory_has_no_file(url, tmp_path, monkeypatch):
 def test_any_name_of_a_file_will_do(tmp_path, name):
     with Store(f"sqlite:///{tmp_path}/{name}") as store:
         store.record(EVENT)
-        assert (tmp_path / name).exists()
+        assert {file.name for file in tmp_path.iterdir()} == {name, f"{name}-wal", f"{name}-shm"}
 
 
 def test_the_home_directory_can_be_written_as_a_tilde(tmp_path, monkeypatch):
@@ -152,6 +152,17 @@ def test_a_newer_schema_is_refused_also_when_its_tables_have_other_names(path):
         db.execute("ALTER TABLE outcomes RENAME TO results")
         db.commit()
     assert "a newer octossh wrote it (schema 2, and this one knows 1); upgrade octossh" in fault(path)
+
+
+def test_a_file_that_is_refused_is_closed_again(path):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE meta SET value = '2'")
+        db.commit()
+    with Store(f"sqlite:///{path}") as store:
+        for _ in range(3):
+            with pytest.raises(RecordError, match="upgrade octossh"):
+                store.events()
+            assert not [fd for fd in Path("/proc/self/fd").iterdir() if str(path) in os.path.realpath(fd)]
 
 
 def test_a_file_that_was_removed_while_it_was_open_takes_no_records(path):

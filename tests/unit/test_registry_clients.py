@@ -249,8 +249,9 @@ DIGEST = "sha256:" + hashlib.sha256(BODY).hexdigest()
         Reply(404),
         Reply(405),
         Reply(400),
+        Reply(404, b"", {"Content-Type": MANIFEST, "Docker-Content-Digest": "sha256:" + "0" * 64}),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_a_head_that_does_not_say_it_all_is_followed_by_a_get(head, fake, client, image):
     fake.script(HEAD, head)

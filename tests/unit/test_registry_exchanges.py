@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import gzip
 import ipaddress
@@ -163,22 +164,25 @@ def test_a_network_without_a_route_is_an_error_that_says_so(monkeypatch):
 
 
 def test_a_server_that_speaks_no_http_is_an_error():
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(2)
 
         def serve():
-            for _ in range(exchanges.TRIES):
-                connection, _ = server.accept()
-                with connection:
-                    connection.recv(1000)
-                    connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.recv(1000)
+                        connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
 
         thread = threading.Thread(target=serve)
         thread.start()
-        with pytest.raises(RegistryError, match="broke off the connection"):
-            tags(f"http://127.0.0.1:{server.getsockname()[1]}")
-        thread.join()
+        try:
+            with pytest.raises(RegistryError, match="broke off the connection"):
+                tags(f"http://127.0.0.1:{server.getsockname()[1]}")
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def test_a_proxy_of_the_environment_is_used(fake, monkeypatch):
@@ -294,6 +298,17 @@ def test_the_pages_of_a_server_that_is_redirected_to_are_read_there_without_a_lo
         other.page = 1
         fake.script(LIST, Reply(307, "", {"Location": other.url + "/v2/acme/web/tags/list"}))
         assert tags(fake.url) == ("a", "b")
+
+
+def test_the_further_pages_of_a_server_that_is_redirected_to_are_not_asked_with_our_login(fake):
+    fake.login = ("ci", "hunter2")
+    with FakeRegistry() as other:
+        other.push("acme/web", "a", "b", "c")
+        other.page = 1
+        moved = Reply(307, "", {"Location": other.url + "/v2/acme/web/tags/list"})
+        fake.script(LIST, lambda seen: moved if seen.login else fake._answer(seen), forever=True)
+        assert tags(fake.url, auth=CI) == ("a", "b", "c")
+        assert [seen.login for seen in other.seen] == [None, None, None]
 
 
 def test_a_redirect_in_a_circle_is_an_error(fake):

@@ -163,7 +163,9 @@ def test_an_inner_address_is_seen_however_it_is_written(host):
     assert headers.is_inner(host)
 
 
-@pytest.mark.parametrize("host", ["auth.docker.io", "8.8.8.8", "2606:4700::1111", "10.example.com", "", "é" * 300])
+@pytest.mark.parametrize(
+    "host", ["auth.docker.io", "8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "10.example.com", "", "é" * 300]
+)
 def test_an_outer_address_or_a_name_is_not_inner(host):
     assert not headers.is_inner(host)
 

@@ -39,7 +39,7 @@ def project(*images, **channel):
 def pins(made, feed, **more):
     return {
         pin.image.repository: pin.tag
-        for pin in pin_images(made, made.channel(), {i: feed for i in made.process.images}, **more)
+        for pin in pin_images(made, made.channel(), dict.fromkeys(made.process.images, feed), **more)
     }
 
 

@@ -25,7 +25,7 @@ def project(*phases):
 
 
 def history(text):
-    """Newest last, as people tell it: ``1+ 2- <1+ Test:1+`` is release 1, a failed 2, a rollback to 1, and 1 to Test."""
+    """``1+ 2- <1+ Test:1+``, oldest first, is release 1, a failed 2, a rollback to 1, and 1 to Test."""
     made = []
     for number, word in enumerate(text.split()):
         place, _, rest = word.rpartition(":")
@@ -143,7 +143,7 @@ def test_a_rollback_goes_to_what_stood_there_before(past, number):
 
 @pytest.mark.parametrize("past", ["", "1+", "1-", "1+ 1+", "1+ 1-", "Test:1+ Test:2+", "1+ 2+ <1+", "1- 2- 3."])
 def test_with_nothing_before_there_is_no_rollback(past):
-    with pytest.raises(oc.PlanError, match="no earlier release of 'shop' in 'Dev'.*see 'history', or deploy"):
+    with pytest.raises(oc.PlanError, match=r"no earlier release of 'shop' in 'Dev'.*see 'history', or deploy"):
         to_roll_back("shop", "Dev", history(past))
 
 

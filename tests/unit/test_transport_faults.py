@@ -56,6 +56,7 @@ def test_every_exception_class_of_the_libraries_is_mapped(module: object) -> Non
         (paramiko.ssh_exception.NoValidConnectionsError({("h", 22): ConnectionRefusedError(111, "r")}), "", "refused"),
         (paramiko.ssh_exception.NoValidConnectionsError({("h", 22): OSError(113, "no route")}), "", "unreachable"),
         (paramiko.ChannelException(2, "Connect failed"), "session", "other"),
+        (paramiko.SSHException("Timeout opening channel."), "session", "timeout"),
         (paramiko.SSHException("anything"), "", "other"),
         (RuntimeError("anything"), "", "other"),
     ],

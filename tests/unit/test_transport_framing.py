@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from octossh.errors import Hosts, ReadError
@@ -118,6 +118,8 @@ def test_a_line_that_is_open_on_one_stream_is_ended_before_the_other_stream_spea
 
 
 @given(st.lists(st.integers(1, 50_000), max_size=40))
+@example([49_999] * 20)
+@example([77] * 20_000)
 def test_a_long_log_keeps_its_head_and_tail_and_says_how_much_is_missing(sizes: list[int]) -> None:
     log, sent = Log(), b""
     for number, size in enumerate(sizes):

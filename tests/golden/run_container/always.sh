@@ -282,9 +282,9 @@ octossh_changed=yes octossh_restarts=0
 [ "$octossh_old_restart" != always ] || octossh_try update --restart no shop-dev-web
 octossh_said=$(docker stop -t 10 shop-dev-web 2>&1) || octossh_say "docker stop: $octossh_said"
 if ! octossh_said=$(docker rename shop-dev-web shop-dev-web--old 2>&1 && docker rename shop-dev-web--next shop-dev-web 2>&1); then
+    octossh_why=$octossh_said
     docker rename shop-dev-web--old shop-dev-web 2>/dev/null
     octossh_restart_policy "$octossh_old_restart" shop-dev-web
-    octossh_why=$octossh_said
     octossh_try start shop-dev-web
     octossh_try rm -f -v shop-dev-web--next
     octossh_end failed put-back yes "docker rename: $octossh_why; the old container was started again"

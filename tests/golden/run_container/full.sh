@@ -303,9 +303,9 @@ octossh_changed=yes octossh_restarts=0
 [ "$octossh_old_restart" != always ] || octossh_try update --restart no shop-web
 octossh_said=$(docker stop -t 30 shop-web 2>&1) || octossh_say "docker stop: $octossh_said"
 if ! octossh_said=$(docker rename shop-web shop-web--old 2>&1 && docker rename shop-web--next shop-web 2>&1); then
+    octossh_why=$octossh_said
     docker rename shop-web--old shop-web 2>/dev/null
     octossh_restart_policy "$octossh_old_restart" shop-web
-    octossh_why=$octossh_said
     octossh_try start shop-web
     octossh_try rm -f -v shop-web--next
     octossh_end failed put-back yes "docker rename: $octossh_why; the old container was started again"

@@ -287,9 +287,9 @@ octossh_changed=yes octossh_restarts=0
 [ "$octossh_old_restart" != always ] || octossh_try update --restart no o-brien-s-hne-dev-1-w-b-s-first-step
 octossh_said=$(docker stop -t 10 o-brien-s-hne-dev-1-w-b-s-first-step 2>&1) || octossh_say "docker stop: $octossh_said"
 if ! octossh_said=$(docker rename o-brien-s-hne-dev-1-w-b-s-first-step o-brien-s-hne-dev-1-w-b-s-first-step--old 2>&1 && docker rename o-brien-s-hne-dev-1-w-b-s-first-step--next o-brien-s-hne-dev-1-w-b-s-first-step 2>&1); then
+    octossh_why=$octossh_said
     docker rename o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step 2>/dev/null
     octossh_restart_policy "$octossh_old_restart" o-brien-s-hne-dev-1-w-b-s-first-step
-    octossh_why=$octossh_said
     octossh_try start o-brien-s-hne-dev-1-w-b-s-first-step
     octossh_try rm -f -v o-brien-s-hne-dev-1-w-b-s-first-step--next
     octossh_end failed put-back yes "docker rename: $octossh_why; the old container was started again"

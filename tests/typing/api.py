@@ -1,0 +1,131 @@
+"""Never run, only type-checked (mypy --strict): what scripts that stand on octossh may rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, assert_type
+
+import octossh as oc
+
+hub = oc.Registry("hub", "https://registry.example.com", auth=oc.Basic("robot", oc.secret("TOKEN")))
+shop = oc.Project(
+    "shop",
+    process=[
+        oc.CreateNetwork("backend", subnet="172.28.6.0/24", roles={"web"}),
+        oc.RunContainer(
+            "web",
+            image=hub.image("acme/web"),
+            roles={"web"},
+            publish=["8080:8080"],
+            networks=["{{ steps.backend.inspect.Name }}"],
+            env={"PING_COUNT": "{{ PingCount }}", "DATABASE_URL": oc.secret("DATABASE_URL"), "LEVEL": 2},
+            health=oc.Http(8080, "/health"),
+            strategy=oc.Replace(),
+            rolling=oc.Rolling([1, "25%", "100%"]),
+        ),
+        oc.RunScript("report", script="true", reads_only=True, rolling="25%"),
+        oc.StopResource("clear", steps=["gone"]),
+    ],
+    variables=[oc.Variable("PingCount", 2), oc.Variable("PingCount", 5, environment="Production")],
+    channels=[oc.Channel("stable", "[1.0,2.0)"), oc.Channel("next", prerelease="^rc")],
+    lifecycle=oc.Lifecycle("Dev", ("Berlin", "Oslo"), "Production"),
+)
+
+
+def the_script_of_the_design() -> None:
+    with oc.Space("sqlite:///octossh.db", projects=[shop], targets="targets.yml") as space:
+        assert_type(space, oc.Space)
+        release = space.create_release("shop")
+        assert_type(release, oc.Release)
+        print(space.plan(release, "Dev"))
+        assert_type(space.deploy(release, "Dev"), oc.Deployment)
+        assert_type(space.promote("shop", to="Test"), oc.Deployment)
+
+
+def a_space_of_other_parts(path: Path, values: Mapping[str, str]) -> oc.Space:
+    def told(event: oc.Event) -> None:
+        assert_type(event.at, datetime)
+        assert_type(event.data, Mapping[str, Any])
+
+    def vault(name: str) -> str | None:
+        return values.get(name)
+
+    oc.Space(projects=[shop], targets=path, secrets=vault, on_event=told)
+    oc.Space(projects=(shop,), environments=[oc.Environment("Extra")], secrets=values, transport=oc.Local())
+    host = oc.Target("h01", "10.0.0.11", user="deploy", port=2222, roles=["web"], environments=("Dev",))
+    return oc.Space(projects={shop}, targets=[host], transport=oc.SSH(known_hosts=path, user="deploy"))
+
+
+def looking(space: oc.Space) -> None:
+    plan = space.plan("0.0.1", "Dev", project="shop")
+    assert_type(plan, oc.Plan)
+    assert_type(plan.has_changes, bool)
+    for task in plan.tasks:
+        assert_type(task, oc.Task)
+        assert_type(task.step, oc.Step)
+        assert_type(task.action, oc.Action)
+        assert_type([change.old for change in task.changes], list[str | None])
+    assert_type(plan.to_dict(), dict[str, Any])
+    assert_type(space.status("shop"), oc.Status)
+    history = space.history("shop", environment="Dev", limit=None)
+    assert_type(history, oc.History)
+    assert_type(history[0], oc.Deployment)
+    assert_type(history[:2], tuple[oc.Deployment, ...])
+    assert_type([deployment.duration_s for deployment in history], list[float | None])
+    assert_type(space.releases("shop", limit=5), tuple[oc.Release, ...])
+    assert_type(space.release("shop"), oc.Release)
+    assert_type(space.check("Dev"), tuple[str, ...])
+    assert_type(space.tags("acme/web").chosen, oc.versions.Version | None)
+    assert_type(space.verify().ok, bool)
+    space.deploy(plan)
+    assert_type(space.rollback("shop", "Dev", to="0.0.1", check=False).state, oc.State)
+
+
+def failing(space: oc.Space) -> str:
+    try:
+        space.deploy("0.0.1", "Dev", project="shop")
+    except oc.DeployFailed as error:
+        assert_type(error.hosts, oc.Hosts)
+        deployment: oc.Deployment = error.deployment
+        outcome = deployment.outcome("web", "h01")
+        assert_type(outcome, oc.Outcome | None)
+        return deployment.error
+    except oc.Refused as error:
+        return str(error)
+    except oc.ConnectError as error:
+        assert_type(error.kind, str)
+        return error.kind
+    except oc.OctosshError as error:
+        assert_type(error.exit_code, int)
+        raise
+    return ""
+
+
+def choosing(tags: Sequence[str]) -> None:
+    assert_type(oc.versions.choose(tags, range="[1,2)", variant="alpine"), oc.versions.Version | None)
+    assert_type(oc.versions.parse("1.27.0"), oc.versions.Version)
+    assert_type(oc.versions.explain(tags).verdicts, tuple[oc.versions.Verdict, ...])
+
+
+def a_transport_for_tests() -> oc.Transport:
+    def answer(target: oc.Target, script: oc.Script) -> list[oc.Frame]:
+        return [oc.Frame("end", f"succeeded created yes {target.name} {script.digest}")]
+
+    replay = oc.Replay(answer)
+    assert_type(replay.calls[0].script, oc.Script)
+    transport: oc.Transport = replay
+    assert_type(transport.run(oc.Target("h01", "h"), oc.Script("x", "true")), oc.Result)
+    return transport
+
+
+def what_the_type_checker_refuses(space: oc.Space, release: oc.Release) -> None:
+    release.number = "2"  # type: ignore[misc]
+    space.promote("shop")  # type: ignore[call-arg]
+    oc.Target("h01")  # type: ignore[call-arg]
+    oc.RunContainer("web")  # type: ignore[call-arg]
+    oc.RunContainer("web", image="acme/web")  # type: ignore[arg-type]
+    oc.Variable("A", ["list"])  # type: ignore[arg-type]
+    oc.Lifecycle(["Dev", "Test"])  # type: ignore[arg-type]
+    oc.Registry("hub", "https://r", auth=("user", "password"))  # type: ignore[arg-type]
