@@ -17,7 +17,7 @@ from octossh.model import Described
 from octossh.model.serialising import from_dict, to_dict
 
 each = pytest.mark.parametrize("kind", NOUNS, ids=lambda kind: kind.__name__)
-quick = settings(max_examples=12)
+quick = settings(max_examples=8)
 
 
 def test_there_is_a_strategy_for_every_noun_of_the_model():

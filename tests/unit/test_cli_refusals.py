@@ -266,4 +266,4 @@ def test_an_interrupted_command_ends_with_130(octossh, in_tmp):
     write(in_tmp, dedent("raise KeyboardInterrupt"))
     code, out, err = octossh("status")
     assert (code, out) == (130, "")
-    assert err.strip() == "octossh: interrupted"
+    assert err.strip().startswith("octossh: interrupted")

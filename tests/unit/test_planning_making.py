@@ -264,6 +264,7 @@ def test_a_secret_changes_a_plan_when_its_value_does_and_shows_neither():
 
 def test_only_secrets_that_can_matter_in_the_environment_are_asked_for():
     made = release(
+        NET,
         attrs.evolve(WEB, env={"A": oc.secret("STEP"), "B": "{{ Key }}"}),
         variables=[
             oc.Variable("Key", oc.secret("DEV"), environment="Dev"),
