@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import field, frozen
@@ -40,12 +41,26 @@ class Answer:
     outputs: Mapping[str, str] = field(factory=dict)
 
 
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """Whatever else is wrong with a frame, than what has a message of its own."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ReadError(f"the host answered something that is not what a script of octossh writes: {error}") from error
+
+
 def read_answer(result: Result) -> Answer:
     """The answer in *result*.
 
     Raises:
         ReadError: A frame is not what a script of ours writes.
     """
+    with _readable():
+        return _answer(result)
+
+
+def _answer(result: Result) -> Answer:
     inspect: Mapping[str, Any] = {}
     outputs: dict[str, str] = {}
     for frame in result.frames:
@@ -83,9 +98,12 @@ def read_snapshot(result: Result, target: str) -> Snapshot:
             f"{target}: the host could not be looked at: "
             + (answer.why or f"the script ended early with exit code {result.exit_code}: {result.log.strip()[-300:]}")
         )
-    resources = [
-        _resource(frame.kind, _json(frame.text)) for frame in result.frames if frame.kind in {"container", "network"}
-    ]
+    with _readable():
+        resources = [
+            _resource(frame.kind, _json(frame.text))
+            for frame in result.frames
+            if frame.kind in {"container", "network"}
+        ]
     docker = next((frame.text for frame in result.frames if frame.kind == "docker"), "")
     return Snapshot(
         target=target,
@@ -119,7 +137,9 @@ def _fields(labels: Mapping[str, str]) -> Mapping[str, Any]:
 
 def _without_secrets(inspect: dict[str, Any]) -> dict[str, Any]:
     """*inspect* with ``***`` for the environment variables that our label says are secrets."""
-    env = _fields(_labels(inspect)).get("env", {})
+    env = _fields(_labels(inspect)).get("env")
+    if not isinstance(env, Mapping):
+        return inspect
     secret = {name for name, value in env.items() if isinstance(value, Mapping)}
     config = inspect.get("Config")
     if secret and isinstance(config, dict) and config.get("Env"):

@@ -67,6 +67,10 @@ class Secret:
             raise ModelError(f"a secret is text, not {type(value).__name__}")
         if "\0" in value:
             raise ModelError("a secret holds a NUL character, which no shell word can; take it out")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ModelError("a secret holds half of a surrogate pair, which is not text; take it out") from None
         self._value = value
 
     def reveal(self) -> str:

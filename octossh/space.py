@@ -76,18 +76,39 @@ class Space:
         secrets: SecretSource | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
-        self.projects = _by_name(projects, Project)
+        self.projects = _by_name(projects, Project, "projects")
         made = read_targets(targets) if isinstance(targets, str | Path) else targets
-        self.targets = tuple(_by_name(made, Target).values())
-        self.environments = self._environments(environments)
+        self.targets = tuple(_by_name(made, Target, "targets").values())
+        self.environments = self._environments(_by_name(environments, Environment, "environments"))
+        self._check_scopes()
+        if transport is not None and not callable(getattr(transport, "run", None)):
+            raise ModelError(f"the transport {transport!r} is none; give an octossh.SSH(...), or leave it out")
+        if not (secrets is None or isinstance(secrets, Mapping) or callable(secrets)):
+            raise ModelError(f"secrets={type(secrets).__name__}: give a mapping of names to values, or a function")
         self.store = Store(store)
         self.on_event = on_event
         self._transport = transport if transport is not None else SSH()
         self._source: SecretSource = os.environ if secrets is None else secrets
         self._clients: dict[Registry, RegistryClient] = {}
 
-    def _environments(self, more: Iterable[Environment]) -> tuple[str, ...]:
-        names = [environment.name for environment in more]
+    def _check_scopes(self) -> None:
+        """A variable for a role or target that nothing has would hold nowhere, in silence."""
+        known = {
+            "role": {role for target in self.targets for role in target.roles},
+            "target": {target.name for target in self.targets},
+        }
+        for project in self.projects.values():
+            for variable in project.variables:
+                for key, names in known.items():
+                    value = variable.scope.get(key)
+                    if self.targets and value is not None and value not in names:
+                        raise ModelError(
+                            f"project {project.name!r}: variable {variable.name!r} is for {key} {value!r}, "
+                            f"which no target {'has' if key == 'role' else 'is'}; {did_you_mean(value, names)}"
+                        )
+
+    def _environments(self, more: Iterable[str]) -> tuple[str, ...]:
+        names = list(more)
         for project in self.projects.values():
             names += project.lifecycle.environments if project.lifecycle else ()
         standing = [name for target in self.targets for name in target.environments]
@@ -455,15 +476,17 @@ def _user() -> str:
     return f"{name}@{platform.node()}"
 
 
-N = TypeVar("N", Project, Target)
+N = TypeVar("N", Project, Target, Environment)
 
 
-def _by_name(items: Iterable[N], kind: type[N]) -> dict[str, N]:
+def _by_name(items: Iterable[N], kind: type[N], what: str) -> dict[str, N]:
+    if isinstance(items, str) or not isinstance(items, Iterable):
+        raise ModelError(f"a space takes {what} as a list, not {items!r}; write {what}=[...]")
     made: dict[str, N] = {}
     for item in items:
         if not isinstance(item, kind):
-            raise ModelError(f"a space takes {kind.__name__}s, and {item!r} is none")
+            raise ModelError(f"a space takes {kind.__name__}s as {what}, and {item!r} is none")
         if item.name in made:
-            raise ModelError(f"there are two {kind.__name__.lower()}s named {item.name!r}; rename one of them")
+            raise ModelError(f"there are two {what} named {item.name!r}; rename one of them")
         made[item.name] = item
     return made

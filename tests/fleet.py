@@ -6,7 +6,7 @@ that what a plan says can be held against what happens.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +22,8 @@ def inspect(wanted: Wanted) -> dict[str, Any]:
     """What docker would tell of it, as far as octossh reads it."""
     if wanted.kind == "network":
         return {"Name": wanted.name, "Id": f"id-of-{wanted.name}"}
-    env = [f"{name}={value}" for name, value in wanted.fields.get("env", {}).items() if isinstance(value, str)]
+    given = wanted.fields.get("env", {})
+    env = [f"{name}={value if isinstance(value, str) else '***'}" for name, value in given.items()]
     return {"Name": f"/{wanted.name}", "Id": f"id-of-{wanted.name}", "Config": {"Env": ["PATH=/bin", *env]}}
 
 
@@ -47,9 +48,9 @@ class Fleet:
         if there:
             there += how(there.pop(number % len(there)))
 
-    def run(self, release: oc.Release) -> list[tuple[str, str, str]]:
+    def run(self, release: oc.Release, secrets: Mapping[str, oc.Secret] | None = None) -> list[tuple[str, str, str]]:
         """Deploy: step, target and what was done, until a step has failed on a host."""
-        resolver = Resolver(release, self.environment, self.targets)
+        resolver = Resolver(release, self.environment, self.targets, secrets or {})
         known: dict[tuple[str, str], Facts] = {}
         did = []
         for step in release.process.steps:

@@ -13,7 +13,7 @@ import attrs
 
 from octossh.deploying.observing import MOST_HOSTS_AT_ONCE, connect
 from octossh.deploying.orders import order
-from octossh.errors import ConnectionLost, DeployFailed, Hosts, OctosshError, PlanError, RecordError
+from octossh.errors import ConnectionLost, DeployFailed, Hosts, OctosshError, PlanError, ReadError, RecordError
 from octossh.model import Deployment, Event, Outcome, Pairs, RunScript, State, Step, Target
 from octossh.planning import Facts, Plan, Resolver, Task
 from octossh.reading import Answer, read_answer
@@ -98,23 +98,34 @@ class _Run:
         self.known: dict[tuple[str, str], Facts] = {}
         self.outcomes: list[Outcome] = []
         self.locked = False
-        self.interrupted = False
+        self.begun: dict[tuple[str, str], datetime] = {}
+        self.interrupted = self.left = False
         self.broken: RecordError | None = None
         self._lock = threading.Lock()
 
     def all(self) -> Deployment:
         self.record.start(self.deployment)
-        self._tell("deployment_started", data={"release": self.deployment.release, "mode": self.deployment.mode.value})
-        with ThreadPoolExecutor(MOST_HOSTS_AT_ONCE, thread_name_prefix="octossh") as pool:
+        pool = ThreadPoolExecutor(MOST_HOSTS_AT_ONCE, thread_name_prefix="octossh")
+        try:
+            self._tell(
+                "deployment_started", data={"release": self.deployment.release, "mode": self.deployment.mode.value}
+            )
             for stage in self.plan.stages:
                 for wave in stage.waves:
                     if not self._stopped():
                         self._wait([pool.submit(self._task, task) for task in wave])
+        except KeyboardInterrupt:
+            self.interrupted = self.left = True
+        finally:
+            pool.shutdown(wait=not self.left, cancel_futures=True)
         ended = self._ended()
-        if self.broken is not None:
-            self.broken.hosts = ended.hosts
-            raise self.broken
-        self.record.finish(ended)
+        try:
+            if self.broken is not None:
+                raise self.broken
+            self.record.finish(ended)
+        except RecordError as error:
+            error.hosts = ended.hosts
+            raise
         self._tell("deployment_finished", data={"state": ended.state.value, "error": ended.error})
         return ended
 
@@ -130,18 +141,21 @@ class _Run:
             self.interrupted = True
             _log.warning("interrupted: waiting for what runs on the hosts; once more to leave at once")
             wait(futures)
-        for future in futures:
-            future.result()
 
     def _ended(self) -> Deployment:
-        done = {(outcome.step, outcome.target): outcome for outcome in self.outcomes}
+        with self._lock:
+            done = {(outcome.step, outcome.target): outcome for outcome in self.outcomes}
+            begun = dict(self.begun)
         why = "the deployment was interrupted" if self.interrupted else "an earlier step did not succeed"
-        places = [(task.step.name, task.target.name) for task in self.plan.tasks]
-        outcomes = [
-            done.get((step, target)) or Outcome(step=step, target=target, state=State.SKIPPED, why=why)
-            for step, target in places
-        ]
-        bad = [outcome for outcome in self.outcomes if outcome.state is not State.SUCCEEDED]
+        outcomes = []
+        for task in self.plan.tasks:
+            place = task.step.name, task.target.name
+            missing = Outcome(step=place[0], target=place[1], state=State.SKIPPED, why=why)
+            if place in begun:
+                why_unknown = "it ran when the deployment was left; deploy the same release again to set it right"
+                missing = attrs.evolve(missing, state=State.UNKNOWN, started_at=begun[place], why=why_unknown)
+            outcomes.append(done.get(place, missing))
+        bad = [outcome for outcome in outcomes if outcome.state not in {State.SUCCEEDED, State.SKIPPED}]
         state = State.INTERRUPTED if self.interrupted else State.FAILED if bad else State.SUCCEEDED
         error = "interrupted by the user" if self.interrupted else ""
         if bad:
@@ -157,23 +171,24 @@ class _Run:
         )
 
     def _task(self, task: Task) -> None:
-        if self._stopped_by_record():
+        if self.interrupted or self.broken is not None:
             return
         step, target = task.step.name, task.target.name
         started_at = datetime.now(UTC)
         try:
             self._record("step_started", step, target)
+            with self._lock:
+                self.begun[step, target] = started_at
             outcome = attrs.evolve(self._outcome(task), started_at=started_at, finished_at=datetime.now(UTC))
             with self._lock:
                 self.outcomes.append(outcome)
+                if self.left:
+                    return  # the end of the deployment has been recorded without it
             data = {"state": outcome.state.value, "action": outcome.action, "why": outcome.why}
             self._record("step_finished", step, target, data=data, outcome=outcome)
         except RecordError as error:
             with self._lock:
                 self.broken = self.broken or error
-
-    def _stopped_by_record(self) -> bool:
-        return self.broken is not None
 
     def _outcome(self, task: Task) -> Outcome:
         """Run one step on one host, and put whatever happens in an outcome."""
@@ -187,6 +202,10 @@ class _Run:
         except OctosshError as error:
             unknown = error.hosts is Hosts.UNKNOWN
             return attrs.evolve(made, state=State.UNKNOWN if unknown else State.FAILED, why=self.mask(str(error)))
+        except Exception as error:  # whatever it is, the record must say that nobody knows
+            _log.exception("step %r on %s: octossh itself failed", original.name, target.name)
+            why = self.mask(f"octossh itself failed with {type(error).__name__}: {error}; this is a fault of octossh")
+            return attrs.evolve(made, state=State.UNKNOWN, why=why)
         made = attrs.evolve(made, script=script.digest, exit_code=result.exit_code, log=self.mask(result.log))
         if not answer.ended:
             why = f"the script ended with exit code {result.exit_code} before it said how; {_last_line(made.log)}"
@@ -221,7 +240,11 @@ class _Run:
             line("octossh: the link was lost; connecting again to see how the step ended")
             made = order(step, self.resolver, self.deployment, self.logins, lock_wait_s=int(step.timeout_s))
             result = self._second_look(target, render(made), secrets, step, line)
-        return result, read_answer(result)
+        try:
+            return result, read_answer(result)
+        except ReadError as error:
+            error.hosts = Hosts.UNKNOWN
+            raise
 
     def _second_look(
         self, target: Target, script: Script, secrets: Mapping[str, Secret], step: Step, line: Callable[[str], None]

@@ -140,7 +140,8 @@ class _Maker:
                 "which does not run before it; move that one up"
             )
         if self.seen is not None and isinstance(step, RunContainer | CreateNetwork):
-            kind, name = self.resolver.resource_name(step, target) or (step.kind, step.name)
+            kind = "container" if isinstance(step, RunContainer) else "network"
+            kind, name = self.resolver.resource_name(step, target) or (kind, step.name)
             self._leave(step, target, kind, name, "")
         return Task(step=step, target=target, action=Action.DECIDE, why=f"(known after {after!r})", after=after)
 

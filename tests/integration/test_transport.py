@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import shlex
 import signal
@@ -241,15 +242,17 @@ def test_a_payload_that_is_cut_anywhere_does_nothing(shell: str, tmp_path: Path)
 
 
 def test_secrets_reach_the_script_and_nothing_else_on_the_host(place: Place, scratch: str) -> None:
-    value = "s3cr3t-" + "with 'quotes' \"$(touch /tmp/never)\" \n and two lines"
+    token = os.urandom(8).hex()
+    # Its own words must not be what a search finds.
+    pattern = f"'[{token[0]}]{token[1:]}'"
+    value = f"{token} with 'quotes' \"$(touch {scratch}/never)\" \n and two lines"
     held = threading.Event()
 
     def on_line(line: str) -> None:
         if line != "ready":
             return
-        # Its own words must not be what it finds.
-        found = place.sh("cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | grep -ac '[s]3cr3t-' || true")
-        files = place.sh(f"grep -rl '[s]3cr3t-' {scratch} /tmp /var/tmp /dev/shm /run 2>/dev/null || true")
+        found = place.sh(f"cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | grep -ac {pattern} || true")
+        files = place.sh(f"find /tmp /var/tmp /dev/shm /run -type f -mmin -2 -exec grep -l {pattern} {{}} + || true")
         if found.strip() == "0" and files == "":
             held.set()
         place.sh(f"touch {scratch}/go")
@@ -266,6 +269,7 @@ def test_secrets_reach_the_script_and_nothing_else_on_the_host(place: Place, scr
     assert result.log.split("\n")[1].split()[0] == hashlib.sha256(value.encode()).hexdigest()
     assert result.log.endswith("plain")
     assert held.is_set()
+    assert "never" not in place.sh(f"ls {scratch}")
 
 
 def test_a_missing_secret_is_an_error_before_anything_is_sent(place: Place) -> None:

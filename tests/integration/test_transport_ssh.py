@@ -559,6 +559,27 @@ def test_a_busy_sshd_is_tried_until_it_lets_us_in(proxy: Proxy, make: Callable[.
     assert proxy.drops == 0
 
 
+@pytest.mark.slow
+def test_sixty_targets_on_one_sshd_all_get_in(lab: Any, host: str, make: Callable[..., SSH], tmp_path: Path) -> None:
+    proxies = [Proxy(lab.hosts[host]) for _ in range(60)]
+    keys = [line.split(maxsplit=1)[1] for line in lab.known_hosts.read_text().splitlines() if lab.hosts[host] in line]
+    (tmp_path / "known").write_text("".join(f"127.0.0.1 {key}\n" for key in keys))
+    ssh = make(known_hosts=tmp_path / "known")
+    logs: list[str] = []
+    targets = [Target(f"h{p.port}", "127.0.0.1", port=p.port, user="root") for p in proxies]
+    threads = [threading.Thread(target=lambda t=t: logs.append(ssh.run(t, script("echo in")).log)) for t in targets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for proxy in proxies:
+        proxy.close()
+    assert logs == ["in\n"] * 60
+    began = time.monotonic()
+    ssh.close()
+    assert time.monotonic() - began < 3
+
+
 @pytest.mark.parametrize("cut", [0, 1_000, 40_000, 150_000, 299_000, 300_000, 301_000])
 def test_a_script_that_is_cut_on_its_way_does_nothing(
     proxy: Proxy, make: Callable[..., SSH], tmp_path: Path, lab: Any, host: str, cut: int

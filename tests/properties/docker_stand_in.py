@@ -266,7 +266,9 @@ class Call:
         self.parse(words_, stop_at_word=command == "create")
         if command == self.docker.fails:
             raise Refused(f"Error response from daemon: {command} fails")
-        answer: Callable[[], str] = getattr(self, f"do_{command}")
+        answer: Callable[[], str] | None = getattr(self, f"do_{command}", None)
+        if answer is None:
+            raise Refused(f"docker: '{command}' is not a docker command.")
         return answer()
 
     def do_version(self) -> str:

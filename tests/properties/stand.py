@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import traceback
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -89,7 +90,12 @@ class Host:
             pid = int((self.folder / "request").read_text())
             if not pid:
                 return
-            self._answer(pid)
+            try:
+                self._answer(pid)
+            except Exception:
+                # Whoever waits for an answer must not wait for ever.
+                self.docker.wrong.append(traceback.format_exc())
+                os.killpg(os.getpgid(pid), signal.SIGKILL)
 
     def _answer(self, pid: int) -> None:
         here = Path(f"/proc/{pid}")

@@ -48,6 +48,13 @@ def happens(made, **changes):
     return made
 
 
+def beside(made, **changes):
+    """What is on h01 was set aside, and beside it stands another one."""
+    (old,) = made.there["h01"]
+    made.there["h01"] = [attrs.evolve(old, name=f"{old.name}--old"), attrs.evolve(old, **changes)]
+    return made
+
+
 def planned(made, *steps, **more):
     return plan(release(*steps, **more), "Dev", TARGETS, seen=made.look())
 
@@ -91,6 +98,17 @@ WORLDS = [
         "it was set aside", happens(fleet(WEB), name="shop-dev-web--old"), [WEB], {}, "start",
         "an earlier run was cut short", [],
     ),
+    (
+        "another was set aside", happens(fleet(WEB, level="old"), name="shop-dev-web--old"), [WEB], {}, "replace",
+        "made by release 0.0.1", ["env LEVEL: old -> info"],
+    ),
+    ("it was set aside for another", beside(fleet(WEB), spec="other"), [WEB], {}, "start", "an earlier run was cut short", []),
+    ("another stands beside it", beside(fleet(WEB)), [WEB], {}, "replace", "an earlier run was cut short", []),
+    (
+        "one of others stands beside it", beside(fleet(WEB), project=""), [WEB], {}, "refuse",
+        "the container shop-dev-web is not ours; remove it, or give this step another name", [],
+    ),
+    ("made by nobody knows which", happens(fleet(WEB), release="", spec="other"), [WEB], {}, "replace", "", []),
     (
         "no label of ours", happens(fleet(WEB), project="", environment="", step="", spec=""), [WEB], {}, "refuse",
         "the container shop-dev-web is not ours; remove it, or give this step another name", [],
@@ -138,6 +156,20 @@ WORLDS = [
     ),
     ("made, then removed", fleet(), [WEB, oc.StopResource("stop")], {}, "stop", "remove shop-dev-web", []),
     ("known later, then removed", fleet(), [NET, JOINED, oc.StopResource("stop")], {}, "stop", "remove shop-dev-web", []),
+    ("made, then stopped", fleet(), [WEB, oc.StopResource("stop", remove=False)], {}, "stop", "stop shop-dev-web", []),
+    (
+        "replaced, then removed", fleet(WEB), [attrs.evolve(WEB, env={}), oc.StopResource("stop")], {}, "stop",
+        "remove shop-dev-web", [],
+    ),
+    (
+        "named later, then removed", fleet(),
+        [NET, attrs.evolve(JOINED, container_name="{{ steps.net.inspect.Name }}-web"), oc.StopResource("stop")], {},
+        "stop", "remove web", [],
+    ),
+    (
+        "of others, not to remove", happens(fleet(WEB), project="blog"), [oc.StopResource("stop")], {}, "unchanged",
+        "nothing matches", [],
+    ),
     ("deferred", fleet(), [NET, JOINED], {}, "decide", "(known after 'net')", []),
     ("known already", fleet(NET), [NET, JOINED], {}, "create", "container shop-dev-web is not there", []),
     ("known and kept", fleet(NET, JOINED), [NET, JOINED], {}, "unchanged", "", []),
@@ -258,6 +290,10 @@ def test_a_secret_changes_a_plan_when_its_value_does_and_shows_neither():
     changes = changes_between(specs[0].fields, specs[1].fields)
     assert [str(change) for change in changes] == ["env KEY: (secret KEY) -> (another value)"]
     assert "-value" not in repr(specs) + repr(changes) + repr([spec.fields for spec in specs])
+    there = fleet()
+    there.run(wanted, values[0])
+    (web, _) = plan(wanted, "Dev", TARGETS, seen=there.look(), secrets=values[1]).tasks
+    assert [str(change) for change in web.changes] == ["env KEY: (secret KEY) -> (another value)"]
     plain = changes_between({"env": {"KEY": "plain"}}, {"env": {"KEY": {"secret": "KEY", "version": "1"}}})
     assert str(plain[0]) == "env KEY: plain -> (secret KEY)"
 

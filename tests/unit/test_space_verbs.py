@@ -165,9 +165,6 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.mark.xfail(
-    reason="space.py: its arguments, and the roles and targets of variables, are not checked", strict=True
-)
 @pytest.mark.parametrize("what", WRONG)
 def test_a_space_of_wrong_parts_is_a_model_error(what):
     make, words = WRONG[what]
