@@ -125,7 +125,8 @@ def _owner_format(order: Order, labels: str) -> str:
     mine = {"project": order.project, "environment": order.environment, "step": order.step.name}
     equal = " ".join(f"(eq {_label(key, labels)} {_go(value)})" for key, value in mine.items())
     spec = _label("spec", labels)
-    return f"{{{{if and {equal}}}}}ours{{{{else}}}}other{{{{end}}}} {{{{with {spec}}}}}{{{{.}}}}{{{{else}}}}-{{{{end}}}}"
+    owner = f"{{{{if and {equal}}}}}ours{{{{else}}}}other{{{{end}}}}"
+    return f"{owner} {{{{with {spec}}}}}{{{{.}}}}{{{{else}}}}-{{{{end}}}}"
 
 
 def _labels(order: Order, wanted: Wanted, labels: Mapping[str, str]) -> list[str]:
@@ -143,14 +144,12 @@ def _labels(order: Order, wanted: Wanted, labels: Mapping[str, str]) -> list[str
     for key, value in pairs:
         if len(f"{key}={value}".encode(errors="surrogatepass")) > _LONGEST:
             what = "what it describes is" if key == LABELS["fields"] else f"label {key} is"
-            raise ModelError(f"step {order.step.name!r}: {what} too long; Linux takes 128 KiB, put long values in a file")
+            raise ModelError(f"step {order.step.name!r}: {what} too long; Linux takes 128 KiB, use a file")
     return [word for key, value in pairs for word in ("--label", f"{key}={value}")]
 
 
 def _foreign(wanted: Wanted) -> str:
-    return (
-        f"the {wanted.kind} {wanted.name} was not made by this step; remove it, or give this step another name"
-    )
+    return f"the {wanted.kind} {wanted.name} was not made by this step; remove it, or give this step another name"
 
 
 def _create_network(order: Order, _secrets: _Secrets) -> dict[str, Any]:
@@ -182,6 +181,7 @@ def _run_container(order: Order, secrets: _Secrets) -> dict[str, Any]:
     assert isinstance(step, RunContainer)
     assert wanted is not None
     env = _Env(step.env, secrets)
+    owner = _owner_format(order, ".Config.Labels")
     restart = f"{{{{with {_label('restart', '.Config.Labels')}}}}}{{{{.}}}}{{{{else}}}}no{{{{end}}}}"
     return {
         "name": wanted.name,
@@ -204,8 +204,7 @@ def _run_container(order: Order, secrets: _Secrets) -> dict[str, Any]:
         "monitor_cs": math.ceil(step.monitor_s * 100),
         "stop_grace_s": step.stop_grace_s,
         # What others may have written stands last, where blanks in it do no harm.
-        "look_format": f"{{{{.Name}}}} {{{{.ID}}}} {{{{.State.Status}}}} {_HEALTH} "
-        + f"{_owner_format(order, '.Config.Labels')} {restart}",
+        "look_format": f"{{{{.Name}}}} {{{{.ID}}}} {{{{.State.Status}}}} {_HEALTH} {owner} {restart}",
         "json_format": "{{json .}}",
         "gate_format": f"{{{{.State.Status}}}} {_HEALTH} {{{{.State.ExitCode}}}} {{{{.RestartCount}}}}"
         "{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}",
@@ -250,7 +249,7 @@ def _run_script(order: Order, secrets: _Secrets) -> dict[str, Any]:
     env = _Env(step.env, secrets)
     if env.lines:
         raise ModelError(
-            f"step {step.name!r}: the shell itself uses the variable {env.lines[0][0].split('=')[0]!r}; choose another name"
+            f"step {step.name!r}: the shell itself uses the variable {env.lines[0][0]!r}; choose another name"
         )
     return {"script": step.script, "exported": env.exported, "changed": "no" if step.reads_only else "yes"}
 
@@ -289,7 +288,9 @@ class _Env:
         for name, value in env.items():
             plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and not _READ_BY_OTHERS.fullmatch(name)
             if isinstance(value, str) and len(value.encode(errors="surrogatepass")) > (_MOST if plain else 60_000):
-                raise ModelError(f"environment variable {name} is too long; docker takes about 100,000 bytes, use a file")
+                raise ModelError(
+                    f"environment variable {name} is too long; docker takes about 100,000 bytes, use a file"
+                )
             if isinstance(value, str):
                 text: str = value
             else:

@@ -76,7 +76,7 @@ def value(node: Any, dot: Any) -> Any:
         for part in node.split(".")[1:]:
             if part:
                 if part == "ID" and "Id" in dot:
-                    part = "Id"  # noqa: PLW2901
+                    part = "Id"
                 if part not in dot:
                     raise Refused(f"template: can't evaluate field {part}")
                 dot = dot[part]
@@ -93,7 +93,9 @@ def value(node: Any, dot: Any) -> Any:
         return args[0] == args[1]
     if name == "index":
         return (args[0] or {}).get(args[1], "")
-    return json.dumps(args[0], ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return (
+        json.dumps(args[0], ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    )
 
 
 def pieces(text: str) -> Iterator[tuple[str, str]]:
@@ -196,7 +198,9 @@ class Docker:
 
     def _watch(self, args: list[str], before: list[Any]) -> None:
         up = self._up()
-        of_step = Counter(tuple(seen["Config"]["Labels"][f"octossh.{key}"] for key in ("project", "step")) for seen in up)
+        of_step = Counter(
+            tuple(seen["Config"]["Labels"][f"octossh.{key}"] for key in ("project", "step")) for seen in up
+        )
         self.wrong += [f"{args[:4]}: two of {step} run together" for step, count in of_step.items() if count > 1]
         good = [seen for seen in before if self.ways.get(seen["Config"]["Image"], "healthy") == "healthy"]
         if good and not up and not self.containers and args[0] == "rm":
@@ -343,7 +347,9 @@ class Call:
         def start(seen: Any) -> None:
             ways = self.docker.ways.get(seen["Config"]["Image"], "good")
             if ways == "refuses":
-                raise Refused("Error response from daemon: driver failed programming external connectivity: port is in use")
+                raise Refused(
+                    "Error response from daemon: driver failed programming external connectivity: port is in use"
+                )
             seen["State"]["Status"] = "exited" if ways == "exits" else "running"
             seen["State"]["ExitCode"] = 1 if ways == "exits" else 0
             health = {"sick": "unhealthy", "healthy": "healthy", "slow": "starting"}.get(ways)

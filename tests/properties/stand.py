@@ -55,6 +55,11 @@ class Host:
         shell: What the scripts run in.
         record: Keep the words of all other programs, too, that the scripts start.
         state: Of `Docker`.
+
+    Attributes:
+        kill_at: All that runs there is killed at the call of docker with this number; from 0 on, -1: at none.
+        down_from: From this call on docker's daemon is down.
+        drop_link_at: At this call the reading ends of the script's output are closed.
     """
 
     def __init__(self, folder: Path, shell: str = "dash", *, record: bool = False, **state: Any) -> None:
@@ -62,8 +67,7 @@ class Host:
         self.docker = Docker(**state)
         self.calls: list[Call] = []
         self.path = f"{folder}/bin:/usr/bin:/bin"
-        self._kill_at, self._kill_when = -1, ""
-        self.down_from = self.drop_link_at = -1
+        self.kill_at = self.down_from = self.drop_link_at = -1
         self._link: list[int] = []
         for name in ("bin", "home"):
             (folder / name).mkdir(parents=True)
@@ -105,7 +109,7 @@ class Host:
         call = Call(argv, {name: text for name, _, text in pairs}, stdin)
         number = len(self.calls)
         self.calls.append(call)
-        if (number, "before") == (self._kill_at, self._kill_when):
+        if number == self.kill_at:
             os.killpg(os.getpgid(pid), signal.SIGKILL)
             return
         if number == self.drop_link_at:
@@ -114,9 +118,6 @@ class Host:
         self.docker.down |= 0 <= self.down_from <= number
         environ = {os.fsdecode(name): os.fsdecode(text) for name, text in call.environ.items()}
         code, out, err = self.docker.call([os.fsdecode(word) for word in argv], environ, os.fsdecode(stdin))
-        if (number, "after") == (self._kill_at, self._kill_when):
-            os.killpg(os.getpgid(pid), signal.SIGKILL)
-            return
         try:
             for file, text in ((here / "fd/1", out), (here / "fd/2", err)):
                 if text:
@@ -166,11 +167,11 @@ class Host:
         result = collector.result(done.returncode)
         return read_answer(result), result
 
-    def run_and_kill(self, script: Script, at: int, when: str, secrets: Mapping[str, str] | None = None) -> bool:
-        """Run *script*, and kill it all before or after call number *at*; False when it ended before that."""
-        self._kill_at, self._kill_when = at, when
+    def run_and_kill(self, script: Script, at: int, secrets: Mapping[str, str] | None = None) -> bool:
+        """Run *script*, and kill all of it at call number *at*, so between two calls; False when it ended before."""
+        self.kill_at = at
         answer, result = self.run(script, secrets)
-        self._kill_at = -1
+        self.kill_at = -1
         assert answer.ended == (result.exit_code != -signal.SIGKILL), result
         return not answer.ended
 
@@ -205,7 +206,9 @@ def syntax_errors(files: list[Path]) -> str:
             done = subprocess.run([*check, str(file)], capture_output=True, text=True)
             if done.returncode or done.stderr:
                 found.append(f"{' '.join(check)} {file.name}: {done.stderr}")
-    done = subprocess.run(["shellcheck", "-s", "sh", "-e", words, "-f", "gcc", *map(str, files)], capture_output=True, text=True)
+    done = subprocess.run(
+        ["shellcheck", "-s", "sh", "-e", words, "-f", "gcc", *map(str, files)], capture_output=True, text=True
+    )
     return "\n".join(found) + done.stdout + done.stderr
 
 

@@ -21,7 +21,24 @@ from octossh.rendering import render
 _locks = pytest.fixture(autouse=True, scope="module")(clear_locks)
 
 NASTY = "'\"`$\\\n\t\r -!#&;|<>()[]{}*?~=%^\x01\x1b\x7f\u0085\u2028\ufeff\u202e€𝄞éa0"
-PIECES = ["$(id)", "`id`", "${PATH}", "$'x'", "'\"'\"'", "-n", "--", "--rm", "\\c", "\\n", "%s", "%", "\n\n", "EOF", "!!", "\\\n"]
+PIECES = [
+    "$(id)",
+    "`id`",
+    "${PATH}",
+    "$'x'",
+    "'\"'\"'",
+    "-n",
+    "--",
+    "--rm",
+    "\\c",
+    "\\n",
+    "%s",
+    "%",
+    "\n\n",
+    "EOF",
+    "!!",
+    "\\\n",
+]
 STRINGS = (
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
     | st.text(st.sampled_from(NASTY), max_size=20)
@@ -36,7 +53,20 @@ AWKWARD = [
     "SECONDS", "LINENO", "PWD", "OLDPWD", "TERM", "USER", "HOSTALIASES", "RES_OPTIONS", "LOCALDOMAIN", "MALLOC_ARENA_MAX",
     "octossh_nonce", "octossh_secret_0", "my.name", "a-b", "0", "1abc", "näme", "BASH_FUNC_x%%", "x'y", "$(id)", "`id`",
 ]  # fmt: skip
-PLAIN = ["A", "name", "code", "docker", "REPLY_TO", "TMOUT", "FPATH", "HIS_STORY", "PYTHONPATH", "NODE_ENV", "printf", "x" * 200]
+PLAIN = [
+    "A",
+    "name",
+    "code",
+    "docker",
+    "REPLY_TO",
+    "TMOUT",
+    "FPATH",
+    "HIS_STORY",
+    "PYTHONPATH",
+    "NODE_ENV",
+    "printf",
+    "x" * 200,
+]
 
 # What docker's command may see of its surroundings when no variable of the container is there.
 OWN = {b"PATH", b"HOME", b"LC_ALL", b"PWD", b"OLDPWD", b"SHLVL", b"_"}
@@ -180,13 +210,22 @@ def names(seed: int, count: int) -> Iterator[str]:
 def test_names_of_projects_environments_and_steps_may_hold_anything_that_names_may(tmp_path: Path, shell: str) -> None:
     host = Host(tmp_path / "host", shell)
     for number, odd in enumerate(names(7, 5)):
-        fields: dict[str, Any] = {"project": f"{unique()} {odd}", "environment": odd, "release": odd, "deployment": odd}
-        made = order(oc.RunContainer(odd, image=IMAGE, monitor_s=0, container_name=f"web-{number}"), holder=odd, **fields)
+        fields: dict[str, Any] = {
+            "project": f"{unique()} {odd}",
+            "environment": odd,
+            "release": odd.replace(" ", ""),
+            "deployment": odd,
+        }
+        made = order(
+            oc.RunContainer(odd, image=IMAGE, monitor_s=0, container_name=f"web-{number}"), holder=odd, **fields
+        )
         host.docker.images.append(made.image)
         assert host.run(render(made))[0].action == "created"
         assert host.run(render(made))[0].action == "unchanged"
         labels = host.containers[f"web-{number}"]["Config"]["Labels"]
-        assert [labels[f"octossh.{name}"] for name in ("environment", "step", "release", "deployment")] == [odd] * 4
+        assert [labels[f"octossh.{name}"] for name in ("project", "environment", "step", "release", "deployment")] == [
+            fields["project"], odd, odd, fields["release"], odd
+        ]  # fmt: skip
         stop = oc.StopResource("stop", steps=[odd])
         answer, _ = host.run(render(order(stop, project=fields["project"], environment=odd)))
         assert (answer.action, host.containers) == ("removed", {})
@@ -209,8 +248,10 @@ def test_a_script_of_the_user_runs_as_it_is_written_and_gives_its_outputs(tmp_pa
 
 
 @pytest.mark.parametrize("shell", sorted(SHELLS))
-def test_a_network_gets_its_labels_and_is_told_from_another_whose_id_begins_with_its_name(tmp_path: Path, shell: str) -> None:
-    odd = "it's \"$x\" `id`\n\\"
+def test_a_network_gets_its_labels_and_is_told_from_another_whose_id_begins_with_its_name(
+    tmp_path: Path, shell: str
+) -> None:
+    odd = 'it\'s "$x" `id`\n\\'
     host = Host(tmp_path / "host", shell)
     host.docker.networks["db" + "0" * 62] = {"Id": "db" + "0" * 62, "Name": "other", "Labels": {}}
     made = order(oc.CreateNetwork("b", labels={"odd": odd}, network_name="db"), project=unique())

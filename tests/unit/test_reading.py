@@ -74,7 +74,11 @@ def test_nothing_counts_after_the_end() -> None:
     assert (answer.state, answer.outputs) == ("failed", {})
 
 
-@given(st.dictionaries(st.from_regex(r"[A-Za-z0-9_]{1,9}", fullmatch=True), st.text(st.characters(exclude_categories=["Cs"]))))
+@given(
+    st.dictionaries(
+        st.from_regex(r"[A-Za-z0-9_]{1,9}", fullmatch=True), st.text(st.characters(exclude_categories=["Cs"]))
+    )
+)
 def test_outputs_come_back_as_they_were_given(outputs: dict[str, str]) -> None:
     frames = [("output", f"{name} {base64.b64encode(text.encode()).decode()}") for name, text in outputs.items()]
     assert read_answer(result(*frames, ("end", "succeeded ran yes "))).outputs == outputs
@@ -156,6 +160,8 @@ def test_what_was_seen_twice_counts_once() -> None:
         ([], "the script ended early with exit code 1: oh dear"),
     ],
 )
-def test_a_look_that_did_not_come_to_its_end_is_an_error_and_no_snapshot(frames: list[tuple[str, str]], said: str) -> None:
+def test_a_look_that_did_not_come_to_its_end_is_an_error_and_no_snapshot(
+    frames: list[tuple[str, str]], said: str
+) -> None:
     with pytest.raises(ReadError, match=f"h01: the host could not be looked at: {said}"):
         read_snapshot(result(*frames, exit_code=1, log="oh dear\n"), "h01")

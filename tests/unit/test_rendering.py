@@ -33,7 +33,9 @@ def test_a_golden_order_gives_its_script_byte_for_byte(case: Path) -> None:
     body = script(case).body
     if WRITE:
         case.with_suffix(".sh").write_text(body, encoding="utf-8")
-    assert body == case.with_suffix(".sh").read_text(encoding="utf-8"), "GOLDEN_WRITE=1 writes it anew; read the diff then"
+    assert body == case.with_suffix(".sh").read_text(encoding="utf-8"), (
+        "GOLDEN_WRITE=1 writes it anew; read the diff then"
+    )
 
 
 def test_each_golden_script_has_its_order_and_the_other_way_round() -> None:

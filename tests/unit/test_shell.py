@@ -90,7 +90,7 @@ def test_a_payload_gives_the_script_its_nonce_and_its_secrets(first: str, second
 
 
 def test_a_shell_reads_the_secrets_of_a_payload_as_they_are() -> None:
-    value = "it's \"$HOME\" `id`\n\\\t€"
+    value = 'it\'s "$HOME" `id`\n\\\t€'
     sent = payload(Script("x", 'printf "%s" "$octossh_secret_0"', ("one",)), "abc", {"one": Secret(value)})
     assert subprocess.run(["sh", "-s"], input=sent, capture_output=True).stdout == value.encode()
 

@@ -111,7 +111,9 @@ class Later(Mapping[str, Any]):
         return 0
 
 
-@pytest.mark.parametrize("text", ["{{ steps['net'] }}", "{{ steps.net.x | default('y') }}", "a{% if steps.net %}b{% endif %}"])
+@pytest.mark.parametrize(
+    "text", ["{{ steps['net'] }}", "{{ steps.net.x | default('y') }}", "a{% if steps.net %}b{% endif %}"]
+)
 def test_what_an_earlier_step_will_bring_about_is_not_yet_known_and_no_error(text: str) -> None:
     with pytest.raises(NotYetKnown) as caught:
         evaluate(text, {"steps": Later()}, where=WHERE)
