@@ -367,7 +367,9 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         octossh.main(arguments, obj=options, prog_name="octossh", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the first out of the second
-        _complain(KeyboardInterrupt("interrupted; 'octossh history' says how far it came"), 130, as_json=options.as_json)
+        _complain(
+            KeyboardInterrupt("interrupted; 'octossh history' says how far it came"), 130, as_json=options.as_json
+        )
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -76,6 +76,11 @@ def _environment(*, quoting: bool) -> jinja2.Environment:
     return environment
 
 
+@functools.lru_cache(maxsize=4096)
+def _template(text: str, *, quoting: bool) -> jinja2.Template:
+    return _environment(quoting=quoting).from_string(text)
+
+
 def evaluate(text: str, values: Mapping[str, object], *, where: str, quoting: bool = False) -> str:
     """Replace the expressions in *text*.
 
@@ -94,7 +99,7 @@ def evaluate(text: str, values: Mapping[str, object], *, where: str, quoting: bo
     from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
 
     try:
-        return _environment(quoting=quoting).from_string(text).render(values)
+        return _template(text, quoting=quoting).render(values)
     except (NotYetKnown, ModelError):
         raise
     except TemplateSyntaxError as error:
@@ -123,13 +128,19 @@ def references(text: str, *, where: str) -> References:
     """
     if not has_expression(text):
         return References(frozenset(), frozenset())
-    from jinja2 import TemplateSyntaxError, meta, nodes
+    from jinja2 import TemplateSyntaxError
 
-    environment = _environment(quoting=False)
     try:
-        tree = environment.parse(text)
+        return _references(text)
     except TemplateSyntaxError as error:
         raise _no_jinja(where, text, error) from error
+
+
+@functools.lru_cache(maxsize=4096)
+def _references(text: str) -> References:
+    from jinja2 import meta, nodes
+
+    tree = _environment(quoting=False).parse(text)
 
     def steps() -> Iterator[str]:
         for path in tree.find_all(nodes.Getattr):

@@ -45,3 +45,10 @@ def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory is an empty one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What works with processes, packages and daemons for real is not in the fast set."""
+    for item in items:
+        if "integration" in item.path.parts and item.get_closest_marker("lab") is None:
+            item.add_marker(pytest.mark.slow)

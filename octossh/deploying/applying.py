@@ -202,7 +202,7 @@ class _Run:
         except OctosshError as error:
             unknown = error.hosts is Hosts.UNKNOWN
             return attrs.evolve(made, state=State.UNKNOWN if unknown else State.FAILED, why=self.mask(str(error)))
-        except Exception as error:  # whatever it is, the record must say that nobody knows
+        except Exception as error:  # noqa: BLE001 - whatever it is, the record must say that nobody knows
             _log.exception("step %r on %s: octossh itself failed", original.name, target.name)
             why = self.mask(f"octossh itself failed with {type(error).__name__}: {error}; this is a fault of octossh")
             return attrs.evolve(made, state=State.UNKNOWN, why=why)

@@ -71,7 +71,8 @@ def to_roll_back(project: str, environment: str, history: Sequence[Deployment]) 
     """The number of the release that a rollback of *environment* goes to.
 
     The one that succeeded before the present one; where the newest deployment did not succeed, the one that
-    stood before it. A rollback takes the later ones off the pile, so that a second one goes further back.
+    stood before it; where that was a rollback, where it was to go. A rollback takes the later ones off the pile,
+    so that a second one goes further back.
 
     Raises:
         PlanError: There is none.
@@ -86,6 +87,8 @@ def to_roll_back(project: str, environment: str, history: Sequence[Deployment]) 
                 pile.pop()
         elif not pile or pile[-1] != deployment.release:
             pile.append(deployment.release)
+    if here and here[-1].mode is Mode.ROLLBACK and here[-1].state is not State.SUCCEEDED and here[-1].release in pile:
+        return here[-1].release
     failed = bool(here) and here[-1].state is not State.SUCCEEDED and here[-1].release != (pile[-1] if pile else None)
     wanted = 1 if failed else 2
     if len(pile) < wanted:

@@ -121,12 +121,26 @@ def _label(key: str, labels: str) -> str:
 
 
 def _owner_format(order: Order, labels: str) -> str:
-    """Go template: ``ours`` where the labels name this project, environment and step, else ``other``."""
+    """Go template: ``ours`` or ``other``, and the hash of what was wanted."""
+    spec = f"{{{{with {_label('spec', labels)}}}}}{{{{.}}}}{{{{else}}}}-{{{{end}}}}"
+    return f"{{{{if and {_is_ours(order, labels)}}}}}ours{{{{else}}}}other{{{{end}}}} {spec}"
+
+
+def _is_ours(order: Order, labels: str) -> str:
+    """Go template: a condition that the labels name this project, environment and step."""
     mine = {"project": order.project, "environment": order.environment, "step": order.step.name}
-    equal = " ".join(f"(eq {_label(key, labels)} {_go(value)})" for key, value in mine.items())
-    spec = _label("spec", labels)
-    owner = f"{{{{if and {equal}}}}}ours{{{{else}}}}other{{{{end}}}}"
-    return f"{owner} {{{{with {spec}}}}}{{{{.}}}}{{{{else}}}}-{{{{end}}}}"
+    return " ".join(f"(eq {_label(key, labels)} {_go(value)})" for key, value in mine.items())
+
+
+def _settled_format(order: Order, wanted: Wanted) -> str:
+    """Go template: ``settled`` where it is the wanted container, running and well; then all that docker says."""
+    labels = ".Config.Labels"
+    conditions = (
+        f'(eq .Name {_go("/" + wanted.name)}) (eq .State.Status "running") {_is_ours(order, labels)} '
+        f"(eq {_label('spec', labels)} {_go(wanted.spec)})"
+    )
+    well = '{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}'
+    return f"{{{{if and {conditions}}}}}{well}{{{{end}}}}\n{{{{json .}}}}"
 
 
 def _labels(order: Order, wanted: Wanted, labels: Mapping[str, str]) -> list[str]:
@@ -206,6 +220,7 @@ def _run_container(order: Order, secrets: _Secrets) -> dict[str, Any]:
         # What others may have written stands last, where blanks in it do no harm.
         "look_format": f"{{{{.Name}}}} {{{{.ID}}}} {{{{.State.Status}}}} {_HEALTH} {owner} {restart}",
         "json_format": "{{json .}}",
+        "settled_format": _settled_format(order, wanted),
         "gate_format": f"{{{{.State.Status}}}} {_HEALTH} {{{{.State.ExitCode}}}} {{{{.RestartCount}}}}"
         "{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}",
         "health_log_format": "{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: "

@@ -64,7 +64,7 @@ def test_the_metadata_says_what_the_package_is_and_needs(wheel: Path) -> None:
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
     needs = {need.split(">")[0].split("<")[0].strip() for need in metadata.get_all("Requires-Dist", [])}
-    assert {"attrs", "fabric", "jinja2", "packaging", "paramiko"} <= needs
+    assert {"attrs", "cattrs", "click", "fabric", "jinja2", "paramiko", "requests", "sqlalchemy"} <= needs
 
 
 def test_the_tests_of_scripts_and_command_pass_against_the_installed_wheel(installed: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from attrs import define, field
 
@@ -22,6 +22,17 @@ WITH_VALUE = {
 
 class Refused(Exception):
     """Docker says no."""
+
+
+def refuse(why: str) -> NoReturn:
+    raise Refused(why)
+
+
+def found(all_: Mapping[str, dict[str, Any]], name: str) -> dict[str, Any] | None:
+    """As docker looks things up: by id, by name, else by the beginning of the id where that is the only one."""
+    exact = [seen for seen in all_.values() if name in {seen["Id"], seen["Name"].removeprefix("/")}]
+    near = exact or [seen for seen in all_.values() if name and seen["Id"].startswith(name)]
+    return near[0] if len(near) == 1 else None
 
 
 # Go templates: text, {{if}}, {{with}}, {{range}}, {{else}}, {{end}}, paths, strings, and/eq/index/json.
@@ -242,22 +253,10 @@ class Call:
         return self.options.get(option, [default])[-1]
 
     def find(self, name: str) -> dict[str, Any]:
-        for seen in self.containers.values():
-            if name in {seen["Id"], seen["Name"][1:]}:
-                return seen
-        near = [seen for seen in self.containers.values() if name and seen["Id"].startswith(name)]
-        if len(near) == 1:
-            return near[0]
-        raise Refused(f"Error response from daemon: No such container: {name}")
+        return found(self.containers, name) or refuse(f"Error response from daemon: No such container: {name}")
 
     def net(self, name: str) -> dict[str, Any]:
-        for seen in self.networks.values():
-            if name in {seen["Id"], seen["Name"]}:
-                return seen
-        near = [seen for seen in self.networks.values() if name and seen["Id"].startswith(name)]
-        if len(near) == 1:
-            return near[0]
-        raise Refused(f"Error response from daemon: network {name} not found")
+        return found(self.networks, name) or refuse(f"Error response from daemon: network {name} not found")
 
     def run(self, args: list[str]) -> str:
         if self.docker.down:
@@ -393,7 +392,7 @@ class Call:
         return "\n".join(self.rest)
 
     def do_logs(self) -> str:
-        return self.find(self.rest[0])["Name"] + " says something"
+        return f"{self.find(self.rest[0])['Name']} says something"
 
     def listed(self, all_: dict[str, Any], labels: Callable[[Any], dict[str, str]]) -> str:
         shown = []

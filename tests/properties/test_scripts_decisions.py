@@ -319,9 +319,9 @@ def stop(host: Host, **fields: Any) -> Answer:
 
 def test_stopping_takes_what_bears_the_labels_of_this_project_and_nothing_else(host: Host) -> None:
     project_of_two(host)
-    assert stop(host, steps=["other"]).why == "1 containers"
+    assert stop(host, steps=["other"]).why == "containers: 1"
     assert sorted(host.containers) == ["stranger", NAME]
-    assert stop(host, networks=True).why == "1 containers and 1 networks"
+    assert stop(host, networks=True).why == "containers: 1, networks: 1"
     assert sorted(host.containers) == ["stranger"]
     assert [seen["Name"] for seen in host.docker.networks.values()] == ["bridge"]
     answer = stop(host)
@@ -333,7 +333,7 @@ def test_stopping_without_removing_leaves_containers_that_do_not_run(host: Host,
     project_of_two(host)
     host.docker.noise = noise
     answer = stop(host, remove=False)
-    assert (answer.action, answer.changed, answer.why) == ("stopped", True, "2 containers")
+    assert (answer.action, answer.changed, answer.why) == ("stopped", True, "containers: 2")
     assert {name: seen[0] for name, seen in short(host).items()} == {
         NAME: "exited", "other-1": "exited", "stranger": "running"
     }  # fmt: skip

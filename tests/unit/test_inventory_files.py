@@ -35,6 +35,7 @@ WRONG = {
     "a list": ("- h01\n", ["write 'targets:' at its top"]),
     "text": ("hello", ["write 'targets:' at its top"]),
     "no targets": ("targets:\n", ["below it one entry per target"]),
+    "an empty mapping of targets": ("targets: {}\n", ["below it one entry per target"]),
     "something beside them": (GOOD + "hosts: {}\n", ["nothing beside it"]),
     "a tab": ("targets:\n\th01:\n", ["is not YAML", "line 2", "correct it there"]),
     "an open bracket": ("targets: {h01: {address: [", ["is not YAML", "line 1"]),

@@ -116,6 +116,8 @@ WRONG = {
     "name of a variable": (lambda: oc.Variable("a-b", 1), ["'a-b'", "letters, digits and _"]),
     "name that is taken": (lambda: oc.Variable("target", 1), ["'target'", "choose another"]),
     "scope of two": (lambda: oc.Variable("A", 1, environment=["Dev", "Test"]), ["variable 'A'", "environment", "define the variable once more"]),
+    "scope of nothing": (lambda: oc.Variable("A", 1, role=""), ["variable 'A'", "''", "role"]),
+    "name that is a number": (lambda: oc.Variable(1, 1), ["variable 1", "letters"]),
     "step scope": (lambda: project(container(), variables=[variable("A", step="wbe")]), ["'shop'", "'A'", "step 'wbe'", "did you mean 'web'?"]),
     "channel scope": (lambda: project(channels=[oc.Channel("stable")], variables=[variable("A", channel="stabel")]), ["'A'", "channel 'stabel'", "did you mean 'stable'?"]),
     "environment scope": (lambda: project(lifecycle=oc.Lifecycle("Dev"), variables=[variable("A", environment="Dve")]), ["'A'", "environment 'Dve'", "did you mean 'Dev'?"]),

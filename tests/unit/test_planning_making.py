@@ -156,6 +156,14 @@ WORLDS = [
     ),
     ("made, then removed", fleet(), [WEB, oc.StopResource("stop")], {}, "stop", "remove shop-dev-web", []),
     ("known later, then removed", fleet(), [NET, JOINED, oc.StopResource("stop")], {}, "stop", "remove shop-dev-web", []),
+    (
+        "a network known later, then removed", fleet(),
+        [
+            oc.RunScript("do", script="true"),
+            oc.CreateNetwork("net", subnet="{{ steps.do.outputs.SUBNET }}"),
+            oc.StopResource("stop", networks=True),
+        ], {}, "stop", "remove shop-dev-net", [],
+    ),
     ("made, then stopped", fleet(), [WEB, oc.StopResource("stop", remove=False)], {}, "stop", "stop shop-dev-web", []),
     (
         "replaced, then removed", fleet(WEB), [attrs.evolve(WEB, env={}), oc.StopResource("stop")], {}, "stop",

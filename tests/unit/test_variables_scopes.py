@@ -58,5 +58,12 @@ def test_two_equally_strong_definitions_are_ambiguous(values):
     assert all(word in message for word in ("'A' is ambiguous", "'h01'", "'Dev'", repr(values[0]), "narrower scope"))
 
 
+def test_two_definitions_without_a_scope_are_said_to_be_for_everything():
+    with pytest.raises(oc.ModelError, match="1 for everything and 2 for everything"):
+        value(oc.Variable("A", 1), oc.Variable("A", 2))
+    with pytest.raises(oc.ModelError, match=r"1 for {'role': 'web'} and 2 for {'role': 'db'}"):
+        value(oc.Variable("A", 1, role="web"), oc.Variable("A", 2, role="db"))
+
+
 def test_two_equally_strong_definitions_of_one_value_are_not():
     assert value(oc.Variable("A", 1, role="web"), oc.Variable("A", 1, role="db")) == 1

@@ -75,6 +75,17 @@ octossh_try() {
     return 1
 }
 
+# The usual case, in one question: the wanted container runs and is well, and no cut run has left another one.
+# Gives 2 where there is nothing at all.
+octossh_settled() {
+    docker container inspect --format '{{if and (eq .Name "/o-brien-s-hne-dev-1-w-b-s-first-step") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "O'"'"'Brien & \"Söhne\"") (eq (index .Config.Labels "octossh.environment") "Dev \\ 1") (eq (index .Config.Labels "octossh.step") "Wéb'"'"'s \"first\" $step") (eq (index .Config.Labels "octossh.spec") "sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
+{{json .}}' o-brien-s-hne-dev-1-w-b-s-first-step o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step--next 2>/dev/null | {
+        read -r octossh_head || exit 2
+        [ "$octossh_head" = settled ] && IFS= read -r octossh_json &&
+            ! read -r _ && octossh_frame "inspect $octossh_json"
+    }
+}
+
 # What bears the three names: sets octossh_{main,old,next}_{id,status,health,owner,spec,restart}.
 octossh_look() {
     octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_owner=''
@@ -148,7 +159,8 @@ octossh_gate() {
 octossh_evidence() {
     octossh_say "the last lines of the container's log:"
     docker logs --tail 50 "$1" 2>&1 || :
-    docker container inspect --format '{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: {{.Output}}{{end}}{{end}}' "$1" 2>/dev/null || :
+    octossh_said=$(docker container inspect --format '{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: {{.Output}}{{end}}{{end}}' "$1" 2>/dev/null) || :
+    [ -z "$octossh_said" ] || printf '%s\n' "$octossh_said"
 }
 
 octossh_done() {
@@ -203,12 +215,17 @@ octossh_pull() {
     octossh_said=$(docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1)
 }
 
+octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
 octossh_old_restart=no
-octossh_look
-if [ -z "$octossh_main_id$octossh_old_id$octossh_next_id" ]; then
-    # Nothing there, or nobody to ask?
-    octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
-fi
+octossh_settled
+case $? in
+    0) octossh_end succeeded unchanged no "" ;;
+    2)
+        # Nothing there, or nobody to ask?
+        octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
+        ;;
+    *) octossh_look ;;
+esac
 [ -z "$octossh_main_id" ] || [ "$octossh_main_owner" = ours ] || octossh_fail 'the container o-brien-s-hne-dev-1-w-b-s-first-step was not made by this step; remove it, or give this step another name'
 if [ -n "$octossh_next_id" ]; then
     [ "$octossh_next_owner" = ours ] || octossh_fail 'o-brien-s-hne-dev-1-w-b-s-first-step--next on this host is not ours; remove it'
@@ -238,6 +255,7 @@ if [ -n "$octossh_old_id" ]; then
     octossh_say "an earlier run was cut short; putting its old container back first"
     [ -z "$octossh_main_id" ] || octossh_try rm -f -v o-brien-s-hne-dev-1-w-b-s-first-step
     octossh_put_back || octossh_say "the old container does not start again"
+    octossh_found=started
     octossh_look
 fi
 
@@ -251,10 +269,10 @@ if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:3ab580e9062bd5c5
         running/unhealthy) ;;
         running/starting)
             octossh_gate o-brien-s-hne-dev-1-w-b-s-first-step || { octossh_evidence o-brien-s-hne-dev-1-w-b-s-first-step; octossh_fail "$octossh_why"; }
-            octossh_done unchanged no ""
+            octossh_done "${octossh_found:-unchanged}" "${octossh_changed:-no}" ""
             ;;
         running/*)
-            octossh_done unchanged no ""
+            octossh_done "${octossh_found:-unchanged}" "${octossh_changed:-no}" ""
             ;;
         *)
             octossh_say "starting the container again; it was $octossh_main_status"

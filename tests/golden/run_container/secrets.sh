@@ -74,6 +74,17 @@ octossh_try() {
     return 1
 }
 
+# The usual case, in one question: the wanted container runs and is well, and no cut run has left another one.
+# Gives 2 where there is nothing at all.
+octossh_settled() {
+    docker container inspect --format '{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:c1081c1fca1d42c253ef57c955c32e4d6b6f8a699e67346f5f3d94968e358f0c")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
+{{json .}}' shop-dev-web shop-dev-web--old shop-dev-web--next 2>/dev/null | {
+        read -r octossh_head || exit 2
+        [ "$octossh_head" = settled ] && IFS= read -r octossh_json &&
+            ! read -r _ && octossh_frame "inspect $octossh_json"
+    }
+}
+
 # What bears the three names: sets octossh_{main,old,next}_{id,status,health,owner,spec,restart}.
 octossh_look() {
     octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_owner=''
@@ -147,7 +158,8 @@ octossh_gate() {
 octossh_evidence() {
     octossh_say "the last lines of the container's log:"
     docker logs --tail 50 "$1" 2>&1 || :
-    docker container inspect --format '{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: {{.Output}}{{end}}{{end}}' "$1" 2>/dev/null || :
+    octossh_said=$(docker container inspect --format '{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: {{.Output}}{{end}}{{end}}' "$1" 2>/dev/null) || :
+    [ -z "$octossh_said" ] || printf '%s\n' "$octossh_said"
 }
 
 octossh_done() {
@@ -198,12 +210,17 @@ octossh_pull() {
     octossh_said=$(docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1)
 }
 
+octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
 octossh_old_restart=no
-octossh_look
-if [ -z "$octossh_main_id$octossh_old_id$octossh_next_id" ]; then
-    # Nothing there, or nobody to ask?
-    octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
-fi
+octossh_settled
+case $? in
+    0) octossh_end succeeded unchanged no "" ;;
+    2)
+        # Nothing there, or nobody to ask?
+        octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
+        ;;
+    *) octossh_look ;;
+esac
 [ -z "$octossh_main_id" ] || [ "$octossh_main_owner" = ours ] || octossh_fail 'the container shop-dev-web was not made by this step; remove it, or give this step another name'
 if [ -n "$octossh_next_id" ]; then
     [ "$octossh_next_owner" = ours ] || octossh_fail 'shop-dev-web--next on this host is not ours; remove it'
@@ -233,6 +250,7 @@ if [ -n "$octossh_old_id" ]; then
     octossh_say "an earlier run was cut short; putting its old container back first"
     [ -z "$octossh_main_id" ] || octossh_try rm -f -v shop-dev-web
     octossh_put_back || octossh_say "the old container does not start again"
+    octossh_found=started
     octossh_look
 fi
 
@@ -246,10 +264,10 @@ if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:c1081c1fca1d42c2
         running/unhealthy) ;;
         running/starting)
             octossh_gate shop-dev-web || { octossh_evidence shop-dev-web; octossh_fail "$octossh_why"; }
-            octossh_done unchanged no ""
+            octossh_done "${octossh_found:-unchanged}" "${octossh_changed:-no}" ""
             ;;
         running/*)
-            octossh_done unchanged no ""
+            octossh_done "${octossh_found:-unchanged}" "${octossh_changed:-no}" ""
             ;;
         *)
             octossh_say "starting the container again; it was $octossh_main_status"

@@ -85,11 +85,11 @@ octossh_count() {
 octossh_find docker ps --no-trunc --format '{{.ID}}'
 octossh_count
 if [ "$octossh_count" -gt 0 ]; then
-    octossh_say "stopping $octossh_count containers"
+    octossh_say "stopping containers: $octossh_count"
     octossh_changed=yes
     # shellcheck disable=SC2086
     octossh_said=$(docker stop -t 10 $octossh_found 2>&1) || octossh_fail "docker stop: $octossh_said"
-    octossh_did="$octossh_count containers"
+    octossh_did="containers: $octossh_count"
 fi
 [ -n "$octossh_did" ] || octossh_end succeeded unchanged no "nothing matched"
 octossh_end succeeded stopped yes "$octossh_did"

@@ -85,22 +85,22 @@ octossh_count() {
 octossh_find docker ps -a --no-trunc --format '{{.ID}}'
 octossh_count
 if [ "$octossh_count" -gt 0 ]; then
-    octossh_say "removing $octossh_count containers"
+    octossh_say "removing containers: $octossh_count"
     octossh_changed=yes
     # shellcheck disable=SC2086
     octossh_said=$(docker stop -t 10 $octossh_found 2>&1) || octossh_fail "docker stop: $octossh_said"
     # shellcheck disable=SC2086
     octossh_said=$(docker rm -f $octossh_found 2>&1) || octossh_fail "docker rm: $octossh_said"
-    octossh_did="$octossh_count containers"
+    octossh_did="containers: $octossh_count"
 fi
 octossh_find docker network ls --no-trunc --format '{{.ID}}'
 octossh_count
 if [ "$octossh_count" -gt 0 ]; then
-    octossh_say "removing $octossh_count networks"
+    octossh_say "removing networks: $octossh_count"
     octossh_changed=yes
     # shellcheck disable=SC2086
     octossh_said=$(docker network rm $octossh_found 2>&1) || octossh_fail "docker network rm: $octossh_said"
-    octossh_did="${octossh_did:+$octossh_did and }$octossh_count networks"
+    octossh_did="${octossh_did:+$octossh_did, }networks: $octossh_count"
 fi
 [ -n "$octossh_did" ] || octossh_end succeeded unchanged no "nothing matched"
 octossh_end succeeded removed yes "$octossh_did"
