@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import runpy
 import signal
 import sys
@@ -86,11 +87,15 @@ def _line(error: BaseException, name: str) -> str:
     return f", line {lines[-1]}" if lines else ""
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+
+
 def _print_event(event: Event) -> None:
     """Progress for people, one line each, on standard error."""
     place = f"{event.target}  {event.step}"
     if event.type == "output":
-        line = event.data["line"]
+        # What a container prints may hold sequences that move the cursor or rename the window.
+        line = _CONTROL.sub("?", event.data["line"])
         if line.startswith("octossh: "):
             click.echo(f"{place}  {line.removeprefix('octossh: ')}", err=True)
         else:

@@ -22,6 +22,8 @@ from sqlalchemy import (
 
 from octossh.model import Mode, State
 
+from octossh.errors import RecordError
+
 __all__ = ["SCHEMA", "deployments", "events", "meta", "metadata", "outcomes", "releases"]
 
 SCHEMA = 1
@@ -124,7 +126,7 @@ events = Table(
 def _forbid(table: Table, *acts: str) -> None:
     def create(_table: Table, connection: Connection, **_options: object) -> None:
         if connection.dialect.name != "sqlite":
-            raise NotImplementedError(connection.dialect.name)
+            raise RecordError(f"a store in {connection.dialect.name} is not supported; use sqlite:///FILE")
         for act in acts:
             connection.exec_driver_sql(
                 f"CREATE TRIGGER {table.name}_no_{act.lower()} BEFORE {act} ON {table.name} "
