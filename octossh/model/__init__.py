@@ -9,7 +9,7 @@ from octossh.model.releases import Release
 from octossh.model.rollout import Http, Replace, Rolling
 from octossh.model.secrets import SecretRef, secret
 from octossh.model.snapshots import LABELS, Resource, Snapshot
-from octossh.model.steps import KINDS, CreateNetwork, RunContainer, RunScript, Step, StopResource, texts
+from octossh.model.steps import KINDS, CreateNetwork, Evaluated, RunContainer, RunScript, Step, StopResource, texts
 from octossh.model.targets import Environment, Target
 from octossh.model.variables import Value, Variable, value_of
 from octossh.model.views import History, Standing, Status, columns
@@ -23,6 +23,7 @@ __all__ = [
     "Deployment",
     "Described",
     "Environment",
+    "Evaluated",
     "Event",
     "History",
     "Http",

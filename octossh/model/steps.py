@@ -16,7 +16,7 @@ from octossh.model.images import Image
 from octossh.model.rollout import Http, Replace, Rolling
 from octossh.model.secrets import SecretRef
 
-__all__ = ["KINDS", "CreateNetwork", "RunContainer", "RunScript", "Step", "StopResource", "texts"]
+__all__ = ["KINDS", "CreateNetwork", "Evaluated", "RunContainer", "RunScript", "Step", "StopResource", "texts"]
 
 
 def _seconds(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -236,6 +236,12 @@ class StopResource(Step):
             raise ModelError(f"StopResource {self.name!r}: a network cannot be stopped, only removed; set remove=True")
 
 
+class Evaluated(str):
+    """A script whose expressions have been evaluated: braces in it are only braces."""
+
+    __slots__ = ()
+
+
 @frozen(field_transformer=telling)
 class RunScript(Step):
     """Run a POSIX sh script on the target.
@@ -259,7 +265,7 @@ class RunScript(Step):
     def _check_script(self, _attribute: object, script: str) -> None:
         if "\0" in script or "\r" in script:
             raise ModelError(f"RunScript {self.name!r}: the script holds a NUL or a carriage return; take it out")
-        if line := _quoted_expression(script):
+        if not isinstance(script, Evaluated) and (line := _quoted_expression(script)):
             raise ModelError(
                 f"RunScript {self.name!r}: in line {line} an expression stands inside quotes; each {{{{ }}}} is "
                 "quoted already, so close the quotes before it, or add '| raw' to take the text as it is"

@@ -13,6 +13,7 @@ from attrs import field, frozen
 from octossh.errors import ModelError, PlanError
 from octossh.model import (
     CreateNetwork,
+    Evaluated,
     Pairs,
     Release,
     RunContainer,
@@ -79,8 +80,8 @@ def _canonical(fields: Mapping[str, Any]) -> str:
     return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-class _Steps(Mapping[str, Any]):
-    """``steps`` in expressions."""
+class _Steps:
+    """``steps`` in expressions. No mapping: a step may be named ``items``."""
 
     def __init__(self, resolver: Resolver, target: Target, known: Mapping[tuple[str, str], Facts]) -> None:
         self._resolver, self._target, self._known = resolver, target, known
@@ -96,12 +97,6 @@ class _Steps(Mapping[str, Any]):
             return self[name]
         except KeyError:
             raise AttributeError(name) from None
-
-    def __iter__(self) -> Any:
-        return iter(step.name for step in self._resolver.release.process.steps)
-
-    def __len__(self) -> int:
-        return len(self._resolver.release.process.steps)
 
 
 class _StepView:
@@ -187,7 +182,8 @@ class Resolver:
             return self._text(text, step, target, known, where=where, whole=name == "env", quoting=name == "script")
 
         if isinstance(value, str):
-            return one(value, where)
+            made = one(value, where)
+            return Evaluated(made) if name == "script" and made is not value else made
         if isinstance(value, tuple) and any(isinstance(item, str) and has_expression(item) for item in value):
             return tuple(one(item, where) for item in value)
         if isinstance(value, Pairs) and any(isinstance(item, str) and has_expression(item) for item in value.values()):

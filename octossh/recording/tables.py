@@ -20,9 +20,8 @@ from sqlalchemy import (
     event,
 )
 
-from octossh.model import Mode, State
-
 from octossh.errors import RecordError
+from octossh.model import Mode, State
 
 __all__ = ["SCHEMA", "deployments", "events", "meta", "metadata", "outcomes", "releases"]
 

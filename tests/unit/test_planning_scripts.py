@@ -1,0 +1,39 @@
+"""Scripts of the user's own, once their expressions are evaluated."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import octossh as oc
+from octossh.planning import Facts, Resolver
+
+
+def evaluated(script: str, value: str = "", name: str = "before") -> str:
+    steps = [oc.RunScript(name, script="true"), oc.RunScript("it", script=script)]
+    release = oc.Release(
+        project="shop",
+        number="1",
+        channel="default",
+        process=oc.Process(steps),
+        variables=(oc.Variable("Name", value),),
+        created_at=datetime.now(UTC),
+    )
+    target = oc.Target("h01", "h01", environments=["Dev"])
+    known = {(name, "h01"): Facts(outputs={"A": value})}
+    made = Resolver(release, "Dev", (target,)).resolve(steps[1], target, known)
+    assert isinstance(made, oc.RunScript)
+    return made.script
+
+
+def test_a_format_of_docker_in_quotes_is_left_alone_inside_of_a_raw_block() -> None:
+    script = "docker ps --format '{% raw %}{{.Names}}{% endraw %}' {{ Name }}"
+    assert evaluated(script, "a b") == "docker ps --format '{{.Names}}' 'a b'"
+
+
+def test_braces_and_quotes_in_a_value_are_only_text() -> None:
+    assert evaluated("echo {{ Name }}", "{{ x }}' \"") == "echo '{{ x }}'\"'\"' \"'"
+
+
+def test_a_step_may_bear_the_name_of_a_method() -> None:
+    for name in ("items", "keys", "get", "values"):
+        assert evaluated(f"echo {{{{ steps.{name}.outputs.A }}}}", "7", name) == "echo 7"
