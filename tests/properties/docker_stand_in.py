@@ -200,8 +200,20 @@ class Docker:
         except Refused as error:
             code, said = 1, "".join(error.args[1:])
             call.complaints.append(str(error.args[0]))
-        self._watch(args, before)
+        self._watch(args[:4], before)
         return code, f"{said}\n" if said else "", "".join(f"{line}\n" for line in call.complaints)
+
+    def reboot(self) -> None:
+        """The host goes down and comes back: as docker 20.10 does it, at its worst."""
+        for seen in self.containers.values():
+            state, policy = seen["State"], seen["HostConfig"]["RestartPolicy"]["Name"]
+            was, stopped = state["Status"], seen.get("stopped", False)
+            if was == "created":
+                continue
+            # on-failure: also one that was stopped, where that made it end with another code than 0.
+            again = policy in {"always", "on-failure"} or (policy == "unless-stopped" and not stopped)
+            state["Status"] = "running" if again else "exited"
+        self._watch(["reboot"], [])
 
     def _up(self) -> list[Any]:
         labelled = [seen for seen in self.containers.values() if "octossh.step" in seen["Config"]["Labels"]]
@@ -212,10 +224,10 @@ class Docker:
         of_step = Counter(
             tuple(seen["Config"]["Labels"][f"octossh.{key}"] for key in ("project", "step")) for seen in up
         )
-        self.wrong += [f"{args[:4]}: two of {step} run together" for step, count in of_step.items() if count > 1]
+        self.wrong += [f"{args}: two of {step} run together" for step, count in of_step.items() if count > 1]
         good = [seen for seen in before if self.ways.get(seen["Config"]["Image"], "healthy") == "healthy"]
         if good and not up and not self.containers and args[0] == "rm":
-            self.wrong.append(f"{args[:4]}: {good[0]['Name']} is gone, and nothing can take its place")
+            self.wrong.append(f"{args}: {good[0]['Name']} is gone, and nothing can take its place")
 
 
 class Call:
@@ -349,19 +361,22 @@ class Call:
                 raise Refused(
                     "Error response from daemon: driver failed programming external connectivity: port is in use"
                 )
+            seen["stopped"] = False
             seen["State"]["Status"] = "exited" if ways == "exits" else "running"
             seen["State"]["ExitCode"] = 1 if ways == "exits" else 0
             health = {"sick": "unhealthy", "healthy": "healthy", "slow": "starting"}.get(ways)
             seen["State"]["Health"] = {"Status": health, "Log": [{"ExitCode": 1, "Output": "no"}]} if health else None
             for at in seen["NetworkSettings"]["Networks"].values():
                 at["IPAddress"] = "172.18.0.2"
+            seen["NetworkSettings"]["Networks"].get("host", {})["IPAddress"] = "invalid IP"
 
         return self.each(self.find, start)
 
     def do_stop(self) -> str:
         def stop(seen: Any) -> None:
             if seen["State"]["Status"] == "running":
-                seen["State"] = {"Status": "exited", "ExitCode": 0, "Health": None}
+                seen["State"] = {"Status": "exited", "ExitCode": 137, "Health": None}
+                seen["stopped"] = True
 
         return self.each(self.find, stop)
 

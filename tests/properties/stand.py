@@ -28,11 +28,12 @@ OTHERS = ("flock", "cat", "sleep", "mktemp", "rm", "base64", "tr", "id")
 
 @frozen
 class Call:
-    """One call of docker: its words, its environment and its standard input, as bytes."""
+    """One call of docker: its words, its environment and its standard input, as bytes, and which files it was given."""
 
     argv: tuple[bytes, ...]
     environ: Mapping[bytes, bytes] = field(repr=False)
     stdin: bytes = field(repr=False)
+    descriptors: frozenset[int] = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -67,6 +68,7 @@ class Host:
         self.docker = Docker(**state)
         self.calls: list[Call] = []
         self.path = f"{folder}/bin:/usr/bin:/bin"
+        self.environ: dict[str, str] = {}
         self.kill_at = self.down_from = self.drop_link_at = -1
         self._link: list[int] = []
         for name in ("bin", "home"):
@@ -76,8 +78,8 @@ class Host:
         ask = f'printf "%s\\n" "$$" >"{folder}/request"\nread -r code <"{folder}/reply"\nexit "$code"'
         self.program("docker", f"#!/bin/dash\n{ask}\n")
         for name in OTHERS if record else ():
-            keep = f'cat "/proc/$$/cmdline" >>"{folder}/others"\n' if name != "cat" else ""
-            self.program(name, f'#!/bin/sh\n{keep}exec {shutil.which(name)} "$@"\n')
+            keep = f'{shutil.which("cat")} "/proc/$$/cmdline" >>"{folder}/others"'
+            self.program(name, f'#!/bin/sh\n{keep}\nexec {shutil.which(name)} "$@"\n')
 
     def program(self, name: str, text: str) -> None:
         """Put a program into the ``bin``."""
@@ -106,7 +108,9 @@ class Host:
         argv = tuple((here / "cmdline").read_bytes().split(b"\0")[2:-1])
         pairs = (pair.partition(b"=") for pair in (here / "environ").read_bytes().split(b"\0") if pair)
         stdin = (here / "fd/0").read_bytes() if b"/dev/stdin" in argv else b""
-        call = Call(argv, {name: text for name, _, text in pairs}, stdin)
+        # From number 10 on they are dash's own.
+        descriptors = frozenset(int(file.name) for file in (here / "fd").iterdir() if len(file.name) == 1)
+        call = Call(argv, {name: text for name, _, text in pairs}, stdin, descriptors)
         number = len(self.calls)
         self.calls.append(call)
         if number == self.kill_at:
@@ -119,7 +123,7 @@ class Host:
         environ = {os.fsdecode(name): os.fsdecode(text) for name, text in call.environ.items()}
         code, out, err = self.docker.call([os.fsdecode(word) for word in argv], environ, os.fsdecode(stdin))
         try:
-            for file, text in ((here / "fd/1", out), (here / "fd/2", err)):
+            for file, text in ((here / "fd/2", err), (here / "fd/1", out)):
                 if text:
                     write(file, os.fsencode(text))
         except OSError:
@@ -139,7 +143,7 @@ class Host:
 
     def _shell(self, data: bytes) -> subprocess.CompletedProcess[bytes]:
         given: dict[str, Any] = {
-            "env": {"PATH": self.path, "HOME": str(self.folder / "home")},
+            "env": {"PATH": self.path, "HOME": str(self.folder / "home"), **self.environ},
             "cwd": self.folder / "home",
             "start_new_session": True,
         }

@@ -210,7 +210,7 @@ octossh_create() (
     export PING_COUNT
     {
         printf '%s=%s\n' TZ Europe/Zurich
-    } | docker create --env-file /dev/stdin --name "$1" --restart "$2" --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:3dcbe2f35af97e3bf536a5c9e35819f3d69b22f9bb4ef8f5eef4a4e61b7dac50 --label 'octossh.fields={"aliases":["web","www"],"command":["serve","--port","8080"],"env":{"DEBUG":"fcbcf165908dd18a","PING_COUNT":"ef2d127de37b942b","TZ":"650575e62b1f4a47"},"extra_args":["--memory","256m","--init"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","labels":{"com.example.team":"blue"},"networks":["shop-dev-backend","monitoring","host-net"],"publish":["8080:8080","127.0.0.1:9000:9000/udp"],"restart":"unless-stopped","stop_grace_s":30,"tag":"1.4.2","v":1,"volumes":["data:/data","/etc/ssl:/etc/ssl:ro"]}' --label com.example.team=blue --label octossh.restart=unless-stopped --publish 8080:8080 --publish 127.0.0.1:9000:9000/udp --volume data:/data --volume /etc/ssl:/etc/ssl:ro --network shop-dev-backend --network-alias web --network-alias www --stop-timeout 30 --env DEBUG --env PING_COUNT --memory 256m --init registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef serve --port 8080
+    } | docker create --env-file /dev/stdin --name "$1" --restart unless-stopped --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:3dcbe2f35af97e3bf536a5c9e35819f3d69b22f9bb4ef8f5eef4a4e61b7dac50 --label 'octossh.fields={"aliases":["web","www"],"command":["serve","--port","8080"],"env":{"DEBUG":"fcbcf165908dd18a","PING_COUNT":"ef2d127de37b942b","TZ":"650575e62b1f4a47"},"extra_args":["--memory","256m","--init"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","labels":{"com.example.team":"blue"},"networks":["shop-dev-backend","monitoring","host-net"],"publish":["8080:8080","127.0.0.1:9000:9000/udp"],"restart":"unless-stopped","stop_grace_s":30,"tag":"1.4.2","v":1,"volumes":["data:/data","/etc/ssl:/etc/ssl:ro"]}' --label com.example.team=blue --label octossh.restart=unless-stopped --publish 8080:8080 --publish 127.0.0.1:9000:9000/udp --volume data:/data --volume /etc/ssl:/etc/ssl:ro --network shop-dev-backend --network-alias web --network-alias www --stop-timeout 30 --env DEBUG --env PING_COUNT --memory 256m --init registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef serve --port 8080
 )
 
 octossh_pull() {
@@ -224,12 +224,12 @@ octossh_old_restart=no
 octossh_settled
 case $? in
     0) octossh_end succeeded unchanged no "" ;;
-    2)
-        # Nothing there, or nobody to ask?
-        octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
-        ;;
-    *) octossh_look ;;
+    1) octossh_look ;;
 esac
+if [ -z "$octossh_main_id$octossh_old_id$octossh_next_id" ]; then
+    # Nothing there, or nobody to ask?
+    octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
+fi
 [ -z "$octossh_main_id" ] || [ "$octossh_main_owner" = ours ] || octossh_fail 'the container shop-web was not made by this step; remove it, or give this step another name'
 if [ -n "$octossh_next_id" ]; then
     [ "$octossh_next_owner" = ours ] || octossh_fail 'shop-web--next on this host is not ours; remove it'
@@ -252,7 +252,6 @@ if [ -n "$octossh_old_id" ]; then
         octossh_say "an earlier run was cut short; going on with its new container"
         [ "$octossh_main_status" = running ] || octossh_try start shop-web
         octossh_gate shop-web || octossh_undo shop-web
-        octossh_restart_policy unless-stopped shop-web
         octossh_try rm -f shop-web--old
         octossh_done replaced yes "an earlier run had been cut short"
     fi
@@ -292,7 +291,7 @@ octossh_pull || octossh_fail "docker pull: $octossh_said"
 
 if [ -z "$octossh_main_id" ]; then
     octossh_say 'creating shop-web'
-    octossh_said=$(octossh_create shop-web unless-stopped 2>&1) || octossh_fail "docker create: $octossh_said"
+    octossh_said=$(octossh_create shop-web 2>&1) || octossh_fail "docker create: $octossh_said"
     octossh_changed=yes octossh_restarts=0
     octossh_said=$(docker network connect --alias web --alias www monitoring shop-web 2>&1) ||
         { octossh_why="docker network connect: $octossh_said"; octossh_undo shop-web; }
@@ -304,9 +303,8 @@ if [ -z "$octossh_main_id" ]; then
 fi
 
 # The new one is created beside the old one, which runs on, so that what is wrong with it shows before anything stops.
-# Without a restart policy: a docker daemon that starts again in between must not start both.
 octossh_say 'replacing shop-web'
-octossh_said=$(octossh_create shop-web--next no 2>&1) || octossh_fail "docker create: $octossh_said"
+octossh_said=$(octossh_create shop-web--next 2>&1) || octossh_fail "docker create: $octossh_said"
 octossh_said=$(docker network connect --alias web --alias www monitoring shop-web--next 2>&1) || {
     docker rm -f -v shop-web--next >/dev/null 2>&1
     octossh_fail "docker network connect: $octossh_said"
@@ -318,7 +316,9 @@ octossh_said=$(docker network connect --alias web --alias www host-net shop-web-
 octossh_old_restart=$octossh_main_restart
 octossh_old_id=$octossh_main_id
 octossh_changed=yes octossh_restarts=0
-[ "$octossh_old_restart" != always ] || octossh_try update --restart no shop-web
+# A docker daemon that starts again in between, as after a power cut, starts what has such a policy though it was
+# stopped: that must be the new one only. (What was created and never started, it leaves alone.)
+case $octossh_old_restart in always | on-failure*) octossh_try update --restart no shop-web ;; esac
 octossh_said=$(docker stop -t 30 shop-web 2>&1) || octossh_say "docker stop: $octossh_said"
 if ! octossh_said=$(docker rename shop-web shop-web--old 2>&1 && docker rename shop-web--next shop-web 2>&1); then
     octossh_why=$octossh_said
@@ -330,7 +330,6 @@ if ! octossh_said=$(docker rename shop-web shop-web--old 2>&1 && docker rename s
 fi
 octossh_said=$(docker start shop-web 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo shop-web; }
 octossh_gate shop-web || octossh_undo shop-web
-octossh_restart_policy unless-stopped shop-web || { octossh_why="docker update --restart failed"; octossh_undo shop-web; }
 octossh_try rm -f shop-web--old || octossh_say 'the old container shop-web--old could not be removed; the next deployment will'
 octossh_done replaced yes ""
 }

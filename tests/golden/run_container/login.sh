@@ -195,7 +195,7 @@ octossh_undo() {
 }
 
 octossh_create() (
-    docker create --name "$1" --restart "$2" --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec --label 'octossh.fields={"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","tag":"1.4.2","v":1}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    docker create --name "$1" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec --label 'octossh.fields={"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","tag":"1.4.2","v":1}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 )
 
 octossh_pull() {
@@ -218,12 +218,12 @@ octossh_old_restart=no
 octossh_settled
 case $? in
     0) octossh_end succeeded unchanged no "" ;;
-    2)
-        # Nothing there, or nobody to ask?
-        octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
-        ;;
-    *) octossh_look ;;
+    1) octossh_look ;;
 esac
+if [ -z "$octossh_main_id$octossh_old_id$octossh_next_id" ]; then
+    # Nothing there, or nobody to ask?
+    octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
+fi
 [ -z "$octossh_main_id" ] || [ "$octossh_main_owner" = ours ] || octossh_fail 'the container shop-dev-web was not made by this step; remove it, or give this step another name'
 if [ -n "$octossh_next_id" ]; then
     [ "$octossh_next_owner" = ours ] || octossh_fail 'shop-dev-web--next on this host is not ours; remove it'
@@ -246,7 +246,6 @@ if [ -n "$octossh_old_id" ]; then
         octossh_say "an earlier run was cut short; going on with its new container"
         [ "$octossh_main_status" = running ] || octossh_try start shop-dev-web
         octossh_gate shop-dev-web || octossh_undo shop-dev-web
-        octossh_restart_policy no shop-dev-web
         octossh_try rm -f shop-dev-web--old
         octossh_done replaced yes "an earlier run had been cut short"
     fi
@@ -286,7 +285,7 @@ octossh_pull || octossh_fail "docker pull: $octossh_said"
 
 if [ -z "$octossh_main_id" ]; then
     octossh_say 'creating shop-dev-web'
-    octossh_said=$(octossh_create shop-dev-web no 2>&1) || octossh_fail "docker create: $octossh_said"
+    octossh_said=$(octossh_create shop-dev-web 2>&1) || octossh_fail "docker create: $octossh_said"
     octossh_changed=yes octossh_restarts=0
     octossh_said=$(docker start shop-dev-web 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo shop-dev-web; }
     octossh_gate shop-dev-web || octossh_undo shop-dev-web
@@ -294,13 +293,14 @@ if [ -z "$octossh_main_id" ]; then
 fi
 
 # The new one is created beside the old one, which runs on, so that what is wrong with it shows before anything stops.
-# Without a restart policy: a docker daemon that starts again in between must not start both.
 octossh_say 'replacing shop-dev-web'
-octossh_said=$(octossh_create shop-dev-web--next no 2>&1) || octossh_fail "docker create: $octossh_said"
+octossh_said=$(octossh_create shop-dev-web--next 2>&1) || octossh_fail "docker create: $octossh_said"
 octossh_old_restart=$octossh_main_restart
 octossh_old_id=$octossh_main_id
 octossh_changed=yes octossh_restarts=0
-[ "$octossh_old_restart" != always ] || octossh_try update --restart no shop-dev-web
+# A docker daemon that starts again in between, as after a power cut, starts what has such a policy though it was
+# stopped: that must be the new one only. (What was created and never started, it leaves alone.)
+case $octossh_old_restart in always | on-failure*) octossh_try update --restart no shop-dev-web ;; esac
 octossh_said=$(docker stop -t 10 shop-dev-web 2>&1) || octossh_say "docker stop: $octossh_said"
 if ! octossh_said=$(docker rename shop-dev-web shop-dev-web--old 2>&1 && docker rename shop-dev-web--next shop-dev-web 2>&1); then
     octossh_why=$octossh_said
@@ -312,7 +312,6 @@ if ! octossh_said=$(docker rename shop-dev-web shop-dev-web--old 2>&1 && docker 
 fi
 octossh_said=$(docker start shop-dev-web 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo shop-dev-web; }
 octossh_gate shop-dev-web || octossh_undo shop-dev-web
-octossh_restart_policy no shop-dev-web || { octossh_why="docker update --restart failed"; octossh_undo shop-dev-web; }
 octossh_try rm -f shop-dev-web--old || octossh_say 'the old container shop-dev-web--old could not be removed; the next deployment will'
 octossh_done replaced yes ""
 }

@@ -203,7 +203,7 @@ octossh_create() (
     ODD='it'"'"'s "$HOME" `id` $(id) \ 
  two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}'
     export ODD
-    docker create --name "$1" --restart "$2" --label 'octossh.project=O'"'"'Brien & "Söhne"' --label 'octossh.environment=Dev \ 1' --label 'octossh.step=Wéb'"'"'s "first" $step' --label 'octossh.release=1`2$3' --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb --label 'octossh.fields={"command":["sh","-c","it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}","-x",""],"env":{"DASH":"5249f4fcc629efa0","EMPTY":"e3b0c44298fc1c14","ODD":"0eedaae5e85be385"},"extra_args":["--annotation","a=it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","labels":{"odd label":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"},"tag":"1.4.2","v":1}' --label 'odd label=it'"'"'s "$HOME" `id` $(id) \ 
+    docker create --name "$1" --restart no --label 'octossh.project=O'"'"'Brien & "Söhne"' --label 'octossh.environment=Dev \ 1' --label 'octossh.step=Wéb'"'"'s "first" $step' --label 'octossh.release=1`2$3' --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb --label 'octossh.fields={"command":["sh","-c","it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}","-x",""],"env":{"DASH":"5249f4fcc629efa0","EMPTY":"e3b0c44298fc1c14","ODD":"0eedaae5e85be385"},"extra_args":["--annotation","a=it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","labels":{"odd label":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"},"tag":"1.4.2","v":1}' --label 'odd label=it'"'"'s "$HOME" `id` $(id) \ 
  two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' --env DASH --env EMPTY --env ODD --annotation 'a=it'"'"'s "$HOME" `id` $(id) \ 
  two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef sh -c 'it'"'"'s "$HOME" `id` $(id) \ 
  two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' -x ''
@@ -220,12 +220,12 @@ octossh_old_restart=no
 octossh_settled
 case $? in
     0) octossh_end succeeded unchanged no "" ;;
-    2)
-        # Nothing there, or nobody to ask?
-        octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
-        ;;
-    *) octossh_look ;;
+    1) octossh_look ;;
 esac
+if [ -z "$octossh_main_id$octossh_old_id$octossh_next_id" ]; then
+    # Nothing there, or nobody to ask?
+    octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
+fi
 [ -z "$octossh_main_id" ] || [ "$octossh_main_owner" = ours ] || octossh_fail 'the container o-brien-s-hne-dev-1-w-b-s-first-step was not made by this step; remove it, or give this step another name'
 if [ -n "$octossh_next_id" ]; then
     [ "$octossh_next_owner" = ours ] || octossh_fail 'o-brien-s-hne-dev-1-w-b-s-first-step--next on this host is not ours; remove it'
@@ -248,7 +248,6 @@ if [ -n "$octossh_old_id" ]; then
         octossh_say "an earlier run was cut short; going on with its new container"
         [ "$octossh_main_status" = running ] || octossh_try start o-brien-s-hne-dev-1-w-b-s-first-step
         octossh_gate o-brien-s-hne-dev-1-w-b-s-first-step || octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step
-        octossh_restart_policy no o-brien-s-hne-dev-1-w-b-s-first-step
         octossh_try rm -f o-brien-s-hne-dev-1-w-b-s-first-step--old
         octossh_done replaced yes "an earlier run had been cut short"
     fi
@@ -288,7 +287,7 @@ octossh_pull || octossh_fail "docker pull: $octossh_said"
 
 if [ -z "$octossh_main_id" ]; then
     octossh_say 'creating o-brien-s-hne-dev-1-w-b-s-first-step'
-    octossh_said=$(octossh_create o-brien-s-hne-dev-1-w-b-s-first-step no 2>&1) || octossh_fail "docker create: $octossh_said"
+    octossh_said=$(octossh_create o-brien-s-hne-dev-1-w-b-s-first-step 2>&1) || octossh_fail "docker create: $octossh_said"
     octossh_changed=yes octossh_restarts=0
     octossh_said=$(docker start o-brien-s-hne-dev-1-w-b-s-first-step 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step; }
     octossh_gate o-brien-s-hne-dev-1-w-b-s-first-step || octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step
@@ -296,13 +295,14 @@ if [ -z "$octossh_main_id" ]; then
 fi
 
 # The new one is created beside the old one, which runs on, so that what is wrong with it shows before anything stops.
-# Without a restart policy: a docker daemon that starts again in between must not start both.
 octossh_say 'replacing o-brien-s-hne-dev-1-w-b-s-first-step'
-octossh_said=$(octossh_create o-brien-s-hne-dev-1-w-b-s-first-step--next no 2>&1) || octossh_fail "docker create: $octossh_said"
+octossh_said=$(octossh_create o-brien-s-hne-dev-1-w-b-s-first-step--next 2>&1) || octossh_fail "docker create: $octossh_said"
 octossh_old_restart=$octossh_main_restart
 octossh_old_id=$octossh_main_id
 octossh_changed=yes octossh_restarts=0
-[ "$octossh_old_restart" != always ] || octossh_try update --restart no o-brien-s-hne-dev-1-w-b-s-first-step
+# A docker daemon that starts again in between, as after a power cut, starts what has such a policy though it was
+# stopped: that must be the new one only. (What was created and never started, it leaves alone.)
+case $octossh_old_restart in always | on-failure*) octossh_try update --restart no o-brien-s-hne-dev-1-w-b-s-first-step ;; esac
 octossh_said=$(docker stop -t 10 o-brien-s-hne-dev-1-w-b-s-first-step 2>&1) || octossh_say "docker stop: $octossh_said"
 if ! octossh_said=$(docker rename o-brien-s-hne-dev-1-w-b-s-first-step o-brien-s-hne-dev-1-w-b-s-first-step--old 2>&1 && docker rename o-brien-s-hne-dev-1-w-b-s-first-step--next o-brien-s-hne-dev-1-w-b-s-first-step 2>&1); then
     octossh_why=$octossh_said
@@ -314,7 +314,6 @@ if ! octossh_said=$(docker rename o-brien-s-hne-dev-1-w-b-s-first-step o-brien-s
 fi
 octossh_said=$(docker start o-brien-s-hne-dev-1-w-b-s-first-step 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step; }
 octossh_gate o-brien-s-hne-dev-1-w-b-s-first-step || octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step
-octossh_restart_policy no o-brien-s-hne-dev-1-w-b-s-first-step || { octossh_why="docker update --restart failed"; octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step; }
 octossh_try rm -f o-brien-s-hne-dev-1-w-b-s-first-step--old || octossh_say 'the old container o-brien-s-hne-dev-1-w-b-s-first-step--old could not be removed; the next deployment will'
 octossh_done replaced yes ""
 }
