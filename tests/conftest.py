@@ -10,8 +10,9 @@ import hypothesis
 import pytest
 from lab.lab import Lab
 
-hypothesis.settings.register_profile("default", deadline=None, derandomize=True, max_examples=100)
-hypothesis.settings.load_profile("default")
+hypothesis.settings.register_profile("whole", deadline=None, derandomize=True, max_examples=100)
+hypothesis.settings.register_profile("fast", deadline=None, derandomize=True, max_examples=20)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "whole"))
 
 LAB_HOSTS = 4
 

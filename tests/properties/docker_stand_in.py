@@ -199,9 +199,11 @@ class Docker:
             code, said = 0, call.run(args)
         except Refused as error:
             code, said = 1, "".join(error.args[1:])
+            # Docker's own oddity: an inspect that finds nothing prints an empty line.
+            said = said or "\n" * args.count("inspect")
             call.complaints.append(str(error.args[0]))
         self._watch(args[:4], before)
-        return code, f"{said}\n" if said else "", "".join(f"{line}\n" for line in call.complaints)
+        return code, f"{said.rstrip()}\n" if said else "", "".join(f"{line}\n" for line in call.complaints)
 
     def reboot(self) -> None:
         """The host goes down and comes back: as docker 20.10 does it, at its worst."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from octossh.model import Deployment, Event, Mode, Outcome, Pairs, Process, Release, RunScript, State, Variable
@@ -75,7 +75,6 @@ def started(deployment):
 
 
 @given(ENDED)
-@settings(max_examples=100, deadline=None)
 def test_deployments_come_back_with_all_that_they_hold(store, drawn):
     ended = attrs.evolve(drawn, id=f"{next(ids)} {drawn.project}")
     store.start(started(ended))
@@ -92,14 +91,12 @@ def test_deployments_come_back_with_all_that_they_hold(store, drawn):
 
 
 @given(EVENTS)
-@settings(max_examples=100, deadline=None)
 def test_events_come_back_with_all_that_they_hold(store, event):
     store.record(event)
     assert attrs.asdict(store.events()[-1]) == attrs.asdict(event)
 
 
 @given(st.lists(VALUES, max_size=4), TIMES, TEXT)
-@settings(max_examples=100, deadline=None)
 def test_releases_come_back_with_all_that_they_hold(store, values, at, text):
     def make(number):
         return Release(

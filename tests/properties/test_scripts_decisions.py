@@ -251,8 +251,10 @@ def test_a_host_without_docker_is_told_so(tmp_path: Path) -> None:
 def test_a_registry_login_is_there_for_the_pull_only_even_when_the_pull_is_killed(host: Host) -> None:
     secrets = {"hub": '{"auths": {}}'}
     left = Path("/dev/shm").glob
-    assert host.run_and_kill(script(ONE, login="hub"), 3, secrets)
-    pull = host.calls[-1]
+    for number in range(10):
+        assert host.run_and_kill(script(ONE, login="hub"), number, secrets)
+        if (pull := host.calls[-1]).name == "pull":
+            break
     config = Path(pull.environ[b"DOCKER_CONFIG"].decode())
     assert pull.name == "pull"
     assert (config / "config.json").read_text() == secrets["hub"]

@@ -86,9 +86,10 @@ octossh_try() {
 octossh_settled() {
     docker container inspect --format '{{if and (eq .Name "/shop-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:3dcbe2f35af97e3bf536a5c9e35819f3d69b22f9bb4ef8f5eef4a4e61b7dac50")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
 {{json .}}' shop-web shop-web--old shop-web--next 2>/dev/null | {
-        read -r octossh_head || exit 2
-        [ "$octossh_head" = settled ] && IFS= read -r octossh_json &&
-            ! read -r _ && octossh_frame "inspect $octossh_json"
+        read -r octossh_head
+        # Where there is none, docker prints nothing, or an empty line.
+        IFS= read -r octossh_json || exit 2
+        [ "$octossh_head" = settled ] && ! read -r _ && octossh_frame "inspect $octossh_json"
     }
 }
 

@@ -80,9 +80,10 @@ octossh_try() {
 octossh_settled() {
     docker container inspect --format '{{if and (eq .Name "/o-brien-s-hne-dev-1-w-b-s-first-step") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "O'"'"'Brien & \"Söhne\"") (eq (index .Config.Labels "octossh.environment") "Dev \\ 1") (eq (index .Config.Labels "octossh.step") "Wéb'"'"'s \"first\" $step") (eq (index .Config.Labels "octossh.spec") "sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
 {{json .}}' o-brien-s-hne-dev-1-w-b-s-first-step o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step--next 2>/dev/null | {
-        read -r octossh_head || exit 2
-        [ "$octossh_head" = settled ] && IFS= read -r octossh_json &&
-            ! read -r _ && octossh_frame "inspect $octossh_json"
+        read -r octossh_head
+        # Where there is none, docker prints nothing, or an empty line.
+        IFS= read -r octossh_json || exit 2
+        [ "$octossh_head" = settled ] && ! read -r _ && octossh_frame "inspect $octossh_json"
     }
 }
 

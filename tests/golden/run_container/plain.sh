@@ -79,9 +79,10 @@ octossh_try() {
 octossh_settled() {
     docker container inspect --format '{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
 {{json .}}' shop-dev-web shop-dev-web--old shop-dev-web--next 2>/dev/null | {
-        read -r octossh_head || exit 2
-        [ "$octossh_head" = settled ] && IFS= read -r octossh_json &&
-            ! read -r _ && octossh_frame "inspect $octossh_json"
+        read -r octossh_head
+        # Where there is none, docker prints nothing, or an empty line.
+        IFS= read -r octossh_json || exit 2
+        [ "$octossh_head" = settled ] && ! read -r _ && octossh_frame "inspect $octossh_json"
     }
 }
 
