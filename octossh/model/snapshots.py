@@ -17,7 +17,7 @@ LABELS = {
     for key in ("project", "environment", "step", "release", "deployment", "spec", "fields", "restart")
 }
 """The labels on all that octossh creates. ``spec`` is a hash of what was wanted, ``fields`` the same in full;
-``restart`` is the restart policy of a container once it has proved healthy."""
+``restart`` is the restart policy of a container, which it gets back when it was put aside and is put back."""
 
 
 @frozen(kw_only=True)
