@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from octossh.planning.making import plan, secrets_of
 from octossh.planning.plans import Action, Change, Plan, Stage, Task, changes_between
-from octossh.planning.resolving import Facts, Resolver, Wanted
+from octossh.planning.resolving import Facts, Resolver, Wanted, next_name, old_name
 from octossh.planning.rules import check_may_enter, current, mode_of, to_promote, to_roll_back
 
 __all__ = [
@@ -20,6 +20,8 @@ __all__ = [
     "check_may_enter",
     "current",
     "mode_of",
+    "next_name",
+    "old_name",
     "plan",
     "secrets_of",
     "to_promote",

@@ -22,7 +22,7 @@ from octossh.model import (
     Target,
 )
 from octossh.planning.plans import Action, Plan, Task, changes_between
-from octossh.planning.resolving import Facts, Resolver, Wanted
+from octossh.planning.resolving import Facts, Resolver, Wanted, old_name
 from octossh.shell import Secret
 from octossh.templating import NotYetKnown
 
@@ -93,11 +93,6 @@ def secrets_of(release: Release, environment: str | None = None) -> frozenset[st
 _UP = {"running", "restarting", "paused"}  # what docker ps shows without -a
 
 
-def _old(name: str) -> str:
-    """What a container is called while its successor has to prove itself; it stays where a run was cut short."""
-    return f"{name}--old"
-
-
 def _foreign(seen: Resource) -> str:
     owner = f"belongs to {seen.project} {seen.environment}, step {seen.step}" if seen.project else "is not ours"
     return f"the {seen.kind} {seen.name} {owner}; remove it, or give this step another name"
@@ -159,7 +154,7 @@ class _Maker:
             spec=spec,
             status="running" if isinstance(step, RunContainer) else "",
         )
-        gone = {(kind, name), (kind, _old(name))}
+        gone = {(kind, name), (kind, old_name(name))}
         others = [seen for seen in self.there[target.name] if (seen.kind, seen.name) not in gone]
         self.there[target.name] = [*others, made]
 
@@ -188,7 +183,7 @@ class _Maker:
 
     def _keep(self, task: Task, wanted: Wanted) -> Task:
         seen = {(resource.kind, resource.name): resource for resource in self.there[task.target.name]}
-        main, old = seen.get((wanted.kind, wanted.name)), seen.get((wanted.kind, _old(wanted.name)))
+        main, old = seen.get((wanted.kind, wanted.name)), seen.get((wanted.kind, old_name(wanted.name)))
         # Beside one set aside stands one that has yet to prove itself: it stays only if it is the wanted one.
         there = old if old is not None and (main is None or main.spec != wanted.spec) else main
         if there is None:

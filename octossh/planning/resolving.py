@@ -26,7 +26,7 @@ from octossh.model import (
 from octossh.shell import Secret
 from octossh.templating import NotYetKnown, evaluate, has_expression, references
 
-__all__ = ["Facts", "Resolver", "Wanted"]
+__all__ = ["Facts", "Resolver", "Wanted", "next_name", "old_name"]
 
 
 @frozen
@@ -35,6 +35,16 @@ class Facts:
 
     inspect: Mapping[str, Any] = field(factory=dict)
     outputs: Mapping[str, str] = field(factory=dict)
+
+
+def old_name(name: str) -> str:
+    """What a container is called while its successor has to prove itself; it stays where a run was cut short."""
+    return f"{name}--old"
+
+
+def next_name(name: str) -> str:
+    """What a container is called before it takes the place of another."""
+    return f"{name}--next"
 
 
 @frozen

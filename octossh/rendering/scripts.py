@@ -14,7 +14,7 @@ from attrs import frozen
 
 from octossh.errors import ModelError
 from octossh.model import LABELS, CreateNetwork, RunContainer, RunScript, SecretRef, Step, StopResource, slug
-from octossh.planning import Wanted
+from octossh.planning import Wanted, next_name, old_name
 from octossh.shell import Script, Words
 from octossh.templating import script_environment
 
@@ -199,8 +199,8 @@ def _run_container(order: Order, secrets: _Secrets) -> dict[str, Any]:
     restart = f"{{{{with {_label('restart', '.Config.Labels')}}}}}{{{{.}}}}{{{{else}}}}no{{{{end}}}}"
     return {
         "name": wanted.name,
-        "old": f"{wanted.name}--old",
-        "next": f"{wanted.name}--next",
+        "old": old_name(wanted.name),
+        "next": next_name(wanted.name),
         "spec": wanted.spec,
         "image": order.image,
         "options": _container_options(order, step, wanted, env),
