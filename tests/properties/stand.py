@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -115,7 +116,11 @@ class Host:
         number = len(self.calls)
         self.calls.append(call)
         if number == self.kill_at:
+            # Until the caller is really gone, it would take the reply that is for the next one.
+            caller = os.pidfd_open(pid)
             os.killpg(os.getpgid(pid), signal.SIGKILL)
+            select.select([caller], [], [])
+            os.close(caller)
             return
         if number == self.drop_link_at:
             while self._link:
