@@ -92,6 +92,10 @@ def _env(value: Any) -> Pairs[str | SecretRef]:
             raise ModelError(f"environment variable {name}: {text!r} is not text, a number or octossh.secret(...)")
         if isinstance(made[name], str) and "\0" in str(made[name]):
             raise ModelError(f"environment variable {name} holds a NUL character, which none can; take it out")
+        try:
+            str(made[name]).encode()
+        except UnicodeEncodeError:
+            raise ModelError(f"environment variable {name} holds half of a surrogate pair; take it out") from None
     return Pairs(made)
 
 

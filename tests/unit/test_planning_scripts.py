@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 import octossh as oc
 from octossh.planning import Facts, Resolver
 
@@ -37,3 +39,8 @@ def test_braces_and_quotes_in_a_value_are_only_text() -> None:
 def test_a_step_may_bear_the_name_of_a_method() -> None:
     for name in ("items", "keys", "get", "values"):
         assert evaluated(f"echo {{{{ steps.{name}.outputs.A }}}}", "7", name) == "echo 7"
+
+
+def test_half_of_a_surrogate_pair_in_a_variable_is_refused_when_the_step_is_made() -> None:
+    with pytest.raises(oc.ModelError, match="environment variable A holds half of a surrogate pair"):
+        oc.RunScript("it", script="true", env={"A": "\udcff"})
