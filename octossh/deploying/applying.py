@@ -14,7 +14,7 @@ import attrs
 from octossh.deploying.observing import MOST_HOSTS_AT_ONCE, connect
 from octossh.deploying.orders import order
 from octossh.errors import ConnectionLost, DeployFailed, Hosts, OctosshError, PlanError, ReadError, RecordError
-from octossh.model import Deployment, Event, Outcome, Pairs, RunScript, State, Step, Target
+from octossh.model import Deployment, Event, Outcome, Pairs, State, Step, Target
 from octossh.planning import Facts, Plan, Resolver, Task
 from octossh.reading import Answer, read_answer
 from octossh.recording import Record
@@ -233,7 +233,7 @@ class _Run:
         try:
             result = self.transport.run(target, script, secrets=secrets, timeout_s=step.timeout_s, on_line=line)
         except ConnectionLost:
-            if isinstance(step, RunScript):
+            if not step.repeatable:
                 raise
             # The script goes on over there under the host's lock. The same one sent again waits for that lock,
             # finds what the first one left, and says so: no container is made twice.

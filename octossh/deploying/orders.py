@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from octossh.model import Deployment, RunContainer, Step
+from octossh.model import Deployment, Step
 from octossh.planning import Plan, Resolver, Task
 from octossh.rendering import Order, render
 from octossh.shell import Script, Secret
@@ -25,7 +25,7 @@ def order(
         logins: Names of the secrets with registry logins, by name of the registry.
         lock_wait_s: Seconds to wait for another run on the same host.
     """
-    image = step.image if isinstance(step, RunContainer) else None
+    image = next(iter(step.images), None)
     return Order(
         step=step,
         wanted=resolver.wanted(step),

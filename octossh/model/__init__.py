@@ -9,7 +9,18 @@ from octossh.model.releases import Release
 from octossh.model.rollout import Http, Replace, Rolling
 from octossh.model.secrets import SecretRef, secret
 from octossh.model.snapshots import LABELS, Resource, Snapshot
-from octossh.model.steps import KINDS, CreateNetwork, Evaluated, RunContainer, RunScript, Step, StopResource, texts
+from octossh.model.steps import (
+    KINDS,
+    CreateNetwork,
+    Evaluated,
+    Part,
+    RunContainer,
+    RunScript,
+    Step,
+    StopResource,
+    mapped,
+    texts,
+)
 from octossh.model.targets import Environment, Target
 from octossh.model.variables import Value, Variable, value_of
 from octossh.model.views import History, Standing, Status, columns
@@ -32,6 +43,7 @@ __all__ = [
     "Mode",
     "Outcome",
     "Pairs",
+    "Part",
     "Pin",
     "Process",
     "Project",
@@ -53,6 +65,7 @@ __all__ = [
     "Value",
     "Variable",
     "columns",
+    "mapped",
     "secret",
     "slug",
     "texts",

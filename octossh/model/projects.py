@@ -12,7 +12,7 @@ from octossh.errors import ModelError, did_you_mean
 from octossh.model._values import Described, named, of, slug, telling
 from octossh.model.images import Image
 from octossh.model.lifecycles import Channel, Lifecycle
-from octossh.model.steps import RunContainer, Step, StopResource, texts
+from octossh.model.steps import Step, StopResource, texts
 from octossh.model.variables import RESERVED, Variable
 from octossh.templating import references
 
@@ -59,7 +59,7 @@ class Process(Described):
     @property
     def images(self) -> tuple[Image, ...]:
         """The images that it runs, each once, in order."""
-        return tuple(dict.fromkeys(step.image for step in self.steps if isinstance(step, RunContainer)))
+        return tuple(dict.fromkeys(image for step in self.steps for image in step.images))
 
     def check(self, variables: Iterable[Variable], where: str) -> None:
         """Check that expressions read variables and earlier steps only, and that steps name each other rightly.

@@ -9,12 +9,9 @@ import attrs
 
 from octossh.errors import ModelError, PlanError, did_you_mean
 from octossh.model import (
-    CreateNetwork,
     Mode,
     Release,
     Resource,
-    RunContainer,
-    RunScript,
     SecretRef,
     Snapshot,
     Step,
@@ -22,7 +19,8 @@ from octossh.model import (
     Target,
 )
 from octossh.planning.plans import Action, Plan, Task, changes_between
-from octossh.planning.resolving import Facts, Resolver, Wanted, old_name
+from octossh.planning.resolving import Facts, Resolver
+from octossh.planning.wanting import Wanted, old_name
 from octossh.shell import Secret
 from octossh.templating import NotYetKnown
 
@@ -84,10 +82,8 @@ def secrets_of(release: Release, environment: str | None = None) -> frozenset[st
     """The names of the secrets that *release* refers to, but for variables of another environment than this."""
     here = {None, environment} if environment is not None else {variable.environment for variable in release.variables}
     values: list[Any] = [variable.value for variable in release.variables if variable.environment in here]
-    for step in release.process.steps:
-        if isinstance(step, RunContainer | RunScript):
-            values += step.env.values()
-    return frozenset(value.name for value in values if isinstance(value, SecretRef))
+    held = frozenset(value.name for value in values if isinstance(value, SecretRef))
+    return held.union(*(step.secrets for step in release.process.steps))
 
 
 _UP = {"running", "restarting", "paused"}  # what docker ps shows without -a
@@ -114,13 +110,12 @@ class _Maker:
             return self._later(step, target, unknown.step)
         wanted = self.resolver.wanted(resolved)
         made = Task(step=resolved, target=target, action=Action.DECIDE, wanted=wanted)
-        if isinstance(resolved, RunScript):
+        if isinstance(resolved, StopResource):
+            return self._stop(made, resolved) if self.seen is not None else made
+        if wanted is None:
             return attrs.evolve(made, action=Action.RUN, why="reads only" if resolved.reads_only else "")
         if self.seen is None:
             return made
-        if isinstance(resolved, StopResource):
-            return self._stop(made, resolved)
-        assert wanted is not None
         kept = self._keep(made, wanted)
         if kept.action not in {Action.KEEP, Action.REFUSE}:
             self._leave(step, target, wanted.kind, wanted.name, wanted.spec)
@@ -134,10 +129,8 @@ class _Maker:
                 f"{self.resolver.release.project}: step {step.name!r} on {target.name!r} reads step {after!r}, "
                 "which does not run before it; move that one up"
             )
-        if self.seen is not None and isinstance(step, RunContainer | CreateNetwork):
-            kind = "container" if isinstance(step, RunContainer) else "network"
-            kind, name = self.resolver.resource_name(step, target) or (kind, step.name)
-            self._leave(step, target, kind, name, "")
+        if self.seen is not None and step.keeps:
+            self._leave(step, target, step.keeps, self.resolver.docker_name(step, target) or step.name, "")
         return Task(step=step, target=target, action=Action.DECIDE, why=f"(known after {after!r})", after=after)
 
     def _leave(self, step: Step, target: Target, kind: str, name: str, spec: str) -> None:
@@ -152,7 +145,7 @@ class _Maker:
             step=step.name,
             release=release.number,
             spec=spec,
-            status="running" if isinstance(step, RunContainer) else "",
+            status="running" if kind == "container" else "",
         )
         gone = {(kind, name), (kind, old_name(name))}
         others = [seen for seen in self.there[target.name] if (seen.kind, seen.name) not in gone]

@@ -9,8 +9,8 @@ from typing import Any
 
 from attrs import frozen
 
-from octossh.model import Described, Mode, Release, RunScript, Step, Target
-from octossh.planning.resolving import Wanted
+from octossh.model import Described, Mode, Release, Step, Target
+from octossh.planning.wanting import Wanted
 
 __all__ = ["Action", "Change", "Plan", "Stage", "Task", "changes_between"]
 
@@ -82,8 +82,7 @@ class Task(Described):
     @property
     def changing(self) -> bool:
         """Whether it may change the host."""
-        reads_only = isinstance(self.step, RunScript) and self.step.reads_only
-        return self.action is not Action.KEEP and not reads_only
+        return self.action is not Action.KEEP and not self.step.reads_only
 
     def to_dict(self) -> dict[str, Any]:
         """The task as plain data."""

@@ -1,32 +1,19 @@
-"""What a step means on one target: its expressions evaluated, and what is wanted there as a hashable whole."""
+"""What a step means on one target: its expressions evaluated."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
-import attrs
 from attrs import field, frozen
 
-from octossh.errors import ModelError, PlanError
-from octossh.model import (
-    CreateNetwork,
-    Evaluated,
-    Pairs,
-    Release,
-    RunContainer,
-    SecretRef,
-    Step,
-    Target,
-    slug,
-    value_of,
-)
+from octossh.errors import ModelError
+from octossh.model import Evaluated, Release, SecretRef, Step, Target, mapped, slug, value_of
+from octossh.planning.wanting import Wanted, wanted_of
 from octossh.shell import Secret
 from octossh.templating import NotYetKnown, evaluate, has_expression, references
 
-__all__ = ["Facts", "Resolver", "Wanted", "next_name", "old_name"]
+__all__ = ["Facts", "Resolver"]
 
 
 @frozen
@@ -35,59 +22,6 @@ class Facts:
 
     inspect: Mapping[str, Any] = field(factory=dict)
     outputs: Mapping[str, str] = field(factory=dict)
-
-
-def old_name(name: str) -> str:
-    """What a container is called while its successor has to prove itself; it stays where a run was cut short."""
-    return f"{name}--old"
-
-
-def next_name(name: str) -> str:
-    """What a container is called before it takes the place of another."""
-    return f"{name}--next"
-
-
-@frozen
-class Wanted:
-    """A container or network as it shall be.
-
-    Attributes:
-        kind: ``container`` or ``network``.
-        name: Docker's name for it.
-        fields: All that matters, without what is left at its default; secrets by name and fingerprint.
-    """
-
-    kind: str
-    name: str
-    fields: Mapping[str, Any] = field(eq=False)
-
-    @property
-    def marks(self) -> Mapping[str, Any]:
-        """The fields as they may stand in a label: of an environment variable a hash, not its value."""
-        env = {name: _mark(value) for name, value in self.fields.get("env", {}).items()}
-        return {**self.fields, "env": env} if env else self.fields
-
-    @property
-    def text(self) -> str:
-        """The marks as canonical JSON."""
-        return _canonical(self.marks)
-
-    @property
-    def spec(self) -> str:
-        """``sha256:`` and 64 hex digits of the fields: equal where nothing that matters differs.
-
-        The tag does not matter: the digest says what runs.
-        """
-        matters = {name: value for name, value in self.fields.items() if name != "tag"}
-        return "sha256:" + hashlib.sha256(_canonical(matters).encode()).hexdigest()
-
-
-def _mark(value: Any) -> Any:
-    return hashlib.sha256(value.encode()).hexdigest()[:16] if isinstance(value, str) else value
-
-
-def _canonical(fields: Mapping[str, Any]) -> str:
-    return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 class _Steps:
@@ -171,34 +105,17 @@ class Resolver:
             ModelError: An expression fails, or what it gives does not fit its field.
             NotYetKnown: An expression reads what an earlier step has not brought about yet.
         """
-        changes: dict[str, Any] = {}
-        for attribute in attrs.fields(type(step)):
-            if attribute.name in {"name", "roles", "steps"}:
-                continue
-            value = getattr(step, attribute.name)
-            made = self._evaluated(step, attribute.name, value, target, known)
-            if made is not value:
-                changes[attribute.name] = made
-        return attrs.evolve(step, **changes) if changes else step
+        where = f"{self.release.project}: step {step.name!r} on {target.name!r}, field"
 
-    def _evaluated(
-        self, step: Step, name: str, value: Any, target: Target, known: Mapping[tuple[str, str], Facts]
-    ) -> Any:
-        where = f"{self.release.project}: step {step.name!r} on {target.name!r}, field {name}"
-
-        def one(text: Any, where: str) -> Any:
-            if not isinstance(text, str) or not has_expression(text):
+        def one(text: str, field: str, metadata: Mapping[str, Any]) -> str | SecretRef:
+            if isinstance(text, Evaluated) or not has_expression(text):
                 return text
-            return self._text(text, step, target, known, where=where, whole=name == "env", quoting=name == "script")
+            whole, quoting = metadata.get("may_be_secret", False), metadata.get("shell", False)
+            made = self._text(text, step, target, known, where=f"{where} {field}", whole=whole, quoting=quoting)
+            return Evaluated(made) if quoting else made
 
-        if isinstance(value, str):
-            made = one(value, where)
-            return Evaluated(made) if name == "script" and made is not value else made
-        if isinstance(value, tuple) and any(isinstance(item, str) and has_expression(item) for item in value):
-            return tuple(one(item, where) for item in value)
-        if isinstance(value, Pairs) and any(isinstance(item, str) and has_expression(item) for item in value.values()):
-            return Pairs({key: one(item, f"{where} {key}") for key, item in value.items()})
-        return value
+        resolved: Step = mapped(step, one)
+        return resolved
 
     def _text(
         self,
@@ -252,65 +169,20 @@ class Resolver:
         Raises:
             ModelError: A secret has no value.
         """
-        if isinstance(step, RunContainer):
-            pin = self.release.pin(step.image)
-            fields: dict[str, Any] = {
-                "v": 1,
-                "image": pin.reference,
-                "tag": pin.tag,
-                "command": list(step.command),
-                "env": {name: self._env(value) for name, value in step.env.items()},
-                "publish": list(step.publish),
-                "networks": list(step.networks),
-                "aliases": list(step.aliases),
-                "volumes": list(step.volumes),
-                "labels": dict(step.labels),
-                "restart": step.restart if step.restart != "no" else "",
-                "stop_grace_s": step.stop_grace_s if step.stop_grace_s != 10 else 0,  # docker's own default
-                "extra_args": list(step.extra_args),
-            }
-            return Wanted("container", step.container_name or self.name(step), _without_empty(fields))
-        if isinstance(step, CreateNetwork):
-            fields = {
-                "v": 1,
-                "driver": step.driver,
-                "subnet": step.subnet,
-                "gateway": step.gateway,
-                "internal": step.internal,
-                "labels": dict(step.labels),
-            }
-            return Wanted("network", step.network_name or self.name(step), _without_empty(fields))
-        return None
-
-    def resource_name(self, step: Step, target: Target) -> tuple[str, str] | None:
-        """Kind and name of what *step* keeps on *target*; None where it keeps nothing, or the name is not known yet."""
-        if isinstance(step, RunContainer):
-            kind, given = "container", step.container_name
-        elif isinstance(step, CreateNetwork):
-            kind, given = "network", step.network_name
-        else:
+        if not step.keeps:
             return None
+        return wanted_of(step, step.given_name or self.name(step), self.release, self.secrets)
+
+    def docker_name(self, step: Step, target: Target) -> str | None:
+        """Docker's name for what *step* keeps on *target*; None where it is not known yet."""
+        given = step.given_name
         if given is None:
-            return kind, self.name(step)
+            return self.name(step)
         try:
-            return kind, str(
-                self._text(given, step, target, {}, where=f"step {step.name!r}", whole=False, quoting=False)
-            )
+            return str(self._text(given, step, target, {}, where=f"step {step.name!r}", whole=False, quoting=False))
         except NotYetKnown:
             return None
 
     def name(self, step: Step) -> str:
         """What docker calls what *step* keeps, unless the step says otherwise."""
         return "-".join(slug(part) for part in (self.release.project, self.environment, step.name))
-
-    def _env(self, value: str | SecretRef) -> Any:
-        if isinstance(value, str):
-            return value
-        if value.name not in self.secrets:
-            raise PlanError(f"secret {value.name!r} has no value; set the environment variable, or give secrets=...")
-        return {"secret": value.name, "version": self.secrets[value.name].fingerprint(value.name)}
-
-
-def _without_empty(fields: dict[str, Any]) -> dict[str, Any]:
-    # What is at its default is left out, so that a field that octossh learns later changes no hash made before.
-    return {name: value for name, value in fields.items() if value not in (None, "", [], {}, 0, False)}

@@ -1,0 +1,28 @@
+"""The kinds of steps. Text fields may hold ``{{ }}`` over variables and the outputs of earlier steps.
+
+A new kind is a class in a module here, a line in ``KINDS``, what it keeps in ``octossh.planning.wanting`` if it
+keeps something, its values in ``octossh.rendering`` and its template of the same name.
+"""
+
+from __future__ import annotations
+
+from octossh.model.steps.base import Part, Step, mapped, texts
+from octossh.model.steps.containers import RunContainer
+from octossh.model.steps.networks import CreateNetwork
+from octossh.model.steps.scripts import Evaluated, RunScript
+from octossh.model.steps.stops import StopResource
+
+__all__ = [
+    "KINDS",
+    "CreateNetwork",
+    "Evaluated",
+    "Part",
+    "RunContainer",
+    "RunScript",
+    "Step",
+    "StopResource",
+    "mapped",
+    "texts",
+]
+
+KINDS: dict[str, type[Step]] = {kind.kind: kind for kind in (CreateNetwork, RunContainer, RunScript, StopResource)}

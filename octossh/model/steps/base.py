@@ -1,0 +1,135 @@
+"""What all kinds of steps have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import attrs
+from attrs import field, frozen
+
+from octossh.model._values import Described, Pairs, named, sorted_names, telling
+from octossh.model.images import Image
+from octossh.model.rollout import Rolling
+from octossh.model.secrets import SecretRef
+from octossh.model.steps.fields import seconds
+
+__all__ = ["LITERAL", "MAY_BE_SECRET", "SHELL", "Part", "Step", "mapped", "texts"]
+
+LITERAL: Mapping[str, Any] = {"literal": True}
+"""Metadata of a field whose texts are taken as they are: no expressions."""
+
+MAY_BE_SECRET: Mapping[str, Any] = {"may_be_secret": True}
+"""Metadata of a field in which an expression may give a secret, as a whole value."""
+
+SHELL: Mapping[str, Any] = {"shell": True}
+"""Metadata of a field that holds shell text: what an expression gives there becomes one quoted word."""
+
+
+def _rolling(value: Any) -> Rolling | None:
+    return value if value is None or isinstance(value, Rolling) else Rolling(value)
+
+
+@frozen
+class Part(Described):
+    """A value inside of a step whose texts may hold expressions too."""
+
+
+@frozen(field_transformer=telling)
+class Step(Described):
+    """What all steps have.
+
+    Attributes:
+        name: Unique in its process; names the container or network, and ``steps.<name>`` in expressions.
+        roles: The step runs on the targets that have one of these; none: on each target of the environment.
+        rolling: In how many waves; a number, a percentage, a list of both, or `Rolling`. None: all at once.
+        timeout_s: Seconds after which a host that is not done counts as failed.
+    """
+
+    kind: ClassVar[str] = "step"
+    """The name of the kind: of its template, of its golden cases, and in plain data."""
+
+    keeps: ClassVar[str] = ""
+    """The kind of docker object that it keeps, such as ``container``; empty for a step that does and is done."""
+
+    repeatable: ClassVar[bool] = True
+    """Whether its script may be sent once more after a lost link: it looks first, and finds what is done."""
+
+    name: str = field(validator=named("step"), metadata=LITERAL)
+    roles: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names, metadata=LITERAL)
+    rolling: Rolling | None = field(default=None, kw_only=True, converter=_rolling)
+    timeout_s: float = field(default=900.0, kw_only=True, validator=seconds)
+
+    @property
+    def reads_only(self) -> bool:
+        """Whether it changes nothing: a plan of such steps only counts as "no changes"."""
+        return False
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images that it needs."""
+        return tuple(value for _, value in self._values() if isinstance(value, Image))
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The names of the secrets in its fields."""
+        return frozenset(value.name for _, value in self._values() if isinstance(value, SecretRef))
+
+    @property
+    def given_name(self) -> str | None:
+        """Docker's name for what it keeps, where the user gave one."""
+        return None
+
+    def _values(self) -> Iterator[tuple[str, Any]]:
+        return _leaves("", self)
+
+
+def _leaves(where: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """What stands at the ends of a step's fields, each with the way to it."""
+    if isinstance(value, Step | Part):
+        for attribute in attrs.fields(type(value)):
+            if not attribute.metadata.get("literal"):
+                yield from _leaves(f"{where} {attribute.name}".strip(), getattr(value, attribute.name))
+    elif isinstance(value, Pairs):
+        for key, item in value.items():
+            yield from _leaves(f"{where} {key}", item)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _leaves(where, item)
+    else:
+        yield where, value
+
+
+def texts(step: Step) -> Iterator[tuple[str, str]]:
+    """Each text of *step* that may hold an expression, with the name of its field: ``("env COUNT", "{{ n }}")``."""
+    return ((where, value) for where, value in step._values() if isinstance(value, str))  # noqa: SLF001
+
+
+def mapped(value: Any, do: Callable[[str, str, Mapping[str, Any]], Any], where: str = "", meta: Any = None) -> Any:
+    """*value* with *do* applied to each text that may hold an expression; itself where nothing changes.
+
+    Args:
+        value: A step, or what stands in one.
+        do: Takes a text, the way to it such as ``env COUNT``, and the metadata of its field.
+        where: The way to *value*.
+        meta: The metadata of the field in which *value* stands.
+    """
+    if isinstance(value, str):
+        return do(value, where, meta or {})
+    if isinstance(value, Step | Part):
+        changes = {}
+        for attribute in attrs.fields(type(value)):
+            if attribute.metadata.get("literal"):
+                continue
+            old = getattr(value, attribute.name)
+            new = mapped(old, do, f"{where} {attribute.name}".strip(), attribute.metadata)
+            if new is not old:
+                changes[attribute.name] = new
+        return attrs.evolve(value, **changes) if changes else value
+    if isinstance(value, Pairs):
+        pairs = {key: mapped(item, do, f"{where} {key}", meta) for key, item in value.items()}
+        return value if all(pairs[key] is value[key] for key in pairs) else Pairs(pairs)
+    if isinstance(value, tuple):
+        items = tuple(mapped(item, do, where, meta) for item in value)
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    return value

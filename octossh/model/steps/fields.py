@@ -1,0 +1,133 @@
+"""What the fields of steps share: docker's ways to write ports, volumes, names, environment and labels."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any
+
+import attrs
+
+from octossh.errors import ModelError
+from octossh.model._values import Pairs
+from octossh.model.secrets import SecretRef
+
+__all__ = [
+    "check_address",
+    "check_docker_name",
+    "check_driver_name",
+    "check_host_name",
+    "check_network_name",
+    "check_plain",
+    "check_port_mapping",
+    "check_restart_policy",
+    "check_subnet",
+    "check_volume",
+    "env_pairs",
+    "label_pairs",
+    "matching",
+    "seconds",
+]
+
+
+def seconds(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """An attrs validator: seconds, from none to a day."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 86_400:
+        raise ModelError(f"{attribute.name} is {value!r}; give seconds, from 0 to 86400")
+
+
+def matching(pattern: str, advice: str) -> Any:
+    """A check of a text against *pattern*; *advice* says what it should be."""
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> None:
+        if not compiled.fullmatch(text):
+            raise ModelError(f"{text!r} is not {advice}")
+
+    return check
+
+
+def check_subnet(text: str) -> None:
+    """Raise `ModelError` unless *text* is a subnet such as ``172.28.6.0/24``."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        raise ModelError(f"{text!r} is not a subnet; write it as '172.28.6.0/24', without host bits") from None
+
+
+def check_address(text: str) -> None:
+    """Raise `ModelError` unless *text* is an IPv4 or IPv6 address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise ModelError(f"{text!r} is not an IP address") from None
+
+
+def check_port_mapping(text: str) -> None:
+    """Raise `ModelError` unless docker's ``--publish`` takes *text*."""
+    ports = r"\d{1,5}(-\d{1,5})?"
+    found = re.fullmatch(
+        rf"((?P<ip>\[[0-9a-fA-F:.]+\]|\d+(\.\d+){{3}}):)?((?P<host>{ports})?:)?(?P<inner>{ports})(/(tcp|udp|sctp))?",
+        text,
+    )
+    if not found:
+        raise ModelError(f"{text!r} is not a port mapping; write '8080:80', '127.0.0.1:8080:80' or '53:53/udp'")
+    if found["ip"]:
+        check_address(found["ip"].strip("[]"))
+    for port in re.findall(r"\d+", f"{found['host'] or ''} {found['inner']}"):
+        if not 1 <= int(port) <= 65535:
+            raise ModelError(f"port {port} in {text!r} is not from 1 to 65535")
+
+
+check_docker_name = matching(
+    r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}", "a docker name (letters, digits and _ . -, at least two)"
+)
+check_network_name = matching(r"[a-zA-Z0-9][a-zA-Z0-9_.:-]*", "a network name, or container:NAME")
+check_host_name = matching(r"[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9_])?", "a host name")
+check_volume = matching(r"(/[^:\0]*|[a-zA-Z0-9][a-zA-Z0-9_.-]+):/[^:\0]*(:[a-zA-Z,]+)?",
+                 "a volume; write '/on/host:/in/container' or 'name:/in/container', and ':ro' if need be")  # fmt: skip
+check_restart_policy = matching(
+    r"no|always|unless-stopped|on-failure(:\d+)?", "no, always, unless-stopped or on-failure[:N]"
+)
+check_driver_name = matching(r"[a-zA-Z0-9][a-zA-Z0-9_./:-]*", "a driver name")
+
+
+def env_pairs(value: Any) -> Pairs[str | SecretRef]:
+    """Environment variables: names, and text, numbers or secrets."""
+    pairs: Pairs[Any] = Pairs(value)
+    made: dict[str, str | SecretRef] = {}
+    for name, text in pairs.items():
+        if not re.fullmatch(r"[^=\s\0]+", name) or not name.isprintable():
+            raise ModelError(f"environment variable {name!r}: a name has no '=', no blank and no control character")
+        if isinstance(text, bool):
+            made[name] = "true" if text else "false"
+        elif isinstance(text, int | float):
+            made[name] = str(text)
+        elif isinstance(text, str | SecretRef):
+            made[name] = text
+        else:
+            raise ModelError(f"environment variable {name}: {text!r} is not text, a number or octossh.secret(...)")
+        if isinstance(made[name], str) and "\0" in str(made[name]):
+            raise ModelError(f"environment variable {name} holds a NUL character, which none can; take it out")
+        try:
+            str(made[name]).encode()
+        except UnicodeEncodeError:
+            raise ModelError(f"environment variable {name} holds half of a surrogate pair; take it out") from None
+    return Pairs(made)
+
+
+def label_pairs(value: Any) -> Pairs[str]:
+    """Labels of the user, beside those of octossh."""
+    pairs: Pairs[Any] = Pairs(value)
+    for name, text in pairs.items():
+        if not name or "=" in name or "\0" in name or name.startswith("octossh."):
+            raise ModelError(f"label {name!r}: a name is not empty, has no '=', and does not start with 'octossh.'")
+        if not isinstance(text, str) or "\0" in text:
+            raise ModelError(f"label {name}: {text!r} is not text without NUL characters")
+    return pairs
+
+
+def check_plain(text: str) -> None:
+    """Raise `ModelError` unless *text* can be a word of a command line."""
+    if "\0" in text:
+        raise ModelError(f"{text[:40]!r} holds a NUL character, which no command line can; take it out")

@@ -1,0 +1,131 @@
+"""What a step keeps on a target, as a whole that can be hashed and compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from octossh.errors import PlanError
+from octossh.model import CreateNetwork, Release, RunContainer, SecretRef, Step
+from octossh.shell import Secret
+
+__all__ = ["Wanted", "next_name", "old_name", "wanted_of"]
+
+
+def old_name(name: str) -> str:
+    """What a container is called while its successor has to prove itself; it stays where a run was cut short."""
+    return f"{name}--old"
+
+
+def next_name(name: str) -> str:
+    """What a container is called before it takes the place of another."""
+    return f"{name}--next"
+
+
+@frozen
+class Wanted:
+    """A container or network as it shall be.
+
+    Attributes:
+        kind: ``container`` or ``network``.
+        name: Docker's name for it.
+        fields: All that matters, without what is left at its default; secrets by name and fingerprint.
+    """
+
+    kind: str
+    name: str
+    fields: Mapping[str, Any] = field(eq=False)
+
+    @property
+    def marks(self) -> Mapping[str, Any]:
+        """The fields as they may stand in a label: of an environment variable a hash, not its value."""
+        env = {name: _mark(value) for name, value in self.fields.get("env", {}).items()}
+        return {**self.fields, "env": env} if env else self.fields
+
+    @property
+    def text(self) -> str:
+        """The marks as canonical JSON."""
+        return _canonical(self.marks)
+
+    @property
+    def spec(self) -> str:
+        """``sha256:`` and 64 hex digits of the fields: equal where nothing that matters differs.
+
+        The tag does not matter: the digest says what runs.
+        """
+        matters = {name: value for name, value in self.fields.items() if name != "tag"}
+        return "sha256:" + hashlib.sha256(_canonical(matters).encode()).hexdigest()
+
+
+def _mark(value: Any) -> Any:
+    return hashlib.sha256(value.encode()).hexdigest()[:16] if isinstance(value, str) else value
+
+
+def _canonical(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+@frozen
+class _Context:
+    """What the fields of a kind are made with, besides the step."""
+
+    release: Release
+    secrets: Mapping[str, Secret]
+
+    def env(self, value: str | SecretRef) -> Any:
+        """A value as it may stand among the fields: of a secret its name and version."""
+        if isinstance(value, str):
+            return value
+        if value.name not in self.secrets:
+            raise PlanError(f"secret {value.name!r} has no value; set the environment variable, or give secrets=...")
+        return {"secret": value.name, "version": self.secrets[value.name].fingerprint(value.name)}
+
+
+def wanted_of(step: Step, name: str, release: Release, secrets: Mapping[str, Secret]) -> Wanted:
+    """What the resolved *step* keeps under the docker name *name*.
+
+    Raises:
+        PlanError: A secret has no value.
+    """
+    fields = _FIELDS[type(step)](step, _Context(release, secrets))
+    # What is at its default is left out, so that a field that octossh learns later changes no hash made before.
+    kept = {name: value for name, value in fields.items() if value not in (None, "", [], {}, 0, False)}
+    return Wanted(step.keeps, name, {"v": 1, **kept})
+
+
+def _container(step: RunContainer, context: _Context) -> dict[str, Any]:
+    pin = context.release.pin(step.image)
+    return {
+        "image": pin.reference,
+        "tag": pin.tag,
+        "command": list(step.command),
+        "env": {name: context.env(value) for name, value in step.env.items()},
+        "publish": list(step.publish),
+        "networks": list(step.networks),
+        "aliases": list(step.aliases),
+        "volumes": list(step.volumes),
+        "labels": dict(step.labels),
+        "restart": step.restart if step.restart != "no" else "",
+        "stop_grace_s": step.stop_grace_s if step.stop_grace_s != 10 else 0,  # docker's own default
+        "extra_args": list(step.extra_args),
+    }
+
+
+def _network(step: CreateNetwork, _context: _Context) -> dict[str, Any]:
+    return {
+        "driver": step.driver,
+        "subnet": step.subnet,
+        "gateway": step.gateway,
+        "internal": step.internal,
+        "labels": dict(step.labels),
+    }
+
+
+_FIELDS: dict[type[Step], Callable[[Any, _Context], dict[str, Any]]] = {
+    CreateNetwork: _network,
+    RunContainer: _container,
+}

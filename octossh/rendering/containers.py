@@ -1,0 +1,89 @@
+"""The values for ``run_container.sh.j2``."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from octossh.model import LABELS, RunContainer
+from octossh.planning import Wanted, next_name, old_name
+from octossh.rendering.orders import (
+    Env,
+    Order,
+    Secrets,
+    foreign,
+    go_text,
+    is_ours,
+    label_format,
+    label_options,
+    owner_format,
+)
+
+__all__ = ["run_container"]
+
+
+_HEALTH = "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}"
+
+
+def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
+    """What the template needs besides what all templates get."""
+    step, wanted = order.step, order.wanted
+    assert isinstance(step, RunContainer)
+    assert wanted is not None
+    env = Env(step.env, secrets)
+    owner = owner_format(order, ".Config.Labels")
+    restart = f"{{{{with {label_format('restart', '.Config.Labels')}}}}}{{{{.}}}}{{{{else}}}}no{{{{end}}}}"
+    return {
+        "name": wanted.name,
+        "old": old_name(wanted.name),
+        "next": next_name(wanted.name),
+        "spec": wanted.spec,
+        "image": order.image,
+        "options": _container_options(order, step, wanted, env),
+        "command": step.command,
+        "restart": step.restart,
+        "more_networks": step.networks[1:],
+        "aliases": step.aliases,
+        "exported": env.exported,
+        "env_file": env.lines,
+        "guarded": env.guarded,
+        "login": secrets.variable(order.login) if order.login else None,
+        "probe": f"{step.health.port}{step.health.path}" if step.health else None,
+        "healthy_timeout_s": f"{step.healthy_timeout_s:g}",
+        "healthy_cs": math.ceil(step.healthy_timeout_s * 100),
+        "monitor_cs": math.ceil(step.monitor_s * 100),
+        "stop_grace_s": step.stop_grace_s,
+        # What others may have written stands last, where blanks in it do no harm.
+        "look_format": f"{{{{.Name}}}} {{{{.ID}}}} {{{{.State.Status}}}} {_HEALTH} {owner} {restart}",
+        "json_format": "{{json .}}",
+        "settled_format": _settled_format(order, wanted),
+        "gate_format": f"{{{{.State.Status}}}} {_HEALTH} {{{{.State.ExitCode}}}} {{{{.RestartCount}}}}"
+        "{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}",
+        "health_log_format": "{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: "
+        "{{.Output}}{{end}}{{end}}",
+        "foreign": foreign(wanted),
+    }
+
+
+def _container_options(order: Order, step: RunContainer, wanted: Wanted, env: Env) -> list[str]:
+    options = label_options(order, wanted, step.labels)
+    if step.restart != "no":
+        options += ["--label", f"{LABELS['restart']}={step.restart}"]
+    for option, values in (("--publish", step.publish), ("--volume", step.volumes), ("--network", step.networks[:1])):
+        options += [word for value in values for word in (option, value)]
+    options += [word for alias in step.aliases for word in ("--network-alias", alias)]
+    if step.stop_grace_s != 10:
+        options += ["--stop-timeout", str(step.stop_grace_s)]
+    options += [word for name, _ in env.exported for word in ("--env", name)]
+    return options + list(step.extra_args)
+
+
+def _settled_format(order: Order, wanted: Wanted) -> str:
+    """Go template: ``settled`` where it is the wanted container, running and well; then all that docker says."""
+    labels = ".Config.Labels"
+    conditions = (
+        f'(eq .Name {go_text("/" + wanted.name)}) (eq .State.Status "running") {is_ours(order, labels)} '
+        f"(eq {label_format('spec', labels)} {go_text(wanted.spec)})"
+    )
+    well = '{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}'
+    return f"{{{{if and {conditions}}}}}{well}{{{{end}}}}\n{{{{json .}}}}"

@@ -1,0 +1,152 @@
+"""What a script is made of, and what the kinds of steps share in making one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from octossh.errors import ModelError
+from octossh.model import LABELS, SecretRef, Step
+from octossh.planning import Wanted
+from octossh.shell import Words
+
+__all__ = ["Env", "Order", "Secrets", "foreign", "go_text", "is_ours", "label_format", "label_options", "owner_format"]
+
+
+@frozen(kw_only=True)
+class Order:
+    """All that a script is made of.
+
+    Attributes:
+        step: With its expressions evaluated.
+        wanted: What it keeps, from `octossh.planning.Resolver.wanted`.
+        project: For the labels and the lock; so are the next three.
+        image: What to pull and run, by digest; empty where the step runs none.
+        holder: Who holds the lock meanwhile, for whoever has to wait.
+        login: The name of the secret with the registry's login; None: nobody logs in.
+        lock_wait_s: Seconds to wait for another run on the same host.
+    """
+
+    step: Step
+    wanted: Wanted | None
+    project: str
+    environment: str
+    release: str
+    deployment: str
+    image: str = ""
+    holder: str = ""
+    login: str | None = None
+    lock_wait_s: int = 30
+
+
+class Secrets:
+    """Numbers the secrets of a script, and gives the shell's names for them."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def variable(self, name: str) -> Words:
+        """The shell's way to write the value of the secret *name*."""
+        if name not in self.names:
+            self.names.append(name)
+        return Words(f"${{octossh_secret_{self.names.index(name)}?}}")
+
+
+_LONGEST = 131_000  # bytes of one word of a command line; Linux takes 128 KiB
+
+
+def go_text(text: str) -> str:
+    """*text* as a string in Go's templates."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def label_format(key: str, labels: str) -> str:
+    """Go template: the value of one of our labels."""
+    return f"(index {labels} {go_text(LABELS[key])})"
+
+
+def owner_format(order: Order, labels: str) -> str:
+    """Go template: ``ours`` or ``other``, and the hash of what was wanted."""
+    spec = f"{{{{with {label_format('spec', labels)}}}}}{{{{.}}}}{{{{else}}}}-{{{{end}}}}"
+    return f"{{{{if and {is_ours(order, labels)}}}}}ours{{{{else}}}}other{{{{end}}}} {spec}"
+
+
+def is_ours(order: Order, labels: str) -> str:
+    """Go template: a condition that the labels name this project, environment and step."""
+    mine = {"project": order.project, "environment": order.environment, "step": order.step.name}
+    return " ".join(f"(eq {label_format(key, labels)} {go_text(value)})" for key, value in mine.items())
+
+
+def label_options(order: Order, wanted: Wanted, labels: Mapping[str, str]) -> list[str]:
+    """``--label`` options: ours, then the user's."""
+    ours = {
+        "project": order.project,
+        "environment": order.environment,
+        "step": order.step.name,
+        "release": order.release,
+        "deployment": order.deployment,
+        "spec": wanted.spec,
+        "fields": wanted.text,
+    }
+    pairs = [(LABELS[key], value) for key, value in ours.items()] + list(labels.items())
+    for key, value in pairs:
+        if len(f"{key}={value}".encode(errors="surrogatepass")) > _LONGEST:
+            what = "what it describes is" if key == LABELS["fields"] else f"label {key} is"
+            raise ModelError(f"step {order.step.name!r}: {what} too long; Linux takes 128 KiB, use a file")
+    return [word for key, value in pairs for word in ("--label", f"{key}={value}")]
+
+
+def foreign(wanted: Wanted) -> str:
+    """The refusal where something of that name is not ours."""
+    return f"the {wanted.kind} {wanted.name} was not made by this step; remove it, or give this step another name"
+
+
+# What the shell, the dynamic loader, Go or docker's own command would read out of their environment.
+_READ_BY_OTHERS = re.compile(
+    r"_|ENV|BASH.*|CDPATH|DIRSTACK|EUID|FUNCNAME|GLOBIGNORE|GROUPS|HIST.*|HOME|HOST(NAME|TYPE)|IFS|LANG(UAGE)?|LC_.*|"
+    r"LD_.*|LINENO|LOGNAME|MACHTYPE|MAIL.*|MALLOC_.*|OLDPWD|OPT(ARG|ERR|IND)|OSTYPE|PATH|PIPESTATUS|POSIXLY_CORRECT|"
+    r"PPID|PS[0-9]|PWD|RANDOM|REPLY|SECONDS|SHELL.*|SHLVL|SRANDOM|EPOCH.*|TERM.*|TMPDIR|TZ.*|UID|USER|GLIBC_.*|GCONV_PATH|"
+    r"DOCKER_.*|BUILDKIT_.*|BUILDX_.*|COMPOSE_.*|GO[A-Z].*|CGO_.*|(?i:(https?|no|all|ftp)_proxy)|SSL_CERT_.*|XDG_.*|SSH_.*|"
+    r"OTEL_.*|NO_COLOR|CONTAINER.*|octossh_.*|HOSTALIASES|LOCALDOMAIN|LOCPATH|NLSPATH|RES_OPTIONS|RESOLV_.*"
+)
+_MOST = 100_000  # bytes; Linux takes 128 KiB for one variable, and docker 64 KiB for a line of a file
+
+
+class Env:
+    """How each environment variable travels: in the environment of docker's own command, or on its standard input.
+
+    Attributes:
+        exported: Names and values that the shell exports; docker takes them by name.
+        lines: Names and values that would confuse shell or docker there: docker reads them as a file.
+        guarded: Secrets among the latter, which must not hold a line break.
+    """
+
+    def __init__(self, env: Mapping[str, str | SecretRef], secrets: Secrets) -> None:
+        self.exported: list[tuple[Words, str]] = []
+        self.lines: list[tuple[str, str]] = []
+        self.guarded: list[Words] = []
+        for name, value in env.items():
+            plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and not _READ_BY_OTHERS.fullmatch(name)
+            if isinstance(value, str) and len(value.encode(errors="surrogatepass")) > (_MOST if plain else 60_000):
+                raise ModelError(
+                    f"environment variable {name} is too long; docker takes about 100,000 bytes, use a file"
+                )
+            if isinstance(value, str):
+                text: str = value
+            else:
+                variable = secrets.variable(value.name)
+                text = Words(f'"{variable}"')
+                if not plain:
+                    self.guarded.append(variable)
+            if plain:
+                self.exported.append((Words(name), text))
+                continue
+            if name.startswith("#") or (isinstance(value, str) and ("\n" in value or value.endswith("\r"))):
+                raise ModelError(
+                    f"environment variable {name}: docker takes a name like this only with a value of one line; "
+                    "choose another name, or encode the value"
+                )
+            self.lines.append((name, text))
