@@ -10,7 +10,8 @@ How a block is run follows from its language and its first line:
 * ``yaml`` and ``json`` are read.
 
 Comments such as ``.. test: hosts`` direct the test: ``hosts`` (the page needs the lab), ``push REPO TAG MODE``,
-``stop HOST SERVICE``, ``start HOST SERVICE``, ``keys none`` (no host key is known), ``keys all``.
+``stop HOST SERVICE``, ``start HOST SERVICE``, ``keys none`` (no host key is known), ``keys all``,
+``interrupt COUNT TEXT`` (Ctrl-C for the next command once it has printed COUNT lines with TEXT).
 
 A line ``...`` in an output stands for any lines, and ``...`` inside of a line for any text. With
 ``OCTOSSH_DOCS_WRITE=1`` in the environment, outputs that do not match are written into the files instead.
@@ -26,6 +27,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import traceback
@@ -174,6 +176,7 @@ class Stage:
     lab: Lab | None = None
     globals: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
     shell: subprocess.Popen[str] | None = None
+    interrupt: tuple[int, str] | None = None
 
     def __post_init__(self) -> None:
         self.home = self.folder / "home"
@@ -230,6 +233,8 @@ class Stage:
                 self.lab.service(host, service, action)  # type: ignore[union-attr]
             case ["keys", which]:
                 self.keys(which)
+            case ["interrupt", count, text]:
+                self.interrupt = int(count), text
             case _:
                 raise AssertionError(f"the tests know no direction {words}")
 
@@ -238,6 +243,7 @@ class Stage:
             self.shell = subprocess.Popen(
                 ["bash", "--norc", "--noprofile"], cwd=self.work, env=self.env, text=True, start_new_session=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # whoever runs the tests may ignore it
             )  # fmt: skip
             self.run_shell("code=0")
         shell, mark = self.shell, "-- the command ended --"
@@ -252,6 +258,10 @@ class Stage:
             if line.startswith(mark):
                 return self.neutral("".join(said).removesuffix("\n")), int(line.removeprefix(mark))
             said.append(line)
+            if self.interrupt and sum(self.interrupt[1] in one for one in said) == self.interrupt[0]:
+                self.interrupt = None
+                (child,) = Path(f"/proc/{shell.pid}/task/{shell.pid}/children").read_text().split()
+                os.kill(int(child), signal.SIGINT)
         raise AssertionError(f"the shell of the page ended in {command!r}: {''.join(said)}")
 
     def run_python(self, source: str, *, mode: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
@@ -25,6 +26,9 @@ from octossh.transport import Transport
 __all__ = ["apply"]
 
 _log = logging.getLogger("octossh")
+
+# timeout(1) and others signal a process and then its group: that is one interrupt, and not the second one.
+_ONE_INTERRUPT_S = 0.5
 
 
 def apply(
@@ -134,13 +138,19 @@ class _Run:
         return failed or self.interrupted or self.broken is not None
 
     def _wait(self, futures: list[Future[None]]) -> None:
-        try:
-            wait(futures)
-        except KeyboardInterrupt:
-            # What has been sent goes on on the hosts either way: see it end, and start nothing more.
-            self.interrupted = True
-            _log.warning("interrupted: waiting for what runs on the hosts; once more to leave at once")
-            wait(futures)
+        first_at: float | None = None
+        while True:
+            try:
+                wait(futures)
+                return
+            except KeyboardInterrupt:
+                now = time.monotonic()
+                if first_at is not None and now - first_at > _ONE_INTERRUPT_S:
+                    raise
+                if first_at is None:
+                    # What has been sent goes on on the hosts either way: see it end, and start nothing more.
+                    first_at, self.interrupted = now, True
+                    _log.warning("interrupted: waiting for what runs on the hosts; once more to leave at once")
 
     def _ended(self) -> Deployment:
         with self._lock:

@@ -341,11 +341,12 @@ def test_a_callback_that_raises_does_no_harm(caplog):
     assert "the callback for events failed" in caplog.text
 
 
-def test_an_interruption_waits_for_what_runs_and_starts_nothing_more(monkeypatch):
-    first, go_on = iter([True]), threading.Event()
+def interrupting(monkeypatch, times):
+    """A world whose first step waits until the deployment has been interrupted so many times."""
+    left, go_on = iter([True] * times), threading.Event()
 
     def interrupted(futures):
-        if next(first, False):
+        if next(left, False):
             raise KeyboardInterrupt
         go_on.set()
         return wait(futures)
@@ -355,13 +356,30 @@ def test_an_interruption_waits_for_what_runs_and_starts_nothing_more(monkeypatch
         return says()
 
     monkeypatch.setattr("octossh.deploying.applying.wait", interrupted)
-    world = World({"net": slow})
+    return World({"net": slow}), go_on
+
+
+@pytest.mark.parametrize("times", [1, 2, 3], ids=["once", "twice at one moment", "thrice at one moment"])
+def test_an_interruption_waits_for_what_runs_and_starts_nothing_more(monkeypatch, times):
+    world, _ = interrupting(monkeypatch, times)
     with pytest.raises(KeyboardInterrupt):
         world.apply(planned(NET, WEB, hosts=2))
     ended = world.journal.finished
     assert (ended.state, ended.error) == (oc.State.INTERRUPTED, "interrupted by the user")
     assert states(ended) == {"net h1": "succeeded", "net h2": "succeeded", "web h1": "skipped", "web h2": "skipped"}
     assert ended.outcome("web", "h1").why == "the deployment was interrupted"
+
+
+def test_a_second_interruption_leaves_at_once_and_says_what_is_unknown(monkeypatch):
+    world, go_on = interrupting(monkeypatch, 2)
+    monkeypatch.setattr("octossh.deploying.applying._ONE_INTERRUPT_S", -1.0)
+    with pytest.raises(KeyboardInterrupt):
+        world.apply(planned(NET))
+    go_on.set()
+    ended = world.journal.finished
+    assert ended.state is oc.State.INTERRUPTED
+    assert states(ended) == {"net h1": "unknown"}
+    assert "it ran when the deployment was left" in ended.error
 
 
 def test_an_interruption_at_any_other_moment_leaves_an_end_in_the_record_too():
