@@ -142,7 +142,6 @@ class _Run:
         while True:
             try:
                 wait(futures)
-                return
             except KeyboardInterrupt:
                 now = time.monotonic()
                 if first_at is not None and now - first_at > _ONE_INTERRUPT_S:
@@ -151,6 +150,8 @@ class _Run:
                     # What has been sent goes on on the hosts either way: see it end, and start nothing more.
                     first_at, self.interrupted = now, True
                     _log.warning("interrupted: waiting for what runs on the hosts; once more to leave at once")
+            else:
+                return
 
     def _ended(self) -> Deployment:
         with self._lock:
