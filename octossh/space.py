@@ -248,10 +248,10 @@ class Space:
         found = {name: self._secret(name) for name in sorted(secrets_of(release, environment))}
         logins: dict[str, str] = {}
         for registry in {image.registry: None for image in release.process.images}:
-            credentials = self._client(registry).credentials()
+            credentials = self._client(registry).pull_credentials()
             if credentials is not None:
                 logins[registry.name] = f"registry:{registry.name}"
-                found[logins[registry.name]] = credentials.docker_config(registry.host)
+                found[logins[registry.name]] = credentials.docker_config(registry.pull_host)
         return found, logins
 
     # -------------------------------------------------------------- deploying

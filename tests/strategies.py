@@ -42,6 +42,7 @@ REGISTRIES = st.builds(
     ),
     auth=st.none() | BASICS,
     ca=st.none() | TEXT,
+    registry_path=st.sampled_from([None, "pull.example.com:5000", "example.com/acme", "docker.io"]),
 )
 REPOSITORIES = st.from_regex(r"[a-z0-9]{1,4}((__|[._]|-{1,2})[a-z0-9]{1,3})?(/[a-z0-9]{1,4}){0,2}", fullmatch=True)
 IMAGES = st.builds(oc.Image, REGISTRIES, REPOSITORIES)

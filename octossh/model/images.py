@@ -19,6 +19,8 @@ _HUB = {"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.do
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_ADDRESS = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(?::[0-9]{{1,5}})?")
 
 
 def check_digest(digest: str) -> None:
@@ -56,13 +58,41 @@ def _check_url(_instance: Any, _attribute: Any, url: Any) -> None:
         raise ModelError("a registry URL holds a password; use auth=octossh.Basic(user, octossh.secret(...))")
 
 
+def _check_registry_path(_instance: Any, _attribute: Any, path: Any) -> None:
+    if path is None:
+        return
+    if not isinstance(path, str) or not path:
+        raise ModelError(f"registry path {path!r} is none; write it as 'pull.example.com:5000'")
+    if "://" in path:
+        raise ModelError(
+            f"registry path {path!r} has a scheme; leave it out, since docker on each host decides about http"
+        )
+    if "@" in path:
+        raise ModelError("a registry path holds a login; use auth=octossh.Basic(user, octossh.secret(...))")
+    address, slash, folder = path.partition("/")
+    if not _ADDRESS.fullmatch(address) or (slash and not _REPOSITORY.fullmatch(folder)):
+        raise ModelError(f"registry path {path!r} is none; write it as 'pull.example.com:5000' or 'example.com/folder'")
+    if not _is_address(address):
+        raise ModelError(
+            f"registry path {path!r}: docker takes {address!r} for a user of Docker Hub; add the port, as in "
+            f"'{address}:443'"
+        )
+
+
+def _is_address(name: str) -> bool:
+    """Whether docker takes the first part of a reference for a registry."""
+    return "." in name or ":" in name or name == "localhost" or name != name.lower()
+
+
 @frozen
 class Registry(Described):
     """Where images come from.
 
     Attributes:
         name: What it is called in messages.
-        url: ``https://host[:port]``; plain ``http://`` only where you write it.
+        url: ``https://host[:port]``, where octossh asks; plain ``http://`` only where you write it.
+        registry_path: ``host[:port][/folder]``, from where hosts pull if that differs from the host of *url*: a
+            name inside of their network, another port, a mirror. The login is for there, too.
         auth: A login, or None: then the controller's docker ``config.json`` is asked, else nobody logs in.
         ca: Path of a file with the certificate authority that signed the registry's certificate, in PEM.
     """
@@ -71,12 +101,27 @@ class Registry(Described):
     url: str = field(validator=_check_url)
     auth: Basic | None = field(default=None, kw_only=True, validator=of(Basic, optional=True, hidden=True))
     ca: str | None = field(default=None, kw_only=True)
+    registry_path: str | None = field(default=None, kw_only=True, validator=_check_registry_path)
 
     @property
     def host(self) -> str:
-        """Its name in an image reference, such as ``registry.example.com:5000`` or ``docker.io``."""
-        netloc = urllib.parse.urlsplit(self.url).netloc
-        return "docker.io" if netloc in _HUB else netloc
+        """The address that is asked, such as ``registry.example.com:5000`` or ``docker.io``."""
+        return _known(urllib.parse.urlsplit(self.url).netloc)
+
+    @property
+    def pull_path(self) -> str:
+        """What stands before the repository in a reference for hosts: `registry_path`, or the host of the url."""
+        if self.registry_path:
+            address, slash, folder = self.registry_path.partition("/")
+            return f"{_known(address)}{slash}{folder}"
+        if _is_address(self.host):
+            return self.host
+        return f"{self.host}:{80 if self.url.startswith('http:') else 443}"
+
+    @property
+    def pull_host(self) -> str:
+        """The address that hosts pull from, as docker's config knows its login."""
+        return self.pull_path.partition("/")[0]
 
     def image(self, repository: str) -> Image:
         """The image *repository* of this registry, without a tag: a release picks that.
@@ -85,6 +130,10 @@ class Registry(Described):
             ModelError: *repository* is no repository name.
         """
         return Image(self, repository)
+
+
+def _known(address: str) -> str:
+    return "docker.io" if address in _HUB else address
 
 
 @frozen
@@ -114,8 +163,13 @@ class Image(Described):
 
     @property
     def name(self) -> str:
-        """Registry host and repository, such as ``registry.example.com/acme/web``."""
+        """Registry host and repository, such as ``registry.example.com/acme/web``, where octossh asks for it."""
         return f"{self.registry.host}/{self.path}"
+
+    @property
+    def pull_name(self) -> str:
+        """The same where hosts pull it."""
+        return f"{self.registry.pull_path}/{self.path}"
 
     def __str__(self) -> str:
         return self.name
@@ -144,7 +198,7 @@ class Pin(Described):
     @property
     def reference(self) -> str:
         """What hosts pull: name and digest."""
-        return f"{self.image.name}@{self.digest}"
+        return f"{self.image.pull_name}@{self.digest}"
 
     def __str__(self) -> str:
         return f"{self.image.repository}:{self.tag}"

@@ -151,6 +151,22 @@ class RegistryClient:
                 self._credentials = kept
             return kept[0]
 
+    def pull_credentials(self) -> Credentials | None:
+        """What logs a host in where it pulls: as `credentials`, for the address that ``registry_path`` says.
+
+        Docker's config is searched for that address: what it holds for another one is not sent there.
+
+        Raises:
+            RegistryError: As for `credentials`.
+
+        Hosts:
+            untouched: nothing is sent.
+        """
+        registry = self._registry
+        if registry.auth or not registry.registry_path or registry.pull_host == registry.host:
+            return self.credentials()
+        return self._from_docker_config(registry.pull_host)
+
     def close(self) -> None:
         """Close the connections; nothing can be asked after that.
 
@@ -205,10 +221,7 @@ class RegistryClient:
     def _find_credentials(self) -> Credentials | None:
         auth = self._registry.auth
         if auth is None:
-            try:
-                return find_credentials(self._registry.host, self._file)
-            except RegistryError as error:
-                raise self._error(str(error)) from None
+            return self._from_docker_config(self._registry.host)
         if ":" in auth.user:
             raise self._error(f"the user {auth.user!r} holds a colon, which a login cannot; see its auth")
         try:
@@ -220,6 +233,12 @@ class RegistryClient:
                 "as an environment variable"
             ) from None
         return Credentials(auth.user, password, source=f"from secret {auth.password.name!r}")
+
+    def _from_docker_config(self, host: str) -> Credentials | None:
+        try:
+            return find_credentials(host, self._file)
+        except RegistryError as error:
+            raise self._error(str(error)) from None
 
     def _check_registry(self, image: Image) -> None:
         if image.registry != self._registry:

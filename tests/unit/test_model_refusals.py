@@ -45,6 +45,12 @@ WRONG = {
     "registry with a path": (lambda: oc.Registry("hub", "https://r.example/acme"), ["has a path", "'acme'", "in front"]),
     "registry with a password": (lambda: oc.Registry("hub", "https://u:geheim@r.example"), ["holds a password", "octossh.Basic"]),
     "registry with another login": (lambda: oc.Registry("hub", "https://r", auth=("u", "geheim")), ["'hub'", "auth", "octossh.Basic"]),
+    "registry path with a scheme": (lambda: oc.Registry("hub", "https://r", registry_path="https://p.example"), ["'https://p.example'", "scheme; leave it out"]),
+    "registry path with a login": (lambda: oc.Registry("hub", "https://r", registry_path="u:geheim@p.example"), ["holds a login", "octossh.Basic"]),
+    "registry path with a tag": (lambda: oc.Registry("hub", "https://r", registry_path="p.example/web:1"), ["'p.example/web:1' is none", "write it as"]),
+    "registry path with a slash too many": (lambda: oc.Registry("hub", "https://r", registry_path="p.example/"), ["'p.example/' is none"]),
+    "registry path that docker takes for a user": (lambda: oc.Registry("hub", "https://r", registry_path="mirror/acme"), ["a user of Docker Hub", "'mirror:443'"]),
+    "registry path of nothing": (lambda: oc.Registry("hub", "https://r", registry_path=""), ["'' is none"]),
     "password in clear": (lambda: oc.Basic("u", "geheim"), ["password", "octossh.secret"]),
     "name of a secret": (lambda: oc.secret("a b"), ["'a b'", "no name of a secret", "use letters"]),
     # names
@@ -223,3 +229,24 @@ def test_a_bare_name_on_docker_hub_is_in_the_library():
         "docker.io/library/nginx",
         "docker.io/acme/web",
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "registry_path", "asked", "pulled", "login"),
+    [
+        ("https://r.example", None, "r.example/acme/web", "r.example/acme/web", "r.example"),
+        ("https://r.example", "10.0.0.2:5000", "r.example/acme/web", "10.0.0.2:5000/acme/web", "10.0.0.2:5000"),
+        ("https://web.r.example", "r.example/web", "web.r.example/acme/web", "r.example/web/acme/web", "r.example"),
+        ("https://r.example", "[::1]:5000", "r.example/acme/web", "[::1]:5000/acme/web", "[::1]:5000"),
+        ("https://r.example", "index.docker.io/own", "r.example/acme/web", "docker.io/own/acme/web", "docker.io"),
+        # Docker would take a bare name for a user of Docker Hub.
+        ("https://registry", None, "registry/acme/web", "registry:443/acme/web", "registry:443"),
+        ("http://registry", None, "registry/acme/web", "registry:80/acme/web", "registry:80"),
+        ("http://localhost", None, "localhost/acme/web", "localhost/acme/web", "localhost"),
+    ],
+)
+def test_hosts_pull_from_the_registry_path_and_octossh_asks_at_the_url(url, registry_path, asked, pulled, login):
+    registry = oc.Registry("feed", url, registry_path=registry_path)
+    image = registry.image("acme/web")
+    pin = oc.Pin(image=image, tag="1.0", digest="sha256:" + "a" * 64)
+    assert (image.name, pin.reference, registry.pull_host) == (asked, f"{pulled}@sha256:{'a' * 64}", login)

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from octossh.errors import RegistryError
-from octossh.registry import credentials
+from octossh.model.images import Basic, Registry
+from octossh.model.secrets import SecretRef
+from octossh.registry import RegistryClient, credentials
 from octossh.registry.credentials import Credentials, config_file, find_credentials
 from octossh.shell import Secret
 
@@ -263,3 +265,25 @@ def test_credentials_never_show_their_password():
 def test_credentials_of_an_unknown_kind_are_refused():
     with pytest.raises(ValueError, match="no kind of credentials"):
         Credentials("u", Secret("p"), "magic")
+
+
+@pytest.mark.parametrize(
+    ("registry_path", "password"),
+    [(None, "asked"), ("r.example/folder", "asked"), ("pull.example:5000", "pulled"), ("other.example", None)],
+)
+def test_hosts_get_the_login_that_docker_keeps_for_where_they_pull_and_no_other(registry_path, password, write):
+    file = write({"auths": {"r.example": {"auth": b64("a:asked")}, "pull.example:5000": {"auth": b64("p:pulled")}}})
+    with RegistryClient(Registry("r", "https://r.example", registry_path=registry_path), docker_config=file) as client:
+        found = client.pull_credentials()
+        assert (found.password.reveal() if found else None) == password
+        assert client.credentials().password.reveal() == "asked"
+
+
+def test_hosts_get_the_login_of_the_registry_itself_wherever_they_pull(write):
+    file = write({"auths": {"pull.example": {"auth": b64("p:pulled")}}})
+    registry = Registry(
+        "r", "https://r.example", auth=Basic("ci", SecretRef("PW")), registry_path="pull.example/folder"
+    )
+    with RegistryClient(registry, secrets=lambda _: Secret("given"), docker_config=file) as client:
+        found = client.pull_credentials()
+    assert (found.user, found.password.reveal()) == ("ci", "given")
