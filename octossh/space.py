@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import attrs
 
@@ -18,6 +18,7 @@ from octossh.deploying import apply, connect, observe, scripts
 from octossh.errors import ModelError, PlanError, did_you_mean
 from octossh.inventory import read_targets
 from octossh.model import (
+    Catalog,
     Channel,
     Deployment,
     Environment,
@@ -76,11 +77,8 @@ class Space:
         secrets: SecretSource | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
-        self.projects = _by_name(projects, Project, "projects")
         made = read_targets(targets) if isinstance(targets, str | Path) else targets
-        self.targets = tuple(_by_name(made, Target, "targets").values())
-        self.environments = self._environments(_by_name(environments, Environment, "environments"))
-        self._check_scopes()
+        self._catalog = Catalog.of(projects, made, environments)
         if transport is not None and not callable(getattr(transport, "run", None)):
             raise ModelError(f"the transport {transport!r} is none; give an octossh.SSH(...), or leave it out")
         if not (secrets is None or isinstance(secrets, Mapping) or callable(secrets)):
@@ -91,37 +89,22 @@ class Space:
         self._source: SecretSource = os.environ if secrets is None else secrets
         self._clients: dict[Registry, RegistryClient] = {}
 
-    def _check_scopes(self) -> None:
-        """A variable for a role or target that nothing has would hold nowhere, in silence."""
-        known = {
-            "role": {role for target in self.targets for role in target.roles},
-            "target": {target.name for target in self.targets},
-        }
-        for project in self.projects.values():
-            for variable in project.variables:
-                for key, names in known.items():
-                    value = variable.scope.get(key)
-                    if self.targets and value is not None and value not in names:
-                        raise ModelError(
-                            f"project {project.name!r}: variable {variable.name!r} is for {key} {value!r}, "
-                            f"which no target {'has' if key == 'role' else 'is'}; {did_you_mean(value, names)}"
-                        )
-
-    def _environments(self, more: Iterable[str]) -> tuple[str, ...]:
-        names = list(more)
-        for project in self.projects.values():
-            names += project.lifecycle.environments if project.lifecycle else ()
-        standing = [name for target in self.targets for name in target.environments]
-        # Where a lifecycle names the environments, a target's that is none of them is a slip of the pen.
-        if names and (stray := next((name for name in standing if name not in names), None)):
-            target = next(target.name for target in self.targets if stray in target.environments)
-            raise ModelError(
-                f"target {target!r} stands in environment {stray!r}, which no lifecycle has; "
-                f"{did_you_mean(stray, names)} Or give it to the space: environments=[Environment({stray!r})]"
-            )
-        return tuple(dict.fromkeys([*names, *standing]))
-
     # ------------------------------------------------------------- looking up
+
+    @property
+    def projects(self) -> Mapping[str, Project]:
+        """The projects by name."""
+        return self._catalog.projects
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """All targets."""
+        return self._catalog.targets
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """The names of the environments: those of lifecycles in their order, then the others."""
+        return self._catalog.environments
 
     def project(self, name: str | None = None) -> Project:
         """The project *name*; without a name, the only one.
@@ -129,18 +112,7 @@ class Space:
         Raises:
             ModelError: There is none of that name, or there are several and no name is given.
         """
-        if name is None and len(self.projects) == 1:
-            return next(iter(self.projects.values()))
-        if name is None:
-            raise ModelError(f"there are several projects; say which: {', '.join(self.projects)}")
-        if name not in self.projects:
-            raise ModelError(f"there is no project {name!r}; {did_you_mean(name, self.projects)}")
-        return self.projects[name]
-
-    def _environment(self, name: str) -> str:
-        if name not in self.environments:
-            raise ModelError(f"there is no environment {name!r}; {did_you_mean(name, self.environments)}")
-        return name
+        return self._catalog.project(name)
 
     def release(self, project: str | None = None, number: str = "latest") -> Release:
         """A release by number, or the newest one.
@@ -276,7 +248,7 @@ class Space:
         return self._plan(found, environment, look=True)
 
     def _plan(self, release: Release, environment: str, *, look: bool, mode: Mode | None = None) -> Plan:
-        self._environment(environment)
+        self._catalog.environment(environment)
         history = self._history(release.project)
         owner = self.projects.get(release.project)
         if owner is not None and mode is not Mode.ROLLBACK:
@@ -332,7 +304,7 @@ class Space:
     def promote(self, project: str | None = None, *, to: str, check: bool = True) -> Deployment:
         """Deploy to *to* the release that now stands in the environment before it. Raises as `deploy` does."""
         owner = self.project(project)
-        number = to_promote(owner, self._environment(to), self._history(owner.name))
+        number = to_promote(owner, self._catalog.environment(to), self._history(owner.name))
         made = self._plan(self.release(owner.name, number), to, look=False, mode=Mode.PROMOTE)
         return self._apply(made, check=check)
 
@@ -350,7 +322,7 @@ class Space:
         if environment is None:
             raise PlanError(f"where shall it be rolled back? Name one of: {', '.join(self.environments)}")
         history = self._history(owner.name)
-        number = to or to_roll_back(owner.name, self._environment(environment), history)
+        number = to or to_roll_back(owner.name, self._catalog.environment(environment), history)
         passed = {d.release for d in history if d.environment == environment and d.state is State.SUCCEEDED}
         if number not in passed:
             raise PlanError(
@@ -406,7 +378,7 @@ class Space:
         """The deployments of a project, or of all; newest first."""
         name = self.project(project).name if project else None
         if environment is not None:
-            self._environment(environment)
+            self._catalog.environment(environment)
         return History(self.store.deployments(project=name, environment=environment, limit=limit))
 
     def status(self, project: str | None = None) -> Status:
@@ -441,7 +413,7 @@ class Space:
             untouched.
         """
         if environment is not None:
-            self._environment(environment)
+            self._catalog.environment(environment)
         chosen = [t for t in self.targets if environment is None or environment in t.environments]
         connect(chosen, self._transport)
         return tuple(target.name for target in chosen)
@@ -474,19 +446,3 @@ def _user() -> str:
     except (OSError, KeyError):
         name = str(os.getuid())
     return f"{name}@{platform.node()}"
-
-
-N = TypeVar("N", Project, Target, Environment)
-
-
-def _by_name(items: Iterable[N], kind: type[N], what: str) -> dict[str, N]:
-    if isinstance(items, str) or not isinstance(items, Iterable):
-        raise ModelError(f"a space takes {what} as a list, not {items!r}; write {what}=[...]")
-    made: dict[str, N] = {}
-    for item in items:
-        if not isinstance(item, kind):
-            raise ModelError(f"a space takes {kind.__name__}s as {what}, and {item!r} is none")
-        if item.name in made:
-            raise ModelError(f"there are two {what} named {item.name!r}; rename one of them")
-        made[item.name] = item
-    return made

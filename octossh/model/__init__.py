@@ -1,6 +1,7 @@
 """What is: the nouns of octossh as frozen values, checked when they are made."""
 
 from octossh.model._values import Described, Pairs, slug
+from octossh.model.catalogs import Catalog
 from octossh.model.deployments import Deployment, Event, Mode, Outcome, State
 from octossh.model.images import Basic, Image, Pin, Registry
 from octossh.model.lifecycles import Channel, Lifecycle
@@ -29,6 +30,7 @@ __all__ = [
     "KINDS",
     "LABELS",
     "Basic",
+    "Catalog",
     "Channel",
     "CreateNetwork",
     "Deployment",

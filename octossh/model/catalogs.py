@@ -1,0 +1,114 @@
+"""What a space knows: projects, targets and environments, checked against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Self, TypeVar
+
+from attrs import frozen
+
+from octossh.errors import ModelError, did_you_mean
+from octossh.model.projects import Project
+from octossh.model.targets import Environment, Target
+
+__all__ = ["Catalog"]
+
+
+@frozen
+class Catalog:
+    """Projects, targets and environments that fit together.
+
+    Attributes:
+        projects: By name.
+        targets: All of them.
+        environments: Their names: those of lifecycles in their order, then the others.
+    """
+
+    projects: Mapping[str, Project]
+    targets: tuple[Target, ...]
+    environments: tuple[str, ...]
+
+    @classmethod
+    def of(cls, projects: Iterable[Project], targets: Iterable[Target], environments: Iterable[Environment]) -> Self:
+        """Put them together.
+
+        Raises:
+            ModelError: Two of a kind have one name, or one names another that is not there.
+        """
+        known = _by_name(projects, Project, "projects")
+        hosts = tuple(_by_name(targets, Target, "targets").values())
+        names = _environments(known.values(), hosts, _by_name(environments, Environment, "environments"))
+        _check_scopes(known.values(), hosts)
+        return cls(known, hosts, names)
+
+    def project(self, name: str | None = None) -> Project:
+        """The project *name*; without a name, the only one.
+
+        Raises:
+            ModelError: There is none of that name, or there are several and no name is given.
+        """
+        if name is None and len(self.projects) == 1:
+            return next(iter(self.projects.values()))
+        if name is None:
+            raise ModelError(f"there are several projects; say which: {', '.join(self.projects)}")
+        if name not in self.projects:
+            raise ModelError(f"there is no project {name!r}; {did_you_mean(name, self.projects)}")
+        return self.projects[name]
+
+    def environment(self, name: str) -> str:
+        """*name* itself, if there is such an environment.
+
+        Raises:
+            ModelError: There is none of that name.
+        """
+        if name not in self.environments:
+            raise ModelError(f"there is no environment {name!r}; {did_you_mean(name, self.environments)}")
+        return name
+
+
+def _check_scopes(projects: Iterable[Project], targets: tuple[Target, ...]) -> None:
+    """A variable for a role or target that nothing has would hold nowhere, in silence."""
+    known = {
+        "role": {role for target in targets for role in target.roles},
+        "target": {target.name for target in targets},
+    }
+    for project in projects:
+        for variable in project.variables:
+            for key, names in known.items():
+                value = variable.scope.get(key)
+                if targets and value is not None and value not in names:
+                    raise ModelError(
+                        f"project {project.name!r}: variable {variable.name!r} is for {key} {value!r}, "
+                        f"which no target {'has' if key == 'role' else 'is'}; {did_you_mean(value, names)}"
+                    )
+
+
+def _environments(projects: Iterable[Project], targets: tuple[Target, ...], more: Iterable[str]) -> tuple[str, ...]:
+    names = list(more)
+    for project in projects:
+        names += project.lifecycle.environments if project.lifecycle else ()
+    standing = [name for target in targets for name in target.environments]
+    # Where a lifecycle names the environments, a target's that is none of them is a slip of the pen.
+    if names and (stray := next((name for name in standing if name not in names), None)):
+        target = next(target.name for target in targets if stray in target.environments)
+        raise ModelError(
+            f"target {target!r} stands in environment {stray!r}, which no lifecycle has; "
+            f"{did_you_mean(stray, names)} Or give it to the space: environments=[Environment({stray!r})]"
+        )
+    return tuple(dict.fromkeys([*names, *standing]))
+
+
+N = TypeVar("N", Project, Target, Environment)
+
+
+def _by_name(items: Iterable[N], kind: type[N], what: str) -> dict[str, N]:
+    if isinstance(items, str) or not isinstance(items, Iterable):
+        raise ModelError(f"a space takes {what} as a list, not {items!r}; write {what}=[...]")
+    made: dict[str, N] = {}
+    for item in items:
+        if not isinstance(item, kind):
+            raise ModelError(f"a space takes {kind.__name__}s as {what}, and {item!r} is none")
+        if item.name in made:
+            raise ModelError(f"there are two {what} named {item.name!r}; rename one of them")
+        made[item.name] = item
+    return made
