@@ -6,9 +6,12 @@ without a registry.
 
 from __future__ import annotations
 
-from octossh.versions.choosing import AmbiguousScheme, Explanation, Verdict, choose, explain
+from octossh.versions.choosing import choose, explain
+from octossh.versions.explanations import Explanation, Verdict
 from octossh.versions.modes import parse
 from octossh.versions.ranges import Range
+from octossh.versions.rules import Rule
+from octossh.versions.sieving import AmbiguousScheme
 from octossh.versions.tags import Version
 
-__all__ = ["AmbiguousScheme", "Explanation", "Range", "Verdict", "Version", "choose", "explain", "parse"]
+__all__ = ["AmbiguousScheme", "Explanation", "Range", "Rule", "Verdict", "Version", "choose", "explain", "parse"]

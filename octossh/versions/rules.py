@@ -1,0 +1,127 @@
+"""What a tag has to be in order to be chosen: the rules as a value, checked when it is made."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, TypedDict
+
+from attrs import field, frozen
+
+from octossh.errors import ModelError, did_you_mean
+from octossh.versions.modes import find_mode
+from octossh.versions.ranges import Range
+
+__all__ = ["SCHEMES", "Rule", "RuleFields", "compiled"]
+
+SCHEMES = ("dotted", "calver", "date", "number", "semver")
+# What these modes read has no first number that a major version could be.
+_UNCOUNTED = frozenset({"alphabetical", "created"})
+
+
+class RuleFields(TypedDict, total=False):
+    """The fields of a `Rule`, for functions that take them one by one."""
+
+    range: str | None
+    variant: str | None
+    prefix: str | None
+    prerelease: str | None
+    tag: str | None
+    scheme: str | None
+    mode: str
+    downgrade: bool
+    max_major_jump: int | None
+    min_age_days: float
+
+
+def _is_text(_instance: Any, attribute: Any, value: Any) -> None:
+    if value is not None and not isinstance(value, str):
+        raise ModelError(f"the {attribute.name} {value!r} is not text; put it in quotes, as {str(value)!r}")
+
+
+def _is_pattern(_instance: Any, attribute: Any, value: Any) -> None:
+    compiled(value, attribute.name)
+
+
+def _is_scheme(_instance: Any, _attribute: Any, scheme: Any) -> None:
+    if scheme is not None and scheme not in SCHEMES:
+        raise ModelError(f"there is no scheme {scheme!r} of versions; {did_you_mean(str(scheme), SCHEMES)}")
+
+
+def _is_jump(_instance: Any, _attribute: Any, jump: Any) -> None:
+    if jump is not None and (not isinstance(jump, int) or isinstance(jump, bool) or jump < 0):
+        raise ModelError(f"max_major_jump {jump!r} is no number of major versions; 0 stays on the current one")
+
+
+def _is_age(_instance: Any, _attribute: Any, days: Any) -> None:
+    if not isinstance(days, int | float) or isinstance(days, bool) or not 0 <= days < math.inf:
+        raise ModelError(f"min_age_days {days!r} is no number of days; write 3 or 0.5")
+
+
+def _is_switch(_instance: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ModelError(f"{attribute.name} {value!r} is neither True nor False; write one of them")
+
+
+@frozen(kw_only=True)
+class Rule:
+    """What a tag has to be in order to be chosen, and how tags are read.
+
+    Attributes:
+        range: An interval such as ``[1.0,2.0)``. None: every version.
+        variant: The text after the version, to the letter. ``*`` in it stands for any number with dots, so
+            ``alpine*`` takes ``alpine3.20`` and not ``alpine-perl``; a lone ``*`` takes every variant.
+            None: that of the current tag, if there is one, else no variant.
+        prefix: The text before the version. Of two equal tags, the one with this very prefix wins; without it,
+            the form that most tags have. None: that of the current tag, else none or ``v``.
+        prerelease: A regular expression that is searched for in the label, such as ``^rc`` for ``rc.1``.
+            Stable versions have the label ``""``, so ``^(|rc.*)$`` takes both. Case does not matter.
+            None: stable versions only. What the range names alone, as ``[2.0-rc.1]``, passes.
+        tag: A regular expression that is searched for in the tag itself. None: every tag.
+        scheme: ``dotted``, ``calver``, ``date`` or ``number``. None: the only one that there is; dates and
+            plain numbers give way to versions with dots.
+        mode: How to read tags and range, as `parse` knows it.
+        downgrade: Whether a version may be older than the current tag.
+        max_major_jump: How far the first number may go beyond that of the current tag: 0 stays on the major
+            version, 1 takes the next one too. None: any jump.
+        min_age_days: For so long a tag has to have been there. 0: no matter how long.
+
+    Raises:
+        ModelError: A rule is wrong.
+    """
+
+    range: str | None = field(default=None)
+    variant: str | None = field(default=None, validator=_is_text)
+    prefix: str | None = field(default=None, validator=_is_text)
+    prerelease: str | None = field(default=None, validator=_is_pattern)
+    tag: str | None = field(default=None, validator=_is_pattern)
+    scheme: str | None = field(default=None, validator=_is_scheme)
+    mode: str = "docker"
+    downgrade: bool = field(default=False, validator=_is_switch)
+    max_major_jump: int | None = field(default=None, validator=_is_jump)
+    min_age_days: float = field(default=0, validator=_is_age)
+
+    def __attrs_post_init__(self) -> None:
+        find_mode(self.mode)
+        if self.range is not None:
+            Range.parse(self.range, self.mode)
+        if self.max_major_jump is not None and self.mode in _UNCOUNTED:
+            raise ModelError(f"mode {self.mode!r} knows no major versions; leave max_major_jump out")
+
+
+def compiled(pattern: str | None, name: str, flags: int = 0) -> re.Pattern[str] | None:
+    """A regular expression of a rule, ready for use.
+
+    Raises:
+        ModelError: It is none.
+    """
+    if pattern is None:
+        return None
+    try:
+        return re.compile(pattern, flags)
+    except re.error as error:
+        place = f" at position {error.pos + 1}" if error.pos is not None else ""
+        what = f"{place}: {error.msg}"
+    except (TypeError, OverflowError, RecursionError) as error:
+        what = f": {error}"
+    raise ModelError(f"the {name} rule {pattern!r} is no regular expression{what}; mend it")
