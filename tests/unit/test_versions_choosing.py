@@ -209,10 +209,10 @@ def test_a_long_table_shows_the_nearest_misses_of_each_rule_and_counts_the_other
         "  - 2.0.49-rc.1    is outside the range [1.0,2.0)",
         "  - 2.0.48         is outside the range [1.0,2.0)",
         "  - … 98 more      are outside the range",
-        "  - 2.0.49-slim    has the variant 'slim', and none is wanted",
         "  - 2.0.49-alpine  has the variant 'alpine', and none is wanted",
-        "  - 2.0.48-slim    has the variant 'slim', and none is wanted",
-        "  - … 197 more     have another variant: alpine (99), slim (98)",
+        "  - 2.0.49-slim    has the variant 'slim', and none is wanted",
+        "  - 2.0.48-alpine  has the variant 'alpine', and none is wanted",
+        "  - … 197 more     have another variant: slim (99), alpine (98)",
         "  - latest         is a word, not a version",
         "  - main           is a word, not a version",
     ]
