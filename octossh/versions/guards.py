@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from octossh.errors import ModelError
+from octossh.versions.created import FIRST
 from octossh.versions.sieving import Fault, Sieve, schemes
 from octossh.versions.tags import Version
 
@@ -13,8 +14,6 @@ __all__ = ["MOST", "Created", "Times", "comparable", "downgrade_fault", "jump_fa
 
 Created = Mapping[str, datetime] | Callable[[Sequence[str]], Mapping[str, datetime]]
 
-# Earlier than any image of docker: what reproducible builds write in place of a time.
-_FIRST = datetime(2013, 1, 1, tzinfo=UTC)
 # How many tags somebody may be asked about, one request or more for each.
 MOST = 50
 
@@ -44,7 +43,7 @@ class Times:
             self._asked.update(asked)
             found = created(asked) if callable(created) else created
             self._known |= {tag: self._checked(tag, found[tag]) for tag in asked if tag in found}
-        return {tag: self._known[tag] for tag in tags if tag in self._known and self._known[tag] >= _FIRST}
+        return {tag: self._known[tag] for tag in tags if tag in self._known and self._known[tag] >= FIRST}
 
     def _checked(self, tag: str, made_at: object) -> datetime:
         if not isinstance(made_at, datetime) or made_at.tzinfo is None:

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.versions.modes import find_mode
+from octossh.versions.modes import check_mode, find_bound
 from octossh.versions.tags import Version, check_tag
 
 __all__ = ["Range"]
@@ -59,7 +59,7 @@ class Range:
             ModelError: The text is no range, or no version can be in it. The message gives the position of
                 the fault, counted from 1.
         """
-        find_mode(mode)
+        check_mode(mode)
         if not isinstance(text, str):
             raise ModelError(f"the range {text!r} is not text; write it in quotes, such as '[1.0,2.0)'")
         name, start = _syntax(text)
@@ -199,7 +199,7 @@ def _bound(text: str, start: int, end: int, mode: str) -> Version:
     except ModelError:
         raise _fault(text, at, f"{written!r} is no version; write numbers with dots, such as 1.2.3") from None
     try:
-        return find_mode(mode).bound(written)
+        return find_bound(mode)(written)
     except ModelError as error:
         raise _fault(text, at, str(error)) from None
 

@@ -9,12 +9,13 @@ from typing import Any, TypedDict
 from attrs import field, frozen
 
 from octossh.errors import ModelError, did_you_mean
-from octossh.versions.modes import find_mode
+from octossh.versions import patterns
+from octossh.versions.modes import check_mode
 from octossh.versions.ranges import Range
+from octossh.versions.tags import SCHEMES
 
 __all__ = ["SCHEMES", "Rule", "RuleFields", "compiled"]
 
-SCHEMES = ("dotted", "calver", "date", "number", "semver")
 # What these modes read has no first number that a major version could be.
 _UNCOUNTED = frozenset({"alphabetical", "created"})
 
@@ -102,7 +103,7 @@ class Rule:
     min_age_days: float = field(default=0, validator=_is_age)
 
     def __attrs_post_init__(self) -> None:
-        find_mode(self.mode)
+        check_mode(self.mode)
         if self.range is not None:
             Range.parse(self.range, self.mode)
         if self.max_major_jump is not None and self.mode in _UNCOUNTED:
@@ -113,15 +114,6 @@ def compiled(pattern: str | None, name: str, flags: int = 0) -> re.Pattern[str] 
     """A regular expression of a rule, ready for use.
 
     Raises:
-        ModelError: It is none.
+        ModelError: It is none, or could run for hours.
     """
-    if pattern is None:
-        return None
-    try:
-        return re.compile(pattern, flags)
-    except re.error as error:
-        place = f" at position {error.pos + 1}" if error.pos is not None else ""
-        what = f"{place}: {error.msg}"
-    except (TypeError, OverflowError, RecursionError) as error:
-        what = f": {error}"
-    raise ModelError(f"the {name} rule {pattern!r} is no regular expression{what}; mend it")
+    return patterns.compiled(pattern, f"{name} rule", flags) if pattern is not None else None

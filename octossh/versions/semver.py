@@ -24,7 +24,7 @@ def read(tag: str) -> Version:
     match = _SEMVER.fullmatch(tag)
     if match is None:
         kind = kind_of_name(tag)
-        return Version(tag=tag, mode="semver", kind=kind or "word")
+        return Version(tag=tag, mode="semver", kind=kind or ("other" if tag[0].isdigit() else "word"))
     release = tuple(map(int, match[2].split(".")))
     pre = _identifiers(match[3])
     return Version(

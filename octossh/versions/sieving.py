@@ -35,6 +35,8 @@ NO_VERSION = {
     "sha": "is a commit, which has no order",
     "ci": "is of a build server: a branch, a pull request or a commit",
     "word": "is a word, not a version",
+    "other": "is not of the form that the mode reads",
+    "undated": "has no time of its own to go by",
 }
 
 

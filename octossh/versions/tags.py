@@ -10,17 +10,45 @@ from attrs import frozen
 
 from octossh.errors import ModelError
 
-__all__ = ["VERSION_KINDS", "Version", "check_tag", "hexadecimal", "kind_of_name"]
+__all__ = [
+    "SCHEMES",
+    "VERSION_KINDS",
+    "Version",
+    "bare_prefix",
+    "check_tag",
+    "ci_word",
+    "find_prefix",
+    "hexadecimal",
+    "kind_of_name",
+    "moves",
+]
 
-VERSION_KINDS = frozenset({"dotted", "date", "number"})
+VERSION_KINDS = frozenset({"dotted", "date", "number", "text"})
+SCHEMES = ("dotted", "calver", "date", "number", "semver", "octopus", "pep440", "text", "regex", "created")
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_ARTIFACT = re.compile(r"sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{128})(?:\.[A-Za-z0-9]+)?|.*\.(?:sig|att|sbom)")
+_DIGEST = re.compile(r"sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{128})(?:\.[A-Za-z0-9]+)?")
 _HEX = re.compile(r"(?=[0-9]*[a-f])[0-9a-f]{7,64}", re.IGNORECASE)
 _SHA_NAME = re.compile(r"sha[-_.][0-9a-f]{7,64}|g[0-9a-f]{7,64}", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z]+")
+_SYSTEMS = (
+    "almalinux|alpine|amazonlinux|centos|debian|fedora|nanoserver|opensuse|oraclelinux|photon|rhel|rocky|sles|ubi|"
+    "ubuntu|windows|windowsservercore"
+)
+_PREFIX = re.compile(
+    r"(?:(?![vV]\d)(?:"
+    r"x86_64[-_]|arm(?:32|64)?-v\d[-_](?=[vV]?\d)|"  # machines with a number of their own
+    rf"(?:{_SYSTEMS})-\d+(?:\.\d+)*-(?=[vV]?\d+\.\d)|"  # debian-12-1.2.3
+    r"[A-Za-z][A-Za-z0-9]*[-_]|[A-Za-z]+\d+(?:\.\d+)+-|[A-Za-z]+\."
+    r"))*[vV]?(?=\d)"
+)
 _CI_WORDS = frozenset(
     {"branch", "bugfix", "ci", "commit", "feat", "feature", "fix", "git", "merge", "mr", "pr", "pull", "sha"}
+)
+_MOVING = frozenset(
+    {"alpha", "beta", "canary", "current", "dev", "devel", "develop", "edge", "experimental", "head", "latest", "lts"}
+    | {"main", "mainline", "master", "next", "nightly", "prod", "production", "rc", "release", "rolling", "snapshot"}
+    | {"stable", "staging", "test", "testing", "tip", "trunk", "unstable"}
 )
 
 
@@ -52,7 +80,7 @@ def hexadecimal(text: str) -> bool:
 
 def kind_of_name(tag: str) -> str:
     """What a tag is whatever its numbers: ``artifact``, ``sha``, ``ci``, or ``""`` for the rest."""
-    if _ARTIFACT.fullmatch(tag):
+    if tag.endswith((".sig", ".att", ".sbom")) or _DIGEST.fullmatch(tag):
         return "artifact"
     if hexadecimal(tag) or _SHA_NAME.fullmatch(tag):
         return "sha"
@@ -67,6 +95,19 @@ def ci_word(word: str) -> bool:
     return word.lower() in _CI_WORDS or hexadecimal(word)
 
 
+def moves(tag: str) -> bool:
+    """Whether *tag* is a word such as ``latest``: it names another image every day."""
+    return tag.lower() in _MOVING
+
+
+def find_prefix(tag: str) -> str | None:
+    """The text before the first number that counts, such as ``v`` or ``release-``. None: there is no such number."""
+    if tag[0].isdigit():
+        return ""
+    match = _PREFIX.match(tag)
+    return match[0] if match else None
+
+
 @functools.total_ordering
 @frozen(eq=False, repr=False, kw_only=True)
 class Version:
@@ -78,18 +119,20 @@ class Version:
 
     Attributes:
         tag: As it was given.
-        mode: How it was read: ``docker`` or ``semver``.
-        kind: ``dotted``, ``date`` or ``number`` for versions; else ``word``, ``sha``, ``ci`` or ``artifact``.
+        mode: How it was read, such as ``docker`` or ``semver``.
+        kind: ``dotted``, ``date``, ``number`` or ``text`` for versions; else ``word``, ``sha``, ``ci``,
+            ``artifact``, ``undated`` (in mode created) or ``other``: not of the form that the mode reads.
         prefix: The text before the numbers, such as ``v`` or ``release-``, in its own case.
-        release: The numbers: ``(1, 2, 3)``, or year to second for a date.
+        release: The numbers: ``(1, 2, 3)``, or year to second for a date. Empty in mode alphabetical.
         pre: The prerelease: its word, then its counters: ``("rc", 1)``. Empty for stable versions.
         post: Counters of a post release, such as ``-security-01``.
         build: Counters of a rebuild, such as ``-r4`` or ``_7``. In mode semver the metadata after ``_``; it
             takes no part in the order.
         sha: The commit in the tag, or ``""``; it takes no part in the order.
         variant: What is left, in lower case, such as ``slim-bookworm``.
-        scheme: How the numbers count: ``dotted``, ``calver``, ``date``, ``number`` or ``semver``; ``""`` for a
-            tag that is no version.
+        scheme: How the version counts: ``dotted``, ``calver``, ``date`` or ``number`` in mode docker; the other
+            modes have one each: ``semver``, ``octopus``, ``pep440``, ``date``, ``number``, ``text``, ``regex``,
+            ``created``. ``""`` for a tag that is no version.
         key: What the order inside a line goes by: release, prerelease, post, build, then the ties.
     """
 
@@ -114,7 +157,8 @@ class Version:
     @property
     def is_prerelease(self) -> bool:
         """Whether it comes before a release, or is a build of a commit after one."""
-        return bool(self.pre)
+        # Octopus has one label that is none.
+        return bool(self.pre) and not (self.scheme == "octopus" and self.tag == "latest")
 
     @property
     def prerelease(self) -> str:

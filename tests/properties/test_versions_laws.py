@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from octossh.errors import ModelError
 from octossh.versions import Range, Version, choose, explain, parse
+from octossh.versions.modes import MODES
 
 numbers = st.integers(0, 12).map(str)
 separators = st.sampled_from(["", ".", "-", "_"])
@@ -26,20 +28,50 @@ dates = st.dates().map(lambda day: day.strftime("%Y%m%d"))
 versions_like = st.tuples(prefixes, st.one_of(releases, dates), tails).map("".join)
 tag_text = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", fullmatch=True)
 tags = st.one_of(versions_like, tag_text)
-modes = st.sampled_from(["docker", "semver"])
+REGEX = (
+    r"regex:(?P<prefix>[a-z]+-)?v?(?P<release>\d+(?:\.\d+)*)(?:-?(?P<prerelease>(?:rc|x)[.\d]*))?(?:_(?P<build>\d+))?"
+    r"(?:-(?P<variant>[a-z].*))?"
+)
+modes = st.sampled_from([*MODES, REGEX])
 semver_like = st.tuples(
     st.sampled_from(["1.0.0", "1.0.1", "v1.0.0"]),
     st.lists(st.sampled_from(["0", "1", "10", "9", "a", "rc1", "rc9", "rc10", "-"]), max_size=3).map(".".join),
 ).map(lambda parts: "-".join(filter(None, parts)))
+octopus_like = st.tuples(
+    st.sampled_from(["1", "1.0", "v1.0.0.0", "1.1", ""]),
+    st.lists(
+        st.sampled_from(["0", "1", "10", "rc1", "RC1", "rc-1", "alpha", "latest", "007", "7", "2147483648"]), max_size=3
+    ).map(".".join),
+).map(lambda parts: "-".join(filter(None, parts)) or "latest")
+python_like = st.tuples(
+    st.sampled_from(["1", "1.0", "v1.0", "1.1"]), *(
+        st.sampled_from([""] * 3 + [word + str(number) for word in words.split() for number in (1, 2, 10)])
+        for words in ("a b rc -alpha c", ".post -", ".dev")
+    )
+).map("".join)  # fmt: skip
+date_like = st.tuples(
+    st.sampled_from(["20240115", "2024-01-15", "2024.1.15", "20240116"]),
+    st.sampled_from(["", "", "T1200", "-1200Z", ".1", "-2"]),
+).map("".join)
+LIKE = {
+    "semver": semver_like,
+    "octopus": octopus_like,
+    "pep440": python_like,
+    "date": date_like,
+    "numeric": st.integers(0, 200).flatmap(lambda n: st.sampled_from([str(n), f"v{n}", f"00{n}"])),
+    "alphabetical": tag_text,
+}
+times = st.sampled_from([datetime(2024, 1, 15, hour, tzinfo=UTC) for hour in range(4)])
 
 
 @st.composite
 def lines(draw: st.DrawFn) -> list[Version]:
     """Versions of one line: the largest line among some texts."""
-    mode = draw(modes)
-    texts = draw(st.lists(semver_like if mode == "semver" else versions_like, min_size=8, max_size=20))
+    mode = draw(st.one_of(modes, st.just("created")))
+    texts = draw(st.lists(LIKE.get(mode, versions_like), min_size=8, max_size=20))
+    created = {text: draw(times) for text in texts} if mode == "created" else None
     found: dict[tuple[str, str, str], list[Version]] = {}
-    for version in (parse(text, mode) for text in texts):
+    for version in (parse(text, mode, created=created) for text in texts):
         if version.is_version:
             found.setdefault(version.line, []).append(version)
     return max(found.values(), key=len, default=[])
@@ -67,7 +99,8 @@ def test_equal_versions_have_one_hash_and_one_label(line):
     for one, other in itertools.combinations(line, 2):
         if one == other:
             assert hash(one) == hash(other)
-            assert one.prerelease == other.prerelease
+            # Octopus holds rc.1, rc-1 and RC.1 for the same.
+            assert one.prerelease == other.prerelease or one.mode == "octopus"
             assert one.is_prerelease == other.is_prerelease
 
 
@@ -90,12 +123,31 @@ def test_a_version_comes_back_from_its_text(tag, mode):
     assert hash(parse(str(version), mode)) == hash(version)
 
 
+@given(
+    st.sampled_from(["", "v", "release-", "jammy-"]),
+    st.lists(st.integers(0, 300), min_size=2, max_size=5),
+    st.sampled_from(["", "rc", "beta", "alpha", "preview"]),
+    st.integers(0, 20),
+    st.one_of(st.none(), st.integers(0, 20)),
+    st.sampled_from(["", "alpine", "alpine3.20", "slim-bookworm", "jdk", "php8.2-apache", "debian-12"]),
+)
+def test_a_tag_put_together_of_parts_has_these_parts(prefix, release, word, counter, build, variant):
+    tail = [f"{word}.{counter}"] * bool(word) + [variant] * bool(variant) + [f"r{build}"] * (build is not None)
+    version = parse("-".join([prefix + ".".join(map(str, release)), *tail]))
+    assert version.prefix == prefix
+    assert version.release == tuple(release)
+    assert version.prerelease == (f"{word}.{counter}" if word else "")
+    assert version.build == (() if build is None else (build,))
+    assert version.variant == variant
+
+
 @given(st.text(), modes)
 def test_any_text_is_read_or_refused_with_a_model_error(text, mode):
     with contextlib.suppress(ModelError):
         version = parse(text, mode)
         assert version.to_dict()["tag"] == text
-        assert version.is_version == bool(version.release) == bool(version.scheme)
+        assert version.is_version == bool(version.scheme) == bool(version.key)
+        assert version.is_version == bool(version.release) or mode == "alphabetical"
 
 
 @given(tag_text, modes)

@@ -138,7 +138,7 @@ def test_the_words_of_build_servers_make_no_version(word):
 
 def test_prerelease_words_have_ranks():
     ranks = [
-        "dev devel develop snapshot nightly canary next edge unstable",
+        "dev devel7 develop snapshot nightly canary next edge unstable",
         "alpha a9",
         "beta",
         "milestone m9",
