@@ -102,14 +102,15 @@ def read_snapshot(result: Result, target: str) -> Snapshot:
         resources = [
             _resource(frame.kind, _json(frame.text))
             for frame in result.frames
-            if frame.kind in {"container", "network"}
+            if frame.kind in {"container", "network", "volume"}
         ]
+        resources += [_image(frame.text) for frame in result.frames if frame.kind == "image"]
     docker = next((frame.text for frame in result.frames if frame.kind == "docker"), "")
     return Snapshot(
         target=target,
         observed_at=result.started_at,
         docker=docker,
-        resources=tuple({(seen.kind, seen.id): seen for seen in resources}.values()),
+        resources=tuple({(seen.kind, seen.id, seen.name): seen for seen in resources}.values()),
     )
 
 
@@ -148,6 +149,12 @@ def _without_secrets(inspect: dict[str, Any]) -> dict[str, Any]:
     return inspect
 
 
+def _image(text: str) -> Resource:
+    name, _, inspect = text.partition(" ")
+    seen = _json(inspect)
+    return Resource(kind="image", name=name, id=str(seen.get("Id", "")), inspect=seen)
+
+
 def _resource(kind: str, inspect: dict[str, Any]) -> Resource:
     labels = _labels(inspect)
     ours = {
@@ -157,7 +164,7 @@ def _resource(kind: str, inspect: dict[str, Any]) -> Resource:
     return Resource(
         kind=kind,
         name=str(inspect.get("Name", "")).removeprefix("/"),
-        id=str(inspect.get("Id", "")),
+        id=str(inspect.get("Id") or inspect.get("Name", "")),  # a volume has a name only
         fields=_fields(labels),
         status=str(state.get("Status", "")),
         health=str((state.get("Health") or {}).get("Status", "")),

@@ -20,7 +20,7 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 def inspect(wanted: Wanted) -> dict[str, Any]:
     """What docker would tell of it, as far as octossh reads it."""
-    if wanted.kind == "network":
+    if wanted.kind != "container":
         return {"Name": wanted.name, "Id": f"id-of-{wanted.name}"}
     given = wanted.fields.get("env", {})
     env = [f"{name}={value if isinstance(value, str) else '***'}" for name, value in given.items()]
@@ -70,8 +70,8 @@ class Fleet:
             return self._stop(resolver, step, target), Facts()
         wanted = resolver.wanted(step)
         assert wanted is not None
-        action = (self._network if wanted.kind == "network" else self._container)(resolver, step, wanted, target)
-        return action, Facts(inspect(wanted))
+        ways = {"network": self._network, "volume": self._volume, "image": self._image, "container": self._container}
+        return ways[wanted.kind](resolver, step, wanted, target), Facts(inspect(wanted))
 
     def _find(self, target: str, kind: str, name: str) -> oc.Resource | None:
         return next((seen for seen in self.there[target] if (seen.kind, seen.name) == (kind, name)), None)
@@ -106,6 +106,25 @@ class Fleet:
             self._put(resolver, step, wanted, target)
             return "created"
         return "unchanged" if self._ours(resolver, seen, step.name) and seen.spec == wanted.spec else "failed"
+
+    def _volume(self, resolver: Resolver, step: oc.Step, wanted: Wanted, target: str) -> str:
+        assert isinstance(step, oc.CreateVolume)
+        seen = self._find(target, "volume", wanted.name)
+        action = "created" if seen is None else "replaced"
+        if seen is not None:
+            if not self._ours(resolver, seen, step.name) or (seen.spec != wanted.spec and not step.replace):
+                return "failed"
+            if seen.spec == wanted.spec:
+                return "unchanged"
+        self._put(resolver, step, wanted, target)
+        return action
+
+    def _image(self, resolver: Resolver, step: oc.Step, wanted: Wanted, target: str) -> str:
+        if self._find(target, "image", wanted.name):
+            return "unchanged"
+        made = oc.Resource(kind="image", name=wanted.name, id=wanted.name, inspect=inspect(wanted))
+        self.there[target].append(made)
+        return "pulled"
 
     def _container(self, resolver: Resolver, step: oc.Step, wanted: Wanted, target: str) -> str:
         old = self._find(target, "container", f"{wanted.name}--old")

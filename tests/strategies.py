@@ -104,6 +104,16 @@ CREATE_NETWORKS = st.builds(
     labels=LABELS,
     network_name=DOCKER_NAMES,
 )
+CREATE_VOLUMES = st.builds(
+    oc.CreateVolume,
+    **COMMON,
+    driver=st.sampled_from(["local", "{{ Driver }}"]),
+    options=st.dictionaries(WORDS, TEXT | NUMBERS, max_size=2),
+    labels=LABELS,
+    volume_name=DOCKER_NAMES,
+    replace=st.booleans(),
+)
+PULL_IMAGES = st.builds(oc.PullImage, **COMMON, image=IMAGES)
 STOP_RESOURCES = st.builds(
     oc.StopResource, **COMMON, steps=few(NAMES), remove=st.just(True), networks=st.booleans(), grace_s=SECONDS
 )
@@ -114,7 +124,7 @@ RUN_SCRIPTS = st.builds(
     env=ENV,
     reads_only=st.booleans(),
 )
-STEPS = st.one_of(RUN_SCRIPTS, STOP_RESOURCES, CREATE_NETWORKS, RUN_CONTAINERS)
+STEPS = st.one_of(RUN_SCRIPTS, STOP_RESOURCES, CREATE_NETWORKS, CREATE_VOLUMES, PULL_IMAGES, RUN_CONTAINERS)
 
 
 def _apart(step: oc.Step) -> str:
@@ -194,7 +204,7 @@ def _releases(draw: st.DrawFn) -> oc.Release:
 RELEASES = _releases()
 RESOURCES = st.builds(
     oc.Resource,
-    kind=st.sampled_from(["container", "network"]),
+    kind=st.sampled_from(["container", "network", "volume", "image"]),
     name=NAMES,
     id=TEXT,
     project=TEXT,
@@ -260,6 +270,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.Basic: BASICS,
     oc.Channel: CHANNELS,
     oc.CreateNetwork: CREATE_NETWORKS,
+    oc.CreateVolume: CREATE_VOLUMES,
     oc.Deployment: DEPLOYMENTS,
     oc.Environment: ENVIRONMENTS,
     oc.Event: EVENTS,
@@ -271,6 +282,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.Pin: PINS,
     oc.Process: PROCESSES,
     oc.Project: PROJECTS,
+    oc.PullImage: PULL_IMAGES,
     oc.Registry: REGISTRIES,
     oc.Release: RELEASES,
     oc.Replace: REPLACES,

@@ -22,12 +22,12 @@ LABELS = {
 
 @frozen(kw_only=True)
 class Resource(Described):
-    """A container or a network on a host.
+    """A container, a network, a volume or an image on a host.
 
     Attributes:
-        kind: ``container`` or ``network``.
-        name: Docker's name for it.
-        id: Docker's id for it.
+        kind: ``container``, ``network``, ``volume`` or ``image``.
+        name: Docker's name for it; of an image its reference with the digest.
+        id: Docker's id for it; of a volume its name.
         project: From its labels; empty where octossh did not make it. Likewise the next five.
         fields: What was wanted when it was made.
         status: Of a container: ``running``, ``exited``, ``restarting``, ...

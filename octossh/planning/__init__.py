@@ -6,7 +6,7 @@ from octossh.planning.making import plan, secrets_of
 from octossh.planning.plans import Action, Change, Plan, Stage, Task, changes_between
 from octossh.planning.resolving import Facts, Resolver
 from octossh.planning.rules import check_may_enter, current, mode_of, to_promote, to_roll_back
-from octossh.planning.wanting import Wanted, next_name, old_name
+from octossh.planning.wanting import Wanted, differing, next_name, old_name
 
 __all__ = [
     "Action",
@@ -20,6 +20,7 @@ __all__ = [
     "changes_between",
     "check_may_enter",
     "current",
+    "differing",
     "mode_of",
     "next_name",
     "old_name",

@@ -20,7 +20,7 @@ from octossh.model import (
 )
 from octossh.planning.plans import Action, Plan, Task, changes_between
 from octossh.planning.resolving import Facts, Resolver
-from octossh.planning.wanting import Wanted, old_name
+from octossh.planning.wanting import Wanted, differing, old_name
 from octossh.shell import Secret
 from octossh.templating import NotYetKnown
 
@@ -180,15 +180,19 @@ class _Maker:
         # Beside one set aside stands one that has yet to prove itself: it stays only if it is the wanted one.
         there = old if old is not None and (main is None or main.spec != wanted.spec) else main
         if there is None:
-            return attrs.evolve(task, action=Action.CREATE, why=f"{wanted.kind} {wanted.name} is not there")
+            action = Action.PULL if wanted.kind == "image" else Action.CREATE
+            return attrs.evolve(task, action=action, why=f"{wanted.kind} {wanted.name} is not there")
+        if wanted.kind == "image":
+            # Nobody's own, and the same bytes wherever it came from.
+            self.known[task.step.name, task.target.name] = Facts(there.inspect)
+            return attrs.evolve(task, action=Action.KEEP)
         for resource in (main, old):
             if resource is not None and not self._ours(resource, task.step.name):
                 return attrs.evolve(task, action=Action.REFUSE, why=_foreign(resource))
         changes = changes_between(_with_values(there), wanted.fields)
         if there.spec != wanted.spec:
-            if wanted.kind == "network":
-                why = f"the network {wanted.name} differs; containers hang on it, so remove it yourself first"
-                return attrs.evolve(task, action=Action.REFUSE, why=why, changes=changes)
+            if not task.step.replaces:
+                return attrs.evolve(task, action=Action.REFUSE, why=differing(wanted), changes=changes)
             return attrs.evolve(task, action=Action.REPLACE, why=self._step_up(there), changes=changes)
         if old is not None:
             action = Action.START if there is old else Action.REPLACE

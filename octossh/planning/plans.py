@@ -19,6 +19,7 @@ class Action(enum.Enum):
     """What one step does on one host."""
 
     CREATE = "create"
+    PULL = "pull"
     REPLACE = "replace"
     START = "start"
     STOP = "stop"
@@ -30,6 +31,7 @@ class Action(enum.Enum):
 
 _MARKS = {
     Action.CREATE: "+",
+    Action.PULL: "+",
     Action.REPLACE: "~",
     Action.START: "^",
     Action.STOP: "-",

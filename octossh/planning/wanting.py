@@ -10,10 +10,10 @@ from typing import Any
 from attrs import field, frozen
 
 from octossh.errors import PlanError
-from octossh.model import CreateNetwork, Release, RunContainer, SecretRef, Step
+from octossh.model import CreateNetwork, CreateVolume, PullImage, Release, RunContainer, SecretRef, Step
 from octossh.shell import Secret
 
-__all__ = ["Wanted", "next_name", "old_name", "wanted_of"]
+__all__ = ["Wanted", "differing", "next_name", "old_name", "wanted_of"]
 
 
 def old_name(name: str) -> str:
@@ -28,11 +28,11 @@ def next_name(name: str) -> str:
 
 @frozen
 class Wanted:
-    """A container or network as it shall be.
+    """A container, a network, a volume or an image as it shall be.
 
     Attributes:
-        kind: ``container`` or ``network``.
-        name: Docker's name for it.
+        kind: ``container``, ``network``, ``volume`` or ``image``.
+        name: Docker's name for it; of an image its reference.
         fields: All that matters, without what is left at its default; secrets by name and fingerprint.
     """
 
@@ -59,6 +59,14 @@ class Wanted:
         """
         matters = {name: value for name, value in self.fields.items() if name != "tag"}
         return "sha256:" + hashlib.sha256(_canonical(matters).encode()).hexdigest()
+
+
+_HOLDS = {"network": "containers hang on it", "volume": "it holds data"}
+
+
+def differing(wanted: Wanted) -> str:
+    """The refusal where what is there differs and is not replaced."""
+    return f"the {wanted.kind} {wanted.name} differs; {_HOLDS[wanted.kind]}, so remove it yourself first"
 
 
 def _mark(value: Any) -> Any:
@@ -125,7 +133,18 @@ def _network(step: CreateNetwork, _context: _Context) -> dict[str, Any]:
     }
 
 
+def _volume(step: CreateVolume, _context: _Context) -> dict[str, Any]:
+    return {"driver": step.driver, "options": dict(step.options), "labels": dict(step.labels)}
+
+
+def _image(step: PullImage, context: _Context) -> dict[str, Any]:
+    pin = context.release.pin(step.image)
+    return {"image": pin.reference, "tag": pin.tag}
+
+
 _FIELDS: dict[type[Step], Callable[[Any, _Context], dict[str, Any]]] = {
     CreateNetwork: _network,
+    CreateVolume: _volume,
+    PullImage: _image,
     RunContainer: _container,
 }

@@ -18,6 +18,7 @@ from octossh.rendering.orders import (
     label_options,
     owner_format,
 )
+from octossh.rendering.pulls import pulling
 
 __all__ = ["run_container"]
 
@@ -38,7 +39,7 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
         "old": old_name(wanted.name),
         "next": next_name(wanted.name),
         "spec": wanted.spec,
-        "image": order.image,
+        **pulling(order, secrets),
         "options": _container_options(order, step, wanted, env),
         "command": step.command,
         "restart": step.restart,
@@ -47,7 +48,6 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
         "exported": env.exported,
         "env_file": env.lines,
         "guarded": env.guarded,
-        "login": secrets.variable(order.login) if order.login else None,
         "probe": f"{step.health.port}{step.health.path}" if step.health else None,
         "healthy_timeout_s": f"{step.healthy_timeout_s:g}",
         "healthy_cs": math.ceil(step.healthy_timeout_s * 100),

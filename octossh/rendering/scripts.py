@@ -8,12 +8,24 @@ from collections.abc import Callable, Iterable
 from importlib import resources
 from typing import Any
 
-from octossh.model import LABELS, CreateNetwork, RunContainer, RunScript, Step, StopResource, slug
+from octossh.model import (
+    LABELS,
+    CreateNetwork,
+    CreateVolume,
+    PullImage,
+    RunContainer,
+    RunScript,
+    Step,
+    StopResource,
+    slug,
+)
 from octossh.rendering.containers import run_container
 from octossh.rendering.networks import create_network
 from octossh.rendering.orders import Order, Secrets
+from octossh.rendering.pulls import pull_image
 from octossh.rendering.running import run_script
 from octossh.rendering.stops import stop_resource
+from octossh.rendering.volumes import create_volume
 from octossh.shell import Script, Words
 from octossh.templating import script_environment
 
@@ -43,15 +55,19 @@ def render(order: Order) -> Script:
 def observe(project: str, environment: str, names: Iterable[tuple[str, str]]) -> Script:
     """A script that changes nothing and tells all that bears our labels, or one of *names* (kind and name)."""
     pairs = sorted(set(names))
-    named = {kind: [name for of, name in pairs if of == kind] for kind in ("container", "network")}
+    named = {kind: [name for of, name in pairs if of == kind] for kind in ("container", "network", "volume", "image")}
     values = {
         "title": f"observe {project!r} in {environment!r}",
         "version_format": "{{.Server.Version}}",
         "filters": [f"label={LABELS['project']}={project}", f"label={LABELS['environment']}={environment}"],
         "containers": [f"name=^/?{re.escape(name)}$" for name in named["container"]],
         "networks": [f"name=^{re.escape(name)}$" for name in named["network"]],
+        "volumes": [f"name=^{re.escape(name)}$" for name in named["volume"]],
+        "images": named["image"],
         "container_format": "container {{json .}}",
         "network_format": "network {{json .}}",
+        "volume_format": "volume {{json .}}",
+        "image_format": " {{json .}}",
     }
     return Script("observe", _environment().get_template("observe.sh.j2").render(values))
 
@@ -71,6 +87,8 @@ def _environment() -> Any:
 
 _VALUES: dict[type[Step], Callable[[Order, Secrets], dict[str, Any]]] = {
     CreateNetwork: create_network,
+    CreateVolume: create_volume,
+    PullImage: pull_image,
     RunContainer: run_container,
     RunScript: run_script,
     StopResource: stop_resource,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import octossh as oc
-from octossh.model import KINDS, Image, Pin, Process, Registry, Release, RunContainer, Step
+from octossh.model import KINDS, Image, Pin, Process, Registry, Release, Step
 from octossh.model.serialising import from_dict
 from octossh.planning import Resolver
 from octossh.rendering import Order, observe, render
@@ -33,7 +33,7 @@ def order(
     **more: Any,
 ) -> Order:
     """The order that a deployment makes of *step*, which holds no expressions any more."""
-    pins = [Pin(image=step.image, tag=tag, digest=digest)] if isinstance(step, RunContainer) else []
+    pins = [Pin(image=image, tag=tag, digest=digest) for image in step.images]
     made = Release(
         project=project,
         number=release,

@@ -16,7 +16,7 @@ from attrs import define, field
 SERVER = "20.10.24"
 WITH_VALUE = {
     "--name", "--restart", "--label", "--publish", "--volume", "--network", "--network-alias", "--alias", "--stop-timeout",
-    "--env", "--env-file", "--annotation", "--driver", "--subnet", "--gateway", "--format", "--filter", "--tail", "-t",
+    "--env", "--env-file", "--annotation", "--driver", "--opt", "--subnet", "--gateway", "--format", "--filter", "--tail", "-t",
 }  # fmt: skip
 
 
@@ -171,6 +171,7 @@ class Docker:
     Attributes:
         containers: By id, each as ``docker inspect`` shows it.
         networks: Likewise.
+        volumes: By name.
         images: What has been pulled; *registry* is what can be.
         ways: How a container of an image behaves: ``exits``, ``sick``, ``refuses``, ``slow`` or ``healthy``.
         noise: Whether each call complains about its configuration on standard error.
@@ -181,6 +182,7 @@ class Docker:
 
     containers: dict[str, Any] = field(factory=dict)
     networks: dict[str, Any] = field(factory=lambda: {"b" * 64: {"Id": "b" * 64, "Name": "bridge", "Labels": {}}})
+    volumes: dict[str, Any] = field(factory=dict)
     images: list[str] = field(factory=list)
     registry: list[str] = field(factory=list)
     ways: dict[str, str] = field(factory=dict)
@@ -237,7 +239,7 @@ class Call:
 
     def __init__(self, docker: Docker, environ: Mapping[str, str], stdin: str) -> None:
         self.docker, self.environ, self.stdin = docker, environ, stdin
-        self.containers, self.networks = docker.containers, docker.networks
+        self.containers, self.networks, self.volumes = docker.containers, docker.networks, docker.volumes
         self.options: dict[str, list[str]] = {}
         self.flags: set[str] = set()
         self.rest: list[str] = []
@@ -278,7 +280,7 @@ class Call:
                 "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
             )
         command, *words_ = args
-        if command in {"container", "network", "image"}:
+        if command in {"container", "network", "volume", "image"}:
             command += "_" + words_.pop(0)
         self.parse(words_, stop_at_word=command == "create")
         if command == self.docker.fails:
@@ -314,7 +316,7 @@ class Call:
     def do_image_inspect(self) -> str:
         if self.rest[0] not in self.docker.images:
             raise Refused(f"Error response from daemon: no such image: {self.rest[0]}")
-        return fill(self.one("--format"), {})
+        return fill(self.one("--format"), {"Id": f"id-of-{self.rest[0]}", "Config": {}})
 
     def do_pull(self) -> str:
         if self.rest[0] not in self.docker.registry:
@@ -424,7 +426,7 @@ class Call:
                     name = wanted.strip("^$").removeprefix("/?").replace("\\", "")
                     fits &= name == seen["Name"].removeprefix("/")
             if fits:
-                shown.append(seen["Id"])
+                shown.append(seen.get("Id") or seen["Name"])
         return "\n".join(shown)
 
     def do_ps(self) -> str:
@@ -445,6 +447,26 @@ class Call:
         labels = dict(item.split("=", 1) for item in self.options.get("--label", []))
         self.networks[made] = {"Id": made, "Name": name, "Driver": self.one("--driver"), "Labels": labels}
         return made
+
+    def volume(self, name: str) -> dict[str, Any]:
+        return self.volumes.get(name) or refuse(f"Error response from daemon: get {name}: no such volume")
+
+    def do_volume_inspect(self) -> str:
+        template = self.one("--format")
+        return self.each(self.volume, lambda seen: fill(template, seen))
+
+    def do_volume_ls(self) -> str:
+        return self.listed(self.volumes, lambda one: one["Labels"])
+
+    def do_volume_create(self) -> str:
+        name = self.rest[0]
+        pairs = {key: dict(item.split("=", 1) for item in self.options.get(key, [])) for key in ("--label", "--opt")}
+        made = {"Name": name, "Driver": self.one("--driver"), "Labels": pairs["--label"], "Options": pairs["--opt"]}
+        self.volumes.setdefault(name, made)  # as docker: one that is there stays as it is
+        return name
+
+    def do_volume_rm(self) -> str:
+        return self.each(self.volume, lambda seen: self.volumes.pop(seen["Name"])["Name"])
 
     def do_network_connect(self) -> str:
         network, name = self.rest

@@ -41,7 +41,7 @@ class Call:
     def name(self) -> str:
         """The command, such as ``network connect``."""
         words = [word.decode(errors="replace") for word in self.argv[:2]]
-        return " ".join(words) if words[0] in {"container", "network", "image"} else words[0]
+        return " ".join(words) if words[0] in {"container", "network", "volume", "image"} else words[0]
 
 
 @functools.cache

@@ -18,6 +18,9 @@ TARGETS = tuple(
 STEPS = {
     "clear": oc.StopResource("clear", steps=["gone"], networks=True),
     "net": oc.CreateNetwork("net"),
+    "data": oc.CreateVolume("data"),
+    "cache": oc.CreateVolume("cache", labels={"level": "{{ Level }}"}, replace=True),
+    "ahead": oc.PullImage("ahead", image=hub.image("web")),
     "facts": oc.RunScript("facts", script="octossh_output NUMBER 1", reads_only=True),
     "db": oc.RunContainer("db", image=hub.image("db"), roles=["db"], env={"LEVEL": "{{ Level }}"}),
     "web": oc.RunContainer(
@@ -70,6 +73,7 @@ MISHAPS = {
 FOREIGN = {"not ours": lambda seen: [attrs.evolve(seen, project="", environment="", step="", spec="")]}
 WORD = {
     "create": "created",
+    "pull": "pulled",
     "replace": "replaced",
     "start": "started",
     "stop": "removed",

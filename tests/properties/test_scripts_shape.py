@@ -13,7 +13,6 @@ import strategies
 from golden.cases import CASES, order
 from golden.cases import script as golden
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from properties.stand import SHELLS, Host, clear_locks, syntax_errors, unique
 
 from octossh.errors import ModelError
@@ -24,9 +23,7 @@ from octossh.templating import has_expression
 
 _locks = pytest.fixture(autouse=True, scope="module")(clear_locks)
 
-STEPS = st.one_of(
-    strategies.RUN_CONTAINERS, strategies.CREATE_NETWORKS, strategies.STOP_RESOURCES, strategies.RUN_SCRIPTS
-).filter(lambda step: not any(has_expression(text) for _, text in texts(step)))
+STEPS = strategies.STEPS.filter(lambda step: not any(has_expression(text) for _, text in texts(step)))
 
 
 def rendered(step: Step) -> Script | None:

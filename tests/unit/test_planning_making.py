@@ -17,6 +17,8 @@ H2 = oc.Target("h02", "10.0.0.2", roles=["web", "db"], environments=["Dev"])
 ELSEWHERE = oc.Target("p01", "10.0.1.1", roles=["web"], environments=["Production"])
 TARGETS = (H1, H2, ELSEWHERE)
 WEB = oc.RunContainer("web", image=hub.image("acme/web"), env={"LEVEL": "{{ Level }}"})
+DATA = oc.CreateVolume("data", options={"type": "tmpfs"})
+AHEAD = oc.PullImage("ahead", image=hub.image("acme/web"))
 NET = oc.CreateNetwork("net", subnet="172.28.6.0/24")
 JOINED = oc.RunContainer("web", image=hub.image("acme/web"), networks=["{{ steps.net.inspect.Name }}"])
 
@@ -131,6 +133,31 @@ WORLDS = [
         "the network shop-dev-net differs; containers hang on it, so remove it yourself first",
         ["internal: (none) -> true"],
     ),
+    ("no volume", fleet(), [DATA], {}, "create", "volume shop-dev-data is not there", []),
+    ("the volume is there", fleet(DATA), [DATA], {}, "unchanged", "", []),
+    (
+        "the volume differs", fleet(DATA), [attrs.evolve(DATA, options={"type": "nfs"})], {}, "refuse",
+        "the volume shop-dev-data differs; it holds data, so remove it yourself first",
+        ["options type: tmpfs -> nfs"],
+    ),
+    (
+        "the volume differs, and may", fleet(DATA), [attrs.evolve(DATA, options={}, replace=True)], {}, "replace",
+        "made by release 0.0.1", ["options type: tmpfs -> (none)"],
+    ),
+    (
+        "a volume of others", happens(fleet(DATA), project=""), [attrs.evolve(DATA, replace=True)], {}, "refuse",
+        "the volume shop-dev-data is not ours; remove it, or give this step another name", [],
+    ),
+    (
+        "no image", fleet(), [AHEAD], {}, "pull",
+        f"image registry.example.com/acme/web@sha256:{'a' * 64} is not there", [],
+    ),
+    ("the image is there", fleet(AHEAD), [AHEAD], {"tag": "2.0"}, "unchanged", "", []),
+    (
+        "the image of another release is there", fleet(AHEAD), [AHEAD], {"digest": "b"}, "pull",
+        f"image registry.example.com/acme/web@sha256:{'b' * 64} is not there", [],
+    ),
+    ("pulled once", fleet(), [AHEAD, attrs.evolve(AHEAD, name="again")], {}, "unchanged", "", []),
     ("a script", fleet(), [oc.RunScript("do", script="true")], {}, "run", "", []),
     ("a script that looks", fleet(), [oc.RunScript("do", script="true", reads_only=True)], {}, "run", "reads only", []),
     ("nothing to stop", fleet(), [oc.StopResource("stop")], {}, "unchanged", "nothing matches", []),

@@ -9,14 +9,18 @@ from __future__ import annotations
 from octossh.model.steps.base import Part, Step, mapped, texts
 from octossh.model.steps.containers import RunContainer
 from octossh.model.steps.networks import CreateNetwork
+from octossh.model.steps.pulls import PullImage
 from octossh.model.steps.scripts import Evaluated, RunScript
 from octossh.model.steps.stops import StopResource
+from octossh.model.steps.volumes import CreateVolume
 
 __all__ = [
     "KINDS",
     "CreateNetwork",
+    "CreateVolume",
     "Evaluated",
     "Part",
+    "PullImage",
     "RunContainer",
     "RunScript",
     "Step",
@@ -25,4 +29,6 @@ __all__ = [
     "texts",
 ]
 
-KINDS: dict[str, type[Step]] = {kind.kind: kind for kind in (CreateNetwork, RunContainer, RunScript, StopResource)}
+KINDS: dict[str, type[Step]] = {
+    kind.kind: kind for kind in (CreateNetwork, CreateVolume, PullImage, RunContainer, RunScript, StopResource)
+}

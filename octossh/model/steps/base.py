@@ -80,6 +80,11 @@ class Step(Described):
         """Docker's name for what it keeps, where the user gave one."""
         return None
 
+    @property
+    def replaces(self) -> bool:
+        """Whether what it keeps is replaced where it differs; if not, the step is refused there."""
+        return True
+
     def _values(self) -> Iterator[tuple[str, Any]]:
         return _leaves("", self)
 

@@ -26,6 +26,7 @@ __all__ = [
     "env_pairs",
     "label_pairs",
     "matching",
+    "option_pairs",
     "seconds",
 ]
 
@@ -125,6 +126,20 @@ def label_pairs(value: Any) -> Pairs[str]:
         if not isinstance(text, str) or "\0" in text:
             raise ModelError(f"label {name}: {text!r} is not text without NUL characters")
     return pairs
+
+
+def option_pairs(value: Any) -> Pairs[str]:
+    """Options of a driver: names, and text or numbers."""
+    made: dict[str, str] = {}
+    for name, text in Pairs[Any](value).items():
+        if not name or "=" in name or "\0" in name:
+            raise ModelError(f"option {name!r}: a name is not empty and has no '='")
+        if isinstance(text, bool) or not isinstance(text, str | int | float):
+            raise ModelError(f"option {name}: {text!r} is neither text nor a number")
+        made[name] = str(text)
+        if "\0" in made[name]:
+            raise ModelError(f"option {name} holds a NUL character, which no command line can; take it out")
+    return Pairs(made)
 
 
 def check_plain(text: str) -> None:

@@ -48,3 +48,8 @@ class CreateNetwork(Step):
     def given_name(self) -> str | None:
         """Docker's name for the network, where the user gave one."""
         return self.network_name
+
+    @property
+    def replaces(self) -> bool:
+        """Never: containers hang on it."""
+        return False

@@ -46,10 +46,10 @@ octossh_ask() {
     octossh_ids="$octossh_ids $octossh_said"
 }
 
-# $1 was being looked at, and docker did not tell all: because it went, or because docker did?
+# Docker did not tell all that it was asked for: is it as $1 says, or does docker not answer?
 octossh_gone() {
     octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
-    octossh_say "$1 went while it was looked at"
+    octossh_say "$1"
 }
 
 octossh_ids=''
@@ -64,7 +64,7 @@ octossh_ids=$(octossh_line "$octossh_ids")
 if [ -n "$octossh_ids" ]; then
     # shellcheck disable=SC2086
     docker container inspect --format "##octossh $octossh_nonce "'container {{json .}}' $octossh_ids >&3 ||
-        octossh_gone "a container"
+        octossh_gone "a container went while it was looked at"
 fi
 
 octossh_ids=''
@@ -74,8 +74,22 @@ octossh_ids=$(octossh_line "$octossh_ids")
 if [ -n "$octossh_ids" ]; then
     # shellcheck disable=SC2086
     docker network inspect --format "##octossh $octossh_nonce "'network {{json .}}' $octossh_ids >&3 ||
-        octossh_gone "a network"
+        octossh_gone "a network went while it was looked at"
 fi
+
+octossh_ids=''
+octossh_ask docker volume ls -q --filter 'label=octossh.project=O'"'"'Brien & "Söhne"' --filter 'label=octossh.environment=$(id)'
+octossh_ask docker volume ls -q --filter 'name=^data\.1$'
+octossh_ids=$(octossh_line "$octossh_ids")
+if [ -n "$octossh_ids" ]; then
+    # shellcheck disable=SC2086
+    docker volume inspect --format "##octossh $octossh_nonce "'volume {{json .}}' $octossh_ids >&3 ||
+        octossh_gone "a volume went while it was looked at"
+fi
+docker image inspect --format "##octossh $octossh_nonce image "'registry.example.com/acme/it'"'"'s@x'' {{json .}}' 'registry.example.com/acme/it'"'"'s@x' >&3 2>/dev/null ||
+    octossh_gone 'there is no image registry.example.com/acme/it'"'"'s@x'
+docker image inspect --format "##octossh $octossh_nonce image "registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef' {{json .}}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >&3 2>/dev/null ||
+    octossh_gone 'there is no image registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
 octossh_end succeeded observed no ""
 }
 { octossh_main </dev/null; }

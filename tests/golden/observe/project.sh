@@ -46,10 +46,10 @@ octossh_ask() {
     octossh_ids="$octossh_ids $octossh_said"
 }
 
-# $1 was being looked at, and docker did not tell all: because it went, or because docker did?
+# Docker did not tell all that it was asked for: is it as $1 says, or does docker not answer?
 octossh_gone() {
     octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
-    octossh_say "$1 went while it was looked at"
+    octossh_say "$1"
 }
 
 octossh_ids=''
@@ -62,7 +62,7 @@ octossh_ids=$(octossh_line "$octossh_ids")
 if [ -n "$octossh_ids" ]; then
     # shellcheck disable=SC2086
     docker container inspect --format "##octossh $octossh_nonce "'container {{json .}}' $octossh_ids >&3 ||
-        octossh_gone "a container"
+        octossh_gone "a container went while it was looked at"
 fi
 
 octossh_ids=''
@@ -71,7 +71,16 @@ octossh_ids=$(octossh_line "$octossh_ids")
 if [ -n "$octossh_ids" ]; then
     # shellcheck disable=SC2086
     docker network inspect --format "##octossh $octossh_nonce "'network {{json .}}' $octossh_ids >&3 ||
-        octossh_gone "a network"
+        octossh_gone "a network went while it was looked at"
+fi
+
+octossh_ids=''
+octossh_ask docker volume ls -q --filter label=octossh.project=shop --filter label=octossh.environment=Dev
+octossh_ids=$(octossh_line "$octossh_ids")
+if [ -n "$octossh_ids" ]; then
+    # shellcheck disable=SC2086
+    docker volume inspect --format "##octossh $octossh_nonce "'volume {{json .}}' $octossh_ids >&3 ||
+        octossh_gone "a volume went while it was looked at"
 fi
 octossh_end succeeded observed no ""
 }

@@ -214,8 +214,10 @@ octossh_create() (
     } | docker create --env-file /dev/stdin --name "$1" --restart unless-stopped --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:3dcbe2f35af97e3bf536a5c9e35819f3d69b22f9bb4ef8f5eef4a4e61b7dac50 --label 'octossh.fields={"aliases":["web","www"],"command":["serve","--port","8080"],"env":{"DEBUG":"fcbcf165908dd18a","PING_COUNT":"ef2d127de37b942b","TZ":"650575e62b1f4a47"},"extra_args":["--memory","256m","--init"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","labels":{"com.example.team":"blue"},"networks":["shop-dev-backend","monitoring","host-net"],"publish":["8080:8080","127.0.0.1:9000:9000/udp"],"restart":"unless-stopped","stop_grace_s":30,"tag":"1.4.2","v":1,"volumes":["data:/data","/etc/ssl:/etc/ssl:ro"]}' --label com.example.team=blue --label octossh.restart=unless-stopped --publish 8080:8080 --publish 127.0.0.1:9000:9000/udp --volume data:/data --volume /etc/ssl:/etc/ssl:ro --network shop-dev-backend --network-alias web --network-alias www --stop-timeout 30 --env DEBUG --env PING_COUNT --memory 256m --init registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef serve --port 8080
 )
 
+octossh_have_image() { docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1; }
+
+# Gives 1, and the reason in octossh_said, where it cannot be pulled.
 octossh_pull() {
-    docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1 && return 0
     octossh_say 'pulling registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
     octossh_said=$(docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1)
 }
@@ -288,7 +290,7 @@ if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:3dcbe2f35af97e3b
     esac
 fi
 
-octossh_pull || octossh_fail "docker pull: $octossh_said"
+octossh_have_image || octossh_pull || octossh_fail "docker pull: $octossh_said"
 
 if [ -z "$octossh_main_id" ]; then
     octossh_say 'creating shop-web'

@@ -208,8 +208,10 @@ octossh_create() (
     } | docker create --env-file /dev/stdin --name "$1" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:51b30a334327f2dead5bb658bef457e871b1bb605bdfeb98bb56f00c562d7608 --label 'octossh.fields={"env":{"DOCKER_HOST":"cac81a8f620f498c","HOME":{"secret":"home","version":"f277755ef4643acd"},"LD_PRELOAD":"71144817e4b8d463","PATH":"6a55cd854c727dbe","PLAIN":"6b86b273ff34fce1","http_proxy":"1fab561688748e2b","my.name":"bd825096b99d9154"},"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","tag":"1.4.2","v":1}' --env PLAIN registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 )
 
+octossh_have_image() { docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1; }
+
+# Gives 1, and the reason in octossh_said, where it cannot be pulled.
 octossh_pull() {
-    docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1 && return 0
     octossh_say 'pulling registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
     octossh_said=$(docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1)
 }
@@ -287,7 +289,7 @@ if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:51b30a334327f2de
     esac
 fi
 
-octossh_pull || octossh_fail "docker pull: $octossh_said"
+octossh_have_image || octossh_pull || octossh_fail "docker pull: $octossh_said"
 
 if [ -z "$octossh_main_id" ]; then
     octossh_say 'creating shop-dev-web'

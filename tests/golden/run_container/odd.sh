@@ -210,8 +210,10 @@ octossh_create() (
  two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' -x ''
 )
 
+octossh_have_image() { docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1; }
+
+# Gives 1, and the reason in octossh_said, where it cannot be pulled.
 octossh_pull() {
-    docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1 && return 0
     octossh_say 'pulling registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
     octossh_said=$(docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1)
 }
@@ -284,7 +286,7 @@ if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:3ab580e9062bd5c5
     esac
 fi
 
-octossh_pull || octossh_fail "docker pull: $octossh_said"
+octossh_have_image || octossh_pull || octossh_fail "docker pull: $octossh_said"
 
 if [ -z "$octossh_main_id" ]; then
     octossh_say 'creating o-brien-s-hne-dev-1-w-b-s-first-step'

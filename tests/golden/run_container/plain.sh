@@ -199,8 +199,10 @@ octossh_create() (
     docker create --name "$1" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec --label 'octossh.fields={"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","tag":"1.4.2","v":1}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 )
 
+octossh_have_image() { docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1; }
+
+# Gives 1, and the reason in octossh_said, where it cannot be pulled.
 octossh_pull() {
-    docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1 && return 0
     octossh_say 'pulling registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
     octossh_said=$(docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1)
 }
@@ -273,7 +275,7 @@ if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:5fd7ac3c386f356f
     esac
 fi
 
-octossh_pull || octossh_fail "docker pull: $octossh_said"
+octossh_have_image || octossh_pull || octossh_fail "docker pull: $octossh_said"
 
 if [ -z "$octossh_main_id" ]; then
     octossh_say 'creating shop-dev-web'

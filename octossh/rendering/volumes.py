@@ -1,0 +1,29 @@
+"""The values for ``create_volume.sh.j2``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from octossh.model import CreateVolume
+from octossh.planning import differing
+from octossh.rendering.orders import Order, Secrets, foreign, label_options, owner_format
+
+__all__ = ["create_volume"]
+
+
+def create_volume(order: Order, _secrets: Secrets) -> dict[str, Any]:
+    """What the template needs besides what all templates get."""
+    step, wanted = order.step, order.wanted
+    assert isinstance(step, CreateVolume)
+    assert wanted is not None
+    options = ["--driver", step.driver]
+    options += [word for name, text in step.options.items() for word in ("--opt", f"{name}={text}")]
+    return {
+        "name": wanted.name,
+        "spec": wanted.spec,
+        "options": options + label_options(order, wanted, step.labels),
+        "look_format": "{{.Name}} " + owner_format(order, ".Labels") + "\n{{json .}}",
+        "replace": step.replace,
+        "differs": differing(wanted),
+        "foreign": foreign(wanted),
+    }

@@ -1,0 +1,95 @@
+# create_volume 'Uploads' of 'shop' in 'Dev'
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY.
+octossh_end() {
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+command -v docker >/dev/null ||
+    octossh_fail "there is no docker command on this host for user $(id -un); install docker, or put it on the PATH"
+
+# The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
+# shellcheck disable=SC2317
+docker() { command docker "$@" 3>&- 9>&-; }
+octossh_nl='
+'
+
+# A kernel lock: it goes when its holder does, however that ends.
+octossh_lock=/dev/shm/octossh-shop-dev.lock
+[ -d /dev/shm ] || octossh_lock=/tmp/octossh-shop-dev.lock
+command -v flock >/dev/null || octossh_fail "there is no flock command on this host; install util-linux"
+[ -e "$octossh_lock" ] || (umask 0; set -C; : >"$octossh_lock") 2>/dev/null || :
+if [ ! -f "$octossh_lock" ] || [ ! -r "$octossh_lock" ] || [ -h "$octossh_lock" ]; then
+    octossh_fail "the lock $octossh_lock is no file that can be read; look at who made it"
+fi
+exec 9<"$octossh_lock"
+octossh_waited=0
+until flock -n 9; do
+    if [ "$octossh_waited" -eq 0 ]; then
+        octossh_say "waiting for $(cat "$octossh_lock")"
+    fi
+    [ "$octossh_waited" -lt 30 ] ||
+        octossh_end locked none no "another run holds the lock of this project and environment on this host; it was last taken by $(cat "$octossh_lock")"
+    octossh_waited=$((octossh_waited + 1))
+    sleep 1
+done
+(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || :
+# The registry login of a run that was killed while it pulled.
+for octossh_config in /dev/shm/octossh-shop-dev.lock.login.*; do
+    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+done
+
+octossh_look() { docker volume inspect --format '{{.Name}} {{if and (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "Uploads")}}ours{{else}}other{{end}} {{with (index .Labels "octossh.spec")}}{{.}}{{else}}-{{end}}
+{{json .}}' up_1.x 2>/dev/null; }
+
+octossh_did=created
+octossh_seen=$(octossh_look) || octossh_seen=''
+octossh_head=${octossh_seen%%"$octossh_nl"*}
+case $octossh_head in
+    "up_1.x ours sha256:a817f65740025ef34bd5c1577da7173f5eebd9cf63b0f272874e36aa5e09cb6c")
+        octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"
+        octossh_end succeeded unchanged no ""
+        ;;
+    "up_1.x ours "*) octossh_fail 'the volume up_1.x differs; it holds data, so remove it yourself first' ;;
+    "up_1.x "*) octossh_fail 'the volume up_1.x was not made by this step; remove it, or give this step another name' ;;
+esac
+octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
+octossh_say 'creating volume up_1.x'
+octossh_said=$(docker volume create --driver local --opt 'device=:/srv/up loads' --opt o=addr=10.0.0.9,rw --opt 'odd=it'"'"'s "$HOME" `id` $(id) \ 
+ two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' --opt type=nfs --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=Uploads --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:a817f65740025ef34bd5c1577da7173f5eebd9cf63b0f272874e36aa5e09cb6c --label 'octossh.fields={"driver":"local","labels":{"com.example.team":"blue","odd":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"},"options":{"device":":/srv/up loads","o":"addr=10.0.0.9,rw","odd":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}","type":"nfs"},"v":1}' --label com.example.team=blue --label 'odd=it'"'"'s "$HOME" `id` $(id) \ 
+ two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' up_1.x 2>&1) ||
+    octossh_fail "docker volume create: $octossh_said"
+octossh_changed=yes
+octossh_seen=$(octossh_look) || octossh_fail 'volume up_1.x was created, and cannot be inspected'
+octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"
+octossh_end succeeded "$octossh_did" yes ""
+}
+{ octossh_main </dev/null; }

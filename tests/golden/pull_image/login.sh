@@ -1,0 +1,95 @@
+# pull_image 'warm up' of 'shop' in 'Dev'
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY.
+octossh_end() {
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+command -v docker >/dev/null ||
+    octossh_fail "there is no docker command on this host for user $(id -un); install docker, or put it on the PATH"
+
+# The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
+# shellcheck disable=SC2317
+docker() { command docker "$@" 3>&- 9>&-; }
+
+# A kernel lock: it goes when its holder does, however that ends.
+octossh_lock=/dev/shm/octossh-shop-dev.lock
+[ -d /dev/shm ] || octossh_lock=/tmp/octossh-shop-dev.lock
+command -v flock >/dev/null || octossh_fail "there is no flock command on this host; install util-linux"
+[ -e "$octossh_lock" ] || (umask 0; set -C; : >"$octossh_lock") 2>/dev/null || :
+if [ ! -f "$octossh_lock" ] || [ ! -r "$octossh_lock" ] || [ -h "$octossh_lock" ]; then
+    octossh_fail "the lock $octossh_lock is no file that can be read; look at who made it"
+fi
+exec 9<"$octossh_lock"
+octossh_waited=0
+until flock -n 9; do
+    if [ "$octossh_waited" -eq 0 ]; then
+        octossh_say "waiting for $(cat "$octossh_lock")"
+    fi
+    [ "$octossh_waited" -lt 30 ] ||
+        octossh_end locked none no "another run holds the lock of this project and environment on this host; it was last taken by $(cat "$octossh_lock")"
+    octossh_waited=$((octossh_waited + 1))
+    sleep 1
+done
+(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || :
+# The registry login of a run that was killed while it pulled.
+for octossh_config in /dev/shm/octossh-shop-dev.lock.login.*; do
+    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+done
+
+octossh_have_image() { docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1; }
+
+# Gives 1, and the reason in octossh_said, where it cannot be pulled.
+octossh_pull() {
+    octossh_say 'pulling registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
+    # The login lives in memory only, and only for the pull.
+    octossh_config=$(mktemp -d /dev/shm/octossh-shop-dev.lock.login.XXXXXXXX) || octossh_fail "there is no /dev/shm to keep the registry login in"
+    trap 'rm -rf "$octossh_config"' EXIT
+    trap 'rm -rf "$octossh_config"; exit 143' TERM INT
+    printf '%s' "${octossh_secret_0?}" >"$octossh_config/config.json"
+    octossh_said=$(DOCKER_CONFIG=$octossh_config && export DOCKER_CONFIG && docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1)
+    set "$?"
+    rm -rf "$octossh_config"
+    trap - EXIT TERM INT
+    return "$1"
+}
+
+octossh_did=unchanged octossh_changed=no
+if ! octossh_have_image; then
+    octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
+    octossh_pull || octossh_fail "docker pull: $octossh_said"
+    octossh_did=pulled octossh_changed=yes
+fi
+docker image inspect --format "##octossh $octossh_nonce inspect "'{{json .}}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >&3 ||
+    octossh_fail 'registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef is there, and cannot be inspected'
+octossh_end succeeded "$octossh_did" "$octossh_changed" ""
+}
+{ octossh_main </dev/null; }
