@@ -1,15 +1,13 @@
-"""Targets from a YAML file. The door of yaml."""
+"""Targets from a YAML file."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from octossh.documents import read_yaml
 from octossh.errors import ModelError, did_you_mean
 from octossh.model import Target
-
-if TYPE_CHECKING:
-    import yaml
 
 __all__ = ["read_targets"]
 
@@ -42,38 +40,13 @@ def read_targets(path: str | Path) -> tuple[Target, ...]:
 
 
 def _read(file: Path) -> Any:
-    import yaml
-
     try:
         text = file.read_text(encoding="utf-8")
-        node = yaml.compose(text, yaml.SafeLoader)
-        double = _double(node) if node is not None else ""
-        data = yaml.safe_load(text)
     except OSError as error:
         raise ModelError(f"targets file {file} cannot be read: {error.strerror}; give another path") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        what = " ".join(str(error).split())
-        raise ModelError(f"targets file {file} is not YAML: {what}; correct it there") from error
-    if double:
-        raise ModelError(f"targets file {file}, {double}; rename or remove one of them")
-    return data
-
-
-def _double(node: yaml.Node, depth: int = 0) -> str:
-    """The first name that stands twice in one mapping, since YAML itself would take the last one without a word."""
-    import yaml
-
-    if not isinstance(node, yaml.MappingNode) or depth > 3:
-        return ""
-    seen: set[str] = set()
-    for key, value in node.value:
-        if isinstance(key.value, str):
-            if key.value in seen:
-                return f"line {key.start_mark.line + 1}: {key.value!r} stands there twice"
-            seen.add(key.value)
-        if found := _double(value, depth + 1):
-            return found
-    return ""
+    except ValueError as error:
+        raise ModelError(f"targets file {file} is not YAML: {error}; correct it there") from error
+    return read_yaml(text, f"targets file {file}")
 
 
 def _target(file: Path, name: Any, entry: Any) -> Target:

@@ -25,7 +25,7 @@ def order(
         logins: Names of the secrets with registry logins, by name of the registry.
         lock_wait_s: Seconds to wait for another run on the same host.
     """
-    image = next(iter(step.images), None)
+    image = next(iter(step.needed_images), None)
     return Order(
         step=step,
         wanted=resolver.wanted(step),

@@ -59,7 +59,7 @@ class Process(Described):
     @property
     def images(self) -> tuple[Image, ...]:
         """The images that it runs, each once, in order."""
-        return tuple(dict.fromkeys(image for step in self.steps for image in step.images))
+        return tuple(dict.fromkeys(image for step in self.steps for image in step.needed_images))
 
     def check(self, variables: Iterable[Variable], where: str) -> None:
         """Check that expressions read variables and earlier steps only, and that steps name each other rightly.

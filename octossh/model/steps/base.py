@@ -66,7 +66,7 @@ class Step(Described):
         return False
 
     @property
-    def images(self) -> tuple[Image, ...]:
+    def needed_images(self) -> tuple[Image, ...]:
         """The images that it needs."""
         return tuple(value for _, value in self._values() if isinstance(value, Image))
 
