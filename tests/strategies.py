@@ -56,7 +56,21 @@ PINS = st.builds(
     size=st.integers(0, 2**53),
     resolved_at=st.none() | TIMES,
 )
-HTTPS = st.builds(oc.Http, st.integers(1, 65535), st.sampled_from(["/", "/health", "/a?b=c&d='"]))
+PORTS = st.integers(1, 65535)
+PATIENCE = st.integers(1, 3600)
+HTTPS = st.builds(
+    oc.Http,
+    PORTS,
+    st.sampled_from(["/", "/health", "/a?b=c&d='"]),
+    status=st.sampled_from(["204", "200-399"]),
+    host=st.none() | st.sampled_from(["www.example.com", "it's"]),
+    headers=st.dictionaries(WORDS, st.sampled_from(["1", "it's $x"]), max_size=2),
+    timeout_s=PATIENCE,
+)
+TCPS = st.builds(oc.Tcp, PORTS, timeout_s=PATIENCE)
+COMMANDS = st.builds(oc.Command, few(TEXT, min_size=1), timeout_s=PATIENCE)
+LOG_LINES = st.builds(oc.LogLine, st.sampled_from(["ready", "-e it's $(x)"]))
+PROBES = st.one_of(HTTPS, TCPS, COMMANDS, LOG_LINES)
 SIZES = st.integers(1, 50) | st.integers(1, 100).map(lambda percent: f"{percent}%")
 ROLLINGS = st.lists(SIZES, min_size=1, max_size=4).map(oc.Rolling)
 REPLACES = st.just(oc.Replace())
@@ -88,7 +102,7 @@ RUN_CONTAINERS = st.builds(
     restart=st.sampled_from(["no", "always", "unless-stopped", "on-failure:3"]),
     extra_args=few(st.sampled_from(["--init", "--memory=64m", "--label=a b"])),
     container_name=DOCKER_NAMES,
-    health=st.none() | HTTPS,
+    health=st.none() | PROBES,
     healthy_timeout_s=SECONDS,
     monitor_s=SECONDS | st.floats(0, 60),
     stop_grace_s=SECONDS,
@@ -269,6 +283,7 @@ STATUSES = st.builds(oc.Status, few(STANDINGS))
 NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.Basic: BASICS,
     oc.Channel: CHANNELS,
+    oc.Command: COMMANDS,
     oc.CreateNetwork: CREATE_NETWORKS,
     oc.CreateVolume: CREATE_VOLUMES,
     oc.Deployment: DEPLOYMENTS,
@@ -278,6 +293,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.Http: HTTPS,
     oc.Image: IMAGES,
     oc.Lifecycle: LIFECYCLES,
+    oc.LogLine: LOG_LINES,
     oc.Outcome: OUTCOMES,
     oc.Pin: PINS,
     oc.Process: PROCESSES,
@@ -295,6 +311,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.Status: STATUSES,
     oc.StopResource: STOP_RESOURCES,
     oc.Target: TARGETS,
+    oc.Tcp: TCPS,
     oc.Variable: VARIABLES,
     Standing: STANDINGS,
 }

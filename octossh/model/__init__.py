@@ -7,20 +7,27 @@ from octossh.model.images import Basic, Image, Pin, Registry
 from octossh.model.lifecycles import Channel, Lifecycle
 from octossh.model.projects import Process, Project
 from octossh.model.releases import Release
-from octossh.model.rollout import Http, Replace, Rolling
+from octossh.model.rollout import Rolling
 from octossh.model.secrets import SecretRef, secret
 from octossh.model.snapshots import LABELS, Resource, Snapshot
 from octossh.model.steps import (
     KINDS,
+    Command,
     CreateNetwork,
     CreateVolume,
     Evaluated,
+    Http,
+    LogLine,
     Part,
+    Probe,
     PullImage,
+    Replace,
     RunContainer,
     RunScript,
     Step,
     StopResource,
+    Strategy,
+    Tcp,
     mapped,
     texts,
 )
@@ -34,6 +41,7 @@ __all__ = [
     "Basic",
     "Catalog",
     "Channel",
+    "Command",
     "CreateNetwork",
     "CreateVolume",
     "Deployment",
@@ -45,11 +53,13 @@ __all__ = [
     "Http",
     "Image",
     "Lifecycle",
+    "LogLine",
     "Mode",
     "Outcome",
     "Pairs",
     "Part",
     "Pin",
+    "Probe",
     "Process",
     "Project",
     "PullImage",
@@ -67,7 +77,9 @@ __all__ = [
     "Status",
     "Step",
     "StopResource",
+    "Strategy",
     "Target",
+    "Tcp",
     "Value",
     "Variable",
     "columns",

@@ -1,4 +1,4 @@
-"""How a step goes over its hosts, how a container is replaced, and when it counts as healthy."""
+"""How a step goes over its hosts."""
 
 from __future__ import annotations
 
@@ -11,38 +11,7 @@ from attrs import field, frozen
 from octossh.errors import ModelError
 from octossh.model._values import Described
 
-__all__ = ["Http", "Replace", "Rolling"]
-
-
-def _port(_instance: Any, _attribute: Any, port: Any) -> None:
-    if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
-        raise ModelError(f"health port {port!r} is not a number from 1 to 65535")
-
-
-def _path(_instance: Any, _attribute: Any, path: Any) -> None:
-    if not isinstance(path, str) or not re.fullmatch(r"/[!-~]*", path):
-        raise ModelError(f"health path {path!r} does not start with '/', or holds a blank; write it as '/health'")
-
-
-@frozen
-class Http(Described):
-    """Healthy when a GET from the host to the container's own address answers below 400.
-
-    Attributes:
-        port: The port inside the container.
-        path: Starts with ``/``.
-    """
-
-    port: int = field(validator=_port)
-    path: str = field(default="/", validator=_path)
-
-
-@frozen(kw_only=True)
-class Replace(Described):
-    """Stop-first: the new container is pulled and created, then the old one stops and the new one starts.
-
-    The old one is kept aside until the new one is healthy, and is put back if it is not.
-    """
+__all__ = ["Rolling"]
 
 
 def _sizes(value: Any) -> tuple[int | str, ...]:

@@ -12,7 +12,7 @@ from octossh.errors import ModelError
 from octossh.model._values import Pairs
 from octossh.model.lifecycles import Lifecycle
 from octossh.model.secrets import SecretRef
-from octossh.model.steps import KINDS, Step
+from octossh.model.steps import KINDS, PROBES, STRATEGIES, Http, Probe, Replace, Step, Strategy
 from octossh.model.variables import Value
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ def _converter() -> cattrs.Converter:
     converter.register_unstructure_hook_func(_is_json, lambda data: data)
     converter.register_unstructure_hook(Lifecycle, lambda lifecycle: {"phases": [list(p) for p in lifecycle.phases]})
     converter.register_structure_hook(Lifecycle, lambda data, _: Lifecycle(*map(tuple, data["phases"])))
-    _register_steps(converter)
+    _register_kinds(converter, Probe, PROBES, Http)
+    _register_kinds(converter, Strategy, STRATEGIES, Replace)
+    _register_kinds(converter, Step, KINDS)
     return converter
 
 
@@ -70,20 +72,24 @@ def _is_json(kind: Any) -> bool:
     return bool(kind == Mapping[str, Any])
 
 
-def _register_steps(converter: cattrs.Converter) -> None:
+def _register_kinds(
+    converter: cattrs.Converter, base: type[Any], kinds: Mapping[str, type[Any]], usual: type[Any] | None = None
+) -> None:
+    """A *base* says its kind, since several can stand in one place; where it says none it is the *usual* one."""
     from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
-    # A step says its kind, since a process holds several kinds side by side.
-    unstructure = {kind: make_dict_unstructure_fn(kind, converter) for kind in KINDS.values()}
-    structure = {name: make_dict_structure_fn(kind, converter) for name, kind in KINDS.items()}
-    converter.register_unstructure_hook(Step, lambda step: {"kind": step.kind, **unstructure[type(step)](step)})
+    unstructure = {kind: make_dict_unstructure_fn(kind, converter) for kind in kinds.values()}
+    structure = {name: make_dict_structure_fn(kind, converter) for name, kind in kinds.items()}
+    converter.register_unstructure_hook(base, lambda value: {"kind": value.kind, **unstructure[type(value)](value)})
 
     def of_kind(data: Mapping[str, Any], _type: object) -> Any:
-        if data.get("kind") not in structure:
-            raise ModelError(f"there is no kind of step {data.get('kind')!r}; this release needs a newer octossh")
-        return structure[data["kind"]]({key: item for key, item in data.items() if key != "kind"}, Step)
+        name = data.get("kind", usual.kind if usual else None)
+        if name not in structure:
+            what = f"kind of {base.__name__.lower()}"
+            raise ModelError(f"there is no {what} {name!r}; this release needs a newer octossh")
+        return structure[name]({key: item for key, item in data.items() if key != "kind"}, base)
 
-    converter.register_structure_hook(Step, of_kind)
+    converter.register_structure_hook(base, of_kind)
 
 
 def to_dict(value: Any) -> Any:

@@ -18,6 +18,7 @@ from octossh.rendering.orders import (
     label_options,
     owner_format,
 )
+from octossh.rendering.probes import probe_values
 from octossh.rendering.pulls import pulling
 
 __all__ = ["run_container"]
@@ -48,7 +49,7 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
         "exported": env.exported,
         "env_file": env.lines,
         "guarded": env.guarded,
-        "probe": f"{step.health.port}{step.health.path}" if step.health else None,
+        "probe": probe_values(step.health),
         "healthy_timeout_s": f"{step.healthy_timeout_s:g}",
         "healthy_cs": math.ceil(step.healthy_timeout_s * 100),
         "monitor_cs": math.ceil(step.monitor_s * 100),
@@ -57,8 +58,8 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
         "look_format": f"{{{{.Name}}}} {{{{.ID}}}} {{{{.State.Status}}}} {_HEALTH} {owner} {restart}",
         "json_format": "{{json .}}",
         "settled_format": _settled_format(order, wanted),
-        "gate_format": f"{{{{.State.Status}}}} {_HEALTH} {{{{.State.ExitCode}}}} {{{{.RestartCount}}}}"
-        "{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}",
+        "gate_format": f"{{{{.State.Status}}}} {_HEALTH} {{{{.State.ExitCode}}}} {{{{.RestartCount}}}} "
+        "{{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}",
         "health_log_format": "{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: "
         "{{.Output}}{{end}}{{end}}",
         "foreign": foreign(wanted),

@@ -9,22 +9,33 @@ from __future__ import annotations
 from octossh.model.steps.base import Part, Step, mapped, texts
 from octossh.model.steps.containers import RunContainer
 from octossh.model.steps.networks import CreateNetwork
+from octossh.model.steps.probes import PROBES, Command, Http, LogLine, Probe, Tcp
 from octossh.model.steps.pulls import PullImage
 from octossh.model.steps.scripts import Evaluated, RunScript
 from octossh.model.steps.stops import StopResource
+from octossh.model.steps.strategies import STRATEGIES, Replace, Strategy
 from octossh.model.steps.volumes import CreateVolume
 
 __all__ = [
     "KINDS",
+    "PROBES",
+    "STRATEGIES",
+    "Command",
     "CreateNetwork",
     "CreateVolume",
     "Evaluated",
+    "Http",
+    "LogLine",
     "Part",
+    "Probe",
     "PullImage",
+    "Replace",
     "RunContainer",
     "RunScript",
     "Step",
     "StopResource",
+    "Strategy",
+    "Tcp",
     "mapped",
     "texts",
 ]

@@ -9,7 +9,6 @@ from attrs import field, frozen
 from octossh.errors import ModelError
 from octossh.model._values import Pairs, checked, of, telling, words
 from octossh.model.images import Image
-from octossh.model.rollout import Http, Replace
 from octossh.model.secrets import SecretRef
 from octossh.model.steps.base import MAY_BE_SECRET, Step
 from octossh.model.steps.fields import (
@@ -24,6 +23,8 @@ from octossh.model.steps.fields import (
     label_pairs,
     seconds,
 )
+from octossh.model.steps.probes import Probe
+from octossh.model.steps.strategies import Replace, Strategy
 
 __all__ = ["RunContainer"]
 
@@ -47,7 +48,7 @@ class RunContainer(Step):
         restart: ``no``, ``always``, ``unless-stopped`` or ``on-failure[:N]``.
         extra_args: Further options of ``docker create``, one word each.
         container_name: Default: project, environment and step joined by ``-``.
-        health: A probe from the host. None: the image's HEALTHCHECK if it has one, else that it runs.
+        health: `Http`, `Tcp`, `Command` or `LogLine`. None: the image's HEALTHCHECK if it has one, else that it runs.
         healthy_timeout_s: Seconds that a new container has to become healthy.
         monitor_s: Seconds that it must then stay so, without a restart (5, as in Swarm's ``--update-monitor``).
         stop_grace_s: Seconds between SIGTERM and SIGKILL when it is stopped.
@@ -70,11 +71,15 @@ class RunContainer(Step):
     restart: str = field(default="no", kw_only=True, validator=checked(check_restart_policy))
     extra_args: tuple[str, ...] = field(default=(), kw_only=True, converter=words, validator=checked(check_plain))
     container_name: str | None = field(default=None, kw_only=True, validator=checked(check_docker_name, optional=True))
-    health: Http | None = field(default=None, kw_only=True, validator=of(Http, optional=True))
+    health: Probe | None = field(
+        default=None,
+        kw_only=True,
+        validator=of(Probe, optional=True, advice="give octossh.Http(8080), Tcp, Command or LogLine"),
+    )
     healthy_timeout_s: float = field(default=60.0, kw_only=True, validator=seconds)
     monitor_s: float = field(default=5.0, kw_only=True, validator=seconds)
     stop_grace_s: int = field(default=10, kw_only=True, validator=[of(int), seconds])
-    strategy: Replace = field(factory=Replace, kw_only=True, validator=of(Replace))
+    strategy: Strategy = field(factory=Replace, kw_only=True, validator=of(Strategy, advice="give octossh.Replace()"))
 
     def __attrs_post_init__(self) -> None:
         if self.aliases and not self.networks:

@@ -41,13 +41,6 @@ command -v docker >/dev/null ||
 docker() { command docker "$@" 3>&- 9>&-; }
 octossh_nl='
 '
-if command -v curl >/dev/null; then
-    octossh_get() { curl -gfsS -m 2 --noproxy '*' -o /dev/null "$1"; }
-elif command -v wget >/dev/null; then
-    octossh_get() { wget -q -T 2 -t 1 -Y off -O /dev/null "$1"; }
-else
-    octossh_fail "the health probe needs curl or wget on this host; install one of them"
-fi
 
 # A kernel lock: it goes when its holder does, however that ends.
 octossh_lock=/dev/shm/octossh-shop-dev.lock
@@ -121,6 +114,58 @@ octossh_inspect() {
     docker container inspect --format "##octossh $octossh_nonce inspect "'{{json .}}' shop-web >&3 2>/dev/null || :
 }
 
+# Try for at most $1 seconds.
+if command -v timeout >/dev/null; then
+    octossh_within() { timeout "$@" 3>&- 9>&-; }
+else
+    octossh_within() { shift; "$@" 3>&- 9>&-; }
+fi
+# One GET to the address $1: sets octossh_status, or says in octossh_said why there is none.
+if command -v curl >/dev/null; then
+    octossh_get() {
+        octossh_said=$(
+            curl -gsS -m 2 --noproxy '*' -o /dev/null -w '%{http_code}' "http://$1:"8080/health 2>&1 3>&- 9>&-
+        ) && octossh_status=$octossh_said
+    }
+elif command -v bash >/dev/null; then
+    octossh_get() {
+        octossh_said=$(octossh_within 2 bash -c 'exec 3<>"/dev/tcp/$1/$2" || exit
+case " ${4:-}" in " Host: "*) ;; *) set -- "$1" "$2" "$3" "Host: $1:$2" "${@:4}" ;; esac
+printf "%s\r\n" "GET $3 HTTP/1.1" "Connection: close" "${@:4}" "" >&3
+read -r _ code _ <&3 || { echo "no answer"; exit 1; }
+printf "%s" "${code%%[!0-9]*}"
+' bash "$1" 8080 /health 2>&1) &&
+            octossh_status=$octossh_said
+    }
+elif command -v wget >/dev/null; then
+    octossh_get() {
+        octossh_said=$(octossh_within 2 wget -q -S -Y off -O /dev/null "http://$1:"8080/health 2>&1)
+        # Its exit code also tells of where a redirect led.
+        case $octossh_said in
+            *HTTP/*)
+                octossh_status=${octossh_said#*HTTP/}
+                octossh_status=${octossh_status#* }
+                octossh_status=${octossh_status%%[!0-9]*}
+                ;;
+        esac
+    }
+else
+    octossh_fail "the health probe needs curl, bash or wget on this host; install one of them"
+fi
+
+octossh_probe() {
+    octossh_status=''
+    octossh_get "$octossh_ip"
+    case $octossh_status in
+        [1-5][0-9][0-9])
+            [ "$octossh_status" -lt 200 ] || [ "$octossh_status" -gt 399 ] || return 0
+            octossh_said="status $octossh_status"
+            ;;
+    esac
+    octossh_said='GET /health: '$octossh_said
+    return 1
+}
+
 octossh_now() {
     read -r octossh_uptime _ </proc/uptime
     octossh_now=${octossh_uptime%.*}${octossh_uptime#*.}
@@ -133,21 +178,26 @@ octossh_gate() {
     octossh_since=''
     octossh_why=''
     while :; do
-        octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null) ||
+        octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null) ||
             { octossh_why="the container is gone"; return 1; }
         # shellcheck disable=SC2086
         set -- "$1" $octossh_state
         if [ "$2" != running ] || [ "$5" -gt "${octossh_restarts:=$5}" ]; then
-            octossh_why="the container does not stay up (it is $2, exit code $4, restarted $5 times)"
+            [ "$6" = true ] && octossh_why=", killed for want of memory"
+            octossh_why="the container does not stay up (it is $2, exit code $4$octossh_why, restarted $5 times)"
             return 1
         fi
-        octossh_ready=no
+        # shellcheck disable=SC2034
+        octossh_started=$7
         # In the host's network a container has no address of its own; newer clients then say "invalid IP".
-        case ${6:-invalid} in invalid) octossh_ip=127.0.0.1 ;; *) octossh_ip=$6 ;; esac
+        # shellcheck disable=SC2034
+        case ${8:-invalid} in invalid) octossh_ip=127.0.0.1 ;; *) octossh_ip=$8 ;; esac
+        octossh_ready=no
+        octossh_said=''
         case $3 in
             unhealthy) octossh_why="its health check says unhealthy"; return 1 ;;
             starting) ;;
-            *) octossh_said=$(octossh_get "http://$octossh_ip:"8080/health 2>&1) && octossh_ready=yes ;;
+            *) octossh_probe "$1" && octossh_ready=yes ;;
         esac
         octossh_now
         if [ "$octossh_ready" = yes ]; then
@@ -164,12 +214,14 @@ octossh_gate() {
     done
 }
 
-# The last lines of what container $1 said, for the log of this step.
+# What container $1 said, for the log of this step, and the end of it for the reason.
 octossh_evidence() {
     octossh_say "the last lines of the container's log:"
     docker logs --tail 50 "$1" 2>&1 || :
     octossh_said=$(docker container inspect --format '{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: {{.Output}}{{end}}{{end}}' "$1" 2>/dev/null) || :
     [ -z "$octossh_said" ] || printf '%s\n' "$octossh_said"
+    octossh_said=$(octossh_line "$(docker logs --tail 3 "$1" 2>&1)")
+    [ -z "$octossh_said" ] || octossh_why="$octossh_why; its log ends with: $(printf '%.300s' "$octossh_said")"
 }
 
 octossh_done() {
@@ -183,7 +235,7 @@ octossh_put_back() {
     octossh_restart_policy "$octossh_old_restart" shop-web--old
     octossh_try start shop-web--old
     octossh_try rename shop-web--old shop-web || return 1
-    octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' shop-web 2>/dev/null) &&
+    octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' shop-web 2>/dev/null) &&
         [ "${octossh_state%% *}" = running ]
 }
 

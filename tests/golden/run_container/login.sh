@@ -126,15 +126,17 @@ octossh_gate() {
     octossh_since=''
     octossh_why=''
     while :; do
-        octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null) ||
+        octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null) ||
             { octossh_why="the container is gone"; return 1; }
         # shellcheck disable=SC2086
         set -- "$1" $octossh_state
         if [ "$2" != running ] || [ "$5" -gt "${octossh_restarts:=$5}" ]; then
-            octossh_why="the container does not stay up (it is $2, exit code $4, restarted $5 times)"
+            [ "$6" = true ] && octossh_why=", killed for want of memory"
+            octossh_why="the container does not stay up (it is $2, exit code $4$octossh_why, restarted $5 times)"
             return 1
         fi
         octossh_ready=no
+        octossh_said=''
         case $3 in
             unhealthy) octossh_why="its health check says unhealthy"; return 1 ;;
             starting) ;;
@@ -155,12 +157,14 @@ octossh_gate() {
     done
 }
 
-# The last lines of what container $1 said, for the log of this step.
+# What container $1 said, for the log of this step, and the end of it for the reason.
 octossh_evidence() {
     octossh_say "the last lines of the container's log:"
     docker logs --tail 50 "$1" 2>&1 || :
     octossh_said=$(docker container inspect --format '{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: {{.Output}}{{end}}{{end}}' "$1" 2>/dev/null) || :
     [ -z "$octossh_said" ] || printf '%s\n' "$octossh_said"
+    octossh_said=$(octossh_line "$(docker logs --tail 3 "$1" 2>&1)")
+    [ -z "$octossh_said" ] || octossh_why="$octossh_why; its log ends with: $(printf '%.300s' "$octossh_said")"
 }
 
 octossh_done() {
@@ -174,7 +178,7 @@ octossh_put_back() {
     octossh_restart_policy "$octossh_old_restart" shop-dev-web--old
     octossh_try start shop-dev-web--old
     octossh_try rename shop-dev-web--old shop-dev-web || return 1
-    octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' shop-dev-web 2>/dev/null) &&
+    octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' shop-dev-web 2>/dev/null) &&
         [ "${octossh_state%% *}" = running ]
 }
 

@@ -1,0 +1,37 @@
+"""The values for ``_probe.sh.j2``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from octossh.model import Http, Probe
+
+__all__ = ["probe_values"]
+
+# HTTP by bash alone: $1 is the address, $2 the port, $3 the path; headers follow.
+_BASH = r"""exec 3<>"/dev/tcp/$1/$2" || exit
+case " ${4:-}" in " Host: "*) ;; *) set -- "$1" "$2" "$3" "Host: $1:$2" "${@:4}" ;; esac
+printf "%s\r\n" "GET $3 HTTP/1.1" "Connection: close" "${@:4}" "" >&3
+read -r _ code _ <&3 || { echo "no answer"; exit 1; }
+printf "%s" "${code%%[!0-9]*}"
+"""
+
+
+def probe_values(probe: Probe | None) -> dict[str, Any] | None:
+    """What the template needs of *probe*: its kind and its fields, and what is made of them."""
+    if probe is None:
+        return None
+    values = {"kind": probe.kind, **attrs.asdict(probe, recurse=False)}
+    if isinstance(probe, Http):
+        lowest, _, highest = probe.status.partition("-")
+        host = [f"Host: {probe.host}"] if probe.host else []
+        values |= {
+            "place": f"{probe.port}{probe.path}",
+            "lowest": lowest,
+            "highest": highest or lowest,
+            "headers": [*host, *(f"{name}: {text}" for name, text in probe.headers.items())],
+            "bash": _BASH,
+        }
+    return values
