@@ -186,5 +186,5 @@ class Resolver:
     def name(self, step: Step) -> str:
         """What docker calls what *step* keeps, unless the step says otherwise."""
         if step.keeps == "image":
-            return self.release.pin(step.images[0]).reference
+            return self.release.pin(step.needed_images[0]).reference
         return "-".join(slug(part) for part in (self.release.project, self.environment, step.name))

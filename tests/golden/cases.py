@@ -33,7 +33,7 @@ def order(
     **more: Any,
 ) -> Order:
     """The order that a deployment makes of *step*, which holds no expressions any more."""
-    pins = [Pin(image=image, tag=tag, digest=digest) for image in step.images]
+    pins = [Pin(image=image, tag=tag, digest=digest) for image in step.needed_images]
     made = Release(
         project=project,
         number=release,
