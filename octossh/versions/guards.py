@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from octossh.errors import ModelError
@@ -84,21 +84,27 @@ def keep_old_enough(sieve: Sieve, ranked: Sequence[Version], times: Times, min_a
     Those below are older versions; their times do not matter, and nobody is asked for them.
     """
     young: dict[str, str] = {}
+    most = MOST if times.costly else len(ranked)
+    for version, made_at in _dated(ranked[:most], times):
+        reason = _too_young(made_at, min_age_days, now)
+        if not reason:
+            break
+        young[version.tag] = reason
+    else:
+        rest = f"was not looked at: none of the {most} newer ones was old enough"
+        young |= {version.tag: rest for version in ranked[most:]}
+    sieve.keep("min_age_days", lambda v: young.get(v.tag, ""))
+
+
+def _dated(ranked: Sequence[Version], times: Times) -> Iterator[tuple[Version, datetime | None]]:
+    """Each version with its time, which is asked for only as they are taken: one, two, four ... at a time."""
     at, batch = 0, 1
     while at < len(ranked):
-        if times.costly and at >= MOST:
-            rest = f"was not looked at: none of the {at} newer ones was old enough"
-            young |= {version.tag: rest for version in ranked[at:]}
-            break
         some = ranked[at : at + batch]
         made = times.of([version.tag for version in some])
-        reasons = [_too_young(made.get(version.tag), min_age_days, now) for version in some]
-        enough = next((number for number, reason in enumerate(reasons) if not reason), len(some))
-        young |= {version.tag: reason for version, reason in zip(some[:enough], reasons, strict=False)}
-        if enough < len(some):
-            break
-        at, batch = at + len(some), min(2 * batch, MOST - at)
-    sieve.keep("min_age_days", lambda v: young.get(v.tag, ""))
+        for version in some:
+            yield version, made.get(version.tag)
+        at, batch = at + batch, 2 * batch
 
 
 def _too_young(made_at: datetime | None, min_age_days: float, now: datetime) -> str:
