@@ -20,6 +20,7 @@ from octossh._version import __version__
 from octossh.errors import DeployFailed, ModelError, OctosshError
 from octossh.model import Deployment, Event, Release, columns
 from octossh.space import Space
+from octossh.versions import Explanation
 
 __all__ = ["main"]
 
@@ -154,19 +155,35 @@ def _command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], An
 @click.option("--project", help="Whose channels; default: the first that runs the image.")
 @click.option("--channel", help="Default: the first of the project.")
 @click.option("--explain", is_flag=True, help="Say for each tag why it was picked or not.")
-def _tags(options: _Options, image: str, project: str | None, channel: str | None, explain: bool) -> None:
+@click.option("--range", help="Try this range instead of the channel's, such as '[1.0,2.0)'; likewise:")
+@click.option("--variant", help="Such as alpine; '*' for all of them, '' for none.")
+@click.option("--prefix", help="Such as release-.")
+@click.option("--prerelease", metavar="REGEX", help="Such as '^rc'.")
+@click.option("--tag", metavar="REGEX", help="What the tag itself has to match.")
+@click.option("--scheme", help="How versions count: dotted, calver, date or number.")
+@click.option("--mode", help="How tags are read, such as docker or semver.")
+@click.option("--downgrade", is_flag=True, default=None, help="Take older versions than the last release has, too.")
+@click.option("--max-major-jump", type=int, metavar="N", help="So many major versions further at most.")
+@click.option("--min-age-days", type=float, metavar="DAYS", help="Take tags that have been there for so long.")
+def _tags(
+    options: _Options, image: str, project: str | None, channel: str | None, *, explain: bool, **changes: Any
+) -> None:
     """Show the tags of IMAGE, and which one a release would pick."""
-    explanation = options.space().tags(image, channel=channel, project=project)
-    if explain or options.as_json:
-        options.show(explanation)
-    else:
-        accepted = [verdict.tag for verdict in explanation.verdicts if verdict.accepted]
-        picked = explanation.chosen.tag if explanation.chosen else "none"
-        others = len(explanation.verdicts) - len(accepted)
-        options.show(
-            explanation,
-            f"picked: {picked}\nfitting: {' '.join(accepted) or 'none'}\nothers: {others} (--explain says why)",
-        )
+    tried = {name: value for name, value in changes.items() if value is not None}
+    explanation = options.space().tags(image, channel=channel, project=project, **tried)
+    options.show(explanation, None if explain else _tags_text(explanation))
+
+
+def _tags_text(explanation: Explanation) -> str:
+    accepted = [verdict.tag for verdict in explanation.verdicts if verdict.accepted]
+    picked = explanation.chosen.tag if explanation.chosen else "none"
+    more = f" and {len(accepted) - 10} more" if len(accepted) > 10 else ""
+    lines = [
+        f"picked: {picked}",
+        f"fitting: {' '.join(accepted[:10]) or 'none'}{more}",
+        f"others: {len(explanation.verdicts) - len(accepted)} (--explain says why)",
+    ]
+    return "\n".join([*lines, *(f"note: {note}" for note in explanation.notes)])
 
 
 @octossh.group("release")
@@ -329,9 +346,15 @@ def _with_logs(deployment: Deployment) -> str:
 @_command(octossh, "check")
 @click.option("--in", "environment", metavar="ENVIRONMENT", help="Only the targets of this one.")
 def _check(options: _Options, environment: str | None) -> None:
-    """Load the octofile and open a connection to each target."""
-    names = options.space().check(environment)
-    options.show({"targets": list(names)}, f"targets that answer: {' '.join(names) or 'none'}")
+    """Load the octofile, look for odd channels, and open a connection to each target."""
+    space = options.space()
+    warnings = space.lint()
+    for warning in warnings:
+        click.echo(f"octossh: warning: {warning}", err=True)
+    names = space.check(environment)
+    options.show(
+        {"targets": list(names), "warnings": list(warnings)}, f"targets that answer: {' '.join(names) or 'none'}"
+    )
 
 
 @octossh.group("audit")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from datetime import datetime
+from typing import Protocol, runtime_checkable
 
 from octossh.errors import ModelError, PlanError, RegistryError, did_you_mean
-from octossh.model import Channel, Image, Pin, Project
-from octossh.versions import Explanation, explain
+from octossh.model import Channel, Image, Pin, Project, Release
+from octossh.planning import admits, explain_tags
+from octossh.versions import Explanation, Rule
 from octossh.versions.tags import check_tag
 
-__all__ = ["Feed", "explain_tags", "pin_images"]
+__all__ = ["DatedFeed", "Feed", "explain_image", "last_picked", "pin_images"]
+
+# So many images at once. Each is a few small requests, and what takes time is the wait for them.
+_AT_ONCE = 32
 
 
 class Feed(Protocol):
@@ -24,27 +30,76 @@ class Feed(Protocol):
         """The digest behind a tag, now."""
 
 
-def explain_tags(image: Image, tags: Sequence[str], channel: Channel) -> Explanation:
-    """Which of *tags* the channel picks for *image*, and why not the others.
+@runtime_checkable
+class DatedFeed(Protocol):
+    """A `Feed` that also knows times."""
+
+    def created(self, image: Image, tags: Sequence[str]) -> Mapping[str, datetime]:
+        """When the images behind *tags* were made, as far as the registry says."""
+
+
+def explain_image(image: Image, feed: Feed, rule: Rule, *, current: str | None = None) -> Explanation:
+    """Ask for the tags of *image*, and say which of them *rule* picks, and why not the others.
 
     Raises:
-        AmbiguousScheme: Two ways of numbering stand side by side in *tags*.
+        RegistryError: The registry refuses, the image has no tags, or it is of the kind that knows no times and
+            *rule* needs them.
+        ModelError: Two ways of numbering stand side by side in the tags.
+
+    Hosts:
+        untouched.
     """
-    if channel.images and image.repository not in channel.images:
-        return explain(tags)
-    return explain(tags, range=channel.range, variant=channel.variant, prerelease=channel.prerelease, tag=channel.tag)
+    tags = feed.tags(image)
+    if not tags:
+        raise RegistryError(f"{image} has no tags in registry {image.registry.name!r}; push an image first")
+    created = None
+    if rule.min_age_days or rule.mode == "created":
+        if not isinstance(feed, DatedFeed):
+            raise RegistryError(
+                f"registry {image.registry.name!r} does not say when the tags of {image} were made; "
+                "leave min_age_days and mode 'created' out"
+            )
+        created = functools.partial(feed.created, image)
+    return explain_tags(image, tags, rule, current=current, created=created)
+
+
+def last_picked(image: Image, channel: Channel, releases: Iterable[Release]) -> str | None:
+    """The tag of *image* that counts as current: of the last release of *channel* whose tag it would still admit.
+
+    So a tag that was set by hand against the rules binds nobody, nor does one from before the rules were changed.
+
+    Args:
+        image: The image.
+        channel: The channel.
+        releases: Of the project, the newest first.
+    """
+    rule = channel.rule(image.repository)
+    for release in releases:
+        if release.channel == channel.name:
+            for pin in release.pins:
+                if pin.image.repository == image.repository and admits(rule, pin.tag):
+                    return pin.tag
+    return None
 
 
 def pin_images(
-    project: Project, channel: Channel, feeds: Mapping[Image, Feed], *, versions: Mapping[str, str] | None = None
+    project: Project,
+    channel: Channel,
+    feeds: Mapping[Image, Feed],
+    *,
+    versions: Mapping[str, str] | None = None,
+    releases: Sequence[Release] = (),
 ) -> tuple[Pin, ...]:
     """A pin for each image of *project*: the newest version that *channel* admits, or the tag in *versions*.
+
+    All images are asked for at the same time.
 
     Args:
         project: Whose images.
         channel: Picks the versions.
         feeds: Where to ask for each image.
         versions: Tags by repository, for those that shall not be chosen.
+        releases: Of the project, the newest first: what the guards of the channel go by.
 
     Raises:
         RegistryError: A registry refuses, an image has no tags, or a tag is not there.
@@ -54,39 +109,46 @@ def pin_images(
     Hosts:
         untouched.
     """
-    chosen = dict(versions or {})
     images = project.process.images
-    known = [image.repository for image in images]
-    if unknown := next((name for name in chosen if name not in known), None):
-        raise ModelError(f"no step of project {project.name!r} runs {unknown!r}; {did_you_mean(unknown, known)}")
-
-    for name, tag in chosen.items():
-        try:
-            check_tag(tag)
-        except ModelError as error:
-            raise ModelError(f"project {project.name!r}, image {name!r}: {error}") from None
+    chosen = _given(project, versions or {})
 
     def pin(image: Image) -> Pin:
         tag = chosen.get(image.repository)
         if tag is None:
-            tag = _newest(project, image, feeds[image], channel)
+            tag = _newest(project, image, feeds[image], channel, last_picked(image, channel, releases))
         return feeds[image].resolve(image, tag)
 
     if not images:
         return ()
-    with ThreadPoolExecutor(min(8, len(images)), thread_name_prefix="octossh-registry") as pool:
+    with ThreadPoolExecutor(min(_AT_ONCE, len(images)), thread_name_prefix="octossh-registry") as pool:
         return tuple(pool.map(pin, images))
 
 
-def _newest(project: Project, image: Image, feed: Feed, channel: Channel) -> str:
-    tags = feed.tags(image)
-    if not tags:
-        raise RegistryError(f"{image} has no tags in registry {image.registry.name!r}; push an image first")
-    explanation = explain_tags(image, tags, channel)
+def _given(project: Project, versions: Mapping[str, str]) -> dict[str, str]:
+    known = [image.repository for image in project.process.images]
+    if unknown := next((name for name in versions if name not in known), None):
+        raise ModelError(f"no step of project {project.name!r} runs {unknown!r}; {did_you_mean(unknown, known)}")
+    for name, tag in versions.items():
+        try:
+            check_tag(tag)
+        except ModelError as error:
+            raise ModelError(f"project {project.name!r}, image {name!r}: {error}") from None
+    return dict(versions)
+
+
+def _newest(project: Project, image: Image, feed: Feed, channel: Channel, current: str | None) -> str:
+    explanation = explain_image(image, feed, channel.rule(image.repository), current=current)
     if explanation.chosen is not None:
         return explanation.chosen.tag
-    reasons = "; ".join(f"{verdict.tag}: {verdict.reason}" for verdict in explanation.verdicts[:3])
+    nearest = explanation.verdicts[:3]
+    reasons = "; ".join([f"{verdict.tag}: {verdict.reason}" for verdict in nearest] + list(explanation.notes))
+    advice = f"Look at them with 'octossh tags {image.repository} --explain', or change the channel"
+    if nearest[0].rule == "downgrade":
+        advice = (
+            f"Take one all the same with 'octossh release create --set {image.repository}=TAG', or let the channel "
+            "go back with downgrade=True"
+        )
     raise PlanError(
-        f"none of the {len(tags)} tags of {image} fits channel {channel.name!r} of project {project.name!r} "
-        f"({reasons}). Look at them with 'octossh tags {image.repository} --explain', or change the channel"
+        f"none of the {len(explanation.verdicts)} tags of {image} fits channel {channel.name!r} of project "
+        f"{project.name!r} ({reasons}). {advice}"
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 import attrs
 
@@ -33,15 +33,31 @@ from octossh.model import (
     Status,
     Target,
 )
-from octossh.planning import Plan, Task, check_may_enter, current, mode_of, plan, secrets_of, to_promote, to_roll_back
+from octossh.planning import (
+    Plan,
+    Task,
+    check_may_enter,
+    current,
+    lint_channels,
+    lint_tags,
+    mode_of,
+    plan,
+    secrets_of,
+    to_promote,
+    to_roll_back,
+)
 from octossh.recording import Store, Verification, controller_here
 from octossh.registry import RegistryClient
-from octossh.releasing import explain_tags, pin_images
+from octossh.releasing import explain_image, last_picked, pin_images
 from octossh.shell import Script, Secret
 from octossh.transport import SSH, Transport
 from octossh.versions import Explanation
+from octossh.versions.rules import RuleFields
 
 __all__ = ["Space"]
+
+# The releases among which the last one of a channel is sought.
+_LOOK_BACK = 100
 
 SecretSource = Mapping[str, str] | Callable[[str], str | None]
 
@@ -132,25 +148,36 @@ class Space:
         """The releases of a project, newest first."""
         return self.store.releases(self.project(project).name, limit=limit)
 
-    def tags(self, image: str, *, channel: str | None = None, project: str | None = None) -> Explanation:
-        """Which tags *image* has, which one a channel picks, and why not the others.
+    def tags(
+        self, image: str, *, channel: str | None = None, project: str | None = None, **changes: Unpack[RuleFields]
+    ) -> Explanation:
+        """Which tags *image* has, which one a channel picks for the next release, and why not the others.
 
         Args:
             image: A repository that one of the projects runs.
             channel: Of the project; default: its first.
             project: Default: the first project that runs the image.
+            **changes: Fields of `octossh.versions.Rule` to try in place of those of the channel.
 
         Raises:
-            ModelError: No project runs it.
+            ModelError: No project runs it, or a rule is wrong.
             RegistryError: The registry refuses, or the image has no tags.
         """
+        owner, found = self._catalog.image(image, project)
+        picked = owner.channel(channel)
+        rule = attrs.evolve(picked.rule(found.repository), **changes)
+        last = last_picked(found, picked, self.store.releases(owner.name, limit=_LOOK_BACK))
+        explanation = explain_image(found, self._client(found.registry), rule, current=last)
+        odd = lint_tags(owner, found, [verdict.tag for verdict in explanation.verdicts])
+        return attrs.evolve(explanation, notes=(*explanation.notes, *odd))
+
+    def lint(self, project: str | None = None) -> tuple[str, ...]:
+        """What is odd about the channels of a project, or of all: those that overlap, and those that admit nothing.
+
+        It is said of the rules alone; `tags` says it of the tags that there are. No host or registry is asked.
+        """
         owners = [self.project(project)] if project else list(self.projects.values())
-        for owner in owners:
-            for found in owner.process.images:
-                if image in {found.repository, found.name}:
-                    return explain_tags(found, self._client(found.registry).tags(found), owner.channel(channel))
-        known = [found.repository for owner in owners for found in owner.process.images]
-        raise ModelError(f"no project runs the image {image!r}; {did_you_mean(image, known)}")
+        return tuple(warning for owner in owners for warning in lint_channels(owner))
 
     # --------------------------------------------------------------- releases
 
@@ -174,8 +201,8 @@ class Space:
 
         Raises:
             RegistryError: A registry refuses, or an image has no tags.
-            PlanError: No tag fits the channel.
-            RecordError: The store cannot be written, or has that number already.
+            PlanError: No tag fits the channel, or only older ones than in the last release of the channel do.
+            RecordError: The store cannot be read or written, or has that number already.
 
         Hosts:
             untouched.
@@ -183,7 +210,8 @@ class Space:
         made = self.project(project)
         picked: Channel = made.channel(channel)
         feeds = {image: self._client(image.registry) for image in made.process.images}
-        pins = pin_images(made, picked, feeds, versions=versions)
+        releases = self.store.releases(made.name, limit=_LOOK_BACK) if feeds else ()
+        pins = pin_images(made, picked, feeds, versions=versions, releases=releases)
 
         def make(given: str) -> Release:
             return Release(

@@ -164,9 +164,14 @@ CHANNELS = st.builds(
     NAMES,
     range=st.none() | st.sampled_from(["[1.0,2.0)", "(,2]", "1.2"]),
     prerelease=st.none() | st.sampled_from(["^rc", "^$", "beta|rc"]),
-    variant=st.sampled_from(["", "alpine"]),
+    variant=st.sampled_from([None, "", "alpine"]),
     tag=st.none() | st.sampled_from(["^v", r"\d+"]),
     images=few(REPOSITORIES),
+    mode=st.sampled_from(["docker", "semver"]),
+    downgrade=st.booleans(),
+    max_major_jump=st.none() | st.integers(0, 9),
+    min_age_days=st.sampled_from([0, 1, 0.5]),
+    rules=st.dictionaries(REPOSITORIES, st.builds(oc.versions.Rule, prefix=st.none() | st.just("v")), max_size=2),
 )
 LIFECYCLES = st.lists(NAMES, min_size=1, max_size=4, unique=True).flatmap(
     lambda names: st.sampled_from(

@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 from attrs import frozen
 
 from octossh.errors import ModelError, did_you_mean
+from octossh.model.images import Image
 from octossh.model.projects import Project
 from octossh.model.targets import Environment, Target
 
@@ -54,6 +55,20 @@ class Catalog:
         if name not in self.projects:
             raise ModelError(f"there is no project {name!r}; {did_you_mean(name, self.projects)}")
         return self.projects[name]
+
+    def image(self, name: str, project: str | None = None) -> tuple[Project, Image]:
+        """The image with the repository or full name *name*, and the first project that runs it, or *project*.
+
+        Raises:
+            ModelError: None does, or there is no such project.
+        """
+        owners = [self.project(project)] if project else list(self.projects.values())
+        images = [(owner, image) for owner in owners for image in owner.process.images]
+        for owner, image in images:
+            if name in {image.repository, image.name}:
+                return owner, image
+        known = [image.repository for _, image in images]
+        raise ModelError(f"no project runs the image {name!r}; {did_you_mean(name, known)}")
 
     def environment(self, name: str) -> str:
         """*name* itself, if there is such an environment.

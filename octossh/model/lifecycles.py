@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from attrs import field, frozen
 
 from octossh.errors import ModelError, did_you_mean
-from octossh.model._values import Described, check_name, named, of, sorted_names, telling
-from octossh.versions import Range
+from octossh.model._values import Described, Pairs, check_name, named, sorted_names, telling
+from octossh.versions import Rule
 
 __all__ = ["Channel", "Lifecycle"]
 
@@ -62,45 +61,47 @@ class Lifecycle(Described):
         )
 
 
-def _check_range(instance: Channel, _attribute: Any, text: Any) -> None:
-    if text is None:
-        return
-    try:
-        Range.parse(text)
-    except ModelError as error:
-        raise ModelError(f"channel {instance.name!r}: {error}") from None
-
-
-def _check_regex(instance: Channel, _attribute: Any, text: Any) -> None:
-    if text is None:
-        return
-    if not isinstance(text, str):
-        raise ModelError(f"channel {instance.name!r}: {text!r} is not a regular expression; put it in quotes")
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ModelError(f"channel {instance.name!r}: {text!r} is not a regular expression: {error}") from None
+def _rules(value: Any) -> Pairs[Rule]:
+    rules: Pairs[Rule] = Pairs(value)
+    if wrong := next((name for name, rule in rules.items() if not isinstance(rule, Rule)), None):
+        raise ModelError(
+            f"the rule for {wrong!r} is {rules[wrong]!r}; write octossh.versions.Rule('[15,16)', variant='alpine')"
+        )
+    return rules
 
 
 @frozen(field_transformer=telling)
-class Channel(Described):
+class Channel(Described, Rule):
     """Which versions of its images a release may pick.
+
+    It is a `octossh.versions.Rule` with a name, so its fields stand here too: *variant*, *prefix*,
+    *prerelease*, *tag*, *scheme*, *mode*, *downgrade*, *max_major_jump* and *min_age_days*. The current tag is
+    that of the last release of the channel whose version it would still admit; without *downgrade*, no release
+    gets an older version than that one.
 
     Attributes:
         name: Unique in its project.
         range: Such as ``[1.0,2.0)``. None: any.
-        prerelease: A regular expression on the prerelease label, such as ``^rc``. None: stable versions only.
-        variant: The exact variant, such as ``alpine``. Empty: the plain one.
-        tag: A regular expression that a tag must match.
         images: Repositories that the rules are for; none: all. The others take their newest stable version.
+        rules: A `Rule` of their own for single repositories, in place of those of the channel.
     """
 
     name: str = field(validator=named("channel"))
-    range: str | None = field(default=None, validator=_check_range)
-    prerelease: str | None = field(default=None, kw_only=True, validator=_check_regex)
-    variant: str = field(default="", kw_only=True, validator=of(str))
-    tag: str | None = field(default=None, kw_only=True, validator=_check_regex)
+    range: str | None = None
     images: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names)
+    rules: Pairs[Rule] = field(factory=Pairs, kw_only=True, converter=_rules)
+
+    def __attrs_post_init__(self) -> None:
+        try:
+            Rule.__attrs_post_init__(self)
+        except ModelError as error:
+            raise ModelError(f"channel {self.name!r}: {error}") from None
+
+    def rule(self, repository: str) -> Rule:
+        """What holds for the tags of *repository*."""
+        if repository in self.rules:
+            return self.rules[repository]
+        return Rule() if self.images and repository not in self.images else self
 
     def __str__(self) -> str:
         return self.name

@@ -148,7 +148,7 @@ class Project(Described):
         self.process.check(self.variables, where)
         repositories = [image.repository for image in self.process.images]
         for channel in self.channels:
-            for missing in sorted(set(channel.images) - set(repositories)):
+            for missing in sorted({*channel.images, *channel.rules} - set(repositories)):
                 meant = did_you_mean(missing, repositories)
                 raise ModelError(f"{where}: channel {channel.name!r}: no step runs {missing!r}; {meant}")
 

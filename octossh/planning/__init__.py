@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from octossh.planning.channels import admits, explain_tags, lint_channels, lint_tags
 from octossh.planning.making import plan, secrets_of
 from octossh.planning.plans import Action, Change, Plan, Stage, Task, changes_between
 from octossh.planning.resolving import Facts, Resolver
@@ -17,10 +18,14 @@ __all__ = [
     "Stage",
     "Task",
     "Wanted",
+    "admits",
     "changes_between",
     "check_may_enter",
     "current",
     "differing",
+    "explain_tags",
+    "lint_channels",
+    "lint_tags",
     "mode_of",
     "next_name",
     "old_name",

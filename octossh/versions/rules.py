@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any, TypedDict
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from octossh.errors import ModelError, did_you_mean
 from octossh.versions import patterns
@@ -35,36 +35,7 @@ class RuleFields(TypedDict, total=False):
     min_age_days: float
 
 
-def _is_text(_instance: Any, attribute: Any, value: Any) -> None:
-    if value is not None and not isinstance(value, str):
-        raise ModelError(f"the {attribute.name} {value!r} is not text; put it in quotes, as {str(value)!r}")
-
-
-def _is_pattern(_instance: Any, attribute: Any, value: Any) -> None:
-    compiled(value, attribute.name)
-
-
-def _is_scheme(_instance: Any, _attribute: Any, scheme: Any) -> None:
-    if scheme is not None and scheme not in SCHEMES:
-        raise ModelError(f"there is no scheme {scheme!r} of versions; {did_you_mean(str(scheme), SCHEMES)}")
-
-
-def _is_jump(_instance: Any, _attribute: Any, jump: Any) -> None:
-    if jump is not None and (not isinstance(jump, int) or isinstance(jump, bool) or jump < 0):
-        raise ModelError(f"max_major_jump {jump!r} is no number of major versions; 0 stays on the current one")
-
-
-def _is_age(_instance: Any, _attribute: Any, days: Any) -> None:
-    if not isinstance(days, int | float) or isinstance(days, bool) or not 0 <= days < math.inf:
-        raise ModelError(f"min_age_days {days!r} is no number of days; write 3 or 0.5")
-
-
-def _is_switch(_instance: Any, attribute: Any, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise ModelError(f"{attribute.name} {value!r} is neither True nor False; write one of them")
-
-
-@frozen(kw_only=True)
+@frozen
 class Rule:
     """What a tag has to be in order to be chosen, and how tags are read.
 
@@ -91,23 +62,51 @@ class Rule:
         ModelError: A rule is wrong.
     """
 
-    range: str | None = field(default=None)
-    variant: str | None = field(default=None, validator=_is_text)
-    prefix: str | None = field(default=None, validator=_is_text)
-    prerelease: str | None = field(default=None, validator=_is_pattern)
-    tag: str | None = field(default=None, validator=_is_pattern)
-    scheme: str | None = field(default=None, validator=_is_scheme)
-    mode: str = "docker"
-    downgrade: bool = field(default=False, validator=_is_switch)
-    max_major_jump: int | None = field(default=None, validator=_is_jump)
-    min_age_days: float = field(default=0, validator=_is_age)
+    range: str | None = None
+    variant: str | None = field(default=None, kw_only=True)
+    prefix: str | None = field(default=None, kw_only=True)
+    prerelease: str | None = field(default=None, kw_only=True)
+    tag: str | None = field(default=None, kw_only=True)
+    scheme: str | None = field(default=None, kw_only=True)
+    mode: str = field(default="docker", kw_only=True)
+    downgrade: bool = field(default=False, kw_only=True)
+    max_major_jump: int | None = field(default=None, kw_only=True)
+    min_age_days: float = field(default=0, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         check_mode(self.mode)
         if self.range is not None:
             Range.parse(self.range, self.mode)
-        if self.max_major_jump is not None and self.mode in _UNCOUNTED:
-            raise ModelError(f"mode {self.mode!r} knows no major versions; leave max_major_jump out")
+        _check_texts(variant=self.variant, prefix=self.prefix, prerelease=self.prerelease, tag=self.tag)
+        compiled(self.prerelease, "prerelease")
+        compiled(self.tag, "tag")
+        if self.scheme is not None and self.scheme not in SCHEMES:
+            raise ModelError(
+                f"there is no scheme {self.scheme!r} of versions; {did_you_mean(str(self.scheme), SCHEMES)}"
+            )
+        _check_guards(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rule as what JSON can hold."""
+        return asdict(self)
+
+
+def _check_texts(**texts: object) -> None:
+    for name, text in texts.items():
+        if text is not None and not isinstance(text, str):
+            raise ModelError(f"the {name} {text!r} is not text; put it in quotes")
+
+
+def _check_guards(rule: Rule) -> None:
+    jump, days = rule.max_major_jump, rule.min_age_days
+    if not isinstance(rule.downgrade, bool):
+        raise ModelError(f"downgrade {rule.downgrade!r} is neither True nor False; write one of them")
+    if jump is not None and (not isinstance(jump, int) or isinstance(jump, bool) or jump < 0):
+        raise ModelError(f"max_major_jump {jump!r} is no number of major versions; 0 stays on the current one")
+    if jump is not None and rule.mode in _UNCOUNTED:
+        raise ModelError(f"mode {rule.mode!r} knows no major versions; leave max_major_jump out")
+    if not isinstance(days, int | float) or isinstance(days, bool) or not 0 <= days < math.inf:
+        raise ModelError(f"min_age_days {days!r} is no number of days; write 3 or 0.5")
 
 
 def compiled(pattern: str | None, name: str, flags: int = 0) -> re.Pattern[str] | None:

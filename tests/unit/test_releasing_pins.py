@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 import octossh as oc
-from octossh.releasing import explain_tags, pin_images
+from octossh.planning import explain_tags
+from octossh.releasing import pin_images
 
 hub = oc.Registry("hub", "https://registry.example.com")
 WEB, DB = hub.image("acme/web"), hub.image("acme/db")
@@ -105,5 +108,86 @@ def test_without_a_version_there_is_a_reason(what):
 
 def test_the_rules_of_a_channel_are_for_its_images_only():
     channel = oc.Channel("stable", "[1,2)", images=["acme/db"])
-    assert explain_tags(WEB, ["1.0", "3.0"], channel).chosen.tag == "3.0"
-    assert explain_tags(DB, ["1.0", "3.0"], channel).chosen.tag == "1.0"
+    assert explain_tags(WEB, ["1.0", "3.0"], channel.rule("acme/web")).chosen.tag == "3.0"
+    assert explain_tags(DB, ["1.0", "3.0"], channel.rule("acme/db")).chosen.tag == "1.0"
+
+
+def test_an_image_may_have_rules_of_its_own():
+    rules = {"acme/db": oc.versions.Rule("[15,16)", variant="alpine")}
+    feed = Feed(acme__web=["1.0", "2.0"], acme__db=["15.1", "15.2-alpine", "16.0-alpine"])
+    assert pins(project(WEB, DB, range="[1,2)", rules=rules), feed) == {"acme/web": "1.0", "acme/db": "15.2-alpine"}
+    assert pins(project(WEB, DB, range="[1,2)", rules=rules, images=["acme/web"]), feed)["acme/db"] == "15.2-alpine"
+
+
+# ------------------------------------------------------------------- guards
+
+
+def releases(made, *tags, channel="stable"):
+    """Releases of a project with one image, the newest first."""
+    return [
+        oc.Release(
+            project=made.name,
+            number=f"0.0.{number}",
+            channel=channel,
+            process=made.process,
+            pins=[Feed().resolve(WEB, tag)],
+            created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+        for number, tag in enumerate(tags)
+    ]
+
+
+def test_no_release_gets_an_older_version_than_the_last_one_of_its_channel():
+    made, feed = project(WEB), Feed(acme__web=["1.0", "1.1"])
+    assert pins(made, feed, releases=releases(made, "1.1")) == {"acme/web": "1.1"}
+    with pytest.raises(
+        oc.PlanError, match=r"1.1: is older than 1.2, the current one.*--set acme/web=TAG.*downgrade=True"
+    ):
+        pins(made, feed, releases=releases(made, "1.2", "1.0"))
+    assert pins(made, feed, releases=releases(made, "1.2", channel="next")) == {"acme/web": "1.1"}
+    assert pins(made, feed, releases=releases(made, "1.2"), versions={"acme/web": "1.0"}) == {"acme/web": "1.0"}
+    assert pins(project(WEB, downgrade=True), feed, releases=releases(made, "1.2")) == {"acme/web": "1.1"}
+
+
+def test_what_the_channel_would_not_admit_is_no_guard():
+    made, feed = project(WEB, range="[1,2)"), Feed(acme__web=["1.0", "1.1"])
+    for tag in ("2.3", "1.9-rc.1", "1.9-alpine", "nightly"):
+        assert pins(made, feed, releases=releases(made, tag)) == {"acme/web": "1.1"}
+        with pytest.raises(oc.PlanError, match=r"is older than 1\.2"):
+            pins(made, feed, releases=releases(made, tag, "1.2"))
+
+
+def test_a_channel_may_stay_on_the_major_version():
+    made, feed = project(WEB, max_major_jump=0), Feed(acme__web=["1.0", "1.1", "2.0"])
+    assert pins(made, feed) == {"acme/web": "2.0"}
+    assert pins(made, feed, releases=releases(made, "1.0")) == {"acme/web": "1.1"}
+
+
+class DatedFeed(Feed):
+    """A registry that knows when images were made: the smaller the minor version, the longer ago."""
+
+    def created(self, image, tags):
+        now = datetime.now(UTC)
+        return {tag: now - timedelta(days=10 - float(tag.partition(".")[2])) for tag in tags}
+
+
+def test_a_minimum_age_asks_the_registry_for_times():
+    assert pins(project(WEB, min_age_days=3), DatedFeed(acme__web=["1.9", "1.8", "1.6"])) == {"acme/web": "1.6"}
+    with pytest.raises(oc.RegistryError, match=r"'hub' does not say when the tags of .*acme/web were made"):
+        pins(project(WEB, min_age_days=3), Feed(acme__web=["1.9"]))
+
+
+def test_twenty_images_are_asked_at_the_same_time():
+    images = [hub.image(f"acme/app{number}") for number in range(20)]
+    together = threading.Barrier(20, timeout=20)
+
+    class Slow(Feed):
+        def tags(self, image):
+            together.wait()
+            return ("1.0",)
+
+        def resolve(self, image, tag):
+            together.wait()
+            return super().resolve(image, tag)
+
+    assert len(pins(project(*images), Slow())) == 20
