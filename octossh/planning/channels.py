@@ -22,6 +22,8 @@ __all__ = ["admits", "explain_tags", "lint_channels", "lint_tags"]
 _WORDS = ("rc", "beta", "alpha", "dev", "preview", "milestone", "nightly", "snapshot", "canary", "ea", "edge", "git",
           "next", "unstable")  # fmt: skip
 _LABELS = [f"{word}{counter}" for counter in (".1", "", *(f".{n}" for n in range(31)), ".1.1") for word in _WORDS]
+# Modes whose versions are numbers with dots.
+_NUMBERED = ("docker", "semver", "octopus", "pep440")
 
 
 def explain_tags(
@@ -102,7 +104,7 @@ def _emptiness(rule: Rule) -> str:
             f"the prerelease rule {rule.prerelease!r} matches no label; they read 'rc.1' or 'beta.2', "
             "and '' is the one of stable versions"
         )
-    if rule.range is None or rule.mode not in ("docker", "semver", "octopus", "pep440"):
+    if rule.range is None or rule.mode not in _NUMBERED:
         return ""
     within = Range.parse(rule.range, rule.mode)
     pinned = within.exact is not None and within.exact.is_prerelease
@@ -129,9 +131,13 @@ def _line(rule: Rule) -> tuple[str, str, str, str, str]:
 
 
 def _share_range(rule: Rule, other: Rule) -> bool:
-    ranges = [Range.parse(r.range, r.mode) for r in (rule, other) if r.range is not None]
-    probes = [probe for within in ranges for probe in _probes(within.text, rule.mode)]
-    return len(ranges) < 2 or any(all(within.contains(probe) for within in ranges) for probe in probes)
+    if rule.range is None or other.range is None or rule.range == other.range:
+        return True
+    if rule.mode not in _NUMBERED:
+        return False
+    one, two = Range.parse(rule.range, rule.mode), Range.parse(other.range, rule.mode)
+    probes = itertools.chain(_probes(rule.range, rule.mode), _probes(other.range, rule.mode))
+    return any(one.contains(probe) and two.contains(probe) for probe in probes)
 
 
 def _probes(text: str, mode: str) -> Iterator[Version]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Unpack
 
@@ -15,7 +15,7 @@ from octossh.versions.guards import Created, Times
 from octossh.versions.modes import find_mode
 from octossh.versions.ranges import Range
 from octossh.versions.rules import Rule, RuleFields, compiled
-from octossh.versions.sieving import Sieve
+from octossh.versions.sieving import Fault, Sieve
 from octossh.versions.tags import Version, bare_prefix, check_tag
 
 __all__ = ["choose", "explain", "judge"]
@@ -85,13 +85,19 @@ def judge(
     now: datetime | None = None,
 ) -> Explanation:
     """What `explain` does, with the rules as one value."""
-    if rule.min_age_days and created is None:
-        raise ModelError("min_age_days needs to know when tags were made; give created={tag: time}")
-    read = find_mode(rule.mode).read
+    if created is None and (rule.min_age_days or rule.mode == "created"):
+        what = "min_age_days" if rule.min_age_days else "mode 'created'"
+        raise ModelError(f"{what} needs to know when tags were made; give created={{tag: time}}")
+    times = Times(created)
+    sieve, names = _names(tags)
+    read = _reader(rule, names, current, times)
+    sieve.left = [read(name) for name in names]
     running = read(check_tag(current)) if current is not None else None
-    sieve = _read(tags, rule)
-    sieve.keep("version", lambda v: "" if v.is_version else sieving.NO_VERSION[v.kind])
-    sieve.keep("tag", sieving.tag_fault(compiled(rule.tag, "tag")))
+    by_version: Fault = lambda v: "" if v.is_version else sieving.NO_VERSION[v.kind]  # noqa: E731
+    faults = [("version", by_version), ("tag", sieving.tag_fault(compiled(rule.tag, "tag")))]
+    # Of tags that need not be looked at nobody has asked for the time.
+    for name, fault in reversed(faults) if rule.mode == "created" else faults:
+        sieve.keep(name, fault)
     notes = _keep_line(sieve, rule, running)
     _keep_comparable(sieve, rule)
     if running is not None:
@@ -99,26 +105,39 @@ def judge(
     form = running.prefix if rule.prefix is None and running is not None else rule.prefix
     if rule.min_age_days:
         ranked = _ranked(sieve.left, form)
-        guards.keep_old_enough(sieve, ranked, Times(created), rule.min_age_days, now or datetime.now(UTC))
+        guards.keep_old_enough(sieve, ranked, times, rule.min_age_days, now or datetime.now(UTC))
     return _conclude(sieve, form, notes)
 
 
-def _read(tags: Iterable[str], rule: Rule) -> Sieve:
+def _names(tags: Iterable[str]) -> tuple[Sieve, list[str]]:
+    """The tags, each once, and a sieve that what can be no tag has fallen through."""
     if isinstance(tags, str | bytes):
         raise ModelError(f"the tags {tags!r} are one text; give a list of tags")
-    read = find_mode(rule.mode).read
     sieve = Sieve()
-    seen: set[str] = set()
+    names: dict[str, None] = {}
+    faulty: dict[str, str] = {}
     for tag in tags:
-        name = tag if isinstance(tag, str) else repr(tag)
-        if name in seen:
-            continue
-        seen.add(name)
         try:
-            sieve.left.append(read(check_tag(tag)))
+            names[check_tag(tag)] = None
         except ModelError as error:
-            sieve.out[0].append(Verdict(name, None, accepted=False, reason=str(error), rule="invalid"))
-    return sieve
+            faulty[tag if isinstance(tag, str) else repr(tag)] = str(error)
+    sieve.out[0] = [Verdict(name, None, accepted=False, reason=why, rule="invalid") for name, why in faulty.items()]
+    return sieve, list(names)
+
+
+def _reader(rule: Rule, names: Sequence[str], current: str | None, times: Times) -> Callable[[str], Version]:
+    """What reads tags; where it goes by times, those of the tags that they could matter for."""
+    if rule.mode != "created":
+        return find_mode(rule.mode).read
+    undated = find_mode("created", {}).read
+    pattern = compiled(rule.tag, "tag")
+    asked = [n for n in names if (pattern is None or pattern.search(n)) and undated(n).kind == "undated"]
+    if times.costly and len(asked) > guards.MOST:
+        raise ModelError(
+            f"mode 'created' would ask when {len(asked)} tags were made, one by one, and {guards.MOST} is the most; "
+            "say with tag= which of them it is about"
+        )
+    return find_mode("created", times.of([*asked, *([current] if current is not None else [])])).read
 
 
 def _keep_line(sieve: Sieve, rule: Rule, running: Version | None) -> list[str]:

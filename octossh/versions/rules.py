@@ -77,7 +77,7 @@ class Rule:
         check_mode(self.mode)
         if self.range is not None:
             Range.parse(self.range, self.mode)
-        _check_texts(variant=self.variant, prefix=self.prefix, prerelease=self.prerelease, tag=self.tag)
+        _check_texts(variant=self.variant, prefix=self.prefix)
         compiled(self.prerelease, "prerelease")
         compiled(self.tag, "tag")
         if self.scheme is not None and self.scheme not in SCHEMES:

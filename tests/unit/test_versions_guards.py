@@ -164,6 +164,37 @@ def test_a_time_without_a_zone_is_refused(made_at):
         choose(["1.0"], created={"1.0": made_at}, min_age_days=1)
 
 
+# ------------------------------------------------------------------ mode created
+
+BRANCHES = ["feature-a", "feature-b", "1.0", "sha-0a1b2c3", "latest", "main-77"]
+
+
+def test_by_creation_the_newest_image_is_chosen_whatever_its_tag_says():
+    created = {tag: NOW - timedelta(days=days) for days, tag in enumerate(BRANCHES, 1)}
+    assert picked(BRANCHES, mode="created", created=created) == "feature-a"
+    assert picked(BRANCHES[::-1], mode="created", created=created, tag="^(main|sha)-") == "sha-0a1b2c3"
+    assert picked(BRANCHES, mode="created", created=created, min_age_days=2) == "feature-b"
+    assert picked(BRANCHES, mode="created", created=created, current="feature-b") == "feature-a"
+    assert picked(["feature-b"], mode="created", created=created, current="feature-a") is None
+    assert picked(BRANCHES, mode="created", created=created, range="(,2026-05-31)") == "feature-b"
+
+
+def test_by_creation_only_the_tags_that_matter_are_asked_for():
+    asked = Asked({"feature-a": NOW, "feature-b": NOW - timedelta(days=1)})
+    told = reasons(BRANCHES, mode="created", created=asked, tag="^feature-")
+    assert asked.calls == [["feature-a", "feature-b"]]
+    assert told["main-77"] == "does not match the tag rule '^feature-'"
+    told = reasons(["a", "feature-a"], mode="created", created=asked)
+    assert told["a"] == "has no time of its own to go by"
+
+
+def test_by_creation_nobody_is_asked_about_many_tags():
+    many = [f"feature-{n}" for n in range(51)]
+    with pytest.raises(ModelError, match=r"51 tags were made.*50 is the most; say with tag="):
+        choose(many, mode="created", created=Asked({}))
+    assert picked(many, mode="created", created={"feature-7": NOW}) == "feature-7"
+
+
 # ------------------------------------------------------------------------- notes
 
 
