@@ -156,14 +156,20 @@ class Fleet:
         self._put(resolver, step, wanted, target)
         return "replaced" if replaced else "created"
 
+    def _current(self, resolver: Resolver, seen: oc.Resource, target: str) -> bool:
+        kept, spared = resolver.kept(next(one for one in self.targets if one.name == target))
+        made_here = seen.release == resolver.release.number
+        return made_here or (seen.kind, seen.name) in kept or seen.step in spared
+
     def _stop(self, resolver: Resolver, step: oc.StopResource, target: str) -> str:
         matched = [
             seen
             for seen in self.there[target]
-            if (seen.kind == "container" or step.networks)
+            if {"container": True, "network": step.networks, "volume": step.volumes}.get(seen.kind)
             and (seen.project, seen.environment) == (resolver.release.project, self.environment)
             and (not step.steps or seen.step in step.steps)
             and (step.remove or seen.status in {"running", "restarting", "paused"})
+            and not (step.releases == "older" and self._current(resolver, seen, target))
         ]
         for seen in matched:
             self._remove(target, seen.kind, seen.name)

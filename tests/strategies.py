@@ -129,7 +129,14 @@ CREATE_VOLUMES = st.builds(
 )
 PULL_IMAGES = st.builds(oc.PullImage, **COMMON, image=IMAGES)
 STOP_RESOURCES = st.builds(
-    oc.StopResource, **COMMON, steps=few(NAMES), remove=st.just(True), networks=st.booleans(), grace_s=SECONDS
+    oc.StopResource,
+    **COMMON,
+    steps=few(NAMES),
+    releases=st.sampled_from(["all", "older"]),
+    remove=st.just(True),
+    networks=st.booleans(),
+    volumes=st.booleans(),
+    grace_s=SECONDS,
 )
 RUN_SCRIPTS = st.builds(
     oc.RunScript,

@@ -208,7 +208,7 @@ class _Run:
         made = Outcome(step=original.name, target=target.name, state=State.FAILED)
         try:
             step = self.resolver.resolve(original, target, self.known)
-            script = render(order(step, self.resolver, self.deployment, self.logins))
+            script = render(order(step, target, self.resolver, self.deployment, self.logins))
             result, answer = self._send(step, target, script)
         except OctosshError as error:
             unknown = error.hosts is Hosts.UNKNOWN
@@ -249,7 +249,7 @@ class _Run:
             # The script goes on over there under the host's lock. The same one sent again waits for that lock,
             # finds what the first one left, and says so: no container is made twice.
             line("octossh: the link was lost; connecting again to see how the step ended")
-            made = order(step, self.resolver, self.deployment, self.logins, lock_wait_s=int(step.timeout_s))
+            made = order(step, target, self.resolver, self.deployment, self.logins, lock_wait_s=int(step.timeout_s))
             result = self._second_look(target, render(made), secrets, step, line)
         try:
             return result, read_answer(result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from octossh.model import Deployment, Step
+from octossh.model import Deployment, Step, StopResource, Target
 from octossh.planning import Plan, Resolver, Task
 from octossh.rendering import Order, render
 from octossh.shell import Script, Secret
@@ -14,18 +14,26 @@ __all__ = ["order", "scripts"]
 
 
 def order(
-    step: Step, resolver: Resolver, deployment: Deployment, logins: Mapping[str, str], *, lock_wait_s: int = 30
+    step: Step,
+    target: Target,
+    resolver: Resolver,
+    deployment: Deployment,
+    logins: Mapping[str, str],
+    *,
+    lock_wait_s: int = 30,
 ) -> Order:
     """All that the script for a resolved *step* is made of.
 
     Args:
         step: With its expressions evaluated.
+        target: Where it runs.
         resolver: Knows the release.
         deployment: For labels and lock.
         logins: Names of the secrets with registry logins, by name of the registry.
         lock_wait_s: Seconds to wait for another run on the same host.
     """
     image = next(iter(step.needed_images), None)
+    kept, spared = resolver.kept(target) if isinstance(step, StopResource) else ((), ())
     return Order(
         step=step,
         wanted=resolver.wanted(step),
@@ -35,6 +43,8 @@ def order(
         deployment=deployment.id,
         image=resolver.release.pin(image).reference if image else "",
         holder=f"deployment {deployment.id} by {deployment.by} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        kept=kept,
+        spared=spared,
         login=logins.get(image.registry.name) if image else None,
         lock_wait_s=lock_wait_s,
     )
@@ -46,5 +56,6 @@ def scripts(
     """The script of each task; None where it is not known before an earlier step has run. No secret is in them."""
     resolver = Resolver(plan.release, plan.environment, plan.targets, secrets)
     return tuple(
-        (task, None if task.after else render(order(task.step, resolver, deployment, logins))) for task in plan.tasks
+        (task, None if task.after else render(order(task.step, task.target, resolver, deployment, logins)))
+        for task in plan.tasks
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -157,14 +157,16 @@ class _Maker:
 
     def _stop(self, task: Task, step: StopResource) -> Task:
         there = self.there[task.target.name]
-        kinds = {"container", "network"} if step.networks else {"container"}
+        kinds = {"container": True, "network": step.networks, "volume": step.volumes}
+        stays = self._stays(task.target) if step.releases == "older" else lambda _: False
         matched = [
             resource
             for resource in there
-            if resource.kind in kinds
+            if kinds.get(resource.kind)
             and self._ours(resource)
             and (not step.steps or resource.step in step.steps)
             and (step.remove or resource.status in _UP)
+            and not stays(resource)
         ]
         if not matched:
             return attrs.evolve(task, action=Action.KEEP, why="nothing matches")
@@ -173,6 +175,12 @@ class _Maker:
             self.there[task.target.name] += [attrs.evolve(resource, status="exited") for resource in matched]
         verb = "remove" if step.remove else "stop"
         return attrs.evolve(task, action=Action.STOP, why=f"{verb} {', '.join(resource.name for resource in matched)}")
+
+    def _stays(self, target: Target) -> Callable[[Resource], bool]:
+        """Whether this release made it, or has a step that keeps it."""
+        kept, spared = self.resolver.kept(target)
+        number = self.resolver.release.number
+        return lambda seen: seen.release == number or (seen.kind, seen.name) in kept or seen.step in spared
 
     def _keep(self, task: Task, wanted: Wanted) -> Task:
         seen = {(resource.kind, resource.name): resource for resource in self.there[task.target.name]}

@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model import Evaluated, Release, SecretRef, Step, Target, mapped, slug, value_of
-from octossh.planning.wanting import Wanted, wanted_of
+from octossh.planning.wanting import Wanted, next_name, old_name, wanted_of
 from octossh.shell import Secret
 from octossh.templating import NotYetKnown, evaluate, has_expression, references
 
@@ -182,6 +182,25 @@ class Resolver:
             return str(self._text(given, step, target, {}, where=f"step {step.name!r}", whole=False, quoting=False))
         except NotYetKnown:
             return None
+
+    def kept(self, target: Target) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+        """What the release keeps on *target*: kind and docker's name; and the steps whose name is not known yet.
+
+        What a container is called while it is replaced is among it.
+        """
+        names: list[tuple[str, str]] = []
+        unknown = []
+        for step in self.release.process.steps:
+            if not step.keeps or target not in self.hosts(step):
+                continue
+            name = self.docker_name(step, target)
+            if name is None:
+                unknown.append(step.name)
+                continue
+            names.append((step.keeps, name))
+            if step.keeps == "container":
+                names += [(step.keeps, old_name(name)), (step.keeps, next_name(name))]
+        return tuple(names), tuple(unknown)
 
     def name(self, step: Step) -> str:
         """What docker calls what *step* keeps, unless the step says otherwise."""

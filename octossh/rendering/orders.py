@@ -26,6 +26,8 @@ class Order:
         project: For the labels and the lock; so are the next three.
         image: What to pull and run, by digest; empty where the step runs none.
         holder: Who holds the lock meanwhile, for whoever has to wait.
+        kept: Kind and docker's name of what the steps of the release keep on the target, while one is replaced too.
+        spared: Steps of which it is not known yet under which name they keep it.
         login: The name of the secret with the registry's login; None: nobody logs in.
         lock_wait_s: Seconds to wait for another run on the same host.
     """
@@ -38,6 +40,8 @@ class Order:
     deployment: str
     image: str = ""
     holder: str = ""
+    kept: tuple[tuple[str, str], ...] = ()
+    spared: tuple[str, ...] = ()
     login: str | None = None
     lock_wait_s: int = 30
 

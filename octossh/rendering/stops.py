@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from octossh.model import LABELS, StopResource
-from octossh.rendering.orders import Order, Secrets
+from octossh.rendering.orders import Order, Secrets, go_text
 
 __all__ = ["stop_resource"]
 
@@ -18,10 +18,28 @@ def stop_resource(order: Order, _secrets: Secrets) -> dict[str, Any]:
     return {
         "filter_sets": [[*mine, f"label={LABELS['step']}={name}"] for name in step.steps] or [mine],
         "scope": ["-a"] if step.remove else [],
-        "id_format": "{{.ID}}",
+        "container_format": _format(order, step, "container", "{{.ID}}", ".Names"),
+        "network_format": _format(order, step, "network", "{{.ID}}", ".Name"),
+        "volume_format": _format(order, step, "volume", "{{.Name}}", ".Name"),
         "verb": "removing" if step.remove else "stopping",
         "done": "removed" if step.remove else "stopped",
         "remove": step.remove,
         "networks": step.networks,
+        "volumes": step.volumes,
         "grace_s": step.grace_s,
     }
+
+
+def _format(order: Order, step: StopResource, kind: str, handle: str, name: str) -> str:
+    """Go template: a line with what docker takes and its name, or an empty line for what is spared."""
+    line = f"{handle} {{{{{name}}}}}"
+    if step.releases == "all":
+        return line
+    conditions = [f"(ne {_label('release')} {go_text(order.release)})"]
+    conditions += [f"(ne {name} {go_text(kept)})" for of, kept in order.kept if of == kind]
+    conditions += [f"(ne {_label('step')} {go_text(of)})" for of in order.spared]
+    return f"{{{{if and {' '.join(conditions)}}}}}{line}{{{{end}}}}"
+
+
+def _label(key: str) -> str:
+    return f"(.Label {go_text(LABELS[key])})"

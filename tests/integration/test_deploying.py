@@ -179,7 +179,7 @@ def test_stop_resource_says_what_it_matched_and_touches_nothing_else(clean_lab: 
     with shops.space(clean_lab, away, hosts, tmp_path) as space:
         release = space.create_release()
         assert [task.action for task in space.plan(release, "Dev").tasks] == [oc.Action.STOP]
-        assert space.deploy(release, "Dev").outcomes[0].why == "containers: 1, networks: 1"
+        assert space.deploy(release, "Dev").outcomes[0].why == "containers: shop-dev-web; networks: shop-dev-backend"
         again = space.deploy(release, "Dev")
         assert (again.outcomes[0].action, again.outcomes[0].why) == ("unchanged", "nothing matched")
     assert set(shops.containers(clean_lab, "h01")) == {"bystander"}

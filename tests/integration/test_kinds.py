@@ -78,3 +78,28 @@ def test_an_image_is_pulled_ahead_and_then_found_there(clean_lab: Lab, tmp_path:
         assert {outcome.action for outcome in space.deploy(release, "Dev").outcomes} == {"unchanged"}
         clean_lab.sh("h02", f"docker rmi {clean_lab.registry}/ahead/web@{digest}")
         assert [task.action for task in space.plan(release, "Dev").tasks] == [oc.Action.KEEP, oc.Action.PULL]
+
+
+def test_stopping_takes_what_older_releases_left_and_never_a_volume_unasked(clean_lab: Lab, tmp_path: Path) -> None:
+    data, net = oc.CreateVolume("data"), oc.CreateNetwork("net")
+    worker = oc.RunContainer("worker", image=shops.registry(clean_lab).image("acme/worker"), monitor_s=0)
+    renamed = shops.web(clean_lab, container_name="web-1", networks=["{{ steps.net.inspect.Name }}"])
+    clean_lab.sh("h01", "docker volume create theirs && docker network create theirs")
+    first = deploy(clean_lab, tmp_path, data, net, worker, renamed)
+    assert first.state is oc.State.SUCCEEDED
+    clear = oc.StopResource("clear", releases="older", networks=True)
+    second = deploy(clean_lab, tmp_path, worker, shops.web(clean_lab), clear)
+    assert did(second) == {"worker": "unchanged", "web": "created", "clear": "removed"}
+    assert second.outcomes[2].why == "containers: web-1; networks: shop-dev-net"
+    assert set(shops.containers(clean_lab, "h01")) == {"shop-dev-worker", "shop-dev-web"}
+    again = deploy(clean_lab, tmp_path, worker, shops.web(clean_lab), clear)
+    assert again.outcomes[2].why == "nothing matched"
+    last = deploy(clean_lab, tmp_path, oc.StopResource("all", volumes=True))
+    assert last.outcomes[0].why in {
+        f"containers: {names}; volumes: shop-dev-data"
+        for names in ("shop-dev-web, shop-dev-worker", "shop-dev-worker, shop-dev-web")
+    }
+    assert clean_lab.sh("h01", "docker volume ls -q; docker network ls -q -f name=theirs | wc -l").split() == [
+        "theirs",
+        "1",
+    ]

@@ -95,13 +95,15 @@ def value(node: Any, dot: Any) -> Any:
     if len(node) == 1:
         return value(node[0], dot)
     name, *given = node
-    if name not in {"and", "eq", "index", "json"}:
+    if name == ".Label":
+        return dot["Labels"].get(value(given[0], dot), "")
+    if name not in {"and", "eq", "ne", "index", "json"}:
         raise Refused(f'template: function "{name}" not defined')
     args = [value(arg, dot) for arg in given]
     if name == "and":
         return next((arg for arg in args if not arg), args[-1])
-    if name == "eq":
-        return args[0] == args[1]
+    if name in {"eq", "ne"}:
+        return (args[0] == args[1]) is (name == "eq")
     if name == "index":
         return (args[0] or {}).get(args[1], "")
     return (
@@ -436,7 +438,12 @@ class Call:
                     name = wanted.strip("^$").removeprefix("/?").replace("\\", "")
                     fits &= name == seen["Name"].removeprefix("/")
             if fits:
-                shown.append(seen.get("Id") or seen["Name"])
+                name = seen["Name"].removeprefix("/")
+                line = {"ID": seen.get("Id"), "Name": name, "Names": name, "Labels": labels(seen)}
+                template = (
+                    self.one("--format") if self.options.get("--format") else "{{.ID}}" if "Id" in seen else "{{.Name}}"
+                )
+                shown.append(fill(template, line))
         return "\n".join(shown)
 
     def do_ps(self) -> str:

@@ -17,6 +17,7 @@ TARGETS = tuple(
 )
 STEPS = {
     "clear": oc.StopResource("clear", steps=["gone"], networks=True),
+    "older": oc.StopResource("older", releases="older", networks=True, volumes=True),
     "net": oc.CreateNetwork("net"),
     "data": oc.CreateVolume("data"),
     "cache": oc.CreateVolume("cache", labels={"level": "{{ Level }}"}, replace=True),

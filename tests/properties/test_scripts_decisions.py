@@ -448,9 +448,9 @@ def stop(host: Host, **fields: Any) -> Answer:
 
 def test_stopping_takes_what_bears_the_labels_of_this_project_and_nothing_else(host: Host) -> None:
     project_of_two(host)
-    assert stop(host, steps=["other"]).why == "containers: 1"
+    assert stop(host, steps=["other"]).why == "containers: other-1"
     assert sorted(host.containers) == ["stranger", NAME]
-    assert stop(host, networks=True).why == "containers: 1, networks: 1"
+    assert stop(host, networks=True).why == f"containers: {NAME}; networks: net-1"
     assert sorted(host.containers) == ["stranger"]
     assert [seen["Name"] for seen in host.docker.networks.values()] == ["bridge"]
     answer = stop(host)
@@ -462,11 +462,38 @@ def test_stopping_without_removing_leaves_containers_that_do_not_run(host: Host,
     project_of_two(host)
     host.docker.noise = noise
     answer = stop(host, remove=False)
-    assert (answer.action, answer.changed, answer.why) == ("stopped", True, "containers: 2")
+    assert (answer.action, answer.changed, answer.why) == ("stopped", True, f"containers: {NAME}, other-1")
     assert {name: seen[0] for name, seen in short(host).items()} == {
         NAME: "exited", "other-1": "exited", "stranger": "running"
     }  # fmt: skip
     assert stop(host, remove=False).action == "unchanged"
+
+
+def test_volumes_go_only_when_that_is_asked_for_and_only_our_own(host: Host) -> None:
+    for name, project in (("data", unique()), ("theirs", f"{unique()} too")):
+        host.run(render(order(oc.CreateVolume("data", volume_name=name), project=project)))
+    assert stop(host).why == "nothing matched"
+    assert stop(host, volumes=True).why == "volumes: data"
+    assert list(host.docker.volumes) == ["theirs"]
+
+
+def test_of_older_releases_goes_what_no_step_of_this_one_keeps(tmp_path: Path) -> None:
+    host = Host(tmp_path / "host", registry=[image(ONE)])  # its own: here a step has two containers
+
+    def deploy(step: str, release: str, name: str) -> None:
+        made = oc.RunContainer(step, image=IMAGE, monitor_s=0, container_name=name)
+        host.run(render(order(made, digest=ONE, project=unique(), release=release)))
+
+    for step, release, name in (
+        ("gone", "0.0.6", "gone-1"), ("web", "0.0.6", "web-1"), ("db", "0.0.6", "db-1"), ("db", "0.0.7", "db-2"),
+        ("late", "0.0.6", "late-1"),
+    ):  # fmt: skip
+        deploy(step, release, name)
+    step = oc.StopResource("clear", releases="older")
+    kept = [("container", "web-1"), ("container", "db-2"), ("network", "db-1")]
+    answer, _ = host.run(render(order(step, project=unique(), kept=kept, spared=["late"])))
+    assert answer.why == "containers: gone-1, db-1"
+    assert sorted(host.containers) == ["db-2", "late-1", "web-1"]
 
 
 @pytest.mark.parametrize("noise", [False, True])

@@ -120,7 +120,6 @@ AS_THEY_ARE = {
     "next | word": "such a name with --next",
     "spec | word": "sha256: and hex digits",
     "healthy_timeout_s | word": "a number",
-    "verb | word": "one of two words of ours",
     "login | word": "${octossh_secret_N?}, ours",
     "variable | word": "${octossh_secret_N?}, ours",
 }

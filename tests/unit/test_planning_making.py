@@ -166,6 +166,36 @@ WORLDS = [
         "networks as well", fleet(NET, WEB), [oc.StopResource("stop", networks=True)], {}, "stop",
         "remove shop-dev-net, shop-dev-web", [],
     ),
+    ("no volumes unasked", fleet(DATA), [oc.StopResource("stop", networks=True)], {}, "unchanged", "nothing matches", []),
+    (
+        "volumes as well", fleet(DATA, WEB), [oc.StopResource("stop", volumes=True)], {}, "stop",
+        "remove shop-dev-data, shop-dev-web", [],
+    ),
+    (
+        "older, and kept by a step of this release", fleet(WEB, DATA, NET),
+        [DATA, WEB, NET, oc.StopResource("stop", releases="older", networks=True, volumes=True)], {}, "unchanged",
+        "nothing matches", [],
+    ),
+    (
+        "older, and of a step that is gone", fleet(WEB), [NET, oc.StopResource("stop", releases="older")], {}, "stop",
+        "remove shop-dev-web", [],
+    ),
+    (
+        "older, under another name", fleet(attrs.evolve(WEB, container_name="web-1")),
+        [WEB, oc.StopResource("stop", releases="older")], {}, "stop", "remove web-1", [],
+    ),
+    (
+        "older, and who knows under which name it will be kept", fleet(attrs.evolve(WEB, container_name="web-1")),
+        [
+            oc.RunScript("do", script="true"), attrs.evolve(WEB, container_name="{{ steps.do.outputs.NAME }}"),
+            oc.StopResource("stop", releases="older"),
+        ], {}, "unchanged", "nothing matches", [],
+    ),
+    (
+        "older, and the only one while it is replaced", happens(fleet(WEB), name="shop-dev-web--old"),
+        [oc.StopResource("stop", releases="older"), WEB], {}, "start", "an earlier run was cut short", [],
+    ),
+    ("of this very release", fleet(WEB, number="0.0.2"), [oc.StopResource("stop", releases="older")], {}, "unchanged", "nothing matches", []),
     ("another step's", fleet(WEB), [oc.StopResource("stop", steps=["gone"])], {}, "unchanged", "nothing matches", []),
     ("only stopped", fleet(WEB), [oc.StopResource("stop", remove=False)], {}, "stop", "stop shop-dev-web", []),
     (

@@ -18,22 +18,35 @@ __all__ = ["StopResource"]
 class StopResource(Step):
     """Stop, and by default remove, what earlier deployments of this project in this environment left.
 
-    It finds containers by the labels of octossh, never by name, and says how many it matched.
+    It finds them by the labels of octossh, never by name, and says what it matched, also when that is nothing.
 
     Attributes:
         steps: Only what these steps made, also steps that the process no longer has; none: what any step made.
+        releases: ``all``; or ``older``: only what another release than this one made, and no step of this one
+            keeps. So a container that is the same in both stays, and what a step had under another name goes.
         remove: Remove the containers as well.
         networks: Remove the networks too, once nothing hangs on them.
+        volumes: Remove the volumes too, with all that is in them. No other step ever does that.
         grace_s: Seconds between SIGTERM and SIGKILL.
     """
 
     kind: ClassVar[str] = "stop_resource"
 
     steps: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names, metadata=LITERAL)
+    releases: str = field(default="all", kw_only=True, metadata=LITERAL)
     remove: bool = field(default=True, kw_only=True, validator=of(bool))
     networks: bool = field(default=False, kw_only=True, validator=of(bool))
+    volumes: bool = field(default=False, kw_only=True, validator=of(bool))
     grace_s: int = field(default=10, kw_only=True, validator=[of(int), seconds])
 
+    @releases.validator
+    def _check_releases(self, _attribute: object, releases: object) -> None:
+        if releases not in {"all", "older"}:
+            raise ModelError(f"StopResource {self.name!r}: releases={releases!r} is neither 'all' nor 'older'")
+
     def __attrs_post_init__(self) -> None:
-        if self.networks and not self.remove:
-            raise ModelError(f"StopResource {self.name!r}: a network cannot be stopped, only removed; set remove=True")
+        for what, asked in (("network", self.networks), ("volume", self.volumes)):
+            if asked and not self.remove:
+                raise ModelError(
+                    f"StopResource {self.name!r}: a {what} cannot be stopped, only removed; set remove=True"
+                )

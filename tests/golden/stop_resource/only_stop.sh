@@ -39,6 +39,8 @@ command -v docker >/dev/null ||
 # The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
 # shellcheck disable=SC2317
 docker() { command docker "$@" 3>&- 9>&-; }
+octossh_nl='
+'
 
 # A kernel lock: it goes when its holder does, however that ends.
 octossh_lock=/dev/shm/octossh-shop-dev.lock
@@ -67,29 +69,36 @@ done
 
 octossh_did=''
 
+# What docker lists by the words "$@", in lines of an id and a name: sets octossh_ids and octossh_names.
 octossh_find() {
     octossh_found=''
     # Without what docker says besides, which is no id; asked again for the reason when it fails.
     octossh_said=$("$@" --filter label=octossh.project=shop --filter label=octossh.environment=Dev 2>/dev/null) ||
         octossh_fail "docker does not answer: $("$@" 2>&1)"
-    octossh_found="$octossh_found $octossh_said"
-    octossh_found=$(octossh_line "$octossh_found")
+    octossh_found=$octossh_found$octossh_nl$octossh_said
+    octossh_ids='' octossh_names=''
+    set -f
+    IFS=$octossh_nl
+    for octossh_one in $octossh_found; do
+        octossh_ids="$octossh_ids ${octossh_one%% *}"
+        octossh_names="${octossh_names:+$octossh_names, }${octossh_one#* }"
+    done
+    unset IFS
+    set +f
+    [ -n "$octossh_names" ]
 }
 
-octossh_count() {
-    # shellcheck disable=SC2086
-    set -- $octossh_found
-    octossh_count=$#
-}
-
-octossh_find docker ps --no-trunc --format '{{.ID}}'
-octossh_count
-if [ "$octossh_count" -gt 0 ]; then
-    octossh_say "stopping containers: $octossh_count"
+# $1 of them were found: $2 is what becomes of them.
+octossh_tell() {
+    octossh_say "$2 $1: $octossh_names"
+    octossh_did="${octossh_did:+$octossh_did; }$1: $octossh_names"
     octossh_changed=yes
+}
+
+if octossh_find docker ps --format '{{.ID}} {{.Names}}'; then
+    octossh_tell containers stopping
     # shellcheck disable=SC2086
-    octossh_said=$(docker stop -t 10 $octossh_found 2>&1) || octossh_fail "docker stop: $octossh_said"
-    octossh_did="containers: $octossh_count"
+    octossh_said=$(docker stop -t 10 $octossh_ids 2>&1) || octossh_fail "docker stop: $octossh_said"
 fi
 [ -n "$octossh_did" ] || octossh_end succeeded unchanged no "nothing matched"
 octossh_end succeeded stopped yes "$octossh_did"

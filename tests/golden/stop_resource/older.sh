@@ -1,0 +1,122 @@
+# stop_resource 'clear' of 'shop' in 'Dev'
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY.
+octossh_end() {
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+command -v docker >/dev/null ||
+    octossh_fail "there is no docker command on this host for user $(id -un); install docker, or put it on the PATH"
+
+# The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
+# shellcheck disable=SC2317
+docker() { command docker "$@" 3>&- 9>&-; }
+octossh_nl='
+'
+
+# A kernel lock: it goes when its holder does, however that ends.
+octossh_lock=/dev/shm/octossh-shop-dev.lock
+[ -d /dev/shm ] || octossh_lock=/tmp/octossh-shop-dev.lock
+command -v flock >/dev/null || octossh_fail "there is no flock command on this host; install util-linux"
+[ -e "$octossh_lock" ] || (umask 0; set -C; : >"$octossh_lock") 2>/dev/null || :
+if [ ! -f "$octossh_lock" ] || [ ! -r "$octossh_lock" ] || [ -h "$octossh_lock" ]; then
+    octossh_fail "the lock $octossh_lock is no file that can be read; look at who made it"
+fi
+exec 9<"$octossh_lock"
+octossh_waited=0
+until flock -n 9; do
+    if [ "$octossh_waited" -eq 0 ]; then
+        octossh_say "waiting for $(cat "$octossh_lock")"
+    fi
+    [ "$octossh_waited" -lt 30 ] ||
+        octossh_end locked none no "another run holds the lock of this project and environment on this host; it was last taken by $(cat "$octossh_lock")"
+    octossh_waited=$((octossh_waited + 1))
+    sleep 1
+done
+(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || :
+# The registry login of a run that was killed while it pulled.
+for octossh_config in /dev/shm/octossh-shop-dev.lock.login.*; do
+    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+done
+
+octossh_did=''
+
+# What docker lists by the words "$@", in lines of an id and a name: sets octossh_ids and octossh_names.
+octossh_find() {
+    octossh_found=''
+    # Without what docker says besides, which is no id; asked again for the reason when it fails.
+    octossh_said=$("$@" --filter label=octossh.project=shop --filter label=octossh.environment=Dev --filter 'label=octossh.step=it'"'"'s "$x"' 2>/dev/null) ||
+        octossh_fail "docker does not answer: $("$@" 2>&1)"
+    octossh_found=$octossh_found$octossh_nl$octossh_said
+    # Without what docker says besides, which is no id; asked again for the reason when it fails.
+    octossh_said=$("$@" --filter label=octossh.project=shop --filter label=octossh.environment=Dev --filter label=octossh.step=web 2>/dev/null) ||
+        octossh_fail "docker does not answer: $("$@" 2>&1)"
+    octossh_found=$octossh_found$octossh_nl$octossh_said
+    octossh_ids='' octossh_names=''
+    set -f
+    IFS=$octossh_nl
+    for octossh_one in $octossh_found; do
+        octossh_ids="$octossh_ids ${octossh_one%% *}"
+        octossh_names="${octossh_names:+$octossh_names, }${octossh_one#* }"
+    done
+    unset IFS
+    set +f
+    [ -n "$octossh_names" ]
+}
+
+# $1 of them were found: $2 is what becomes of them.
+octossh_tell() {
+    octossh_say "$2 $1: $octossh_names"
+    octossh_did="${octossh_did:+$octossh_did; }$1: $octossh_names"
+    octossh_changed=yes
+}
+
+if octossh_find docker ps -a --format '{{if and (ne (.Label "octossh.release") "0.0.7") (ne .Names "shop-dev-web") (ne .Names "shop-dev-web--old") (ne (.Label "octossh.step") "it'"'"'s \"$x\" {{ y }}")}}{{.ID}} {{.Names}}{{end}}'; then
+    octossh_tell containers removing
+    # shellcheck disable=SC2086
+    octossh_said=$(docker stop -t 10 $octossh_ids 2>&1) || octossh_fail "docker stop: $octossh_said"
+    # shellcheck disable=SC2086
+    octossh_said=$(docker rm -f $octossh_ids 2>&1) || octossh_fail "docker rm: $octossh_said"
+fi
+if octossh_find docker network ls --no-trunc --format '{{if and (ne (.Label "octossh.release") "0.0.7") (ne .Name "shop-dev-net") (ne (.Label "octossh.step") "it'"'"'s \"$x\" {{ y }}")}}{{.ID}} {{.Name}}{{end}}'; then
+    octossh_tell networks removing
+    # shellcheck disable=SC2086
+    octossh_said=$(docker network rm $octossh_ids 2>&1) || octossh_fail "docker network rm: $octossh_said"
+fi
+if octossh_find docker volume ls --format '{{if and (ne (.Label "octossh.release") "0.0.7") (ne .Name "data") (ne (.Label "octossh.step") "it'"'"'s \"$x\" {{ y }}")}}{{.Name}} {{.Name}}{{end}}'; then
+    octossh_tell volumes removing
+    # shellcheck disable=SC2086
+    octossh_said=$(docker volume rm $octossh_ids 2>&1) || octossh_fail "docker volume rm: $octossh_said"
+fi
+[ -n "$octossh_did" ] || octossh_end succeeded unchanged no "nothing matched"
+octossh_end succeeded removed yes "$octossh_did"
+}
+{ octossh_main </dev/null; }
