@@ -16,7 +16,7 @@ address() {   # of host $1
 template() {
     local t=$LAB/template
     [ -d "$t" ] && return 0
-    mkdir -p "$t.new"/etc/{ssh,docker,sudoers.d} "$t.new"/etc/docker/certs.d/{"$REG_AUTH",registry.lab:5443}
+    mkdir -p "$t.new"/etc/{ssh,docker,sudoers.d} "$t.new"/etc/docker/certs.d/{"$REG_AUTH","$REG_TOKEN",registry.lab:544{3,4}}
     t=$t.new
     [ -s "$LAB/id_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -C "octossh-lab" -f "$LAB/id_ed25519"
     cp /etc/passwd /etc/shadow /etc/group "$t/etc/"
@@ -50,7 +50,7 @@ CONF
     cat >"$t/etc/docker/daemon.json" <<JSON
 {"insecure-registries": ["$REG", "registry.lab:5000"], "cgroup-parent": "/$CGROUP", "exec-opts": ["native.cgroupdriver=cgroupfs"]}
 JSON
-    for u in "$REG_AUTH" registry.lab:5443; do
+    for u in "$REG_AUTH" "$REG_TOKEN" registry.lab:544{3,4}; do
         cp "$LAB/registry/tls/ca.crt" "$t/etc/docker/certs.d/$u/ca.crt"
     done
     : >"$t/etc/resolv.conf"
@@ -232,6 +232,7 @@ client_files() {
             "$NAME" "$LAB" "$NET" "$(cat "$LAB/rtt")" "$(cat "$LAB/loss")"
         printf ' "registry": "%s", "registry_auth": {"server": "%s", "user": "%s", "password": "%s", "ca": "%s"},\n' \
             "$REG" "$REG_AUTH" "$REG_USER" "$REG_PASSWORD" "$LAB/registry/tls/ca.crt"
+        printf ' "registry_token": "%s", "token_log": "%s",\n' "$REG_TOKEN" "$LAB/registry/tokens.log"
         printf ' "key": "%s", "known_hosts": "%s", "ssh_config": "%s",\n "hosts": {' \
             "$LAB/id_ed25519" "$LAB/known_hosts" "$LAB/ssh_config"
         for h in $(hosts_now); do printf '%s"%s": "%s"' "$sep" "$h" "$(address "$h")"; sep=", "; done

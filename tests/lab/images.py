@@ -3,6 +3,7 @@
 
     images.py all  http://10.77.0.2:5000
     images.py push http://10.77.0.2:5000 acme/web:2.1.0 --mode never-healthy
+    images.py tags http://10.77.0.2:5000 acme/many 20000 --data /var/lib/octossh-lab/lab/registry/data
 
 Each image is two layers: busybox-static, and a few bytes of its own, so that
 every tag has its own digest. The same arguments give the same digest. Only the
@@ -228,6 +229,30 @@ def push_image(url: str, repo: str, tag: str, mode: str = "ok") -> str:
     return registry.manifest(repo, tag, build(registry, repo, tag, mode))
 
 
+def many_tags(count: int) -> list[str]:
+    """Return names of tags as a busy repository has them: versions with variants and candidates, and builds."""
+    names = []
+    for n in range((count + 3) // 4):
+        version = f"{1 + n // 1000}.{n // 50 % 20}.{n % 50}"
+        build = hashlib.sha256(version.encode()).hexdigest()
+        names += [version, f"{version}-alpine", f"{version}-rc.1", f"sha-{build[:7]}"]
+    return names[:count]
+
+
+def push_tags(url: str, repo: str, count: int, data: Path) -> str:
+    """Give one image many tags; return its digest.
+
+    By the API this takes minutes. So one tag is pushed, and the others are links to its folder in the data of the
+    registry: it lists and serves each as its own. Pushing to one of them would move all.
+    """
+    first, *more = many_tags(count)
+    digest = push_image(url, repo, first)
+    tags = data / "docker/registry/v2/repositories" / repo / "_manifests/tags"
+    for tag in more:
+        (tags / tag).symlink_to(first)
+    return digest
+
+
 def push_all(url: str) -> None:
     """Push all of IMAGES and ALIASES."""
     registry = Registry(url)
@@ -249,9 +274,17 @@ def main() -> None:
     one.add_argument("url")
     one.add_argument("image", metavar="REPO:TAG")
     one.add_argument("--mode", choices=list(MODES), default="ok")
+    one = commands.add_parser("tags", help="push one image, and give it many tags")
+    one.add_argument("url")
+    one.add_argument("repo", metavar="REPO")
+    one.add_argument("count", type=int)
+    one.add_argument("--data", type=Path, required=True, help="the folder in which the registry keeps its data")
     args = parser.parse_args()
     if args.command == "all":
         push_all(args.url)
+        return
+    if args.command == "tags":
+        print(f"{args.repo} {push_tags(args.url, args.repo, args.count, args.data)}")
         return
     repo, colon, tag = args.image.rpartition(":")
     if not colon or "/" in tag:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from .images import push_image
+from .images import push_image, push_tags
 
 LAB_SH = Path(__file__).with_name("lab.sh")
 
@@ -31,7 +31,7 @@ class LabError(Exception):
 
 @dataclass(frozen=True)
 class RegistryAuth:
-    """The registry's side door: TLS by the lab's own CA, user and password."""
+    """One of the registry's side doors: TLS by the lab's own CA, user and password."""
 
     server: str
     user: str
@@ -64,6 +64,8 @@ class Lab:
     rtt_ms: float
     registry: str
     registry_auth: RegistryAuth
+    registry_token: RegistryAuth
+    token_log: Path
     key: Path
     known_hosts: Path
     ssh_config: Path
@@ -97,6 +99,8 @@ class Lab:
             rtt_ms=facts["rtt_ms"],
             registry=facts["registry"],
             registry_auth=RegistryAuth(auth["server"], auth["user"], auth["password"], Path(auth["ca"])),
+            registry_token=RegistryAuth(facts["registry_token"], auth["user"], auth["password"], Path(auth["ca"])),
+            token_log=Path(facts["token_log"]),
             key=Path(facts["key"]),
             known_hosts=Path(facts["known_hosts"]),
             ssh_config=Path(facts["ssh_config"]),
@@ -171,6 +175,10 @@ class Lab:
     def push(self, repo: str, tag: str, mode: str = "ok") -> str:
         """Push one more image (a mode of images.MODES); return its digest."""
         return push_image(f"http://{self.registry}", repo, tag, mode)
+
+    def push_tags(self, repo: str, count: int) -> str:
+        """Push one image under so many tags (images.many_tags), for reading only; return its digest."""
+        return push_tags(f"http://{self.registry}", repo, count, self.state / "registry/data")
 
 
 def default_name() -> str:

@@ -14,6 +14,7 @@
 #   lab.sh clean [HOST...]                           remove all containers, networks, volumes
 #   lab.sh pull IMAGE:TAG... [-- HOST...]            pull images on all (or these) hosts
 #   lab.sh push REPO:TAG [--mode MODE]               push one more image (see images.py)
+#   lab.sh tags REPO COUNT                           push one image, and give it so many tags
 #   lab.sh reboot HOST...                            off and on again: memory lost, disk kept
 #   lab.sh docker HOST stop|start|freeze|thaw        its dockerd
 #   lab.sh sshd HOST stop|start|freeze|thaw          its sshd
@@ -89,6 +90,8 @@ load_net() {
     NET=$(cat "$LAB/net" 2>/dev/null) || NET=
     REG=$NET.0.2:5000              # HTTP, anybody
     REG_AUTH=$NET.0.2:5443         # TLS of the lab's own CA, user and password above
+    REG_TOKEN=$NET.0.2:5444        # TLS, and a token of...
+    TOKENS=$NET.0.2:5445           # ...this service, for users with a password
 }
 
 number() { [[ $2 =~ ^[0-9]+(\.[0-9]+)?$ ]] || die "$1: not a number: '$2'"; }
@@ -274,6 +277,7 @@ main() {
         clean) lab_clean "$@" ;;
         pull) lab_pull "$@" ;;
         push) python3 "$HERE/images.py" push "http://$REG" "$@" >&2 ;;
+        tags) python3 "$HERE/images.py" tags "http://$REG" "$1" "$2" --data "$LAB/registry/data" >&2 ;;
         docker) service "$1" dockerd "$2" ;;
         sshd) service "$1" sshd "$2" ;;
         registry) lab_registry "$1" ;;
