@@ -88,8 +88,7 @@ def test_a_registry_with_a_password_works_and_no_login_stays_on_the_host(clean_l
     ) as space:
         assert space.deploy(space.create_release(), "Dev").outcomes[0].action == "created"
     assert (
-        clean_lab.sh("h01", "ls -d /dev/shm/octossh.* ~deploy/.docker /root/.docker 2>/dev/null || echo none")
-        == "none\n"
+        clean_lab.sh("h01", "ls -d /dev/shm/*login* ~deploy/.docker /root/.docker 2>/dev/null || echo none") == "none\n"
     )
 
 

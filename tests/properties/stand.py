@@ -108,11 +108,13 @@ class Host:
     def _answer(self, pid: int) -> None:
         here = Path(f"/proc/{pid}")
         argv = tuple((here / "cmdline").read_bytes().split(b"\0")[2:-1])
-        pairs = (pair.partition(b"=") for pair in (here / "environ").read_bytes().split(b"\0") if pair)
-        stdin = (here / "fd/0").read_bytes() if b"/dev/stdin" in argv else b""
+        words = (pair.partition(b"=") for pair in (here / "environ").read_bytes().split(b"\0") if pair)
+        pairs = {name: text for name, _, text in words}
+        read = b"/dev/stdin" in argv or b"DOCKER_CONFIG" in pairs
+        stdin = (here / "fd/0").read_bytes() if read else b""
         # From number 10 on they are dash's own.
         descriptors = frozenset(int(file.name) for file in (here / "fd").iterdir() if len(file.name) == 1)
-        call = Call(argv, {name: text for name, _, text in pairs}, stdin, descriptors)
+        call = Call(argv, pairs, stdin, descriptors)
         number = len(self.calls)
         self.calls.append(call)
         if number == self.kill_at:

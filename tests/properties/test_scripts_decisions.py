@@ -321,17 +321,18 @@ def test_a_host_without_docker_is_told_so(tmp_path: Path) -> None:
     assert "there is no docker command on this host for user" in answer.why
 
 
-def test_a_registry_login_is_there_for_the_pull_only_even_when_the_pull_is_killed(host: Host) -> None:
-    secrets = {"hub": '{"auths": {}}'}
+def test_a_registry_login_is_there_for_the_pull_only_and_in_no_file(host: Host) -> None:
+    secrets = {"hub": '{"auths": {"pa55 of hub": {}}}'}
     left = Path("/dev/shm").glob
     for number in range(10):
         assert host.run_and_kill(script(ONE, login="hub"), number, secrets)
         if (pull := host.calls[-1]).name == "pull":
             break
+    # Docker reads it out of the pipe that is its standard input; what a kill leaves is a link to no pipe.
     config = Path(pull.environ[b"DOCKER_CONFIG"].decode())
-    assert pull.name == "pull"
-    assert (config / "config.json").read_text() == secrets["hub"]
-    assert (config.stat().st_mode & 0o777, (config / "config.json").stat().st_mode & 0o777) == (0o700, 0o600)
+    assert pull.stdin.decode() == secrets["hub"]
+    assert [(file.name, str(file.readlink())) for file in config.iterdir()] == [("config.json", "/proc/self/fd/0")]
+    assert config.stat().st_mode & 0o777 == 0o700
     answer, _ = host.run(script(ONE, login="hub"), secrets)
     assert answer.action == "created"
     assert [call.name for call in host.calls if b"DOCKER_CONFIG" in call.environ] == ["pull"]

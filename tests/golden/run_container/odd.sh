@@ -63,8 +63,8 @@ until flock -n 9; do
 done
 (printf '%s\n' 'it'"'"'s "$HOME" `id` $(id) \ 
  two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' >"$octossh_lock") 2>/dev/null || :
-# The registry login of a run that was killed while it pulled.
-for octossh_config in /dev/shm/octossh-o-brien-s-hne-dev-1.lock.login.*; do
+# What a run that was killed while it pulled has left: a folder without a login.
+for octossh_config in "$octossh_lock".login.*; do
     [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
 done
 
