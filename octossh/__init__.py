@@ -25,6 +25,7 @@ from octossh.errors import (
 from octossh.model import (
     Basic,
     Channel,
+    Checkup,
     Command,
     CreateNetwork,
     CreateVolume,
@@ -72,6 +73,7 @@ __all__ = [
     "Basic",
     "Change",
     "Channel",
+    "Checkup",
     "Command",
     "ConnectError",
     "ConnectionLost",

@@ -346,15 +346,13 @@ def _with_logs(deployment: Deployment) -> str:
 @_command(octossh, "check")
 @click.option("--in", "environment", metavar="ENVIRONMENT", help="Only the targets of this one.")
 def _check(options: _Options, environment: str | None) -> None:
-    """Load the octofile, look for odd channels, and open a connection to each target."""
-    space = options.space()
-    warnings = space.lint()
-    for warning in warnings:
+    """Look at the channels, and at each target: could it be deployed to?"""
+    found = options.space().check(environment)
+    for warning in found.warnings:
         click.echo(f"octossh: warning: {warning}", err=True)
-    names = space.check(environment)
-    options.show(
-        {"targets": list(names), "warnings": list(warnings)}, f"targets that answer: {' '.join(names) or 'none'}"
-    )
+    options.show(found)
+    if not found.ok:
+        sys.exit(1)
 
 
 @octossh.group("audit")

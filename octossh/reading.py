@@ -15,7 +15,7 @@ from octossh.errors import ReadError
 from octossh.model import LABELS, Resource, Snapshot
 from octossh.shell import Result
 
-__all__ = ["Answer", "read_answer", "read_snapshot"]
+__all__ = ["Answer", "read_answer", "read_facts", "read_snapshot"]
 
 
 @frozen(kw_only=True)
@@ -112,6 +112,22 @@ def read_snapshot(result: Result, target: str) -> Snapshot:
         docker=docker,
         resources=tuple({(seen.kind, seen.id, seen.name): seen for seen in resources}.values()),
     )
+
+
+def read_facts(result: Result, target: str) -> dict[str, str]:
+    """What a checking script told of *target*: texts by name.
+
+    Raises:
+        ReadError: It did not come to its end; the host may have no POSIX shell.
+    """
+    if not read_answer(result).ended:
+        said = result.log.strip()[-300:] or "nothing"
+        raise ReadError(
+            f"{target}: no POSIX shell ran the script (exit code {result.exit_code}; it said: {said}); octossh needs "
+            "a Linux host and a user whose login shell runs 'sh'"
+        )
+    facts = (frame.text.partition(" ") for frame in result.frames if frame.kind == "fact")
+    return {name: value for name, _, value in facts}
 
 
 def _json(text: str) -> dict[str, Any]:

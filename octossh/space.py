@@ -14,12 +14,13 @@ from typing import Self, Unpack
 
 import attrs
 
-from octossh.deploying import apply, connect, observe, scripts
+from octossh.deploying import apply, check, observe, scripts
 from octossh.errors import ModelError, PlanError, did_you_mean
 from octossh.inventory import read_targets
 from octossh.model import (
     Catalog,
     Channel,
+    Checkup,
     Deployment,
     Environment,
     Event,
@@ -431,11 +432,13 @@ class Space:
         """Check the chain of the record: whether anything in it was edited or taken out."""
         return self.store.verify()
 
-    def check(self, environment: str | None = None) -> tuple[str, ...]:
-        """Open a connection to each target, of one environment or of all; the names of those that answered.
+    def check(self, environment: str | None = None) -> Checkup:
+        """Look at the channels, and at each target of one environment or of all: could it be deployed to?
+
+        What is wrong with a host is in what comes back, and no error.
 
         Raises:
-            ConnectError: A host cannot be reached, or is not who it should be.
+            ModelError: There is no such environment.
 
         Hosts:
             untouched.
@@ -443,8 +446,9 @@ class Space:
         if environment is not None:
             self._catalog.environment(environment)
         chosen = [t for t in self.targets if environment is None or environment in t.environments]
-        connect(chosen, self._transport)
-        return tuple(target.name for target in chosen)
+        images = (image for project in self.projects.values() for image in project.process.images)
+        found = check(chosen, dict.fromkeys(image.registry for image in images), self._transport)
+        return attrs.evolve(found, warnings=self.lint())
 
     # ---------------------------------------------------------------- closing
 

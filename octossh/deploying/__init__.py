@@ -1,7 +1,8 @@
 """Looking at hosts and applying plans: the road from a plan to what happened."""
 
 from octossh.deploying.applying import apply
+from octossh.deploying.checking import check
 from octossh.deploying.observing import connect, observe
 from octossh.deploying.orders import scripts
 
-__all__ = ["apply", "connect", "observe", "scripts"]
+__all__ = ["apply", "check", "connect", "observe", "scripts"]

@@ -2,6 +2,7 @@
 
 from octossh.model._values import Described, Pairs, slug
 from octossh.model.catalogs import Catalog
+from octossh.model.checkups import Checkup, Finding, Grade
 from octossh.model.deployments import Deployment, Event, Mode, Outcome, State
 from octossh.model.images import Basic, Image, Pin, Registry
 from octossh.model.lifecycles import Channel, Lifecycle
@@ -41,6 +42,7 @@ __all__ = [
     "Basic",
     "Catalog",
     "Channel",
+    "Checkup",
     "Command",
     "CreateNetwork",
     "CreateVolume",
@@ -49,6 +51,8 @@ __all__ = [
     "Environment",
     "Evaluated",
     "Event",
+    "Finding",
+    "Grade",
     "History",
     "Http",
     "Image",

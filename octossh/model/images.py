@@ -123,6 +123,12 @@ class Registry(Described):
         """The address that hosts pull from, as docker's config knows its login."""
         return self.pull_path.partition("/")[0]
 
+    @property
+    def pull_url(self) -> str:
+        """Where a host can ask whether it reaches what it pulls from."""
+        address = "registry-1.docker.io" if self.pull_host == "docker.io" else self.pull_host
+        return f"{urllib.parse.urlsplit(self.url).scheme}://{address}"
+
     def image(self, repository: str) -> Image:
         """The image *repository* of this registry, without a tag: a release picks that.
 

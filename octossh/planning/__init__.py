@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from octossh.planning.channels import admits, explain_tags, lint_channels, lint_tags
+from octossh.planning.judging import Visit, judge
 from octossh.planning.making import plan, secrets_of
 from octossh.planning.plans import Action, Change, Plan, Stage, Task, changes_between
 from octossh.planning.resolving import Facts, Resolver
@@ -17,6 +18,7 @@ __all__ = [
     "Resolver",
     "Stage",
     "Task",
+    "Visit",
     "Wanted",
     "admits",
     "changes_between",
@@ -24,6 +26,7 @@ __all__ = [
     "current",
     "differing",
     "explain_tags",
+    "judge",
     "lint_channels",
     "lint_tags",
     "mode_of",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
 from typing import Any
 
@@ -29,7 +29,7 @@ from octossh.rendering.volumes import create_volume
 from octossh.shell import Script, Words
 from octossh.templating import script_environment
 
-__all__ = ["observe", "render"]
+__all__ = ["check", "observe", "render"]
 
 
 def render(order: Order) -> Script:
@@ -70,6 +70,17 @@ def observe(project: str, environment: str, names: Iterable[tuple[str, str]]) ->
         "image_format": " {{json .}}",
     }
     return Script("observe", _environment().get_template("observe.sh.j2").render(values))
+
+
+def check(urls: Sequence[str]) -> Script:
+    """A script that changes nothing and tells what the host has, and whether it can reach the registries *urls*."""
+    values = {
+        "title": "check",
+        "version_format": "{{.Client.Version}} {{.Server.Version}} {{.Server.Os}} {{.Server.Arch}}",
+        "root_format": "{{.DockerRootDir}}",
+        "registries": [{"number": number, "url": f"{url}/v2/"} for number, url in enumerate(urls)],
+    }
+    return Script("check", _environment().get_template("check.sh.j2").render(values))
 
 
 def _load(name: str) -> str | None:

@@ -36,7 +36,7 @@ def refusing(*names):
     return oc.Replay(done, on_connect)
 
 
-@pytest.mark.parametrize("verb", ["deploy", "plan", "check", "promote"])
+@pytest.mark.parametrize("verb", ["deploy", "plan", "promote"])
 def test_a_host_that_refuses_keeps_all_hosts_of_the_environment_untouched(verb):
     replay = refusing("h1", "h2")
     with space(transport=replay) as made:
@@ -44,7 +44,6 @@ def test_a_host_that_refuses_keeps_all_hosts_of_the_environment_untouched(verb):
         does = {
             "deploy": lambda: made.deploy(release, "Dev"),
             "plan": lambda: made.plan(release, "Dev"),
-            "check": lambda: made.check("Dev"),
             "promote": lambda: made.promote(to="Test"),
         }
         if verb == "promote":
@@ -57,6 +56,17 @@ def test_a_host_that_refuses_keeps_all_hosts_of_the_environment_untouched(verb):
         # A plan only looks: at the host that answers.
         assert [call.script.name for call in replay.calls] == (["observe"] if verb == "plan" else [])
         assert len(made.history()) == (1 if verb == "promote" else 0)
+
+
+def test_a_checkup_tells_of_a_host_that_refuses_beside_the_others():
+    with space(transport=refusing("h1")) as made:
+        found = made.check()
+    assert not found.ok
+    assert [(f.target, f.found) for f in found if f.subject == "connection"] == [
+        ("h0", "it answers"),
+        ("h1", "connection refused"),
+        ("h2", "it answers"),
+    ]
 
 
 def test_making_a_space_opens_nothing(in_tmp):

@@ -1,0 +1,50 @@
+"""Looking at what hosts have, before anything is deployed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from octossh.deploying.observing import on_each
+from octossh.errors import OctosshError
+from octossh.model import Checkup, Finding, Grade, Registry, Target
+from octossh.planning import Visit, judge
+from octossh.reading import read_facts
+from octossh.rendering import check as checking_script
+from octossh.transport import Transport
+
+__all__ = ["check"]
+
+
+def check(targets: Sequence[Target], registries: Iterable[Registry], transport: Transport) -> Checkup:
+    """What each of *targets* has, whether it can be reached, and whether it can reach *registries*.
+
+    What is wrong with a host is a finding, and no error.
+
+    Hosts:
+        untouched.
+    """
+    asked = tuple(registries)
+    script = checking_script([registry.pull_url for registry in asked])
+
+    def look(target: Target) -> tuple[Finding, ...]:
+        result = transport.run(target, script, timeout_s=120)
+        return judge(
+            target.name,
+            Visit(
+                facts=read_facts(result, target.name),
+                at=result.started_at + timedelta(seconds=result.duration_s / 2),
+                within_s=result.duration_s / 2,
+                registries=tuple((registry.name, registry.pull_url) for registry in asked),
+            ),
+        )
+
+    findings: list[Finding] = []
+    for name, made in on_each(targets, look).items():
+        if isinstance(made, OctosshError):
+            why = str(made).removeprefix(f"{name}: ").removeprefix(f"{name} ")
+            findings.append(Finding(target=name, subject="connection", grade=Grade.FAULT, found=why))
+        else:
+            findings.append(Finding(target=name, subject="connection", grade=Grade.OK, found="it answers"))
+            findings += made
+    return Checkup(tuple(findings))

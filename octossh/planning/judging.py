@@ -1,0 +1,151 @@
+"""Whether a host can be deployed to, by what it tells of itself. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from attrs import frozen
+
+from octossh.model import Finding, Grade
+
+__all__ = ["Visit", "judge"]
+
+# What the templates of scripts call; the last two only where a health check asks by HTTP.
+_TOOLS = {"flock": "util-linux", "base64": "coreutils", "tr": "coreutils", "sed": "sed", "mktemp": "coreutils"}
+_OLDEST = (20, 10)
+_FEW_KB = 500_000  # less, and the next pull of a common image may not fit
+_LOW_KB = 3_000_000
+_SKEW_S = 30
+_FAR_SKEW_S = 300  # registry tokens and certificates begin to fail
+
+
+@frozen(kw_only=True)
+class Visit:
+    """What a checking script brought back.
+
+    Attributes:
+        facts: By name, as ``check.sh.j2`` tells them.
+        at: When the host read its clock, by the clock here; aware.
+        within_s: By how much *at* may be wrong.
+        registries: Name and address of the registries that it was to ask, in their order.
+    """
+
+    facts: Mapping[str, str]
+    at: datetime
+    within_s: float = 0.0
+    registries: tuple[tuple[str, str], ...] = ()
+
+
+def judge(target: str, visit: Visit) -> tuple[Finding, ...]:
+    """What is well on *target*, and what is not, with what to do."""
+    made = (*_system(visit), *_docker(visit), *_disk(visit), *_clock(visit), *_registries(visit))
+    return tuple(
+        Finding(target=target, subject=subject, grade=grade, found=found, advice=advice)
+        for subject, grade, found, advice in made
+    )
+
+
+_Row = tuple[str, Grade, str, str]
+
+
+def _system(visit: Visit) -> Iterator[_Row]:
+    facts = visit.facts
+    system = facts.get("system", "")
+    if system.startswith("Linux "):
+        yield "system", Grade.OK, system, ""
+    else:
+        yield "system", Grade.FAULT, system or "it says nothing of itself", "octossh deploys to Linux hosts only"
+    yield "shell", Grade.OK, facts.get("shell", "").rpartition("/")[2] or "a POSIX shell", ""
+    missing = [tool for tool in _TOOLS if f"tool.{tool}" not in facts]
+    packages = sorted({_TOOLS[tool] for tool in missing})
+    if missing:
+        yield "tools", Grade.FAULT, f"there is no {', no '.join(missing)}", f"install {' and '.join(packages)}"
+    elif "tool.curl" not in facts and "tool.wget" not in facts:
+        what = "there is neither curl nor wget"
+        yield "tools", Grade.WARNING, what, "install one of them for steps that ask by HTTP whether a container is well"
+    else:
+        yield "tools", Grade.OK, f"{', '.join(_TOOLS)} are there", ""
+    if "memory" not in facts:
+        what = "there is no /dev/shm to write to"
+        yield "memory", Grade.FAULT, what, "mount a tmpfs there: logins and secrets are kept in memory only"
+
+
+def _docker(visit: Visit) -> Iterator[_Row]:
+    facts = visit.facts
+    user = facts.get("user", "").partition(" ")[0] or "this user"
+    if "tool.docker" not in facts:
+        yield "docker", Grade.FAULT, f"there is no docker command for {user}", "install docker, or put it on the PATH"
+        return
+    if "docker.silent" in facts:
+        what = f"the docker daemon did not answer within {facts['docker.silent']} s"
+        yield "docker", Grade.FAULT, what, "look at its log: journalctl -u docker"
+        return
+    if error := facts.get("docker.error"):
+        yield "docker", Grade.FAULT, f"docker does not answer {user}: {error[-200:]}", _docker_advice(error, user)
+        return
+    client, server, system, arch, *_ = [*facts.get("docker", "").split(), "", "", "", ""]
+    found = f"client {client}, server {server} on {system}/{arch}"
+    if system != "linux":
+        what = f"the docker engine runs {system or 'unknown'} containers"
+        yield "docker", Grade.FAULT, what, "octossh deploys Linux containers: give a Linux host, reached over SSH"
+    elif _number(client) < _OLDEST or _number(server) < _OLDEST:
+        yield "docker", Grade.WARNING, found, "this is older than 20.10, with which nothing was tried; update it"
+    else:
+        yield "docker", Grade.OK, found, ""
+
+
+def _docker_advice(error: str, user: str) -> str:
+    if "permission denied" in error.lower():
+        return f"add {user} to the group docker, or log in as a user who may talk to docker"
+    if "Cannot connect to the Docker daemon" in error or "connection refused" in error.lower():
+        return "start docker: systemctl start docker; or see which DOCKER_HOST the user's login sets"
+    return "run 'docker version' there to see more"
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
+def _disk(visit: Visit) -> Iterator[_Row]:
+    words = visit.facts.get("disk", "").split()
+    if len(words) < 6 or not words[1].isdigit() or not words[3].isdigit():
+        return
+    all_kb, free_kb = int(words[1]), int(words[3])
+    found = f"{free_kb / 1e6:.1f} of {all_kb / 1e6:.1f} GB are free in {words[5]}, where docker keeps its data"
+    if free_kb < _FEW_KB:
+        yield "disk", Grade.FAULT, found, "make room: docker image prune"
+    elif free_kb < _LOW_KB or free_kb < all_kb * 0.05:
+        yield "disk", Grade.WARNING, found, "make room before long"
+    else:
+        yield "disk", Grade.OK, found, ""
+
+
+def _clock(visit: Visit) -> Iterator[_Row]:
+    text = visit.facts.get("time", "")
+    if not text.isdigit():
+        return
+    off_s = int(text) - visit.at.timestamp()
+    # A second, since the host's clock was read in whole ones.
+    if abs(off_s) <= _SKEW_S + visit.within_s + 1:
+        yield "clock", Grade.OK, "it agrees with the clock here", ""
+        return
+    found = f"it is {abs(off_s):.0f} s {'ahead of' if off_s > 0 else 'behind'} the clock here"
+    grade = Grade.FAULT if abs(off_s) > _FAR_SKEW_S + visit.within_s else Grade.WARNING
+    yield "clock", grade, found, "set the clocks by NTP: certificates and logins of registries depend on them"
+
+
+def _registries(visit: Visit) -> Iterator[_Row]:
+    for number, (name, address) in enumerate(visit.registries):
+        subject = f"registry {name}"
+        said = visit.facts.get(f"registry.{number}", "")
+        if re.fullmatch(r"[1-4]\d\d", said):
+            yield subject, Grade.OK, f"{address} answers", ""
+        elif re.fullmatch(r"5\d\d", said):
+            yield subject, Grade.WARNING, f"{address} answers with HTTP status {said}", "look at its log"
+        elif "tool.curl" not in visit.facts and "tool.wget" not in visit.facts:
+            yield subject, Grade.WARNING, f"{address} was not asked", "install curl or wget to have it asked"
+        else:
+            reason = re.sub(r"^000|000$|curl: \(\d+\) ", "", said).strip() or "no answer"
+            yield subject, Grade.FAULT, f"{address} cannot be reached: {reason}", "see DNS, routes and firewalls there"

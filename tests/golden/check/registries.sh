@@ -1,0 +1,81 @@
+# check
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY.
+octossh_end() {
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_frame begin
+octossh_fact() { octossh_frame "fact $1 $(octossh_line "$2")"; }
+
+octossh_has() { command -v "$1" >/dev/null 2>&1; }
+
+# A docker daemon that hangs shall not hang this.
+octossh_soon() {
+    if octossh_has timeout; then timeout 20 "$@"; else "$@"; fi
+}
+
+octossh_fact system "$(uname -s -r -m 2>&1)"
+octossh_fact user "$(id -un 2>&1) $(id -Gn 2>&1)"
+octossh_fact shell "$(readlink /proc/$$/exe 2>&1)"
+octossh_fact time "$(date -u +%s)"
+
+for octossh_tool in docker flock base64 tr sed mktemp curl wget; do
+    octossh_has "$octossh_tool" && octossh_fact "tool.$octossh_tool" "$(command -v "$octossh_tool")"
+done
+
+[ ! -d /dev/shm ] || [ ! -w /dev/shm ] || octossh_fact memory "$(df -P /dev/shm 2>/dev/null | sed -n 2p)"
+
+if octossh_has docker; then
+    octossh_said=$(octossh_soon docker version --format '{{.Client.Version}} {{.Server.Version}} {{.Server.Os}} {{.Server.Arch}}' 2>&1)
+    case $? in
+        0) octossh_fact docker "$octossh_said" ;;
+        124) octossh_fact docker.silent 20 ;;
+        *) octossh_fact docker.error "$octossh_said" ;;
+    esac
+    if octossh_root=$(octossh_soon docker info --format '{{.DockerRootDir}}' 2>/dev/null) && [ -n "$octossh_root" ]; then
+        octossh_fact root "$octossh_root"
+        # Without the rights to look into it, the file system above it is the best guess.
+        while [ -n "$octossh_root" ] && ! octossh_said=$(df -Pk "$octossh_root" 2>/dev/null); do
+            octossh_root=${octossh_root%/*}
+        done
+        octossh_fact disk "$(printf '%s\n' "$octossh_said" | sed -n 2p)"
+    fi
+fi
+
+# Only whether it can be reached: whom to trust is docker's own business.
+octossh_asked() {
+    if octossh_has curl; then
+        curl -s -S -k -m 10 -o /dev/null -w '%{http_code}' "$1" 2>&1
+    elif octossh_has wget; then
+        wget -q -S --no-check-certificate -T 10 -t 1 -O /dev/null "$1" 2>&1 | sed -n 's/^ *HTTP[^ ]* \([0-9]*\).*/\1/p' | sed -n '$p'
+    fi
+}
+octossh_fact "registry."0 "$(octossh_asked https://registry.example.com/v2/)"
+octossh_fact "registry."1 "$(octossh_asked http://10.0.0.5:5000/v2/)"
+octossh_end succeeded checked no ""
+}
+{ octossh_main </dev/null; }
