@@ -18,6 +18,8 @@ __all__ = ["DatedFeed", "Feed", "explain_image", "last_picked", "pin_images"]
 
 # So many images at once. Each is a few small requests, and what takes time is the wait for them.
 _AT_ONCE = 32
+# And so many times of the tags of one image.
+_TIMES_AT_ONCE = 8
 
 
 class Feed(Protocol):
@@ -34,8 +36,8 @@ class Feed(Protocol):
 class DatedFeed(Protocol):
     """A `Feed` that also knows times."""
 
-    def created(self, image: Image, tags: Sequence[str]) -> Mapping[str, datetime]:
-        """When the images behind *tags* were made, as far as the registry says."""
+    def created(self, image: Image, tag: str) -> datetime | None:
+        """When the image behind *tag* was made, as far as the registry says."""
 
 
 def explain_image(image: Image, feed: Feed, rule: Rule, *, current: str | None = None) -> Explanation:
@@ -59,8 +61,14 @@ def explain_image(image: Image, feed: Feed, rule: Rule, *, current: str | None =
                 f"registry {image.registry.name!r} does not say when the tags of {image} were made; "
                 "leave min_age_days and mode 'created' out"
             )
-        created = functools.partial(feed.created, image)
+        created = functools.partial(_times, feed, image)
     return explain_tags(image, tags, rule, current=current, created=created)
+
+
+def _times(feed: DatedFeed, image: Image, tags: Sequence[str]) -> dict[str, datetime]:
+    with ThreadPoolExecutor(min(_TIMES_AT_ONCE, len(tags)), thread_name_prefix="octossh-registry") as pool:
+        found = pool.map(lambda tag: feed.created(image, tag), tags)
+        return {tag: made_at for tag, made_at in zip(tags, found, strict=True) if made_at is not None}
 
 
 def last_picked(image: Image, channel: Channel, releases: Iterable[Release]) -> str | None:

@@ -1,11 +1,13 @@
 """The guide's deployment by octossh, beside plain ssh with an equal script written by hand.
 
-    ./dev bench [--hosts 1,10] [--rtt 0,50] [--rounds 5]
+    ./dev bench [--hosts 1,10] [--rtt 0,50] [--rounds 5] [--choosing]
 
 Both do the same work on the same hosts in turns: a network, a server with a health check, a client that reaches
 it by its alias, and a report with both addresses. *fresh*: only the images are there; *no-op*: once more;
 *change*: another version of the server. Every run is a new process with new connections. What counts is the
 ratio: the machine's own noise is in both.
+
+Before that, without hosts: choosing one of 100,000 tags, beside reading and sorting as many versions with packaging.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab.lab import Lab
+from test_versions_speed import beside_packaging
 
 OCTOFILE = """
 import os
@@ -168,7 +171,11 @@ def main() -> None:
     parser.add_argument("--hosts", type=numbers, default=[1, 10], help="such as 1,10")
     parser.add_argument("--rtt", type=numbers, default=[0, 50], help="round-trip times in ms, such as 0,50")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--choosing", action="store_true", help="only how fast tags are chosen; it needs no lab")
     given = parser.parse_args()
+    beside_packaging(given.rounds, scheme="dotted")
+    if given.choosing:
+        return
     print("seconds: median (least-most); connections / execs for each host")
     print(f"{'hosts':>5} {'rtt ms':>6} {'work':7} {'ssh':>20} {'octossh':>20} {'ratio':>7} {'ssh':>9} {'octossh':>9}")
     for hosts in given.hosts:

@@ -166,13 +166,14 @@ def test_a_channel_may_stay_on_the_major_version():
 class DatedFeed(Feed):
     """A registry that knows when images were made: the smaller the minor version, the longer ago."""
 
-    def created(self, image, tags):
-        now = datetime.now(UTC)
-        return {tag: now - timedelta(days=10 - float(tag.partition(".")[2])) for tag in tags}
+    def created(self, image, tag):
+        return datetime.now(UTC) - timedelta(days=10 - float(tag.partition(".")[2])) if "." in tag else None
 
 
 def test_a_minimum_age_asks_the_registry_for_times():
-    assert pins(project(WEB, min_age_days=3), DatedFeed(acme__web=["1.9", "1.8", "1.6"])) == {"acme/web": "1.6"}
+    feed = DatedFeed(acme__web=["1.9", "1.8", "1.6", "7"])
+    assert pins(project(WEB, min_age_days=3), feed) == {"acme/web": "1.6"}
+    assert pins(project(WEB, mode="created"), feed) == {"acme/web": "1.9"}
     with pytest.raises(oc.RegistryError, match=r"'hub' does not say when the tags of .*acme/web were made"):
         pins(project(WEB, min_age_days=3), Feed(acme__web=["1.9"]))
 

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 
+import attrs
 import pytest
 
 from octossh.errors import ModelError
-from octossh.versions import AmbiguousScheme, choose, explain, parse
+from octossh.versions import AmbiguousScheme, Rule, choose, explain, parse
+from octossh.versions.rules import RuleFields
 
 
 def picked(tags: list[str], **rules: str) -> str | None:
@@ -287,3 +289,8 @@ def test_a_bad_rule_is_refused(rules, message):
 def test_one_text_is_not_a_list_of_tags():
     with pytest.raises(ModelError, match="give a list of tags"):
         choose("1.0")
+
+
+def test_what_is_taken_one_by_one_is_what_a_rule_has():
+    assert sorted(RuleFields.__annotations__) == sorted(field.name for field in attrs.fields(Rule))
+    assert json.loads(json.dumps(Rule("[1,2)", variant="alpine").to_dict()))["range"] == "[1,2)"
