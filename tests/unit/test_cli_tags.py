@@ -140,8 +140,7 @@ def test_channels_that_overlap_on_the_tags_that_there_are_are_noted(octossh):
 
 def test_check_warns_of_channels_that_overlap_whatever_the_tags(octossh):
     both = STABLE + ', oc.Channel("all")'
-    out, err = octossh("check", channels=both)
+    _, err = octossh("check", channels=both)
     assert err.startswith("octossh: warning: project 'shop', acme/web: channels 'stable' and 'all' overlap")
-    assert out == "targets that answer: none\n"
     assert len(json.loads(octossh("check", "--json", channels=both)[0])["warnings"]) == 1
     assert octossh("check")[1] == ""
