@@ -23,18 +23,22 @@ from octossh.errors import (
     TransportError,
 )
 from octossh.model import (
+    Anonymous,
     Basic,
     Channel,
     Checkup,
     Command,
     CreateNetwork,
     CreateVolume,
+    CredentialHelper,
     Deployment,
+    DockerConfig,
     Environment,
     Event,
     History,
     Http,
     Image,
+    Keyring,
     Lifecycle,
     LogLine,
     Mode,
@@ -58,9 +62,11 @@ from octossh.model import (
     StopResource,
     Target,
     Tcp,
+    Token,
     Variable,
     secret,
 )
+from octossh.model.credentials import Credentials
 from octossh.planning import Action, Change, Plan, Task
 from octossh.shell import Frame, Result, Script, Secret
 from octossh.space import Space
@@ -69,6 +75,7 @@ from octossh.transport import SSH, Local, Replay, Transport
 __all__ = [
     "SSH",
     "Action",
+    "Anonymous",
     "AuthError",
     "Basic",
     "Change",
@@ -79,8 +86,11 @@ __all__ = [
     "ConnectionLost",
     "CreateNetwork",
     "CreateVolume",
+    "CredentialHelper",
+    "Credentials",
     "DeployFailed",
     "Deployment",
+    "DockerConfig",
     "Environment",
     "Event",
     "Frame",
@@ -89,6 +99,7 @@ __all__ = [
     "Hosts",
     "Http",
     "Image",
+    "Keyring",
     "Lifecycle",
     "Local",
     "LogLine",
@@ -128,6 +139,7 @@ __all__ = [
     "Task",
     "Tcp",
     "TimedOut",
+    "Token",
     "Transport",
     "TransportError",
     "Variable",

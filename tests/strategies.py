@@ -33,14 +33,21 @@ def few(items: st.SearchStrategy[Any], **more: Any) -> st.SearchStrategy[tuple[A
 
 
 SECRETS = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_./:-]{0,9}", fullmatch=True).map(oc.secret)
-BASICS = st.builds(oc.Basic, TEXT, SECRETS)
+AUTHS: dict[type, st.SearchStrategy[Any]] = {
+    oc.Anonymous: st.builds(oc.Anonymous),
+    oc.Basic: st.builds(oc.Basic, TEXT, SECRETS),
+    oc.CredentialHelper: st.builds(oc.CredentialHelper, st.from_regex(r"[a-z0-9.-]{1,9}", fullmatch=True)),
+    oc.DockerConfig: st.builds(oc.DockerConfig, st.none() | TEXT),
+    oc.Keyring: st.builds(oc.Keyring, TEXT, st.none() | TEXT),
+    oc.Token: st.builds(oc.Token, SECRETS, refresh=st.booleans()),
+}
 REGISTRIES = st.builds(
     oc.Registry,
     NAMES,
     st.sampled_from(
         ["https://registry.example.com", "http://127.0.0.1:5000", "https://docker.io", "https://[::1]:5000"]
     ),
-    auth=st.none() | BASICS,
+    auth=st.none() | st.one_of(*AUTHS.values()),
     ca=st.none() | TEXT,
     registry_path=st.sampled_from([None, "pull.example.com:5000", "example.com/acme", "docker.io"]),
 )
@@ -55,6 +62,7 @@ PINS = st.builds(
     media_type=TEXT,
     size=st.integers(0, 2**53),
     resolved_at=st.none() | TIMES,
+    platforms=few(st.sampled_from(["linux/amd64", "linux/arm/v6", "windows/amd64"])),
 )
 PORTS = st.integers(1, 65535)
 PATIENCE = st.integers(1, 3600)
@@ -293,7 +301,7 @@ STANDINGS = st.builds(
 STATUSES = st.builds(oc.Status, few(STANDINGS))
 
 NOUNS: dict[type, st.SearchStrategy[Any]] = {
-    oc.Basic: BASICS,
+    **AUTHS,
     oc.Channel: CHANNELS,
     oc.Command: COMMANDS,
     oc.CreateNetwork: CREATE_NETWORKS,

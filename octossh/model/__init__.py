@@ -3,8 +3,9 @@
 from octossh.model._values import Described, Pairs, slug
 from octossh.model.catalogs import Catalog
 from octossh.model.checkups import Checkup, Finding, Grade
+from octossh.model.credentials import Anonymous, Basic, CredentialHelper, DockerConfig, Keyring, Token
 from octossh.model.deployments import Deployment, Event, Mode, Outcome, State
-from octossh.model.images import Basic, Image, Pin, Registry
+from octossh.model.images import Image, Pin, Registry
 from octossh.model.lifecycles import Channel, Lifecycle
 from octossh.model.projects import Process, Project
 from octossh.model.releases import Release
@@ -39,6 +40,7 @@ from octossh.model.views import History, Standing, Status, columns
 __all__ = [
     "KINDS",
     "LABELS",
+    "Anonymous",
     "Basic",
     "Catalog",
     "Channel",
@@ -46,8 +48,10 @@ __all__ = [
     "Command",
     "CreateNetwork",
     "CreateVolume",
+    "CredentialHelper",
     "Deployment",
     "Described",
+    "DockerConfig",
     "Environment",
     "Evaluated",
     "Event",
@@ -56,6 +60,7 @@ __all__ = [
     "History",
     "Http",
     "Image",
+    "Keyring",
     "Lifecycle",
     "LogLine",
     "Mode",
@@ -84,6 +89,7 @@ __all__ = [
     "Strategy",
     "Target",
     "Tcp",
+    "Token",
     "Value",
     "Variable",
     "columns",

@@ -9,13 +9,13 @@ from typing import Any
 
 from attrs import field, frozen
 
-from octossh.errors import ModelError
+from octossh.errors import ModelError, PlanError
 from octossh.model._values import Described, named, of
-from octossh.model.secrets import SecretRef
+from octossh.model.credentials import HUB_HOSTS, Auth, as_auth, check_auth
+from octossh.model.platforms import serves
 
-__all__ = ["Basic", "Image", "Pin", "Registry", "check_digest"]
+__all__ = ["Image", "Pin", "Registry", "Repositories", "check_digest"]
 
-_HUB = {"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -33,25 +33,14 @@ def _digest_of(_instance: Any, _attribute: Any, digest: Any) -> None:
     check_digest(str(digest))
 
 
-@frozen
-class Basic:
-    """A login by user name and password.
-
-    Attributes:
-        user: The user name.
-        password: The name of the secret that holds the password; `octossh.secret` makes it.
-    """
-
-    user: str = field(validator=of(str))
-    password: SecretRef = field(
-        validator=of(SecretRef, advice="write octossh.secret('NAME'), the name of what holds it", hidden=True)
-    )
-
-
 def _check_url(_instance: Any, _attribute: Any, url: Any) -> None:
     parts = urllib.parse.urlsplit(url) if isinstance(url, str) else None
     if not parts or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ModelError(f"registry URL {url!r} is none; write it as 'https://registry.example.com'")
+    if re.fullmatch(r"/v[12]/?", parts.path):
+        raise ModelError(
+            f"registry URL {url!r}: leave {parts.path!r} out, since the API stands at the root of the host"
+        )
     if parts.path not in {"", "/"}:
         raise ModelError(f"registry URL {url!r} has a path; put {parts.path.strip('/')!r} in front of the repository")
     if parts.username or parts.password:
@@ -93,15 +82,26 @@ class Registry(Described):
         url: ``https://host[:port]``, where octossh asks; plain ``http://`` only where you write it.
         registry_path: ``host[:port][/folder]``, from where hosts pull if that differs from the host of *url*: a
             name inside of their network, another port, a mirror. The login is for there, too.
-        auth: A login, or None: then the controller's docker ``config.json`` is asked, else nobody logs in.
+        auth: How to log in: a `Basic`, `Token`, `Keyring`, `CredentialHelper`, `DockerConfig` or `Anonymous`, or a
+            function that takes nothing and returns `Credentials`. None: the login in docker's ``config.json`` on the
+            machine that runs octossh, if there is one. A function is not stored with a release: the octofile's
+            registry of the same name and url stands in for it.
         ca: Path of a file with the certificate authority that signed the registry's certificate, in PEM.
+        cert: Path of a file with the client certificate that the registry wants, in PEM.
+        key: Path of a file with the key of *cert*, without a password, if it is not in the same file.
     """
 
     name: str = field(validator=named("registry"))
     url: str = field(validator=_check_url)
-    auth: Basic | None = field(default=None, kw_only=True, validator=of(Basic, optional=True, hidden=True))
-    ca: str | None = field(default=None, kw_only=True)
+    auth: Auth | None = field(default=None, kw_only=True, converter=as_auth, validator=check_auth)
+    ca: str | None = field(default=None, kw_only=True, validator=of(str, optional=True))
+    cert: str | None = field(default=None, kw_only=True, validator=of(str, optional=True))
+    key: str | None = field(default=None, kw_only=True, validator=of(str, optional=True))
     registry_path: str | None = field(default=None, kw_only=True, validator=_check_registry_path)
+
+    def __attrs_post_init__(self) -> None:
+        if self.key is not None and self.cert is None:
+            raise ModelError(f"registry {self.name!r} has a key and no cert; give the certificate that the key is of")
 
     @property
     def host(self) -> str:
@@ -139,7 +139,7 @@ class Registry(Described):
 
 
 def _known(address: str) -> str:
-    return "docker.io" if address in _HUB else address
+    return "docker.io" if address.lower().removesuffix(":443") in HUB_HOSTS else address
 
 
 @frozen
@@ -152,6 +152,10 @@ class Image(Described):
     @repository.validator
     def _check_repository(self, _attribute: object, repository: object) -> None:
         if isinstance(repository, str) and _REPOSITORY.fullmatch(repository) and len(repository) <= 255:
+            first, slash, rest = repository.partition("/")
+            # On Docker Hub no first part has a dot: it is the host, which the registry has already.
+            if slash and (first == self.registry.host or ("." in first and self.registry.host == "docker.io")):
+                raise ModelError(f"image {repository!r} begins with a host, which the registry says; write {rest!r}")
             return
         hint = ""
         if isinstance(repository, str):
@@ -192,6 +196,7 @@ class Pin(Described):
         media_type: Of that manifest.
         size: Of that manifest, in bytes.
         resolved_at: When the registry was asked.
+        platforms: What it is built for, such as ``("linux/amd64", "linux/arm64")``; empty: not known.
     """
 
     image: Image
@@ -200,6 +205,19 @@ class Pin(Described):
     media_type: str = ""
     size: int = 0
     resolved_at: datetime | None = None
+    platforms: tuple[str, ...] = ()
+
+    def serves(self, platform: str) -> bool:
+        """Whether a host of *platform*, such as ``linux/amd64``, runs the image; also where that is not known."""
+        return not self.platforms or serves(self.platforms, platform)
+
+    def check_platform(self, platform: str) -> None:
+        """Raise `PlanError` unless a host of *platform* runs the image."""
+        if not self.serves(platform):
+            raise PlanError(
+                f"image {self} is built for {', '.join(self.platforms)}, and the host is {platform}; push it for "
+                "this platform too, or pick another version"
+            )
 
     @property
     def reference(self) -> str:
@@ -208,3 +226,24 @@ class Pin(Described):
 
     def __str__(self) -> str:
         return f"{self.image.repository}:{self.tag}"
+
+
+@frozen(kw_only=True)
+class Repositories(Described):
+    """What a search for repositories found.
+
+    Attributes:
+        registry: The name of the registry.
+        text: What was searched for.
+        names: The repositories.
+        complete: Whether these are all; False: there are more than were wanted or looked through.
+    """
+
+    registry: str
+    text: str
+    names: tuple[str, ...]
+    complete: bool
+
+    def __str__(self) -> str:
+        more = () if self.complete else ("(there may be more; search for a longer part of the name)",)
+        return "\n".join(self.names + more) or f"no repository of {self.registry!r} has {self.text!r} in its name"

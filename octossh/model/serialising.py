@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from octossh.errors import ModelError
 from octossh.model._values import Pairs
+from octossh.model.credentials import AUTHS, Auth, Callback
 from octossh.model.lifecycles import Lifecycle
 from octossh.model.secrets import SecretRef
 from octossh.model.steps import KINDS, PROBES, STRATEGIES, Http, Probe, Replace, Step, Strategy
@@ -58,6 +59,7 @@ def _converter() -> cattrs.Converter:
     converter.register_unstructure_hook_func(_is_json, lambda data: data)
     converter.register_unstructure_hook(Lifecycle, lambda lifecycle: {"phases": [list(p) for p in lifecycle.phases]})
     converter.register_structure_hook(Lifecycle, lambda data, _: Lifecycle(*map(tuple, data["phases"])))
+    _register_auths(converter)
     _register_kinds(converter, Probe, PROBES, Http)
     _register_kinds(converter, Strategy, STRATEGIES, Replace)
     _register_kinds(converter, Step, KINDS)
@@ -90,6 +92,30 @@ def _register_kinds(
         return structure[name]({key: item for key, item in data.items() if key != "kind"}, base)
 
     converter.register_structure_hook(base, of_kind)
+
+
+def _register_auths(converter: cattrs.Converter) -> None:
+    names = {kind: name for name, kind in AUTHS.items()}
+
+    def plain(auth: Any) -> Any:
+        # What a function gives is not for a record, nor is the function.
+        fields = {} if isinstance(auth, Callback) else converter.unstructure(auth, type(auth))
+        return {"kind": names[type(auth)], **fields}
+
+    def of_kind(data: Mapping[str, Any], _type: object) -> Any:
+        # Before there were others, a login without a kind was one by user and password.
+        kind = data.get("kind", "basic")
+        if kind not in AUTHS:
+            raise ModelError(f"there is no way to log in named {kind!r}; this release needs a newer octossh")
+        if AUTHS[kind] is Callback:
+            return Callback()
+        return converter.structure({key: item for key, item in data.items() if key != "kind"}, AUTHS[kind])
+
+    converter.register_unstructure_hook(Auth, plain)
+    converter.register_structure_hook(Auth, of_kind)
+    optional: Any = Auth | None
+    converter.register_unstructure_hook(optional, lambda auth: auth and plain(auth))
+    converter.register_structure_hook(optional, lambda data, kind: data and of_kind(data, kind))
 
 
 def to_dict(value: Any) -> Any:

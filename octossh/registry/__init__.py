@@ -5,7 +5,7 @@ The HTTP library (``requests``) enters in ``exchanges`` alone, and only when the
 
 from __future__ import annotations
 
+from octossh.model.credentials import Credentials
 from octossh.registry.clients import RegistryClient
-from octossh.registry.credentials import Credentials
 
 __all__ = ["Credentials", "RegistryClient"]

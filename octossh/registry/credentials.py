@@ -13,65 +13,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
-
 from octossh.errors import RegistryError
+from octossh.model.credentials import HUB_HOSTS, HUB_KEY, Credentials
 from octossh.shell import Secret
 
-__all__ = ["Credentials", "config_file", "find_credentials"]
+__all__ = ["ask_helper", "config_file", "find_credentials"]
 
 HELPER_LIMIT_S = 10.0
-
-_HUB_KEY = "https://index.docker.io/v1/"
-_HUB_HOSTS = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
-_KINDS = frozenset({"password", "identity", "bearer"})
-
-
-@frozen
-class Credentials:
-    """What logs a client in to a registry.
-
-    Attributes:
-        user: The user name; may be empty for the kinds other than ``password``.
-        password: The password or token.
-        kind: ``password``; ``identity`` for an OAuth2 refresh token (docker's ``identitytoken``);
-            ``bearer`` for a token that is sent as it is (docker's ``registrytoken``).
-        source: Where it comes from, in words for a message.
-    """
-
-    user: str
-    password: Secret
-    kind: str = field(default="password")
-    source: str = field(default="", eq=False)
-
-    @kind.validator
-    def _check_kind(self, _attribute: object, kind: object) -> None:
-        if kind not in _KINDS:
-            raise ValueError(f"{kind!r} is no kind of credentials; it is one of {sorted(_KINDS)}")
-
-    @property
-    def basic(self) -> str:
-        """Base64 of user, colon and password: the HTTP Basic scheme's form."""
-        return base64.b64encode(f"{self.user}:{self.password.reveal()}".encode()).decode()
-
-    def docker_config(self, host: str) -> Secret:
-        """The text of a docker ``config.json`` that logs in to *host* and nowhere else.
-
-        Args:
-            host: As in an image reference, such as ``"registry.example.com:5000"`` or ``"docker.io"``.
-
-        Hosts:
-            untouched: nothing is sent.
-        """
-        entry = {"auth": self.basic}
-        if self.kind == "identity":
-            # Docker wants the user here and the token apart; "user:" alone is what `docker login` writes.
-            user = base64.b64encode(f"{self.user}:".encode()).decode()
-            entry = {"auth": user, "identitytoken": self.password.reveal()}
-        elif self.kind == "bearer":
-            entry = {"registrytoken": self.password.reveal()}
-        key = _HUB_KEY if host in _HUB_HOSTS else host
-        return Secret(json.dumps({"auths": {key: entry}}))
 
 
 def config_file(given: Path | None = None) -> Path | None:
@@ -89,7 +37,7 @@ def config_file(given: Path | None = None) -> Path | None:
         return None
 
 
-def find_credentials(host: str, file: Path | None) -> Credentials | None:
+def find_credentials(host: str, file: Path | None, inline: str | None = None) -> Credentials | None:
     """The login for *host* that docker would use with this config file; None when there is none.
 
     A helper for the host goes before the helper for all hosts, and that before what stands in the file.
@@ -97,54 +45,66 @@ def find_credentials(host: str, file: Path | None) -> Credentials | None:
     Args:
         host: As in an image reference, such as ``"registry.example.com:5000"`` or ``"docker.io"``.
         file: The ``config.json``; None, or a file that is not there, means nobody is logged in.
+        inline: The text of such a file, which goes before it: the environment variable ``DOCKER_AUTH_CONFIG``.
 
     Raises:
         RegistryError: The file cannot be read, or a credential helper failed.
     """
-    config = _load(file)
-    if file is None or not config:
-        return None
-    helpers = _mapping(config, "credHelpers", file)
+    if inline:
+        where = "environment variable DOCKER_AUTH_CONFIG"
+        if found := _find(host, _parse(inline, where), where):
+            return found
+    return _find(host, _load(file), f"{file}")
+
+
+def _find(host: str, config: dict[str, Any], where: str) -> Credentials | None:
+    helpers = _mapping(config, "credHelpers", where)
     name = next((helpers[key] for key in _keys(host, helpers)), None)
     if name:
-        return _ask_helper(name, host, file)
+        return ask_helper(name, host, f"named in {where}")
     if name := config.get("credsStore"):
-        found = _ask_helper(name, host, file)
+        found = ask_helper(name, host, f"named in {where}")
         if found:
             return found
-    auths = _mapping(config, "auths", file)
+    auths = _mapping(config, "auths", where)
     for key in _keys(host, auths):
-        if found := _entry(auths[key], host, file):
+        if found := _entry(auths[key], host, where):
             return found
     return None
 
 
 def _load(file: Path | None) -> dict[str, Any]:
     try:
-        config = json.loads(file.read_bytes()) if file else {}
+        text = file.read_bytes() if file else b"{}"
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise RegistryError(f"docker's {file} cannot be read ({error.strerror}); see who may") from None
+    return _parse(text, f"{file}")
+
+
+def _parse(text: str | bytes, where: str) -> dict[str, Any]:
+    try:
+        config = json.loads(text)
     except (ValueError, RecursionError):
         # The parser's own words would quote the file, and passwords stand in it.
-        raise RegistryError(f"docker's {file} is not JSON; mend it, or run docker login again") from None
+        raise RegistryError(f"docker's {where} is not JSON; mend it, or run docker login again") from None
     if not isinstance(config, dict):
-        raise RegistryError(f"docker's {file} holds no JSON object; mend it, or run docker login again")
+        raise RegistryError(f"docker's {where} holds no JSON object; mend it, or run docker login again")
     return config
 
 
-def _mapping(config: dict[str, Any], key: str, file: Path) -> Mapping[str, Any]:
+def _mapping(config: dict[str, Any], key: str, where: str) -> Mapping[str, Any]:
     value = config.get(key) or {}
     if not isinstance(value, dict):
-        raise RegistryError(f"docker's {file} holds a {key} that is no JSON object; mend it")
+        raise RegistryError(f"docker's {where} holds a {key} that is no JSON object; mend it")
     return value
 
 
 def _keys(host: str, known: Mapping[str, Any]) -> Iterator[str]:
     """The keys of *known* that mean *host*, the exact ones first."""
-    names = _HUB_HOSTS if host in _HUB_HOSTS else (host,)
-    exact = [_HUB_KEY] if host in _HUB_HOSTS else [host]
+    names = HUB_HOSTS if host in HUB_HOSTS else (host,)
+    exact = [HUB_KEY] if host in HUB_HOSTS else [host]
     yield from (key for key in exact if key in known)
     for key in known:
         bare = re.sub(r"^https?://|(/v[12])?/?$", "", key)
@@ -152,17 +112,17 @@ def _keys(host: str, known: Mapping[str, Any]) -> Iterator[str]:
             yield key
 
 
-def _entry(entry: object, host: str, file: Path) -> Credentials | None:
+def _entry(entry: object, host: str, where: str) -> Credentials | None:
     if not isinstance(entry, dict):
-        raise RegistryError(f"docker's {file} holds an entry for {host} that is no JSON object; mend it")
+        raise RegistryError(f"docker's {where} holds an entry for {host} that is no JSON object; mend it")
     fields = ("auth", "username", "password", "identitytoken", "registrytoken")
     value = {name: entry.get(name) or "" for name in fields}
     if not all(_is_text(text) for text in value.values()):
-        raise RegistryError(f"docker's {file} holds an entry for {host} that is not all text; mend it")
+        raise RegistryError(f"docker's {where} holds an entry for {host} that is not all text; mend it")
     user, password = value["username"], value["password"]
     if value["auth"]:
-        user, password = _split_auth(value["auth"], host, file)
-    source = f"from {file}"
+        user, password = _split_auth(value["auth"], host, where)
+    source = f"from {where}"
     if value["registrytoken"]:
         return Credentials(user, Secret(value["registrytoken"]), "bearer", source)
     if value["identitytoken"]:
@@ -180,7 +140,7 @@ def _is_text(value: object) -> bool:
     return True
 
 
-def _split_auth(auth: str, host: str, file: Path) -> tuple[str, str]:
+def _split_auth(auth: str, host: str, where: str) -> tuple[str, str]:
     try:
         text = base64.b64decode(auth + "=" * (-len(auth) % 4), validate=True).decode()
     except (binascii.Error, ValueError):
@@ -189,21 +149,31 @@ def _split_auth(auth: str, host: str, file: Path) -> tuple[str, str]:
     user, colon, password = text.rstrip("\0").partition(":")
     if not colon or not _is_text(user + password):
         raise RegistryError(
-            f"docker's {file} holds an auth for {host} that is not base64 of user:password; run "
+            f"docker's {where} holds an auth for {host} that is not base64 of user:password; run "
             f"docker login {host} again"
         )
     return user, password
 
 
-def _ask_helper(name: object, host: str, file: Path) -> Credentials | None:
+def ask_helper(name: object, host: str, named: str) -> Credentials | None:
+    """What docker's credential helper *name* gives for *host*; None if it knows no login.
+
+    Args:
+        name: What stands behind ``docker-credential-`` in the name of the program.
+        host: As in an image reference.
+        named: Where it is named, in words for a message.
+
+    Raises:
+        RegistryError: It is not there, fails, takes too long, or answers something that is no login.
+    """
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9._-]+", name):
-        raise RegistryError(f"docker's {file} names a credential helper {name!r}, which is no name; mend it")
+        raise RegistryError(f"a credential helper is {named}, and {name!r} is no name; mend it")
     program = f"docker-credential-{name}"
-    subject = f"credential helper {program} (named in {file})"
+    subject = f"credential helper {program} ({named})"
     path = shutil.which(program)
     if path is None:
         raise RegistryError(f"{subject} is not on the PATH; install it, or set auth=octossh.Basic(...)")
-    server = _HUB_KEY if host in _HUB_HOSTS else host
+    server = HUB_KEY if host in HUB_HOSTS else host
     try:
         done = subprocess.run(  # noqa: S603  # no shell, and the name was checked
             [path, "get"], input=server.encode(), capture_output=True, timeout=HELPER_LIMIT_S, check=False

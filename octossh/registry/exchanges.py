@@ -14,27 +14,32 @@ import ssl
 import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import requests
 import requests.adapters
+import requests.auth
 import urllib3.exceptions
 from attrs import field, frozen
 
 from octossh.errors import RegistryError
-from octossh.registry.headers import origin, place, retry_after_s
+from octossh.model.images import Registry
+from octossh.registry import certificates
+from octossh.registry.bodies import TooLong, Unreadable, read_body
+from octossh.registry.connections import Adapter, Bounds, Inner, Late, Lengthy, bounded
+from octossh.registry.deadlines import Deadline
+from octossh.registry.headers import is_inner, origin, place, retry_after_s
 
 __all__ = ["Answer", "Exchange"]
 
 TRIES = 4
-TOTAL_S = 60.0
 PAUSE_S = 0.5
 
 _CONNECTIONS = 32
 _REDIRECTS = 5
 _REFUSAL_BYTES = 65_536
-_CHUNK_BYTES = 65_536
+# Status line and headers; what is more is none of a registry's.
+_HEADER_BYTES = 1_048_576
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({429, 502, 503, 504})
 # OpenSSL's X509_V_ERR_* numbers; Python has no names for them.
@@ -45,6 +50,9 @@ _CERTIFICATE = {
     64: "is for another address; use the name that stands in it",
 }
 
+
+# How a server of TLS begins its answer to plain HTTP: an alert.
+_ALERT = re.compile(r"^.?.?.?\\x15\\x03|^\x15\x03")
 
 _BREAKS = (
     ConnectionError,
@@ -72,10 +80,37 @@ class Answer:
 
 
 class _Session(requests.Session):
-    """A session that leaves redirects to us: its own way reads their bodies without a limit."""
+    """A session that leaves redirects to us: its own way reads their bodies without a limit.
+
+    Args:
+        home: The origin of the registry, which alone is shown the client certificate.
+        there: The adapter for it.
+    """
+
+    def __init__(self, home: object, there: Adapter) -> None:
+        super().__init__()
+        self._home, self._there = home, there
 
     def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
         return None
+
+    def get_adapter(self, url: str) -> requests.adapters.BaseAdapter:
+        return self._there if origin(url) == self._home else super().get_adapter(url)
+
+    def close(self) -> None:
+        super().close()
+        self._there.close()
+
+
+@frozen
+class _Question:
+    """What all tries of one question have in common."""
+
+    method: str
+    form: Mapping[str, str] | None = field(repr=False)
+    limit_bytes: int
+    deadline: Deadline
+    inner: bool = field(kw_only=True)
 
 
 class _Broken(Exception):
@@ -89,42 +124,37 @@ class _Anonymous(requests.auth.AuthBase):
         return r
 
 
-class _OwnCA(requests.adapters.HTTPAdapter):
-    """Trusts one more certificate authority, as docker does with the CA of a registry."""
-
-    def __init__(self, context: ssl.SSLContext, **options: Any) -> None:
-        self._context = context
-        super().__init__(**options)
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **options)
-
-    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
-        return super().proxy_manager_for(*args, ssl_context=self._context, **options)
-
-
 class Exchange:
     """Asks servers on behalf of one registry. Safe for threads; keeps connections until it is closed.
 
     Args:
         subject: The registry as messages name it.
-        home: The registry's URL; servers of other origins are named in messages, and never get a login.
-        ca: Path of a certificate authority in PEM to trust as well; None for those of ``requests`` only.
+        home: The URL of its API; servers of other origins are named in messages, and get neither a login nor the
+            client certificate.
+        registry: Says which certificates are trusted and shown.
         timeout_s: Seconds to wait for a connection, and for each piece of an answer.
     """
 
-    def __init__(self, subject: str, home: str, *, ca: str | None, timeout_s: float) -> None:
+    def __init__(self, subject: str, home: str, *, registry: Registry, timeout_s: float) -> None:
         self._subject = subject
         self._home = home
         self._timeout_s = timeout_s
-        self._session = _Session()
+        self._inner: bool | None = True if is_inner(urllib.parse.urlsplit(home).hostname or "") else None
+        trusting = certificates.trusting(registry, subject)
+        others = Adapter(trusting, pool_maxsize=_CONNECTIONS)
+        showing = certificates.showing(registry, subject)
+        self._session = _Session(origin(home), Adapter(showing, pool_maxsize=_CONNECTIONS) if showing else others)
         # A cookie would tie the answers of one thread to those of another.
         self._session.cookies.set_policy(_no_cookies())
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=_CONNECTIONS)
-        secure = _OwnCA(_trusting(ca, subject), pool_maxsize=_CONNECTIONS) if ca else adapter
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", secure)
-        logging.getLogger("urllib3.connectionpool").addFilter(_without_tokens)
+        self._session.mount("http://", others)
+        self._session.mount("https://", others)
+        for name in ("urllib3.connectionpool", "urllib3.connection"):
+            logging.getLogger(name).addFilter(_without_tokens)
+
+    @property
+    def is_inner(self) -> bool:
+        """Whether the registry itself was met at an address of a loopback, private or link-local network."""
+        return bool(self._inner)
 
     def close(self) -> None:
         """Close the connections."""
@@ -136,8 +166,10 @@ class Exchange:
         url: str,
         headers: Mapping[str, str],
         *,
+        deadline: Deadline,
         form: Mapping[str, str] | None = None,
         limit_bytes: int = _REFUSAL_BYTES,
+        wary: bool = False,
     ) -> Answer:
         """Ask once, or a few times where the fault may pass; any status is an answer.
 
@@ -147,45 +179,40 @@ class Exchange:
             method: ``GET``, ``HEAD`` or ``POST``.
             url: http or https.
             headers: Of the request.
+            deadline: When all tries together have to be over.
             form: What to POST.
             limit_bytes: How long the body of an answer with status 200 may be.
+            wary: Go to no inner network by any name, unless the registry itself is in one.
 
         Raises:
             RegistryError: No answer, or one that is longer than it may be, or a redirect that must not be
                 followed.
         """
-        deadline = time.monotonic() + max(TOTAL_S, self._timeout_s)
+        question = _Question(method, form, limit_bytes, deadline, inner=not wary or self.is_inner)
         for attempt in range(1, TRIES + 1):
             pause = PAUSE_S * 2 ** (attempt - 1)
             try:
-                answer = self._follow(method, url, headers, form, limit_bytes, deadline)
+                answer = self._follow(url, headers, question)
             except _Broken as broken:
-                if attempt == TRIES or time.monotonic() + pause >= deadline:
-                    raise self._error(url, f"{broken} ({attempt} tries); try again later") from None
+                if attempt == TRIES or pause >= deadline.left_s:
+                    tries = f"{attempt} tries" if attempt > 1 else "1 try"
+                    raise self._error(url, f"{broken} ({tries}); try again later") from None
             else:
                 if answer.status not in _PASSING or attempt == TRIES:
                     return answer
                 wanted = retry_after_s(answer.headers.get("Retry-After"))
                 pause = pause if wanted is None else wanted
-                if time.monotonic() + pause >= deadline:
+                if pause >= deadline.left_s:
                     return answer
             time.sleep(pause)
         raise AssertionError("unreachable")
 
-    def _follow(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        form: Mapping[str, str] | None,
-        limit_bytes: int,
-        deadline: float,
-    ) -> Answer:
+    def _follow(self, url: str, headers: Mapping[str, str], question: _Question) -> Answer:
         for _ in range(_REDIRECTS + 1):
-            answer = self._once(method, url, headers, form, limit_bytes, deadline)
+            answer = self._once(url, headers, question)
             if answer.status not in _MOVED:
                 return answer
-            target = self._redirected(answer, form)
+            target = self._redirected(answer, question.form)
             if origin(target) != origin(url):
                 headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
             url = target
@@ -203,60 +230,47 @@ class Exchange:
             raise self._error(answer.url, f"redirects a login to {place(target)}; octossh does not follow")
         if answer.url.startswith("https:") and there[0] != "https":
             raise self._error(answer.url, f"redirects from https to {place(target)}; octossh does not follow")
+        if is_inner(there[1]) and not self.is_inner:
+            raise self._error(answer.url, f"redirects to {place(target)}, which is an address of an inner network")
         return target
 
-    def _once(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        form: Mapping[str, str] | None,
-        limit_bytes: int,
-        deadline: float,
-    ) -> Answer:
-        timeout_s = min(self._timeout_s, max(0.1, deadline - time.monotonic()))
+    def _once(self, url: str, headers: Mapping[str, str], question: _Question) -> Answer:
         # Identity: the digest is of the bytes as they are, and nothing small unpacks to something huge.
         sent = {"User-Agent": "octossh", "Accept-Encoding": "identity", **headers}
+        bounds = Bounds(
+            question.deadline, self._timeout_s, 8 * question.limit_bytes + _HEADER_BYTES, inner=question.inner
+        )
         try:
-            with self._session.request(
-                method,
-                url,
-                headers=sent,
-                data=form,
-                auth=_Anonymous(),
-                timeout=timeout_s,
-                allow_redirects=False,
-                stream=True,
-                verify=True,
-            ) as response:
-                body = self._read(response, limit_bytes, deadline)
+            with (
+                bounded(bounds),
+                self._session.request(
+                    question.method,
+                    url,
+                    headers=sent,
+                    data=question.form,
+                    auth=_Anonymous(),
+                    timeout=bounds.wait_s(),
+                    allow_redirects=False,
+                    stream=True,
+                    verify=True,
+                ) as response,
+            ):
+                if bounds.reached and origin(url) == origin(self._home):
+                    self._inner = is_inner(bounds.reached)
+                body = read_body(response, question.limit_bytes if response.status_code == 200 else _REFUSAL_BYTES)
                 return Answer(response.status_code, url, response.headers, body)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # The foreign error is not chained: its text may quote a URL with a token in its query.
-            raise self._failure(url, error, timeout_s) from None
-
-    def _read(self, response: requests.Response, limit_bytes: int, deadline: float) -> bytes:
-        # read1 comes back with what is there, so that a server that drips cannot go past the deadline.
-        read = getattr(response.raw, "read1", response.raw.read)
-        parts: list[bytes] = []
-        size = 0
-        while part := read(_CHUNK_BYTES, decode_content=True):
-            parts.append(part)
-            size += len(part)
-            if response.status_code != 200 and size > _REFUSAL_BYTES:
-                break
-            if size > limit_bytes:
-                raise self._error(response.url, f"answered more than the {limit_bytes} bytes that are allowed")
-            if time.monotonic() > deadline:
-                raise self._error(response.url, f"did not come to the end of its answer within {TOTAL_S:g} s")
-        return b"".join(parts)
+            raise self._failure(url, error, question) from None
 
     def _error(self, url: str, text: str) -> RegistryError:
         elsewhere = "" if origin(url) == origin(self._home) else f"{place(url)} "
         return RegistryError(f"{self._subject}: {elsewhere}{text}")
 
-    def _failure(self, url: str, error: BaseException, timeout_s: float) -> Exception:
+    def _failure(self, url: str, error: BaseException, question: _Question) -> Exception:
         causes = list(_causes(error))
+        if fault := self._bounds_fault(causes, question):
+            return self._error(url, fault)
         if fault := _tls_fault(causes, url):
             return self._error(url, fault)
         name = urllib.parse.urlsplit(url).hostname
@@ -271,10 +285,29 @@ class Exchange:
             return self._error(url, "cannot be reached: there is no route to it from here")
         if _any(causes, requests.Timeout, TimeoutError, urllib3.exceptions.TimeoutError):
             advice = "see whether it can be reached from here, or raise timeout_s"
-            return self._error(url, f"did not answer within {timeout_s:.3g} s; {advice}")
+            return self._error(url, f"did not answer within {self._timeout_s:.3g} s; {advice}")
+        if any(isinstance(cause, http.client.BadStatusLine) and _ALERT.search(str(cause)) for cause in causes):
+            return self._error(url, "speaks TLS there; write the registry's url with https://")
         if _any(causes, *_BREAKS):
             return _Broken("broke off the connection")
         return self._error(url, f"could not be asked ({type(causes[-1]).__name__}); see its url")
+
+    def _bounds_fault(self, causes: list[BaseException], question: _Question) -> str | None:
+        for cause in causes:
+            if isinstance(cause, Late):
+                return f"did not come to the end of its answer within {question.deadline.total_s:g} s; try again later"
+            if isinstance(cause, TooLong):
+                return f"answered more than the {question.limit_bytes} bytes that are allowed"
+            if isinstance(cause, Unreadable):
+                return f"answered with a body that {cause}; see what stands before the registry"
+            if isinstance(cause, Lengthy | http.client.LineTooLong) or "more than 100 headers" in str(cause):
+                return "answered with more or longer headers than any registry has; see what stands before it"
+            if isinstance(cause, Inner):
+                return (
+                    f"is at {cause}, an address of an inner network, and the registry is not: no login goes there; see "
+                    "the realm in its configuration"
+                )
+        return None
 
 
 def _any(causes: list[BaseException], *kinds: type[BaseException]) -> bool:
@@ -311,19 +344,6 @@ def _tls_fault(causes: list[BaseException], url: str) -> str | None:
     return None
 
 
-def _trusting(ca: str, subject: str) -> ssl.SSLContext:
-    # requests adds its own authorities to this context; certificates are always verified.
-    try:
-        return ssl.create_default_context(cafile=str(Path(ca).expanduser()))
-    except ssl.SSLError:
-        raise RegistryError(
-            f"{subject}: the file ca={ca!r} holds no certificate in PEM; give that of the authority"
-        ) from None
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or "no such place"
-        raise RegistryError(f"{subject}: the file ca={ca!r} cannot be read: {reason}; see its path") from None
-
-
 def _no_cookies() -> Any:
     from http.cookiejar import DefaultCookiePolicy
 
@@ -334,7 +354,8 @@ _SENSITIVE = re.compile(r"([?&][^=&\s]*(?:token|sig|cred|pass|secret|key|auth|jw
 
 
 def _without_tokens(record: logging.LogRecord) -> bool:
-    """Cut tokens out of the URLs in urllib3's debug log: storage behind a registry signs URLs with them."""
+    """Cut tokens out of the URLs in urllib3's log: storage behind a registry signs URLs with them."""
+    record.exc_info = None
     if isinstance(record.args, tuple):
         record.args = tuple(_SENSITIVE.sub(r"\1***", a) if isinstance(a, str) else a for a in record.args)
     return True

@@ -21,6 +21,7 @@ __all__ = [
     "place",
     "realm_fault",
     "retry_after_s",
+    "same_host",
     "with_query",
 ]
 
@@ -161,7 +162,13 @@ def is_inner(host: str) -> bool:
     return not address.is_global
 
 
-def realm_fault(realm: str, registry_url: str) -> str | None:
+def same_host(url: str, other: str) -> bool:
+    """Whether both are http URLs of one host, whatever the port."""
+    there, here = origin(url), origin(other)
+    return there is not None and here is not None and there[1] == here[1]
+
+
+def realm_fault(realm: str, registry_url: str, *, registry_is_inner: bool = False) -> str | None:
     """Why no login may go to the token service *realm* of the registry at *registry_url*; None if it may.
 
     A registry could otherwise have the login sent in clear, or have us ask a service of our inner network.
@@ -173,6 +180,6 @@ def realm_fault(realm: str, registry_url: str) -> str | None:
         return None
     if there[0] != "https":
         return "which is not https"
-    if is_inner(there[1]) and not is_inner(here[1]):
+    if is_inner(there[1]) and not registry_is_inner and not is_inner(here[1]):
         return "which is an address of an inner network"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import threading
@@ -10,16 +11,17 @@ import urllib.parse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from octossh.errors import RegistryError
-from octossh.registry.credentials import Credentials
-from octossh.registry.headers import Challenge, challenges, place, realm_fault
+from octossh.model.credentials import Credentials
+from octossh.registry.headers import Challenge, challenges, place, realm_fault, same_host
 
 if TYPE_CHECKING:
+    from octossh.registry.deadlines import Deadline
     from octossh.registry.exchanges import Answer, Exchange
 
-__all__ = ["Login"]
+__all__ = ["Asking", "Login"]
 
 _TOKEN_BYTES = 1_048_576
 _DEFAULT_LIFE_S = 60.0
@@ -47,6 +49,32 @@ class _Token:
         return time.monotonic() < self.until
 
 
+@define
+class Asking:
+    """One question that may need a login.
+
+    Attributes:
+        scope: What it needs, such as ``repository:acme/web:pull``.
+        exchange: Asks token services.
+        deadline: When it has to be answered.
+        asked: What tokens were asked for because of it.
+        again: Whether other credentials were looked up because of it.
+    """
+
+    scope: str
+    exchange: Exchange
+    deadline: Deadline
+    asked: set[_Want] = field(factory=set)
+    again: bool = False
+
+
+class _NotAccepted(Exception):
+    """Nothing better than what was sent can be had by these credentials."""
+
+    def __init__(self, credentials: Credentials | None) -> None:
+        self.credentials = credentials
+
+
 class Login:
     """The login to one registry: keeps tokens while they live. Safe for threads.
 
@@ -54,7 +82,8 @@ class Login:
         subject: The registry as messages name it.
         host: The registry's host, for advice.
         url: The registry's URL.
-        credentials: Gives the credentials, or None for an anonymous client; asked on the first 401.
+        credentials: Gives the credentials, or None for an anonymous client; asked on the first 401. With
+            ``instead_of`` it gives others than those, if it has any.
         looked_in: Where credentials were looked for, for the message that there are none.
     """
 
@@ -63,52 +92,68 @@ class Login:
         subject: str,
         host: str,
         url: str,
-        credentials: Callable[[], Credentials | None],
+        credentials: Callable[..., Credentials | None],
         looked_in: str,
     ) -> None:
         self._subject = subject
         self._host = host
         self._url = url
-        self._credentials = credentials
+        self.credentials = credentials
         self._looked_in = looked_in
         self._lock = threading.Lock()
         self._tokens: dict[_Want, _Token] = {}
         self._wanted: dict[str, _Want] = {}
-        self._fixed: str | None = None
+        self._plain = False
 
-    def header(self, repository: str) -> str | None:
-        """What to send as Authorization with a question about *repository*; None for nothing, so far."""
+    def header(self, scope: str) -> str | None:
+        """What to send as Authorization with a question that needs *scope*; None for nothing, so far."""
         with self._lock:
-            if self._fixed:
-                return self._fixed
-            want = self._wanted.get(repository)
+            want, plain = self._wanted.get(scope), self._plain
             token = self._tokens.get(want) if want else None
-            return token.header if token and token.is_live else None
+        if plain:
+            credentials = self.credentials()
+            return self._plain_header(credentials) if credentials else None
+        return token.header if token and token.is_live else None
 
-    def renew(self, repository: str, answer: Answer, sent: str | None, exchange: Exchange, asked: set[object]) -> str:
+    def renew(self, asking: Asking, answer: Answer, sent: str | None) -> str:
         """What to send next time, after *answer*, a 401.
 
         Args:
-            repository: What the question was about.
+            asking: The question.
             answer: The 401.
             sent: What was sent as Authorization.
-            exchange: For the token service.
-            asked: What tokens were asked for because of this question; more is noted in it.
 
         Raises:
             RegistryError: There is nothing better to send, or the token service says no.
         """
-        credentials = self._credentials()
+        try:
+            return self._renew(asking, answer, sent, self.credentials())
+        except _NotAccepted as refused:
+            before = refused.credentials
+            # They may have expired before their time: once more with others, where there are others by now.
+            others = self.credentials(instead_of=before) if before and not asking.again else None
+            if before is None or others is None or _same(others, before):
+                raise self.refused(before) from None
+        asking.again = True
+        asking.asked.clear()
+        try:
+            return self._renew(asking, answer, sent, others)
+        except _NotAccepted:
+            raise self.refused(others) from None
+
+    def _renew(self, asking: Asking, answer: Answer, sent: str | None, credentials: Credentials | None) -> str:
         offers = challenges(answer.headers.get("WWW-Authenticate", ""))
         bearer = next((o for o in offers if o.scheme == "bearer" and o.params.get("realm")), None)
-        if credentials and credentials.kind == "bearer":
-            return self._fix(f"Bearer {credentials.password.reveal()}", sent, credentials)
-        if bearer:
-            return self._token(_want(bearer, answer.url, repository), repository, sent, exchange, asked)
-        if any(o.scheme == "basic" for o in offers):
-            if credentials is None:
-                raise self.refused(None)
-            return self._fix(f"Basic {credentials.basic}", sent, credentials)
+        raw = credentials is not None and credentials.kind == "bearer"
+        if bearer and not raw:
+            return self._token(_want(bearer, answer.url, asking.scope), asking, sent, credentials)
+        if raw or any(o.scheme == "basic" for o in offers):
+            header = self._plain_header(credentials) if credentials else None
+            if header is None or header == sent:
+                raise _NotAccepted(credentials)
+            with self._lock:
+                self._plain = True
+            return header
         schemes = ", ".join(sorted({o.scheme for o in offers})) or "none"
         raise RegistryError(
             f"{self._subject}: it wants a login, but offers no way that octossh knows (Basic, or Bearer with "
@@ -129,34 +174,45 @@ class Login:
             "password or token is right and not expired, and whether it may read this repository"
         )
 
-    def _fix(self, header: str, sent: str | None, credentials: Credentials) -> str:
-        if header == sent:
-            raise self.refused(credentials)
-        with self._lock:
-            self._fixed = header
-        return header
+    def _plain_header(self, credentials: Credentials) -> str:
+        if credentials.kind != "bearer":
+            return f"Basic {credentials.basic}"
+        token = credentials.password.reveal()
+        if not re.fullmatch(r"[\x21-\x7e]+", token):
+            raise RegistryError(
+                f"{self._subject}: its token (login {credentials.source}) holds a blank or a character that no token "
+                "has; perhaps a line break at its end"
+            )
+        return f"Bearer {token}"
 
-    def _token(self, want: _Want, repository: str, sent: str | None, exchange: Exchange, asked: set[object]) -> str:
+    def _token(self, want: _Want, asking: Asking, sent: str | None, credentials: Credentials | None) -> str:
         with self._lock:
-            self._wanted[repository] = want
+            self._wanted[asking.scope] = want
+            self._plain = False
             token = self._tokens.get(want)
         if token and token.is_live and token.header != sent:
             return token.header
-        if want in asked or len(asked) >= _WANTS:
-            raise self.refused(self._credentials())
-        asked.add(want)
-        if fault := realm_fault(want.realm, self._url):
+        if want in asking.asked or len(asking.asked) >= _WANTS:
+            raise _NotAccepted(credentials)
+        asking.asked.add(want)
+        if fault := realm_fault(want.realm, self._url, registry_is_inner=asking.exchange.is_inner):
             raise RegistryError(
                 f"{self._subject}: it sends logins to {place(want.realm)}, {fault}; nothing was sent there; "
                 "see the realm in its configuration"
             )
-        token = self._fetch(want, exchange)
+        token = self._fetch(want, asking, credentials)
         with self._lock:
             self._tokens[want] = token
         return token.header
 
-    def _fetch(self, want: _Want, exchange: Exchange) -> _Token:
-        credentials = self._credentials()
+    def _fetch(self, want: _Want, asking: Asking, credentials: Credentials | None) -> _Token:
+        ask = functools.partial(
+            asking.exchange.ask,
+            deadline=asking.deadline,
+            limit_bytes=_TOKEN_BYTES,
+            # A token service of the same name is where the registry is.
+            wary=not same_host(want.realm, self._url),
+        )
         answer = None
         if credentials and credentials.kind == "identity":
             form = {
@@ -166,14 +222,14 @@ class Login:
                 "client_id": "octossh",
                 "refresh_token": credentials.password.reveal(),
             }
-            answer = exchange.ask("POST", want.realm, {}, form=form, limit_bytes=_TOKEN_BYTES)
-        # Some token services know no POST, and take a refresh token for a password.
-        if answer is None or answer.status in {404, 405}:
+            answer = ask("POST", want.realm, {}, form=form)
+        # Some token services know no POST, and take a refresh token for a password; Artifactory says 401 then.
+        if answer is None or answer.status in {401, 404, 405}:
             headers = {"Authorization": f"Basic {credentials.basic}"} if credentials else {}
-            answer = exchange.ask("GET", _token_url(want), headers, limit_bytes=_TOKEN_BYTES)
+            answer = ask("GET", _token_url(want), headers)
         # An OAuth2 service says 400 (invalid_grant) to a refresh token that it does not know.
         if answer.status in {401, 403} or (answer.status == 400 and credentials):
-            raise self.refused(credentials)
+            raise _NotAccepted(credentials)
         if answer.status != 200:
             raise self._odd(want, f"answered with HTTP status {answer.status}")
         token = _read_token(answer.body)
@@ -188,14 +244,19 @@ class Login:
         )
 
 
-def _want(bearer: Challenge, url: str, repository: str) -> _Want:
+def _same(one: Credentials, other: Credentials) -> bool:
+    """Whether both send the same; secrets are not compared by ``==``."""
+    return (one.kind, one.basic) == (other.kind, other.basic)
+
+
+def _want(bearer: Challenge, url: str, needed: str) -> _Want:
     try:
         realm = urllib.parse.urljoin(url, bearer.params["realm"])
     except ValueError:
         realm = ""
     scope = bearer.params.get("scope", "")
     if not scope or scope == _PLACEHOLDER:
-        scope = f"repository:{repository}:pull"
+        scope = needed
     return _Want(realm, bearer.params.get("service", ""), scope)
 
 

@@ -10,7 +10,8 @@ import pytest
 import requests
 
 from octossh.errors import RegistryError
-from octossh.model.images import Basic, Registry
+from octossh.model.credentials import Basic
+from octossh.model.images import Registry
 from octossh.model.secrets import SecretRef
 from octossh.registry import RegistryClient, tag_lists
 from octossh.shell import Secret

@@ -71,6 +71,11 @@ class Reply:
         return self.body.encode() if isinstance(self.body, str) else self.body
 
 
+def digest_of(raw: bytes) -> str:
+    """As registries write it."""
+    return "sha256:" + hashlib.sha256(raw).hexdigest()
+
+
 RESET = Reply(then="reset", status=0)
 CLOSE = Reply(then="close", status=0)
 
@@ -85,7 +90,9 @@ class FakeRegistry:
     """A registry on 127.0.0.1 with repositories, pages, a login, and scripted answers.
 
     Attributes:
-        repositories: Tags to (media type, manifest) by repository.
+        repositories: Tags and digests to (media type, manifest) by repository.
+        blobs: Configurations by digest.
+        catalog: What ``_catalog`` lists; None: the repositories that there are.
         page: How many tags a page has at most.
         login: None; or a user and a password that are wanted.
         bearer: Whether the login goes by tokens of ``/token``; else it is Basic.
@@ -97,6 +104,8 @@ class FakeRegistry:
 
     def __init__(self, tls: tuple[str, str] | None = None) -> None:
         self.repositories: dict[str, dict[str, tuple[str, bytes]]] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.catalog: list[str] | None = None
         self.page = 1000
         self.login: tuple[str, str] | None = None
         self.bearer = False
@@ -144,8 +153,33 @@ class FakeRegistry:
         manifest = {"schemaVersion": 2, "mediaType": media_type, "config": {}, "layers": [], "of": [*tags]}
         raw = content if isinstance(content, bytes) else json.dumps(content or manifest).encode()
         known = self.repositories.setdefault(repository, {})
-        known.update(dict.fromkeys(tags, (media_type, raw)))
-        return "sha256:" + hashlib.sha256(raw).hexdigest()
+        if tags:
+            known.update(dict.fromkeys([*tags, digest_of(raw)], (media_type, raw)))
+        return digest_of(raw)
+
+    def push_image(self, repository: str, *tags: str, annotations: dict | None = None, **config: object) -> str:
+        """Put an image with a configuration under *tags*; its digest, under which it can be had too."""
+        raw = json.dumps({"os": "linux", "architecture": "amd64", **config}).encode()
+        self.blobs[digest_of(raw)] = raw
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": {"digest": digest_of(raw), "size": len(raw)},
+            "layers": [],
+            "annotations": annotations or {},
+        }
+        digest = digest_of(json.dumps(manifest).encode())
+        return self.push(repository, *tags, digest, content=manifest)
+
+    def push_index(self, repository: str, tag: str, *platforms: str, annotations: dict | None = None, **config) -> str:
+        """Put an index of an image for each of *platforms* under *tag*; its digest."""
+        entries = []
+        for text in platforms:
+            words = dict(zip(("os", "architecture", "variant"), text.split("/"), strict=False))
+            digest = self.push_image(repository, **{**words, **config})
+            entries.append({"mediaType": MANIFEST, "digest": digest, "size": 7, "platform": words})
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries, "annotations": annotations or {}}
+        return self.push(repository, tag, content=index, media_type=INDEX)
 
     def script(self, start: str, *replies: Reply | Callable[[Seen], Reply], forever: bool = False) -> None:
         """Answer requests of ``"METHOD /path..."`` by *replies*, one after the other, before its own answers.
@@ -185,6 +219,13 @@ class FakeRegistry:
         repository, _, tag = seen.path.removeprefix("/v2/").rpartition("/manifests/")
         if repository:
             return self._manifest(repository, tag)
+        repository, _, digest = seen.path.removeprefix("/v2/").rpartition("/blobs/")
+        if repository:
+            found = self.blobs.get(digest)
+            return error(404, "BLOB_UNKNOWN") if found is None else Reply(200, found)
+        if seen.path == "/v2/_catalog":
+            names = sorted(self.repositories) if self.catalog is None else self.catalog
+            return self._page("repositories", names, {}, seen)
         return Reply(200, {}) if seen.path == "/v2/" else Reply(404, "page not found")
 
     def _let_in(self, seen: Seen) -> bool:
@@ -208,14 +249,17 @@ class FakeRegistry:
     def _tags(self, repository: str, seen: Seen) -> Reply:
         if repository not in self.repositories:
             return error(404, "NAME_UNKNOWN")
-        tags = sorted(self.repositories[repository])
+        tags = sorted(tag for tag in self.repositories[repository] if not tag.startswith("sha256:"))
+        return self._page("tags", tags, {"name": repository}, seen)
+
+    def _page(self, key: str, tags: list[str], more: dict, seen: Seen) -> Reply:
         last = seen.query.get("last", [""])[0]
         n = min(self.page, int(seen.query.get("n", ["1000"])[0]))
         left = [tag for tag in tags if tag > last]
         headers = {"Content-Type": "application/json"}
         if len(left) > n:
             headers["Link"] = f'<{seen.path}?last={left[n - 1]}&n={n}>; rel="next"'
-        return Reply(200, {"name": repository, "tags": left[:n] or None}, headers)
+        return Reply(200, {**more, key: left[:n] or None}, headers)
 
     def _manifest(self, repository: str, tag: str) -> Reply:
         known = self.repositories.get(repository)
@@ -224,8 +268,7 @@ class FakeRegistry:
         if tag not in known:
             return error(404, "MANIFEST_UNKNOWN")
         media_type, raw = known[tag]
-        digest = "sha256:" + hashlib.sha256(raw).hexdigest()
-        return Reply(200, raw, {"Content-Type": media_type, "Docker-Content-Digest": digest})
+        return Reply(200, raw, {"Content-Type": media_type, "Docker-Content-Digest": digest_of(raw)})
 
     def wait(self, seconds: float) -> None:
         """Wait, but not after the end of the registry."""
@@ -291,4 +334,4 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = _serve  # noqa: N815
 
 
-__all__ = ["CLOSE", "INDEX", "MANIFEST", "RESET", "FakeRegistry", "Reply", "Seen", "error"]
+__all__ = ["CLOSE", "INDEX", "MANIFEST", "RESET", "FakeRegistry", "Reply", "Seen", "digest_of", "error"]

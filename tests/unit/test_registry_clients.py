@@ -15,9 +15,10 @@ import pytest
 from unit.fake_registry import INDEX, MANIFEST, FakeRegistry, Reply, error
 
 from octossh.errors import Hosts, RegistryError
-from octossh.model.images import Basic, Registry
+from octossh.model.credentials import Basic
+from octossh.model.images import Registry
 from octossh.model.secrets import SecretRef
-from octossh.registry import RegistryClient, clients, exchanges, tag_lists
+from octossh.registry import RegistryClient, clients, exchanges, lists
 from octossh.shell import Secret
 
 CASES = json.loads((Path(__file__).parents[1] / "data/registry_cases.json").read_text())
@@ -151,7 +152,7 @@ def test_a_list_that_comes_back_to_a_page_is_an_error(fake, client, image):
 
 
 def test_a_list_of_too_many_pages_is_an_error(fake, client, image, monkeypatch):
-    monkeypatch.setattr(tag_lists, "MAX_PAGES", 5)
+    monkeypatch.setattr(lists, "MAX_PAGES", 5)
     pages = iter(range(1000))
     fake.script(LIST, lambda seen: Reply(200, {"tags": ["a"]}, {"Link": f"<?p={next(pages)}>; rel=next"}), forever=True)
     with pytest.raises(RegistryError, match=r"no end within 5 pages.*\(5 pages, 1 tags so far\)"):
@@ -160,14 +161,14 @@ def test_a_list_of_too_many_pages_is_an_error(fake, client, image, monkeypatch):
 
 
 def test_a_list_of_exactly_as_many_pages_as_are_allowed_is_read(fake, client, image, monkeypatch):
-    monkeypatch.setattr(tag_lists, "MAX_PAGES", 5)
+    monkeypatch.setattr(lists, "MAX_PAGES", 5)
     fake.page = 1
     fake.push("acme/web", *"abcde")
     assert client.tags(image) == tuple("abcde")
 
 
 def test_a_list_of_too_many_tags_is_an_error(fake, client, image, monkeypatch):
-    monkeypatch.setattr(tag_lists, "MAX_TAGS", 10)
+    monkeypatch.setattr(lists, "MAX_TAGS", 10)
     fake.page = 6
     fake.push("acme/web", *(f"t{n:02}" for n in range(20)))
     with pytest.raises(RegistryError, match=r"no end within .* 10 tags"):
@@ -175,7 +176,7 @@ def test_a_list_of_too_many_tags_is_an_error(fake, client, image, monkeypatch):
 
 
 def test_a_page_that_is_too_long_is_an_error_and_is_not_read_to_its_end(fake, client, image, monkeypatch):
-    monkeypatch.setattr(tag_lists, "PAGE_BYTES", 100_000)
+    monkeypatch.setattr(lists, "PAGE_BYTES", 100_000)
     fake.script(LIST, Reply(200, b" " * 30_000_000))
     with pytest.raises(RegistryError, match="more than the 100000 bytes that are allowed"):
         client.tags(image)
@@ -213,13 +214,46 @@ def test_a_registry_that_knows_no_last_gives_its_full_page_once(fake, client, im
 # resolve
 
 
-def test_a_tag_is_resolved_by_one_question(fake, client, image):
-    digest = fake.push("acme/web", "1.0", media_type=INDEX)
+def test_a_tag_means_the_index_and_its_platforms(fake, client, image):
+    digest = fake.push_index("acme/web", "1.0", "linux/amd64", "linux/arm/v7", "linux/arm64/v8", "unknown/unknown")
     pin = client.resolve(image, "1.0")
     assert (pin.image, pin.tag, pin.digest, pin.media_type) == (image, "1.0", digest, INDEX)
     assert pin.size == len(fake.repositories["acme/web"]["1.0"][1])
     assert timedelta() <= datetime.now(UTC) - pin.resolved_at < timedelta(seconds=10)
-    assert [seen.method for seen in fake.seen] == ["HEAD"]
+    assert pin.platforms == ("linux/amd64", "linux/arm", "linux/arm64")
+    assert [(seen.method, seen.path.rpartition("/")[2]) for seen in fake.seen] == [("HEAD", "1.0"), ("GET", digest)]
+
+
+def test_an_image_of_one_platform_says_it_in_its_configuration(fake, client, image):
+    digest = fake.push_image("acme/web", "1.0", architecture="arm64", variant="v8")
+    pin = client.resolve(image, "1.0")
+    assert (pin.digest, pin.platforms) == (digest, ("linux/arm64",))
+    assert [seen.path.split("/")[4] for seen in fake.seen] == ["manifests", "manifests", "blobs"]
+
+
+def test_platforms_that_are_not_said_are_not_known(fake, client, image):
+    fake.push("acme/web", "1.0")
+    fake.push_image("acme/web", "2.0", os="", architecture=7)
+    assert client.resolve(image, "1.0").platforms == client.resolve(image, "2.0").platforms == ()
+
+
+def test_a_tag_that_moves_meanwhile_is_pinned_to_what_it_meant_first(fake, client, image):
+    first = fake.push_index("acme/web", "1.0", "linux/amd64")
+
+    def head(seen):
+        reply = fake._answer(seen)
+        fake.push_index("acme/web", "1.0", "linux/arm64")
+        return reply
+
+    fake.script(HEAD, head)
+    pin = client.resolve(image, "1.0")
+    assert (pin.digest, pin.platforms) == (first, ("linux/amd64",))
+
+
+def test_an_index_of_more_platforms_than_there_are_is_refused(fake, client, image):
+    fake.push_index("acme/web", "1.0", *(f"linux/cpu{number}" for number in range(101)))
+    with pytest.raises(RegistryError, match="index of more than 100 platforms"):
+        client.resolve(image, "1.0")
 
 
 def test_the_four_kinds_of_manifest_are_asked_for(fake, client, image):
@@ -280,13 +314,15 @@ def test_a_manifest_served_without_its_type_is_known_by_what_is_in_it(body, medi
         ({"schemaVersion": 1}, "application/json", "schema 1.*push the image again"),
         ({"x": 1}, "application/vnd.docker.distribution.manifest.v1+prettyjws", "schema 1"),
         ({"x": 1}, "application/vnd.docker.distribution.manifest.v1+json", "schema 1"),
-        ("<html>", MANIFEST, "is not JSON"),
+        ("<html>", MANIFEST, "web page"),
+        ('{"x"', MANIFEST, "is not JSON"),
+        ("{}", "text/html; charset=utf-8", "web page, a login form perhaps"),
         ("[]", MANIFEST, "is not JSON"),
         ({"schemaVersion": 2, "mediaType": "application/x-helm"}, "application/json", "not a container image"),
         ({"schemaVersion": 2, "mediaType": ["x"]}, "", "not a container image"),
         ({}, "application/json", "not a container image"),
     ],
-    ids=range(8),
+    ids=range(10),
 )
 def test_what_is_no_manifest_is_refused(body, served, match, fake, client, image):
     fake.script(
@@ -313,9 +349,163 @@ def test_a_manifest_that_is_too_long_is_an_error(fake, client, image):
         client.resolve(image, "1.0")
 
 
-def test_a_head_without_a_length_gives_size_zero(fake, client, image):
-    fake.script(HEAD, Reply(200, b"", {"Content-Type": MANIFEST, "Docker-Content-Digest": DIGEST}, length=-1))
-    assert client.resolve(image, "1.0").size == 0
+def test_a_manifest_of_another_digest_than_the_head_said_is_an_error(fake, client, image):
+    fake.script(HEAD, Reply(200, b"", {"Content-Type": MANIFEST, "Docker-Content-Digest": "sha256:" + "0" * 64}))
+    # The header of the second answer is right by its bytes; it is not what was asked for.
+    fake.script(GET, Reply(200, BODY, {"Content-Type": MANIFEST, "Docker-Content-Digest": DIGEST}))
+    with pytest.raises(RegistryError, match=f"has the digest {DIGEST}, but the registry says sha256:0000"):
+        client.resolve(image, "1.0")
+
+
+def test_a_configuration_of_another_digest_is_an_error(fake, client, image):
+    fake.push_image("acme/web", "1.0")
+    fake.script("GET /v2/acme/web/blobs/", Reply(200, {"os": "linux", "architecture": "arm64"}))
+    with pytest.raises(RegistryError, match=r"the configuration of the tag '1\.0' has the digest"):
+        client.resolve(image, "1.0")
+
+
+def test_a_configuration_that_is_gone_is_an_error(fake, client, image):
+    fake.push_image("acme/web", "1.0")
+    fake.blobs.clear()
+    with pytest.raises(RegistryError, match=r"the configuration of the tag '1\.0' .* is gone from it; push the image"):
+        client.resolve(image, "1.0")
+
+
+# created
+
+
+MADE = "2024-05-06T07:08:09.123456789Z"
+
+
+def test_the_time_of_a_tag_is_that_of_the_image_of_one_platform(fake, client, image):
+    fake.push_index("acme/web", "1.0", "linux/arm64", "linux/amd64", created=MADE)
+    assert client.created(image, "1.0") == datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
+    assert len(fake.seen) == 3
+
+
+def test_the_time_of_an_image_is_in_its_configuration(fake, client, image):
+    fake.push_image("acme/web", "1.0", created="2024-05-06T09:08:09+02:00")
+    assert client.created(image, "1.0") == datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+    assert len(fake.seen) == 2
+
+
+def test_the_time_in_an_annotation_goes_first_and_saves_questions(fake, client, image):
+    said = {"org.opencontainers.image.created": "2025-01-01T00:00:00Z"}
+    fake.push_index("acme/web", "1.0", "linux/amd64", annotations=said, created=MADE)
+    fake.push_image("acme/web", "2.0", annotations=said, created=MADE)
+    assert client.created(image, "1.0") == client.created(image, "2.0") == datetime(2025, 1, 1, tzinfo=UTC)
+    assert len(fake.seen) == 2
+
+
+@pytest.mark.parametrize("made", [None, "", "1970-01-01T00:00:00Z", "1980-01-01T00:00:01Z", "yesterday", 7, "9" * 50])
+def test_a_time_that_no_clock_showed_is_not_known(made, fake, client, image):
+    fake.push_image("acme/web", "1.0", created=made)
+    assert client.created(image, "1.0") is None
+
+
+def test_the_time_of_a_tag_that_is_not_there_is_an_error(fake, client, image):
+    fake.push("acme/web", "1.0")
+    with pytest.raises(RegistryError, match=r"there is no tag '2\.0'"):
+        client.created(image, "2.0")
+
+
+# search
+
+
+def test_repositories_are_found_by_a_part_of_their_name(fake, client):
+    fake.page = 2
+    fake.catalog = ["acme/db", "acme/web", "acme/web-admin", "other/web", "zoo"]
+    found = client.repositories("WEB")
+    assert found.names == ("acme/web", "acme/web-admin", "other/web")
+    assert found.complete
+    assert len(fake.asked("/v2/_catalog")) == 3
+
+
+def test_a_search_ends_when_it_has_found_enough_and_says_that_there_is_more(fake, client):
+    fake.page = 2
+    fake.catalog = ["a1", "a2", "a3", "a4", "a5", "a6", "a7"]
+    found = client.repositories("a", limit=2)
+    assert found.names == ("a1", "a2")
+    assert not found.complete
+    assert "there may be more" in str(found)
+    assert len(fake.seen) == 2
+
+
+def test_a_search_that_finds_just_as_many_as_are_wanted_is_complete(fake, client):
+    fake.catalog = ["a1", "b", "a2"]
+    assert client.repositories("a", limit=2).complete
+
+
+def test_a_search_through_an_endless_catalog_ends_and_says_so(fake, client, monkeypatch):
+    monkeypatch.setattr(lists, "MAX_SEARCHED_PAGES", 5)
+    pages = iter(range(1000))
+    fake.script(
+        "GET /v2/_catalog",
+        lambda seen: Reply(200, {"repositories": ["acme/x"]}, {"Link": f"<?p={next(pages)}>; rel=next"}),
+        forever=True,
+    )
+    found = client.repositories("web")
+    assert (found.names, found.complete) == ((), False)
+    assert len(fake.seen) == 5
+
+
+def test_a_catalog_that_goes_round_in_circles_is_an_error(fake, client):
+    fake.script("GET /v2/_catalog", Reply(200, {"repositories": ["a"]}, {"Link": "<?n=1000>; rel=next"}), forever=True)
+    with pytest.raises(RegistryError, match="list of repositories does not end"):
+        client.repositories()
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 501])
+def test_a_registry_without_a_catalog_says_so_in_a_word(status, fake, client):
+    fake.script("GET /v2/_catalog", error(status, "UNSUPPORTED"), forever=True)
+    with pytest.raises(RegistryError, match=r"gives no list of its repositories .*write the name of the image in full"):
+        client.repositories("web")
+
+
+def test_docker_hub_is_not_asked_for_a_list_that_it_does_not_have():
+    with pytest.raises(RegistryError, match=r"Docker Hub has no list of its repositories"):
+        RegistryClient(Registry("hub", "https://docker.io")).repositories("web")
+
+
+def test_the_catalog_wants_a_token_of_its_own(fake, tmp_path):
+    fake.login, fake.bearer = ("ci", "pw"), True
+    fake.push("acme/web", "1.0")
+    registry = Registry("fake", fake.url, auth=Basic("ci", SecretRef("PW")))
+    with RegistryClient(registry, secrets=lambda _: Secret("pw")) as client:
+        assert client.repositories("web").names == ("acme/web",)
+    assert fake.asked("/token")[0].query["scope"] == ["registry:catalog:*"]
+
+
+# no registry
+
+
+def test_a_registry_of_version_1_is_refused_in_clear_words(fake, client, image):
+    fake.script("GET /v2/", Reply(404, "<h1>Not Found</h1>"), forever=True)
+    fake.script("GET /v1/_ping", Reply(200, "true", {"X-Docker-Registry-Version": "0.9.1"}))
+    with pytest.raises(RegistryError, match=r"speaks the registry API v1 only, .*registry:2"):
+        client.tags(image)
+
+
+@pytest.mark.parametrize(
+    ("reply", "match"),
+    [
+        (Reply(404, "<!DOCTYPE html><h1>It works</h1>", {"Content-Type": "text/html"}), "web page at its url, and no"),
+        (Reply(404, "404 page not found"), "no registry at its url: it does not know /v2/"),
+    ],
+)
+def test_a_server_that_is_no_registry_is_said_to_be_none(reply, match, fake, client, image):
+    for path in ("GET /v2/", "HEAD /v2/", "GET /v1/"):
+        fake.script(path, reply, forever=True)
+    for ask in (client.tags, lambda image: client.resolve(image, "1.0"), lambda image: client.created(image, "1.0")):
+        with pytest.raises(RegistryError, match=match):
+            ask(image)
+
+
+def test_a_login_form_is_not_taken_for_a_list(fake, client, image):
+    form = Reply(200, '<!DOCTYPE html><form action="/login">', {"Content-Type": "text/html; charset=utf-8"})
+    fake.script(LIST, form)
+    with pytest.raises(RegistryError, match="answered with a web page where a list of tags should be, a login form"):
+        client.tags(image)
 
 
 def test_a_tag_that_is_not_there_is_an_error_with_advice(fake, client, image):
@@ -329,7 +519,7 @@ def test_a_tag_of_a_repository_that_is_not_there_names_the_repository(fake, clie
         client.resolve(image, "2.0")
 
 
-def test_a_404_of_no_registry_says_that_it_may_be_none(fake, client, image):
+def test_a_404_without_a_code_says_that_it_may_be_no_registry(fake, client, image):
     fake.script(HEAD, Reply(404))
     fake.script(GET, Reply(404, "<h1>Not Found</h1>"))
     with pytest.raises(RegistryError, match=r"no tag '1', or no such repository.*whether the url is a registry's"):

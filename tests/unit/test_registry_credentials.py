@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from octossh.errors import RegistryError
-from octossh.model.images import Basic, Registry
+from octossh.model.credentials import Basic
+from octossh.model.images import Registry
 from octossh.model.secrets import SecretRef
 from octossh.registry import RegistryClient, credentials
 from octossh.registry.credentials import Credentials, config_file, find_credentials

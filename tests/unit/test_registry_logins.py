@@ -11,9 +11,10 @@ import pytest
 from unit.fake_registry import FakeRegistry, Reply, error
 
 from octossh.errors import ModelError, RegistryError
-from octossh.model.images import Basic, Registry
+from octossh.model.credentials import Basic
+from octossh.model.images import Registry
 from octossh.model.secrets import SecretRef
-from octossh.registry import RegistryClient, clients, exchanges, logins
+from octossh.registry import RegistryClient, exchanges, logins
 from octossh.shell import Secret
 
 LIST = "GET /v2/acme/web/tags/list"
@@ -62,7 +63,7 @@ def test_a_password_is_sent_only_after_it_was_asked_for_and_then_always(fake, co
     client, image = connect()
     assert client.tags(image) == ("1.0",)
     client.resolve(image, "1.0")
-    assert [seen.login for seen in fake.seen] == [None, f"Basic {b64('ci:hunter2')}", f"Basic {b64('ci:hunter2')}"]
+    assert [seen.login for seen in fake.seen] == [None, *3 * [f"Basic {b64('ci:hunter2')}"]]
 
 
 def test_an_open_registry_never_gets_the_password(fake, connect):
@@ -149,8 +150,7 @@ def test_credentials_are_looked_up_anew_after_a_while(monkeypatch):
     registry = Registry("x", "https://x.example", auth=Basic("ci", SecretRef("PW")))
     client = RegistryClient(registry, secrets=lambda _: Secret(next(values)))
     assert [client.credentials().password.reveal() for _ in range(3)] == ["old"] * 3
-    monkeypatch.setattr(clients, "_CREDENTIALS_LIFE_S", 0.0)
-    client._credentials = (client._credentials[0], time.monotonic())
+    monkeypatch.setattr(client._source, "_kept", (client.credentials(), time.monotonic()))
     assert client.credentials().password.reveal() == "new"
 
 
@@ -173,7 +173,7 @@ def test_a_token_is_fetched_for_the_repository_and_kept(fake, connect):
     (asked,) = fake.asked("/token")
     assert asked.query == {"service": ["fake"], "scope": ["repository:acme/web:pull"]}
     assert asked.login == f"Basic {b64('ci:hunter2')}"
-    assert [seen.method for seen in fake.seen] == ["GET", "GET", "GET", "HEAD"]
+    assert [seen.method for seen in fake.seen] == ["GET", "GET", "GET", "HEAD", "GET"]
     assert all(seen.login.startswith("Bearer token-") for seen in fake.asked("/v2/")[1:])
 
 
