@@ -37,7 +37,7 @@ AUTHS: dict[type, st.SearchStrategy[Any]] = {
     oc.Anonymous: st.builds(oc.Anonymous),
     oc.Basic: st.builds(oc.Basic, TEXT, SECRETS),
     oc.CredentialHelper: st.builds(oc.CredentialHelper, st.from_regex(r"[a-z0-9.-]{1,9}", fullmatch=True)),
-    oc.DockerConfig: st.builds(oc.DockerConfig, st.none() | TEXT),
+    oc.DockerConfig: st.builds(oc.DockerConfig, TEXT),
     oc.Keyring: st.builds(oc.Keyring, TEXT, st.none() | TEXT),
     oc.Token: st.builds(oc.Token, SECRETS, refresh=st.booleans()),
 }

@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from attrs import field, frozen
@@ -147,13 +147,16 @@ class Token:
 
 @frozen
 class DockerConfig:
-    """The login that docker would use with the ``config.json`` of the machine that runs octossh.
+    """The login that docker would use with this ``config.json``, on the machine that runs octossh.
+
+    Without any ``auth`` that is the one that docker itself looks for: the environment variable
+    ``DOCKER_AUTH_CONFIG`` holds its text, or it is in ``$DOCKER_CONFIG``, else in ``~/.docker``.
 
     Attributes:
-        path: The file or its folder; None: as docker looks for it, in ``$DOCKER_CONFIG``, else ``~/.docker``.
+        path: The file or its folder.
     """
 
-    path: str | None = field(default=None, validator=of(str, optional=True))
+    path: str = field(validator=of(str))
 
 
 @frozen
@@ -211,9 +214,9 @@ AUTHS: dict[str, type[Any]] = {
 """The ways to log in, by the name that a record has for each."""
 
 
-def as_auth(value: Any) -> Any:
+def as_auth(value: Auth | Callable[[], Credentials | tuple[str, str]] | None) -> Auth | None:
     """*value*; a function is wrapped up."""
-    return Callback(value) if callable(value) and not isinstance(value, type) else value
+    return Callback(value) if callable(value) and not isinstance(value, type) else cast("Auth | None", value)
 
 
 def check_auth(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
