@@ -6,7 +6,8 @@ import os
 import re
 import threading
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,8 @@ __all__ = ["RegistryClient"]
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 # How many times as long as one question a list of many pages may take.
 _LISTS = 5
+MOST_DATED = 200
+_DATED_AT_ONCE = 8
 
 
 class RegistryClient:
@@ -137,26 +140,30 @@ class RegistryClient:
             platforms=platforms,
         )
 
-    def created(self, image: Image, tag: str) -> datetime | None:
-        """When the image that *tag* means now was made, as it says itself, in UTC. At most three requests.
+    def created(self, image: Image, tags: Sequence[str]) -> dict[str, datetime]:
+        """When the images that *tags* mean now were made, as they say themselves, in UTC.
 
-        The image of one platform speaks for all of an index. None: it does not say, or says a time that builds
-        set which can be repeated, such as 1970.
+        At most three requests for each tag, a few tags at a time. The image of one platform speaks for all of an
+        index. A tag is left out whose image does not say, or says a time that builds set which can be repeated,
+        such as 1970.
 
         Raises:
-            RegistryError: As `resolve` does.
+            RegistryError: As `resolve` does; or there are more than 200 tags.
 
         Hosts:
             untouched: nothing is sent.
         """
-        question = self._about(image, tag)
-        found = question.manifest(tag)
-        if found.created_at is None and found.children:
-            preferred = next((child for child in found.children if child.platform == "linux/amd64"), found.children[0])
-            found = question.manifest(tag, preferred.digest)
-        if found.created_at is None and found.config:
-            return question.config(tag, found.config).created_at
-        return found.created_at
+        if len(tags) > MOST_DATED:
+            raise self._error(
+                f"{image.path}: the times of {len(tags)} tags would take too many requests; let fewer come into "
+                f"question, {MOST_DATED} at most"
+            )
+        questions = {tag: self._about(image, tag, _LISTS) for tag in tags}
+        if not questions:
+            return {}
+        with ThreadPoolExecutor(min(_DATED_AT_ONCE, len(questions)), thread_name_prefix="octossh-created") as pool:
+            made = list(pool.map(_created, questions.values(), questions))
+        return {tag: moment for tag, moment in zip(questions, made, strict=True) if moment is not None}
 
     def credentials(self) -> Credentials | None:
         """What logs a docker client in to the registry: from ``registry.auth``, else from docker's config.
@@ -227,11 +234,11 @@ class RegistryClient:
                 self._exchange = Exchange(self._subject, self._url, registry=self._registry, timeout_s=self._timeout_s)
             return self._exchange
 
-    def _about(self, image: Image, tag: str) -> Question:
+    def _about(self, image: Image, tag: str, times: int = 1) -> Question:
         self._check_registry(image)
         if not isinstance(tag, str) or not _TAG.fullmatch(tag):
             raise self._error(f"{image.path}: {tag!r} is no tag; a tag is up to 128 letters, digits and . _ -")
-        return self._question(f"repository:{image.path}:pull", image.path)
+        return self._question(f"repository:{image.path}:pull", image.path, times)
 
     def _question(self, scope: str, repository: str, times: int = 1) -> Question:
         return Question(
@@ -251,6 +258,16 @@ class RegistryClient:
 
     def _error(self, text: str) -> RegistryError:
         return RegistryError(f"{self._subject}: {text}")
+
+
+def _created(question: Question, tag: str) -> datetime | None:
+    found = question.manifest(tag)
+    if found.created_at is None and found.children:
+        preferred = next((child for child in found.children if child.platform == "linux/amd64"), found.children[0])
+        found = question.manifest(tag, preferred.digest)
+    if found.created_at is None and found.config:
+        return question.config(tag, found.config).created_at
+    return found.created_at
 
 
 def _api_url(registry: Registry) -> str:

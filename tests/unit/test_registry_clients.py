@@ -379,13 +379,13 @@ MADE = "2024-05-06T07:08:09.123456789Z"
 
 def test_the_time_of_a_tag_is_that_of_the_image_of_one_platform(fake, client, image):
     fake.push_index("acme/web", "1.0", "linux/arm64", "linux/amd64", created=MADE)
-    assert client.created(image, "1.0") == datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
+    assert client.created(image, ["1.0"]) == {"1.0": datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)}
     assert len(fake.seen) == 3
 
 
 def test_the_time_of_an_image_is_in_its_configuration(fake, client, image):
     fake.push_image("acme/web", "1.0", created="2024-05-06T09:08:09+02:00")
-    assert client.created(image, "1.0") == datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+    assert client.created(image, ["1.0"]) == {"1.0": datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)}
     assert len(fake.seen) == 2
 
 
@@ -393,20 +393,26 @@ def test_the_time_in_an_annotation_goes_first_and_saves_questions(fake, client, 
     said = {"org.opencontainers.image.created": "2025-01-01T00:00:00Z"}
     fake.push_index("acme/web", "1.0", "linux/amd64", annotations=said, created=MADE)
     fake.push_image("acme/web", "2.0", annotations=said, created=MADE)
-    assert client.created(image, "1.0") == client.created(image, "2.0") == datetime(2025, 1, 1, tzinfo=UTC)
+    assert client.created(image, ["1.0", "2.0"]) == dict.fromkeys(["1.0", "2.0"], datetime(2025, 1, 1, tzinfo=UTC))
     assert len(fake.seen) == 2
 
 
 @pytest.mark.parametrize("made", [None, "", "1970-01-01T00:00:00Z", "1980-01-01T00:00:01Z", "yesterday", 7, "9" * 50])
 def test_a_time_that_no_clock_showed_is_not_known(made, fake, client, image):
     fake.push_image("acme/web", "1.0", created=made)
-    assert client.created(image, "1.0") is None
+    assert client.created(image, ["1.0"]) == {}
+
+
+def test_the_times_of_more_tags_than_can_be_asked_for_are_refused_without_a_question(fake, client, image):
+    with pytest.raises(RegistryError, match="the times of 201 tags would take too many requests"):
+        client.created(image, [f"t{number}" for number in range(201)])
+    assert fake.seen == []
 
 
 def test_the_time_of_a_tag_that_is_not_there_is_an_error(fake, client, image):
     fake.push("acme/web", "1.0")
     with pytest.raises(RegistryError, match=r"there is no tag '2\.0'"):
-        client.created(image, "2.0")
+        client.created(image, ["1.0", "2.0"])
 
 
 # search
@@ -496,7 +502,7 @@ def test_a_registry_of_version_1_is_refused_in_clear_words(fake, client, image):
 def test_a_server_that_is_no_registry_is_said_to_be_none(reply, match, fake, client, image):
     for path in ("GET /v2/", "HEAD /v2/", "GET /v1/"):
         fake.script(path, reply, forever=True)
-    for ask in (client.tags, lambda image: client.resolve(image, "1.0"), lambda image: client.created(image, "1.0")):
+    for ask in (client.tags, lambda image: client.resolve(image, "1.0"), lambda image: client.created(image, ["1.0"])):
         with pytest.raises(RegistryError, match=match):
             ask(image)
 
