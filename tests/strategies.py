@@ -92,23 +92,74 @@ COMMON: dict[str, st.SearchStrategy[Any]] = {
 }
 ENV = st.dictionaries(WORDS, TEXT | NUMBERS | st.booleans() | SECRETS, max_size=3)
 LABELS = st.dictionaries(WORDS.map("com.example.{}".format), TEXT, max_size=2)
-NETWORKS = st.lists(st.sampled_from(["front", "back", "container:db", "{{ Network }}"]), min_size=1, max_size=2)
+SUBNETS = st.builds(
+    oc.Subnet,
+    st.sampled_from(["10.1.0.0/24", "{{ Subnet }}"]),
+    gateway=st.none() | st.just("10.1.0.1"),
+    ip_range=st.none() | st.just("10.1.0.128/25"),
+    aux_addresses=st.sampled_from([{}, {"router": "10.1.0.2"}]),
+)
+JOINS = st.builds(
+    oc.Join,
+    st.sampled_from(["front", "{{ Network }}"]),
+    aliases=few(st.sampled_from(["db", "{{ Alias }}"])),
+    ip=st.none() | st.just("10.0.0.4"),
+    ip6=st.none() | st.just("fd00::4"),
+)
+MOUNTS = st.one_of(
+    st.builds(
+        oc.Mount,
+        st.just("/m/bind"),
+        type=st.just("bind"),
+        source=st.sampled_from(["/srv/a, b", "{{ Place }}"]),
+        read_only=st.booleans(),
+        propagation=st.none() | st.just("rslave"),
+    ),
+    st.builds(
+        oc.Mount,
+        st.just("/m/volume"),
+        source=st.none() | st.just("data"),
+        volume_driver=st.none() | st.just("local"),
+        volume_options=st.sampled_from([{}, {"type": "tmpfs", "o": "size=1m,mode=700"}]),
+        volume_nocopy=st.booleans(),
+    ),
+    st.builds(
+        oc.Mount,
+        st.just("/m/tmpfs"),
+        type=st.just("tmpfs"),
+        tmpfs_size=st.none() | st.just("64m"),
+        tmpfs_mode=st.none() | st.just("0700"),
+    ),
+)
+HEALTH_CHECKS = st.builds(
+    oc.HealthCheck,
+    st.just("wget -qO- localhost | grep 'a b'"),
+    interval_s=st.none() | st.just(0.5),
+    timeout_s=st.none() | st.just(2),
+    retries=st.none() | st.integers(1, 9),
+    start_period_s=st.none() | st.just(60),
+    start_interval_s=st.none() | st.just(1),
+)
+NETWORKS = st.lists(st.sampled_from(["back", "bridge"]) | JOINS, min_size=1, max_size=2,
+                    unique_by=lambda item: item if isinstance(item, str) else item.network)  # fmt: skip
 DOCKER_NAMES = st.none() | st.sampled_from(["web-1", "web.one", "{{ Name }}"])
-RUN_CONTAINERS = st.builds(
-    oc.RunContainer,
+_PLAIN_CONTAINERS: dict[str, st.SearchStrategy[Any]] = dict(
     **COMMON,
     image=IMAGES,
     command=few(TEXT),
     env=ENV,
     publish=few(
-        st.sampled_from(["8080:80", "127.0.0.1:8080:80", "[::1]:53:53/udp", "9000-9002:9000-9002", "{{ Port }}:80"])
+        st.sampled_from(
+            ["8080:80", "127.0.0.1:8080:80", "[::1]:53:53/udp", "9000-9002:9000-9002", "{{ Port }}:80", "81"]
+        ),
+        unique=True,
     ),
     networks=NETWORKS,
     aliases=few(st.sampled_from(["web", "web.local", "{{ Alias }}"])),
-    volumes=few(st.sampled_from(["/srv/data:/data:ro", "data:/data", "{{ Volume }}:/data"])),
+    volumes=few(st.sampled_from(["/srv/data:/a:ro", "data:/data", "{{ Volume }}:/b", "/c"]), unique=True),
     labels=LABELS,
     restart=st.sampled_from(["no", "always", "unless-stopped", "on-failure:3"]),
-    extra_args=few(st.sampled_from(["--init", "--memory=64m", "--label=a b"])),
+    extra_args=few(st.sampled_from(["--annotation=a b", "--link-local-ip=169.254.8.8"])),
     container_name=DOCKER_NAMES,
     health=st.none() | PROBES,
     healthy_timeout_s=SECONDS,
@@ -116,13 +167,113 @@ RUN_CONTAINERS = st.builds(
     stop_grace_s=SECONDS,
     strategy=REPLACES,
 )
+# Of each further option of a container a value that is not docker's default.
+OPTIONS: dict[str, st.SearchStrategy[Any]] = {
+    "platform": st.just("linux/amd64"),
+    "pull": st.sampled_from(["always", "never"]),
+    "entrypoint": st.sampled_from([["/bin/sh", "-c"], [""], ["{{ Entry }}"]]),
+    "user": st.sampled_from(["1000:1000", "{{ User }}"]),
+    "group_add": st.just(["audio", "998"]),
+    "workdir": st.sampled_from(["/srv", "{{ Place }}"]),
+    "init": st.just(True),
+    "tty": st.just(True),
+    "interactive": st.just(True),
+    "stop_signal": st.sampled_from(["SIGINT", "15"]),
+    "healthcheck": HEALTH_CHECKS,
+    "no_healthcheck": st.just(True),
+    "publish_all": st.just(True),
+    "expose": st.just(["9000-9010", "53/udp"]),
+    "network_mode": st.sampled_from(["host", "none", "bridge", "container:db"]),
+    "hostname": st.sampled_from(["web", "{{ target.name }}"]),
+    "domainname": st.just("example.com"),
+    "mac_address": st.just("92:d0:c6:0a:29:33"),
+    "hosts": st.sampled_from([{"db": "10.0.0.5", "host": "host-gateway"}, {"db": "{{ Address }}"}]),
+    "dns": st.just(["10.0.0.53", "fd00::53"]),
+    "dns_search": st.just(["example.com", "."]),
+    "dns_options": st.just(["ndots:1"]),
+    "mounts": st.lists(MOUNTS, min_size=1, max_size=3, unique_by=lambda mount: mount.target),
+    "tmpfs": st.just(["/run:mode=1777,size=64m", "/var/cache"]),
+    "volumes_from": st.just(["data:ro"]),
+    "volume_driver": st.just("local"),
+    "read_only": st.just(True),
+    "shm_size": st.just("128m"),
+    "storage_options": st.just({"size": "10G"}),
+    "devices": st.just(["/dev/null:/dev/xnull:r", "/dev/zero"]),
+    "device_cgroup_rules": st.just(["c 42:* rmw"]),
+    "gpus": st.sampled_from(["all", "2", '"device=0,1"']),
+    "memory": st.sampled_from(["512m", "{{ Memory }}"]),
+    "memory_reservation": st.just("256m"),
+    "memory_swap": st.sampled_from(["1g", "-1"]),
+    "memory_swappiness": st.just(0),
+    "cpus": st.sampled_from([0.5, 2, "{{ Cpus }}"]),
+    "cpu_shares": st.just(512),
+    "cpu_period": st.just(50_000),
+    "cpu_quota": st.just(25_000),
+    "cpuset_cpus": st.just("0-1"),
+    "cpuset_mems": st.just("0"),
+    "pids_limit": st.sampled_from([100, -1]),
+    "blkio_weight": st.just(500),
+    "oom_score_adj": st.just(-500),
+    "oom_kill_disable": st.just(True),
+    "ulimits": st.just({"nofile": "1024:4096", "core": 0}),
+    "privileged": st.just(True),
+    "cap_add": st.just(["NET_ADMIN"]),
+    "cap_drop": st.just(["ALL"]),
+    "security_options": st.just(["no-new-privileges", "seccomp=unconfined"]),
+    "sysctls": st.just({"net.core.somaxconn": 1024}),
+    "ipc": st.sampled_from(["host", "container:db"]),
+    "pid": st.sampled_from(["host", "container:db"]),
+    "userns": st.just("host"),
+    "uts": st.just("host"),
+    "cgroupns": st.just("private"),
+    "cgroup_parent": st.just("/shop"),
+    "runtime": st.just("runc"),
+    "log_driver": st.just("local"),
+    "log_options": st.just({"max-size": "10m", "compress": "true"}),
+}
+# What needs, and what excludes, something else.
+NEEDED = {"memory_swap": "memory", "memory_reservation": "memory", "oom_kill_disable": "memory"}
+WITHOUT = {
+    "cpus": {"cpu_period", "cpu_quota"},
+    "no_healthcheck": {"healthcheck"},
+    "network_mode": {"networks", "aliases", "publish", "publish_all", "mac_address", "hostname", "domainname", "hosts",
+                     "dns", "dns_search", "dns_options", "expose"},
+    "uts": {"hostname", "domainname"},
+}  # fmt: skip
+
+
+@st.composite
+def _containers(draw: st.DrawFn) -> oc.RunContainer:
+    fields = draw(st.fixed_dictionaries(_PLAIN_CONTAINERS))
+    names = set(draw(st.lists(st.sampled_from(sorted(OPTIONS)), max_size=8)))
+    names |= {NEEDED[name] for name in names if name in NEEDED}
+    fields |= {name: draw(OPTIONS[name]) for name in sorted(names)}
+    for name in names & set(WITHOUT):
+        for other in WITHOUT[name]:
+            fields.pop(other, None)
+    if "volume_driver" in fields:
+        fields["volumes"] = ["data:/data"]
+    return oc.RunContainer(**fields)
+
+
+RUN_CONTAINERS = _containers()
+
+
 CREATE_NETWORKS = st.builds(
     oc.CreateNetwork,
     **COMMON,
     driver=st.sampled_from(["bridge", "overlay", "{{ Driver }}"]),
-    subnet=st.sampled_from(["172.28.6.0/24", "fd00::/64", "{{ Subnet }}"]),
+    subnet=st.sampled_from(["172.28.6.0/24", "{{ Subnet }}"]),
     gateway=st.none() | st.sampled_from(["172.28.6.1", "{{ Gateway }}"]),
+    ip_range=st.none() | st.just("172.28.6.128/25"),
+    aux_addresses=st.sampled_from([{}, {"router": "172.28.6.2"}]),
+    subnets=st.lists(SUBNETS, max_size=1) | st.just(["fd00::/64"]),
+    ipv6=st.just(True),
     internal=st.booleans(),
+    attachable=st.booleans(),
+    options=st.sampled_from([{}, {"com.docker.network.driver.mtu": 1400}]),
+    ipam_driver=st.sampled_from(["default", "other"]),
+    ipam_options=st.sampled_from([{}, {"a": "b"}]),
     labels=LABELS,
     network_name=DOCKER_NAMES,
 )
@@ -311,9 +462,12 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.Event: EVENTS,
     oc.History: HISTORIES,
     oc.Http: HTTPS,
+    oc.HealthCheck: HEALTH_CHECKS,
     oc.Image: IMAGES,
+    oc.Join: JOINS,
     oc.Lifecycle: LIFECYCLES,
     oc.LogLine: LOG_LINES,
+    oc.Mount: MOUNTS,
     oc.Outcome: OUTCOMES,
     oc.Pin: PINS,
     oc.Process: PROCESSES,
@@ -330,6 +484,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.Snapshot: SNAPSHOTS,
     oc.Status: STATUSES,
     oc.StopResource: STOP_RESOURCES,
+    oc.Subnet: SUBNETS,
     oc.Target: TARGETS,
     oc.Tcp: TCPS,
     oc.Variable: VARIABLES,

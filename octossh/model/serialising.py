@@ -13,7 +13,7 @@ from octossh.model._values import Pairs
 from octossh.model.credentials import AUTHS, Auth, Callback
 from octossh.model.lifecycles import Lifecycle
 from octossh.model.secrets import SecretRef
-from octossh.model.steps import KINDS, PROBES, STRATEGIES, Http, Probe, Replace, Step, Strategy
+from octossh.model.steps import KINDS, PROBES, STRATEGIES, Http, Join, Probe, Replace, Step, Strategy
 from octossh.model.variables import Value
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ def _converter() -> cattrs.Converter:
     for union in (str | SecretRef, Value):
         converter.register_structure_hook(union, _value)
         converter.register_unstructure_hook(union, converter.unstructure)
+    converter.register_structure_hook(
+        str | Join, lambda data, _: converter.structure(data, Join) if isinstance(data, Mapping) else data
+    )
+    converter.register_unstructure_hook(str | Join, converter.unstructure)
     converter.register_structure_hook(int | str, lambda data, _: data)
     converter.register_unstructure_hook(int | str, lambda value: value)
     converter.register_unstructure_hook(enum.Enum, lambda member: member.value)

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from octossh.errors import PlanError
-from octossh.model import CreateNetwork, CreateVolume, PullImage, Release, RunContainer, SecretRef, Step
+from octossh.model import PullImage, Release, RunContainer, SecretRef, Step, kept
 from octossh.shell import Secret
 
 __all__ = ["Wanted", "differing", "next_name", "old_name", "wanted_of"]
@@ -99,52 +99,24 @@ def wanted_of(step: Step, name: str, release: Release, secrets: Mapping[str, Sec
     Raises:
         PlanError: A secret has no value.
     """
-    fields = _FIELDS[type(step)](step, _Context(release, secrets))
-    # What is at its default is left out, so that a field that octossh learns later changes no hash made before.
-    kept = {name: value for name, value in fields.items() if value not in (None, "", [], {}, 0, False)}
-    return Wanted(step.keeps, name, {"v": 1, **kept})
+    more = _MORE.get(type(step))
+    fields = {**kept(step), **(more(step, _Context(release, secrets)) if more else {})}
+    return Wanted(step.keeps, name, {"v": _TEMPLATES, **fields})
+
+
+_TEMPLATES = 1
+"""Goes up when the templates make something else of the same fields, so that all that they made before is replaced."""
 
 
 def _container(step: RunContainer, context: _Context) -> dict[str, Any]:
-    pin = context.release.pin(step.image)
-    return {
-        "image": pin.reference,
-        "tag": pin.tag,
-        "command": list(step.command),
-        "env": {name: context.env(value) for name, value in step.env.items()},
-        "publish": list(step.publish),
-        "networks": list(step.networks),
-        "aliases": list(step.aliases),
-        "volumes": list(step.volumes),
-        "labels": dict(step.labels),
-        "restart": step.restart if step.restart != "no" else "",
-        "stop_grace_s": step.stop_grace_s if step.stop_grace_s != 10 else 0,  # docker's own default
-        "extra_args": list(step.extra_args),
-    }
+    env = {name: context.env(value) for name, value in step.env.items()}
+    return {**_image(step, context), **({"env": env} if env else {})}
 
 
-def _network(step: CreateNetwork, _context: _Context) -> dict[str, Any]:
-    return {
-        "driver": step.driver,
-        "subnet": step.subnet,
-        "gateway": step.gateway,
-        "internal": step.internal,
-        "labels": dict(step.labels),
-    }
-
-
-def _volume(step: CreateVolume, _context: _Context) -> dict[str, Any]:
-    return {"driver": step.driver, "options": dict(step.options), "labels": dict(step.labels)}
-
-
-def _image(step: PullImage, context: _Context) -> dict[str, Any]:
+def _image(step: PullImage | RunContainer, context: _Context) -> dict[str, Any]:
     pin = context.release.pin(step.image)
     return {"image": pin.reference, "tag": pin.tag}
 
 
-_FIELDS: dict[type[Step], Callable[[Any, _Context], dict[str, Any]]] = {
-    CreateNetwork: _network,
-    CreateVolume: _volume,
-    PullImage: _image,
-    RunContainer: _container,
-}
+_MORE: dict[type[Step], Callable[[Any, _Context], dict[str, Any]]] = {PullImage: _image, RunContainer: _container}
+"""What is kept besides what the fields say."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from octossh.model import LABELS, RunContainer
+from octossh.model import LABELS, Join, RunContainer, options
 from octossh.planning import Wanted, next_name, old_name
 from octossh.rendering.orders import (
     Env,
@@ -42,10 +42,10 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
         "spec": wanted.spec,
         **pulling(order, secrets),
         "options": _container_options(order, step, wanted, env),
-        "command": step.command,
+        "command": step.entrypoint[1:] + step.command,
         "restart": step.restart,
-        "more_networks": step.networks[1:],
-        "aliases": step.aliases,
+        "more_networks": [[*join.words("--alias", step.aliases), join.network] for join in _joins(step)[1:]],
+        "pull": step.pull,
         "exported": env.exported,
         "env_file": env.lines,
         "guarded": env.guarded,
@@ -67,16 +67,19 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
 
 
 def _container_options(order: Order, step: RunContainer, wanted: Wanted, env: Env) -> list[str]:
-    options = label_options(order, wanted, step.labels)
+    words = label_options(order, wanted, step.labels)
     if step.restart != "no":
-        options += ["--label", f"{LABELS['restart']}={step.restart}"]
-    for option, values in (("--publish", step.publish), ("--volume", step.volumes), ("--network", step.networks[:1])):
-        options += [word for value in values for word in (option, value)]
-    options += [word for alias in step.aliases for word in ("--network-alias", alias)]
-    if step.stop_grace_s != 10:
-        options += ["--stop-timeout", str(step.stop_grace_s)]
-    options += [word for name, _ in env.exported for word in ("--env", name)]
-    return options + list(step.extra_args)
+        words += ["--label", f"{LABELS['restart']}={step.restart}"]
+    words += options(step)
+    for join in _joins(step)[:1]:
+        words += ["--network", join.network, *join.words("--network-alias", step.aliases)]
+    words += ["--entrypoint", step.entrypoint[0]] if step.entrypoint else []
+    words += [word for name, _ in env.exported for word in ("--env", name)]
+    return words + list(step.extra_args)
+
+
+def _joins(step: RunContainer) -> list[Join]:
+    return [Join(item) if isinstance(item, str) else item for item in step.networks]
 
 
 def _settled_format(order: Order, wanted: Wanted) -> str:

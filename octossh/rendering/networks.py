@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from octossh.model import CreateNetwork
+from octossh.model import CreateNetwork, options
 from octossh.rendering.orders import Order, Secrets, foreign, label_options, owner_format
 
 __all__ = ["create_network"]
@@ -15,16 +15,10 @@ def create_network(order: Order, _secrets: Secrets) -> dict[str, Any]:
     step, wanted = order.step, order.wanted
     assert isinstance(step, CreateNetwork)
     assert wanted is not None
-    options = ["--driver", step.driver]
-    for option, value in (("--subnet", step.subnet), ("--gateway", step.gateway)):
-        if value is not None:
-            options += [option, value]
-    if step.internal:
-        options.append("--internal")
     return {
         "name": wanted.name,
         "spec": wanted.spec,
-        "options": options + label_options(order, wanted, step.labels),
+        "options": ["--driver", step.driver, *options(step), *label_options(order, wanted, step.labels)],
         "look_format": "{{.Name}} " + owner_format(order, ".Labels") + "\n{{json .}}",
         "differs": f"the network {wanted.name} is there and differs from what is wanted; containers hang on it, so it "
         "is not replaced: remove it yourself, or give this step another name",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from octossh.model import ContainerStep
 from octossh.rendering.orders import Order, Secrets
 
 __all__ = ["pull_image", "pulling"]
@@ -11,7 +12,14 @@ __all__ = ["pull_image", "pulling"]
 
 def pulling(order: Order, secrets: Secrets) -> dict[str, Any]:
     """What ``_pull.sh.j2`` needs."""
-    return {"image": order.image, "login": secrets.variable(order.login) if order.login else None}
+    platform = order.step.platform if isinstance(order.step, ContainerStep) else None
+    return {
+        "image": order.image,
+        "platform": platform,
+        "platform_format": "{{.Os}}/{{.Architecture}}",
+        "platform_start": "/".join(platform.split("/")[:2]) if platform else "",
+        "login": secrets.variable(order.login) if order.login else None,
+    }
 
 
 def pull_image(order: Order, secrets: Secrets) -> dict[str, Any]:

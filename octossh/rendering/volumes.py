@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from octossh.model import CreateVolume
+from octossh.model import CreateVolume, options
 from octossh.planning import differing
 from octossh.rendering.orders import Order, Secrets, foreign, label_options, owner_format
 
@@ -16,12 +16,10 @@ def create_volume(order: Order, _secrets: Secrets) -> dict[str, Any]:
     step, wanted = order.step, order.wanted
     assert isinstance(step, CreateVolume)
     assert wanted is not None
-    options = ["--driver", step.driver]
-    options += [word for name, text in step.options.items() for word in ("--opt", f"{name}={text}")]
     return {
         "name": wanted.name,
         "spec": wanted.spec,
-        "options": options + label_options(order, wanted, step.labels),
+        "options": ["--driver", step.driver, *options(step), *label_options(order, wanted, step.labels)],
         "look_format": "{{.Name}} " + owner_format(order, ".Labels") + "\n{{json .}}",
         "replace": step.replace,
         "differs": differing(wanted),

@@ -150,8 +150,8 @@ def probed(host: Host, health: Probe) -> tuple[Answer, Result]:
     def only(made: Script) -> Script:
         return Script(made.name, made.body.replace(":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ""))
 
-    host.run(only(script(ONE, networks=["host"])))
-    return host.run(only(script(TWO, networks=["host"], health=health)))
+    host.run(only(script(ONE, network_mode="host")))
+    return host.run(only(script(TWO, network_mode="host", health=health)))
 
 
 @pytest.mark.parametrize("program", ["curl", "bash", "wget", "busybox wget"])

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from octossh.model.steps.base import Part, Step, mapped, texts
 from octossh.model.steps.containers import RunContainer
-from octossh.model.steps.networks import CreateNetwork
+from octossh.model.steps.flags import Flag, flags, kept, options
+from octossh.model.steps.networks import CreateNetwork, Subnet
+from octossh.model.steps.options import ContainerStep
+from octossh.model.steps.parts import HealthCheck, Join, Mount
 from octossh.model.steps.probes import PROBES, Command, Http, LogLine, Probe, Tcp
 from octossh.model.steps.pulls import PullImage
 from octossh.model.steps.scripts import Evaluated, RunScript
@@ -21,11 +24,16 @@ __all__ = [
     "PROBES",
     "STRATEGIES",
     "Command",
+    "ContainerStep",
     "CreateNetwork",
     "CreateVolume",
     "Evaluated",
+    "Flag",
+    "HealthCheck",
     "Http",
+    "Join",
     "LogLine",
+    "Mount",
     "Part",
     "Probe",
     "PullImage",
@@ -35,8 +43,12 @@ __all__ = [
     "Step",
     "StopResource",
     "Strategy",
+    "Subnet",
     "Tcp",
+    "flags",
+    "kept",
     "mapped",
+    "options",
     "texts",
 ]
 

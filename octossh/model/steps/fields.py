@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Any
 
@@ -13,16 +12,12 @@ from octossh.model._values import Pairs
 from octossh.model.secrets import SecretRef
 
 __all__ = [
-    "check_address",
     "check_docker_name",
     "check_driver_name",
     "check_host_name",
     "check_network_name",
     "check_plain",
-    "check_port_mapping",
     "check_restart_policy",
-    "check_subnet",
-    "check_volume",
     "env_pairs",
     "label_pairs",
     "matching",
@@ -48,45 +43,20 @@ def matching(pattern: str, advice: str) -> Any:
     return check
 
 
-def check_subnet(text: str) -> None:
-    """Raise `ModelError` unless *text* is a subnet such as ``172.28.6.0/24``."""
-    try:
-        ipaddress.ip_network(text)
-    except ValueError:
-        raise ModelError(f"{text!r} is not a subnet; write it as '172.28.6.0/24', without host bits") from None
-
-
-def check_address(text: str) -> None:
-    """Raise `ModelError` unless *text* is an IPv4 or IPv6 address."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        raise ModelError(f"{text!r} is not an IP address") from None
-
-
-def check_port_mapping(text: str) -> None:
-    """Raise `ModelError` unless docker's ``--publish`` takes *text*."""
-    ports = r"\d{1,5}(-\d{1,5})?"
-    found = re.fullmatch(
-        rf"((?P<ip>\[[0-9a-fA-F:.]+\]|\d+(\.\d+){{3}}):)?((?P<host>{ports})?:)?(?P<inner>{ports})(/(tcp|udp|sctp))?",
-        text,
-    )
-    if not found:
-        raise ModelError(f"{text!r} is not a port mapping; write '8080:80', '127.0.0.1:8080:80' or '53:53/udp'")
-    if found["ip"]:
-        check_address(found["ip"].strip("[]"))
-    for port in re.findall(r"\d+", f"{found['host'] or ''} {found['inner']}"):
-        if not 1 <= int(port) <= 65535:
-            raise ModelError(f"port {port} in {text!r} is not from 1 to 65535")
-
-
 check_docker_name = matching(
     r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}", "a docker name (letters, digits and _ . -, at least two)"
 )
-check_network_name = matching(r"[a-zA-Z0-9][a-zA-Z0-9_.:-]*", "a network name, or container:NAME")
+_is_network_name = matching(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "a network name (letters, digits and _ . -)")
+
+
+def check_network_name(text: str) -> None:
+    """Raise `ModelError` unless *text* is the name of a network, and not one of docker's modes."""
+    if text in {"host", "none", "default"} or text.startswith("container:"):
+        raise ModelError(f"{text!r} is not a network to join; write network_mode={text!r}")
+    _is_network_name(text)
+
+
 check_host_name = matching(r"[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9_])?", "a host name")
-check_volume = matching(r"(/[^:\0]*|[a-zA-Z0-9][a-zA-Z0-9_.-]+):/[^:\0]*(:[a-zA-Z,]+)?",
-                 "a volume; write '/on/host:/in/container' or 'name:/in/container', and ':ro' if need be")  # fmt: skip
 check_restart_policy = matching(
     r"no|always|unless-stopped|on-failure(:\d+)?", "no, always, unless-stopped or on-failure[:N]"
 )

@@ -9,6 +9,7 @@ from attrs import field, frozen
 from octossh.model._values import of, telling
 from octossh.model.images import Image
 from octossh.model.steps.base import Step
+from octossh.model.steps.flags import flag
 
 __all__ = ["PullImage"]
 
@@ -28,5 +29,7 @@ class PullImage(Step):
     keeps: ClassVar[str] = "image"
 
     image: Image = field(
-        kw_only=True, validator=of(Image, advice="make one with octossh.Registry(...).image('acme/web')")
+        kw_only=True,
+        validator=of(Image, advice="make one with octossh.Registry(...).image('acme/web')"),
+        metadata=flag("IMAGE", by_hand=True),
     )

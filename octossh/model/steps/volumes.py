@@ -9,6 +9,7 @@ from attrs import field, frozen
 from octossh.model._values import Pairs, checked, of, telling
 from octossh.model.steps.base import Step
 from octossh.model.steps.fields import check_docker_name, check_driver_name, label_pairs, option_pairs
+from octossh.model.steps.flags import flag
 
 __all__ = ["CreateVolume"]
 
@@ -33,10 +34,19 @@ class CreateVolume(Step):
     kind: ClassVar[str] = "create_volume"
     keeps: ClassVar[str] = "volume"
 
-    driver: str = field(default="local", kw_only=True, validator=checked(check_driver_name))
-    options: Pairs[str] = field(factory=Pairs, kw_only=True, converter=option_pairs)
-    labels: Pairs[str] = field(factory=Pairs, kw_only=True, converter=label_pairs)
-    volume_name: str | None = field(default=None, kw_only=True, validator=checked(check_docker_name, optional=True))
+    driver: str = field(
+        default="local", kw_only=True, validator=checked(check_driver_name), metadata=flag("--driver", by_hand=True)
+    )
+    options: Pairs[str] = field(factory=Pairs, kw_only=True, converter=option_pairs, metadata=flag("--opt"))
+    labels: Pairs[str] = field(
+        factory=Pairs, kw_only=True, converter=label_pairs, metadata=flag("--label", by_hand=True)
+    )
+    volume_name: str | None = field(
+        default=None,
+        kw_only=True,
+        validator=checked(check_docker_name, optional=True),
+        metadata=flag("NAME", by_hand=True, kept=False),
+    )
     replace: bool = field(default=False, kw_only=True, validator=of(bool))
 
     @property

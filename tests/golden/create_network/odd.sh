@@ -74,7 +74,7 @@ octossh_seen=$(octossh_look) || octossh_seen=''
 octossh_head=${octossh_seen%%"$octossh_nl"*}
 octossh_json=${octossh_seen#*"$octossh_nl"}
 case $octossh_head in
-    "o-brien-id-b-a-c-k-end ours sha256:7543eb433b59e90351690acb50da5d7c6e3ce392b179c47c3b6fb81fe3d1ee5f")
+    "o-brien-id-b-a-c-k-end ours sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91")
         octossh_frame "inspect $octossh_json"
         octossh_end succeeded unchanged no ""
         ;;
@@ -84,7 +84,7 @@ case $octossh_head in
 esac
 octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
 octossh_say 'creating network o-brien-id-b-a-c-k-end'
-octossh_said=$(docker network create --driver bridge --label 'octossh.project=O'"'"'Brien' --label 'octossh.environment=$(id)' --label 'octossh.step=b'"'"'a"c$k`end' --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:7543eb433b59e90351690acb50da5d7c6e3ce392b179c47c3b6fb81fe3d1ee5f --label 'octossh.fields={"driver":"bridge","v":1}' o-brien-id-b-a-c-k-end 2>&1) ||
+octossh_said=$(docker network create --driver bridge --label 'octossh.project=O'"'"'Brien' --label 'octossh.environment=$(id)' --label 'octossh.step=b'"'"'a"c$k`end' --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91 --label 'octossh.fields={"v":1}' o-brien-id-b-a-c-k-end 2>&1) ||
     octossh_fail "docker network create: $octossh_said"
 octossh_changed=yes
 octossh_seen=$(octossh_look) || octossh_fail 'network o-brien-id-b-a-c-k-end was created, and cannot be inspected'

@@ -74,7 +74,7 @@ octossh_did=created
 octossh_seen=$(octossh_look) || octossh_seen=''
 octossh_head=${octossh_seen%%"$octossh_nl"*}
 case $octossh_head in
-    "up_1.x ours sha256:a817f65740025ef34bd5c1577da7173f5eebd9cf63b0f272874e36aa5e09cb6c")
+    "up_1.x ours sha256:db4c974dbe2c4b4722fb414bd40ad5ff8f2d49a069151db5f724d2fc6a137a82")
         octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"
         octossh_end succeeded unchanged no ""
         ;;
@@ -84,7 +84,7 @@ esac
 octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
 octossh_say 'creating volume up_1.x'
 octossh_said=$(docker volume create --driver local --opt 'device=:/srv/up loads' --opt o=addr=10.0.0.9,rw --opt 'odd=it'"'"'s "$HOME" `id` $(id) \ 
- two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' --opt type=nfs --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=Uploads --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:a817f65740025ef34bd5c1577da7173f5eebd9cf63b0f272874e36aa5e09cb6c --label 'octossh.fields={"driver":"local","labels":{"com.example.team":"blue","odd":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"},"options":{"device":":/srv/up loads","o":"addr=10.0.0.9,rw","odd":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}","type":"nfs"},"v":1}' --label com.example.team=blue --label 'odd=it'"'"'s "$HOME" `id` $(id) \ 
+ two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' --opt type=nfs --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=Uploads --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:db4c974dbe2c4b4722fb414bd40ad5ff8f2d49a069151db5f724d2fc6a137a82 --label 'octossh.fields={"labels":{"com.example.team":"blue","odd":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"},"options":{"device":":/srv/up loads","o":"addr=10.0.0.9,rw","odd":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}","type":"nfs"},"v":1}' --label com.example.team=blue --label 'odd=it'"'"'s "$HOME" `id` $(id) \ 
  two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' up_1.x 2>&1) ||
     octossh_fail "docker volume create: $octossh_said"
 octossh_changed=yes

@@ -74,7 +74,7 @@ octossh_did=created
 octossh_seen=$(octossh_look) || octossh_seen=''
 octossh_head=${octossh_seen%%"$octossh_nl"*}
 case $octossh_head in
-    "shop-dev-uploads ours sha256:acffc8fe49fa16695ec3170a172f3d6e37d595a16373eb4ac0c81c82ea69fc6e")
+    "shop-dev-uploads ours sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91")
         octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"
         octossh_end succeeded unchanged no ""
         ;;
@@ -83,7 +83,7 @@ case $octossh_head in
 esac
 octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
 octossh_say 'creating volume shop-dev-uploads'
-octossh_said=$(docker volume create --driver local --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=Uploads --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:acffc8fe49fa16695ec3170a172f3d6e37d595a16373eb4ac0c81c82ea69fc6e --label 'octossh.fields={"driver":"local","v":1}' shop-dev-uploads 2>&1) ||
+octossh_said=$(docker volume create --driver local --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=Uploads --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91 --label 'octossh.fields={"v":1}' shop-dev-uploads 2>&1) ||
     octossh_fail "docker volume create: $octossh_said"
 octossh_changed=yes
 octossh_seen=$(octossh_look) || octossh_fail 'volume shop-dev-uploads was created, and cannot be inspected'

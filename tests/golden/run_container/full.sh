@@ -77,7 +77,7 @@ octossh_try() {
 # The usual case, in one question: the wanted container runs and is well, and no cut run has left another one.
 # Gives 2 where there is nothing at all.
 octossh_settled() {
-    docker container inspect --format '{{if and (eq .Name "/shop-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:3dcbe2f35af97e3bf536a5c9e35819f3d69b22f9bb4ef8f5eef4a4e61b7dac50")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
+    docker container inspect --format '{{if and (eq .Name "/shop-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:b6da5b32b839b3b9ed64d2aa4cebe3d2986e3b5f2b9ea8d9a52f50d89ead00c3")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
 {{json .}}' shop-web shop-web--old shop-web--next 2>/dev/null | {
         read -r octossh_head
         # Where there is none, docker prints nothing, or an empty line.
@@ -263,7 +263,7 @@ octossh_create() (
     export PING_COUNT
     {
         printf '%s=%s\n' TZ Europe/Zurich
-    } | docker create --env-file /dev/stdin --name "$1" --restart unless-stopped --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:3dcbe2f35af97e3bf536a5c9e35819f3d69b22f9bb4ef8f5eef4a4e61b7dac50 --label 'octossh.fields={"aliases":["web","www"],"command":["serve","--port","8080"],"env":{"DEBUG":"fcbcf165908dd18a","PING_COUNT":"ef2d127de37b942b","TZ":"650575e62b1f4a47"},"extra_args":["--memory","256m","--init"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","labels":{"com.example.team":"blue"},"networks":["shop-dev-backend","monitoring","host-net"],"publish":["8080:8080","127.0.0.1:9000:9000/udp"],"restart":"unless-stopped","stop_grace_s":30,"tag":"1.4.2","v":1,"volumes":["data:/data","/etc/ssl:/etc/ssl:ro"]}' --label com.example.team=blue --label octossh.restart=unless-stopped --publish 8080:8080 --publish 127.0.0.1:9000:9000/udp --volume data:/data --volume /etc/ssl:/etc/ssl:ro --network shop-dev-backend --network-alias web --network-alias www --stop-timeout 30 --env DEBUG --env PING_COUNT --memory 256m --init registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef serve --port 8080
+    } | docker create --env-file /dev/stdin --name "$1" --restart unless-stopped --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:b6da5b32b839b3b9ed64d2aa4cebe3d2986e3b5f2b9ea8d9a52f50d89ead00c3 --label 'octossh.fields={"aliases":["web","www"],"command":["serve","--port","8080"],"env":{"DEBUG":"fcbcf165908dd18a","PING_COUNT":"ef2d127de37b942b","TZ":"650575e62b1f4a47"},"extra_args":["--annotation","a=b"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","init":true,"labels":{"com.example.team":"blue"},"memory":"256m","networks":["shop-dev-backend","monitoring","host-net"],"publish":["127.0.0.1:9000:9000/udp","8080:8080"],"restart":"unless-stopped","stop_grace_s":30,"tag":"1.4.2","v":1,"volumes":["/etc/ssl:/etc/ssl:ro","data:/data"]}' --label com.example.team=blue --label octossh.restart=unless-stopped --init --stop-timeout 30 --publish 8080:8080 --publish 127.0.0.1:9000:9000/udp --volume data:/data --volume /etc/ssl:/etc/ssl:ro --memory 256m --network shop-dev-backend --network-alias web --network-alias www --env DEBUG --env PING_COUNT --annotation a=b registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef serve --port 8080
 )
 
 octossh_have_image() { docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1; }
@@ -291,7 +291,7 @@ if [ -n "$octossh_next_id" ]; then
     if [ -n "$octossh_main_id" ]; then
         # An earlier run ended before it had put the old container aside, which it may have stopped already.
         octossh_restart_policy "$octossh_main_restart" shop-web
-        if [ "$octossh_main_status" = exited ] && [ "$octossh_main_spec" != sha256:3dcbe2f35af97e3bf536a5c9e35819f3d69b22f9bb4ef8f5eef4a4e61b7dac50 ]; then
+        if [ "$octossh_main_status" = exited ] && [ "$octossh_main_spec" != sha256:b6da5b32b839b3b9ed64d2aa4cebe3d2986e3b5f2b9ea8d9a52f50d89ead00c3 ]; then
             octossh_say "an earlier run was cut short; starting the container that it had stopped"
             octossh_changed=yes
             octossh_try start shop-web
@@ -303,7 +303,7 @@ if [ -n "$octossh_old_id" ]; then
     # An earlier run ended between stopping the old container and being sure of the new one.
     [ "$octossh_old_owner" = ours ] || octossh_fail 'shop-web--old on this host is not ours; remove it'
     octossh_changed=yes
-    if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:3dcbe2f35af97e3bf536a5c9e35819f3d69b22f9bb4ef8f5eef4a4e61b7dac50 ]; then
+    if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:b6da5b32b839b3b9ed64d2aa4cebe3d2986e3b5f2b9ea8d9a52f50d89ead00c3 ]; then
         octossh_say "an earlier run was cut short; going on with its new container"
         [ "$octossh_main_status" = running ] || octossh_try start shop-web
         octossh_gate shop-web || octossh_undo shop-web
@@ -322,7 +322,7 @@ if [ "$octossh_main_status" = created ]; then
     octossh_try rm -f -v shop-web || octossh_fail 'what an earlier run left, shop-web, cannot be removed'
     octossh_main_id=''
 fi
-if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:3dcbe2f35af97e3bf536a5c9e35819f3d69b22f9bb4ef8f5eef4a4e61b7dac50 ]; then
+if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:b6da5b32b839b3b9ed64d2aa4cebe3d2986e3b5f2b9ea8d9a52f50d89ead00c3 ]; then
     case $octossh_main_status/$octossh_main_health in
         running/unhealthy) ;;
         running/starting)

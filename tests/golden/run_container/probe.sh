@@ -77,7 +77,7 @@ octossh_try() {
 # The usual case, in one question: the wanted container runs and is well, and no cut run has left another one.
 # Gives 2 where there is nothing at all.
 octossh_settled() {
-    docker container inspect --format '{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
+    docker container inspect --format '{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:2e10bba6f60bff18ff0f441b21de77de8c020735051d7f074ba5a9ea4ecaf14a")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
 {{json .}}' shop-dev-web shop-dev-web--old shop-dev-web--next 2>/dev/null | {
         read -r octossh_head
         # Where there is none, docker prints nothing, or an empty line.
@@ -257,7 +257,7 @@ octossh_undo() {
 }
 
 octossh_create() (
-    docker create --name "$1" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec --label 'octossh.fields={"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","tag":"1.4.2","v":1}' --stop-timeout 0 registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    docker create --name "$1" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:2e10bba6f60bff18ff0f441b21de77de8c020735051d7f074ba5a9ea4ecaf14a --label 'octossh.fields={"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","stop_grace_s":0,"tag":"1.4.2","v":1}' --stop-timeout 0 registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 )
 
 octossh_have_image() { docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1; }
@@ -285,7 +285,7 @@ if [ -n "$octossh_next_id" ]; then
     if [ -n "$octossh_main_id" ]; then
         # An earlier run ended before it had put the old container aside, which it may have stopped already.
         octossh_restart_policy "$octossh_main_restart" shop-dev-web
-        if [ "$octossh_main_status" = exited ] && [ "$octossh_main_spec" != sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec ]; then
+        if [ "$octossh_main_status" = exited ] && [ "$octossh_main_spec" != sha256:2e10bba6f60bff18ff0f441b21de77de8c020735051d7f074ba5a9ea4ecaf14a ]; then
             octossh_say "an earlier run was cut short; starting the container that it had stopped"
             octossh_changed=yes
             octossh_try start shop-dev-web
@@ -297,7 +297,7 @@ if [ -n "$octossh_old_id" ]; then
     # An earlier run ended between stopping the old container and being sure of the new one.
     [ "$octossh_old_owner" = ours ] || octossh_fail 'shop-dev-web--old on this host is not ours; remove it'
     octossh_changed=yes
-    if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec ]; then
+    if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:2e10bba6f60bff18ff0f441b21de77de8c020735051d7f074ba5a9ea4ecaf14a ]; then
         octossh_say "an earlier run was cut short; going on with its new container"
         [ "$octossh_main_status" = running ] || octossh_try start shop-dev-web
         octossh_gate shop-dev-web || octossh_undo shop-dev-web
@@ -316,7 +316,7 @@ if [ "$octossh_main_status" = created ]; then
     octossh_try rm -f -v shop-dev-web || octossh_fail 'what an earlier run left, shop-dev-web, cannot be removed'
     octossh_main_id=''
 fi
-if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec ]; then
+if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:2e10bba6f60bff18ff0f441b21de77de8c020735051d7f074ba5a9ea4ecaf14a ]; then
     case $octossh_main_status/$octossh_main_health in
         running/unhealthy) ;;
         running/starting)
