@@ -26,9 +26,8 @@ def read(tag: str) -> Version:
     pre: tuple[int | str, ...] = (_WORDS[found.pre[0]], found.pre[1]) if found.pre else ()
     dev = ("dev", found.dev) if found.dev is not None else ()
     post = (found.post,) if found.post is not None else ()
-    # A prerelease comes before the release, and a build of it that is in work before that.
+    # A prerelease comes before the release, and what is in work before that.
     rank = found.pre or (("",) if dev and not post else ("z",))
-    order = (rank, post, (0, found.dev) if found.dev is not None else (1,))
     return Version(
         tag=tag,
         mode="pep440",
@@ -38,8 +37,7 @@ def read(tag: str) -> Version:
         pre=pre + dev,
         post=post,
         scheme="pep440",
-        # One part holds it all: a bound of Python means this very version, and none of its posts.
-        key=(stripped(found.release), order, (), ()),
+        key=(stripped(found.release), rank, post, (0, found.dev) if found.dev is not None else (1,)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from octossh.errors import ModelError
 from octossh.versions import Range, Version, choose, explain, parse
+from octossh.versions.intervals import Interval, at_least, below, beyond, complement, intersection, union, up_to
 from octossh.versions.modes import MODES
 
 numbers = st.integers(0, 12).map(str)
@@ -159,18 +161,69 @@ bounds = st.one_of(releases, versions_like, st.just(""), st.text(max_size=4))
 intervals = st.tuples(
     st.sampled_from(["[", "(", ""]), bounds, st.sampled_from([",", ", ", ""]), bounds, st.sampled_from(["]", ")", ""])
 ).map("".join)
+comparisons = st.tuples(
+    st.sampled_from(["", "nuget:", "pep440:", "npm:"]),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["<", "<=", ">", ">=", "==", "!=", "~=", "===", "^", "~", "~>", "=", "", " - ", "|| "]),
+            st.one_of(bounds, st.sampled_from(["1.x", "*", "1.2.*", "x"])),
+        ).map("".join),
+        max_size=3,
+    ).map(list),
+    st.sampled_from([",", " ", " || ", ", "]),
+).map(lambda parts: parts[0] + parts[2].join(parts[1]))
+some_ranges = st.one_of(intervals, comparisons)
 
 
-@given(st.one_of(intervals, st.text()), st.lists(tags), modes)
+@given(st.one_of(some_ranges, st.text()), st.lists(tags), st.one_of(modes, st.just("created")))
 def test_any_text_is_a_range_or_refused_with_a_model_error(text, some, mode):
     with contextlib.suppress(ModelError):
         interval = Range.parse(text, mode)
         assert Range.parse(str(interval), mode) == interval
         for tag in some:
-            assert interval.contains(parse(tag, mode)) in (True, False)
+            assert interval.contains(parse(tag, mode, created={})) in (True, False)
 
 
-@given(releases, lines())
+@given(some_ranges, some_ranges, st.lists(tags))
+def test_ranges_with_a_version_in_common_overlap(one, other, some):
+    with contextlib.suppress(ModelError):
+        a, b = Range.parse(one), Range.parse(other)
+        assert a.overlaps(a)
+        assert a.overlaps(b) == b.overlaps(a)
+        if any(a.contains(version) and b.contains(version) for version in map(parse, some)):
+            assert a.overlaps(b)
+
+
+plain = st.lists(st.integers(0, 3), min_size=1, max_size=3).map(lambda numbers: ".".join(map(str, numbers)))
+spans = st.lists(st.tuples(plain, plain, st.booleans(), st.booleans()), max_size=4)
+
+
+def span(lower: str, upper: str, closed: bool, shut: bool) -> Interval:
+    a, b = parse(lower), parse(upper)
+    return Interval(at_least(a) if closed else beyond(a), up_to(b) if shut else below(b))
+
+
+@given(spans, spans, plain, st.sampled_from(["", "-rc.1", "-5"]))
+def test_unions_intersections_and_complements_hold_what_sets_would(some, others, release, tail):
+    version = parse(release + tail)
+    one, other = ([span(*each) for each in each_of] for each_of in (some, others))
+    first, second = union(one), union(other)
+
+    def holds(intervals: Iterable[Interval]) -> bool:
+        return any(interval.contains(version) for interval in intervals)
+
+    assert holds(first) == holds(one)
+    assert holds(intersection(first, second)) == (holds(first) and holds(second))
+    for interval in one:
+        if not interval.is_empty:
+            assert holds(complement(interval)) != interval.contains(version)
+    for early, late in itertools.pairwise(first):
+        assert early.upper is not None
+        assert late.lower is not None
+        assert early.upper.precedes(late.lower)
+
+
+@given(releases.filter(lambda release: release.strip("0.") != ""), lines())
 def test_a_version_is_below_a_bound_or_not_but_its_prereleases_are_neither(bound, line):
     below, above = Range.parse(f"(,{bound})"), Range.parse(bound)
     for version in line:

@@ -124,9 +124,3 @@ def test_a_choice_in_a_range_keeps_to_it_and_to_the_prerelease_rule(fact):
 def test_a_bad_range_is_refused_with_the_place_of_its_fault(fact):
     with pytest.raises(ModelError, match=r"position \d+"):
         Range.parse(fact["range"])
-
-
-@pytest.mark.parametrize("text", FACTS["other_notations"])
-def test_a_range_in_another_notation_is_refused_by_its_name(text):
-    with pytest.raises(ModelError, match=r"the notation of (PEP 440|npm), which is not read; write .*\[1\.2,2\.0\)"):
-        Range.parse(text)
