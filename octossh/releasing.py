@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from octossh.errors import ModelError, PlanError, RegistryError, did_you_mean
 from octossh.model import Channel, Image, Pin, Project, Release
@@ -14,12 +14,10 @@ from octossh.planning import admits, explain_tags
 from octossh.versions import Explanation, Rule
 from octossh.versions.tags import check_tag
 
-__all__ = ["DatedFeed", "Feed", "explain_image", "last_picked", "pin_images"]
+__all__ = ["Feed", "explain_image", "last_picked", "pin_images"]
 
 # So many images at once. Each is a few small requests, and what takes time is the wait for them.
 _AT_ONCE = 32
-# And so many times of the tags of one image.
-_TIMES_AT_ONCE = 8
 
 
 class Feed(Protocol):
@@ -31,21 +29,15 @@ class Feed(Protocol):
     def resolve(self, image: Image, tag: str) -> Pin:
         """The digest behind a tag, now."""
 
-
-@runtime_checkable
-class DatedFeed(Protocol):
-    """A `Feed` that also knows times."""
-
-    def created(self, image: Image, tag: str) -> datetime | None:
-        """When the image behind *tag* was made, as far as the registry says."""
+    def created(self, image: Image, tags: Sequence[str]) -> Mapping[str, datetime]:
+        """When the images behind *tags* were made, as far as the registry says: some requests for each."""
 
 
 def explain_image(image: Image, feed: Feed, rule: Rule, *, current: str | None = None) -> Explanation:
     """Ask for the tags of *image*, and say which of them *rule* picks, and why not the others.
 
     Raises:
-        RegistryError: The registry refuses, the image has no tags, or it is of the kind that knows no times and
-            *rule* needs them.
+        RegistryError: The registry refuses, or the image has no tags.
         ModelError: Two ways of numbering stand side by side in the tags.
 
     Hosts:
@@ -54,21 +46,8 @@ def explain_image(image: Image, feed: Feed, rule: Rule, *, current: str | None =
     tags = feed.tags(image)
     if not tags:
         raise RegistryError(f"{image} has no tags in registry {image.registry.name!r}; push an image first")
-    created = None
-    if rule.min_age_days or rule.mode == "created":
-        if not isinstance(feed, DatedFeed):
-            raise RegistryError(
-                f"registry {image.registry.name!r} does not say when the tags of {image} were made; "
-                "leave min_age_days and mode 'created' out"
-            )
-        created = functools.partial(_times, feed, image)
+    created = functools.partial(feed.created, image)
     return explain_tags(image, tags, rule, current=current, created=created)
-
-
-def _times(feed: DatedFeed, image: Image, tags: Sequence[str]) -> dict[str, datetime]:
-    with ThreadPoolExecutor(min(_TIMES_AT_ONCE, len(tags)), thread_name_prefix="octossh-registry") as pool:
-        found = pool.map(lambda tag: feed.created(image, tag), tags)
-        return {tag: made_at for tag, made_at in zip(tags, found, strict=True) if made_at is not None}
 
 
 def last_picked(image: Image, channel: Channel, releases: Iterable[Release]) -> str | None:

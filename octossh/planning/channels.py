@@ -43,7 +43,10 @@ def explain_tags(
 
 def admits(rule: Rule, tag: str) -> bool:
     """Whether *rule* would take *tag* if there were no other one; guards do not matter."""
-    return rule.mode == "created" or judge(_without_guards(rule), [tag]).chosen is not None
+    if rule.mode == "created":  # by time, whatever the tag says
+        pattern = compiled(rule.tag, "tag")
+        return pattern is None or pattern.search(tag) is not None
+    return judge(_without_guards(rule), [tag]).chosen is not None
 
 
 def _without_guards(rule: Rule) -> Rule:

@@ -137,7 +137,9 @@ def _reader(rule: Rule, names: Sequence[str], current: str | None, times: Times)
             f"mode 'created' would ask when {len(asked)} tags were made, one by one, and {guards.MOST} is the most; "
             "say with tag= which of them it is about"
         )
-    return find_mode("created", times.of([*asked, *([current] if current is not None else [])])).read
+    if current is not None and (current in names or not times.costly):  # it may have vanished
+        asked.append(current)
+    return find_mode("created", times.of(asked)).read
 
 
 def _keep_line(sieve: Sieve, rule: Rule, running: Version | None) -> list[str]:
@@ -182,7 +184,7 @@ def _keep_newer(sieve: Sieve, rule: Rule, running: Version) -> list[str]:
     if not sieve.left or (rule.downgrade and rule.max_major_jump is None):
         return []
     if not guards.comparable(sieve.left, running):
-        why = "counts in another way" if running.is_version else "is no version"
+        why = "counts in another way" if running.is_version else sieving.NO_VERSION[running.kind]
         return [f"the current tag {running.tag} {why}, so nothing tells whether a version is older"]
     if not rule.downgrade:
         sieve.keep("downgrade", guards.downgrade_fault(running))

@@ -27,6 +27,11 @@ class Feed:
         self.asked.append(image.repository)
         return self.lists[image]
 
+    def created(self, image, tags):
+        """The smaller the minor version, the longer ago; of a tag without one nothing is known."""
+        self.asked.append(f"when {' '.join(tags)}")
+        return {tag: datetime.now(UTC) - timedelta(days=10 - int(tag.partition(".")[2])) for tag in tags if "." in tag}
+
     def resolve(self, image, tag):
         self.asked.append(f"{image.repository}:{tag}")
         return oc.Pin(image=image, tag=tag, digest="sha256:" + hashlib.sha256(tag.encode()).hexdigest())
@@ -163,19 +168,21 @@ def test_a_channel_may_stay_on_the_major_version():
     assert pins(made, feed, releases=releases(made, "1.0")) == {"acme/web": "1.1"}
 
 
-class DatedFeed(Feed):
-    """A registry that knows when images were made: the smaller the minor version, the longer ago."""
-
-    def created(self, image, tag):
-        return datetime.now(UTC) - timedelta(days=10 - float(tag.partition(".")[2])) if "." in tag else None
-
-
-def test_a_minimum_age_asks_the_registry_for_times():
-    feed = DatedFeed(acme__web=["1.9", "1.8", "1.6", "7"])
+def test_times_are_asked_for_where_a_rule_needs_them():
+    feed = Feed(acme__web=["1.9", "1.8", "1.6", "7"])
+    assert pins(project(WEB), feed) == {"acme/web": "7"}
+    assert [asked for asked in feed.asked if asked.startswith("when")] == []
     assert pins(project(WEB, min_age_days=3), feed) == {"acme/web": "1.6"}
-    assert pins(project(WEB, mode="created"), feed) == {"acme/web": "1.9"}
-    with pytest.raises(oc.RegistryError, match=r"'hub' does not say when the tags of .*acme/web were made"):
-        pins(project(WEB, min_age_days=3), Feed(acme__web=["1.9"]))
+    assert [asked for asked in feed.asked if asked.startswith("when")] == ["when 7", "when 1.9 1.8", "when 1.6"]
+
+
+def test_a_channel_may_go_by_times():
+    made, feed = project(WEB, mode="created", tag=r"^1\."), Feed(acme__web=["1.9", "1.8", "7", "2.9"])
+    assert pins(made, feed) == {"acme/web": "1.9"}
+    assert pins(made, feed, releases=releases(made, "2.9", "1.8")) == {"acme/web": "1.9"}
+    assert pins(made, feed, releases=releases(made, "1.10")) == {"acme/web": "1.9"}
+    feed.lists[WEB] = ("1.8",)
+    assert pins(made, feed, releases=releases(made, "1.9")) == {"acme/web": "1.8"}
 
 
 def test_twenty_images_are_asked_at_the_same_time():

@@ -77,7 +77,7 @@ def test_what_counts_in_another_way_is_neither_older_nor_newer_and_a_note_says_s
     )
     explanation = explain(["1.0"], current="nightly", max_major_jump=0)
     assert explanation.chosen.tag == "1.0"
-    assert "is no version" in explanation.notes[0]
+    assert "is a word, not a version" in explanation.notes[0]
     assert str(explanation).splitlines()[-1].startswith("note: the current tag nightly")
 
 
@@ -184,6 +184,10 @@ def test_by_creation_only_the_tags_that_matter_are_asked_for():
     told = reasons(BRANCHES, mode="created", created=asked, tag="^feature-")
     assert asked.calls == [["feature-a", "feature-b"]]
     assert told["main-77"] == "does not match the tag rule '^feature-'"
+    explanation = explain(["feature-b"], mode="created", created=asked, current="feature-gone")
+    assert asked.calls.pop() == ["feature-b"]
+    assert explanation.chosen.tag == "feature-b"
+    assert "feature-gone has no time of its own to go by" in explanation.notes[0]
     told = reasons(["a", "feature-a"], mode="created", created=asked)
     assert told["a"] == "has no time of its own to go by"
 
