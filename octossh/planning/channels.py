@@ -134,19 +134,15 @@ def _line(rule: Rule) -> tuple[str, str, str, str, str]:
 
 
 def _share_range(rule: Rule, other: Rule) -> bool:
-    if rule.range is None or other.range is None or rule.range == other.range:
+    if rule.range is None or other.range is None:
         return True
-    if rule.mode not in _NUMBERED:
-        return False
-    one, two = Range.parse(rule.range, rule.mode), Range.parse(other.range, rule.mode)
-    probes = itertools.chain(_probes(rule.range, rule.mode), _probes(other.range, rule.mode))
-    return any(one.contains(probe) and two.contains(probe) for probe in probes)
+    return Range.parse(rule.range, rule.mode).overlaps(Range.parse(other.range, other.mode))
 
 
 def _probes(text: str, mode: str) -> Iterator[Version]:
-    """Stable versions of which one is in a range if any is: each that the text names, and those right behind.
+    """Stable versions of which one is in the range if any is: those that the text names, and those right behind.
 
-    For every piece of a range, and of what two ranges share, begins at a version that is named, or behind it.
+    For every piece of a range begins at a version that is named, or behind it.
     """
     numbers = {(0,), *(tuple(map(int, found.split("."))) for found in re.findall(r"\d+(?:\.\d+)*", text))}
     releases: set[tuple[int, ...]] = set()

@@ -37,10 +37,14 @@ OVERLAPPING = {
     "variants": (stable(variant="alpine"), other(variant="Alpine"), "stable versions"),
     "a v": (stable(prefix="v"), other(), "stable versions"),
     "semver": (stable("(1.2.3,1.3.0)", mode="semver"), other("[1.2.4]", mode="semver"), "stable versions"),
+    "other notations": (stable("npm:^1.2"), other("pep440:~=1.9"), "stable versions"),
+    "dates": (stable("[2024-01-15,)", mode="date"), other("(,2024-02-01)", mode="date"), "stable versions"),
     "right behind a bound": (stable("(1.2.3,1.2.4)"), other("(1.2.3,)"), "stable versions"),
 }
 APART = {
     "ranges": (stable("[1.0,2.0)"), other("[2.0,3.0)")),
+    "other notations": (stable("npm:^1.2"), other("pep440:>=2")),
+    "dates": (stable("[2024-03-15,)", mode="date"), other("(,2024-02-01)", mode="date")),
     "exclusive bounds": (stable("(,2.0)"), other("(2.0,)")),
     "stable and prereleases": (stable(), other(prerelease="^rc")),
     "labels": (stable(prerelease="^beta"), other(prerelease="^rc")),
@@ -100,7 +104,8 @@ def test_a_channel_that_admits_nothing_is_told(rules, words):
     [
         stable("[1.2.0-rc.1]"), stable("[1.2.0-rc.1,1.2.0-rc.5]", prerelease="^rc"), stable("(1.2.3,1.2.4)"), stable("(,0.1)"),
         stable(prerelease=r"^rc\.2\d"), stable(prerelease="^$"), stable(prerelease="(?i)^BETA"), stable("[2024.1,2024.2)"),
-        stable("[1.2.3]", mode="semver"),
+        stable("[1.2.3]", mode="semver"), stable("npm:>1.2.x <2"), stable("pep440:>1.2,!=1.3"), stable("npm:~1.2 || ^3"),
+        stable("[2024-03-15,)", mode="date"),
     ],
 )  # fmt: skip
 def test_a_channel_that_may_admit_something_is_not_told(channel):
