@@ -249,10 +249,12 @@ class Space:
         found = {name: self._secret(name) for name in sorted(secrets_of(release, environment))}
         logins: dict[str, str] = {}
         for registry in {image.registry: None for image in release.process.images}:
-            credentials = self._client(registry).pull_credentials()
+            credentials = None if registry.host_login == "none" else self._client(registry).pull_credentials()
             if credentials is not None:
                 logins[registry.name] = f"registry:{registry.name}"
                 found[logins[registry.name]] = credentials.docker_config(registry.pull_host)
+                # By itself, so that it is masked by itself, too.
+                found[f"{logins[registry.name]}:password"] = credentials.password
         return found, logins
 
     # -------------------------------------------------------------- deploying
@@ -394,6 +396,7 @@ class Space:
             self._deployment(plan),
             secrets=secrets,
             logins=logins,
+            login=lambda image: self._client(image.registry).pull_login(image),
             on_event=self.on_event,
             check=check,
         )

@@ -49,6 +49,7 @@ REGISTRIES = st.builds(
     ),
     auth=st.none() | st.one_of(*AUTHS.values()),
     ca=st.none() | TEXT,
+    host_login=st.sampled_from(["auto", "token", "password", "none"]),
     registry_path=st.sampled_from([None, "pull.example.com:5000", "example.com/acme", "docker.io"]),
 )
 REPOSITORIES = st.from_regex(r"[a-z0-9]{1,4}((__|[._]|-{1,2})[a-z0-9]{1,3})?(/[a-z0-9]{1,4}){0,2}", fullmatch=True)

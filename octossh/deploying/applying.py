@@ -15,7 +15,8 @@ import attrs
 from octossh.deploying.observing import MOST_HOSTS_AT_ONCE, connect
 from octossh.deploying.orders import order
 from octossh.errors import ConnectionLost, DeployFailed, Hosts, OctosshError, PlanError, ReadError, RecordError
-from octossh.model import Deployment, Event, Outcome, Pairs, State, Step, Target
+from octossh.model import Deployment, Event, Image, Outcome, Pairs, State, Step, Target
+from octossh.model.credentials import Credentials
 from octossh.planning import Facts, Plan, Resolver, Task
 from octossh.reading import Answer, read_answer
 from octossh.recording import Record
@@ -39,6 +40,7 @@ def apply(
     *,
     secrets: Mapping[str, Secret] | None = None,
     logins: Mapping[str, str] | None = None,
+    login: Callable[[Image], Credentials | None] | None = None,
     on_event: Callable[[Event], None] | None = None,
     check: bool = True,
 ) -> Deployment:
@@ -53,6 +55,7 @@ def apply(
         deployment: As it begins: state running, without outcomes.
         secrets: A value for each secret that the scripts need.
         logins: Names of the secrets with registry logins, by name of the registry.
+        login: Gives a login for an image when a host is about to pull it, in place of the secret of that name.
         on_event: Is called with each event as it happens, from several threads, one at a time.
         check: Raise when the deployment does not succeed; otherwise return it either way.
 
@@ -70,7 +73,7 @@ def apply(
         raise PlanError(f"{task.target.name}: step {task.step.name!r} cannot be done: {task.why}")
     used = {task.target.name for task in plan.tasks}
     connect([target for target in plan.targets if target.name in used], transport)
-    run = _Run(plan, transport, record, deployment, secrets or {}, logins or {}, on_event)
+    run = _Run(plan, transport, record, deployment, secrets or {}, logins or {}, login, on_event)
     ended = run.all()
     if ended.state is State.SUCCEEDED or not check:
         return ended
@@ -93,12 +96,14 @@ class _Run:
         deployment: Deployment,
         secrets: Mapping[str, Secret],
         logins: Mapping[str, str],
+        login: Callable[[Image], Credentials | None] | None,
         on_event: Callable[[Event], None] | None,
     ) -> None:
         self.plan, self.transport, self.record, self.deployment = plan, transport, record, deployment
-        self.secrets, self.logins, self.on_event = secrets, logins, on_event
+        self.secrets, self.logins, self.login, self.on_event = secrets, logins, login, on_event
         self.resolver = Resolver(plan.release, plan.environment, plan.targets, secrets)
-        self.mask = Masker(secrets.values())
+        self._hidden = list(secrets.values())
+        self.mask = Masker(self._hidden)
         self.known: dict[tuple[str, str], Facts] = {}
         self.outcomes: list[Outcome] = []
         self.locked = False
@@ -236,7 +241,7 @@ class _Run:
         )
 
     def _send(self, step: Step, target: Target, script: Script) -> tuple[Result, Answer]:
-        secrets = {name: self.secrets[name] for name in script.secrets if name in self.secrets}
+        secrets = self._values(step, script)
 
         def line(text: str) -> None:
             self._tell("output", step.name, target.name, data={"line": self.mask(text)})
@@ -250,12 +255,29 @@ class _Run:
             # finds what the first one left, and says so: no container is made twice.
             line("octossh: the link was lost; connecting again to see how the step ended")
             made = order(step, target, self.resolver, self.deployment, self.logins, lock_wait_s=int(step.timeout_s))
-            result = self._second_look(target, render(made), secrets, step, line)
+            again = render(made)
+            result = self._second_look(target, again, self._values(step, again), step, line)
         try:
             return result, read_answer(result)
         except ReadError as error:
             error.hosts = Hosts.UNKNOWN
             raise
+
+    def _values(self, step: Step, script: Script) -> dict[str, Secret]:
+        """The secrets of *script*; a registry's login is got now, since it may be good for some minutes only."""
+        values = {name: self.secrets[name] for name in script.secrets if name in self.secrets}
+        for image in step.needed_images if self.login else ():
+            name = self.logins.get(image.registry.name)
+            if name in values and self.login and (found := self.login(image)):
+                values[name] = found.docker_config(image.registry.pull_host)
+                self._hide(found.password)
+        return values
+
+    def _hide(self, token: Secret) -> None:
+        with self._lock:
+            if not any(token is known for known in self._hidden):
+                self._hidden.append(token)
+                self.mask = Masker(self._hidden)
 
     def _second_look(
         self, target: Target, script: Script, secrets: Mapping[str, Secret], step: Step, line: Callable[[str], None]

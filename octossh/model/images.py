@@ -16,6 +16,7 @@ from octossh.model.platforms import serves
 
 __all__ = ["Image", "Pin", "Registry", "Repositories", "check_digest"]
 
+_HOST_LOGINS = ("auto", "token", "password", "none")
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -68,6 +69,11 @@ def _check_registry_path(_instance: Any, _attribute: Any, path: Any) -> None:
         )
 
 
+def _check_host_login(_instance: Any, _attribute: Any, how: Any) -> None:
+    if how not in _HOST_LOGINS:
+        raise ModelError(f"host_login is {how!r}; it is one of {', '.join(map(repr, _HOST_LOGINS))}")
+
+
 def _is_address(name: str) -> bool:
     """Whether docker takes the first part of a reference for a registry."""
     return "." in name or ":" in name or name == "localhost" or name != name.lower()
@@ -82,6 +88,11 @@ class Registry(Described):
         url: ``https://host[:port]``, where octossh asks; plain ``http://`` only where you write it.
         registry_path: ``host[:port][/folder]``, from where hosts pull if that differs from the host of *url*: a
             name inside of their network, another port, a mirror. The login is for there, too.
+        host_login: What a host logs in with to pull an image. ``"token"``: a token that the registry's token service
+            gives for pulling this one image for some minutes, got when the host is about to pull. ``"password"``:
+            what `auth` says. ``"none"``: the host's own docker login, if it has one. ``"auto"``, the default: a
+            token where hosts pull from where octossh asks and the registry gives one for four minutes at least;
+            else what `auth` says.
         auth: How to log in: a `Basic`, `Token`, `Keyring`, `CredentialHelper`, `DockerConfig` or `Anonymous`, or a
             function that takes nothing and returns `Credentials`. None: the login in docker's ``config.json`` on the
             machine that runs octossh, if there is one. A function is not stored with a release: the octofile's
@@ -98,6 +109,7 @@ class Registry(Described):
     cert: str | None = field(default=None, kw_only=True, validator=of(str, optional=True))
     key: str | None = field(default=None, kw_only=True, validator=of(str, optional=True))
     registry_path: str | None = field(default=None, kw_only=True, validator=_check_registry_path)
+    host_login: str = field(default="auto", kw_only=True, validator=_check_host_login)
 
     def __attrs_post_init__(self) -> None:
         if self.key is not None and self.cert is None:

@@ -13,12 +13,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from attrs import evolve
+
 from octossh.errors import RegistryError
 from octossh.model.credentials import Credentials
 from octossh.model.images import Image, Pin, Registry, Repositories
 from octossh.registry import lists
 from octossh.registry.deadlines import Deadline
 from octossh.registry.logins import Login
+from octossh.registry.pulls import Pulls
 from octossh.registry.questions import Question
 from octossh.registry.sources import Source
 from octossh.shell import Secret
@@ -71,6 +74,7 @@ class RegistryClient:
         self._lock = threading.Lock()
         self._closed = False
         self._exchange: Exchange | None = None
+        self._pulls = Pulls(registry)
         self._login = Login(self._subject, registry.host, self._url, self._find, self._source.looked_in)
 
     def tags(self, image: Image) -> tuple[str, ...]:
@@ -201,6 +205,26 @@ class RegistryClient:
             return self._source.pull_credentials()
         except RegistryError as error:
             raise self._error(str(error)) from None
+
+    def pull_login(self, image: Image) -> Credentials | None:
+        """What logs in a host that is about to pull *image*, as the registry's ``host_login`` says.
+
+        The token service is asked, where it may be, and its token is good for some minutes.
+
+        Raises:
+            RegistryError: As for `credentials`; or ``host_login`` is ``"token"``, and there is none to be had.
+
+        Hosts:
+            untouched: nothing is sent.
+        """
+        self._check_registry(image)
+        if self._registry.host_login == "none":
+            return None
+        known = self.pull_credentials()
+        question = self._question(f"repository:{image.path}:pull", image.path)
+        if self._pulls.minting_s is not None:
+            question = evolve(question, deadline=question.deadline.part(self._pulls.minting_s))
+        return self._pulls.login(known, question)
 
     def close(self) -> None:
         """Close the connections; nothing can be asked after that.

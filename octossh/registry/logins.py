@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 from octossh.errors import RegistryError
 from octossh.model.credentials import Credentials
 from octossh.registry.headers import Challenge, challenges, place, realm_fault, same_host
+from octossh.shell import Secret
 
 if TYPE_CHECKING:
     from octossh.registry.deadlines import Deadline
@@ -43,6 +44,7 @@ class _Want:
 class _Token:
     header: str = field(repr=False)
     until: float
+    life_s: float
 
     @property
     def is_live(self) -> bool:
@@ -143,7 +145,7 @@ class Login:
 
     def _renew(self, asking: Asking, answer: Answer, sent: str | None, credentials: Credentials | None) -> str:
         offers = challenges(answer.headers.get("WWW-Authenticate", ""))
-        bearer = next((o for o in offers if o.scheme == "bearer" and o.params.get("realm")), None)
+        bearer = _bearer(offers)
         raw = credentials is not None and credentials.kind == "bearer"
         if bearer and not raw:
             return self._token(_want(bearer, answer.url, asking.scope), asking, sent, credentials)
@@ -195,17 +197,41 @@ class Login:
         if want in asking.asked or len(asking.asked) >= _WANTS:
             raise _NotAccepted(credentials)
         asking.asked.add(want)
-        if fault := realm_fault(want.realm, self._url, registry_is_inner=asking.exchange.is_inner):
-            raise RegistryError(
-                f"{self._subject}: it sends logins to {place(want.realm)}, {fault}; nothing was sent there; "
-                "see the realm in its configuration"
-            )
         token = self._fetch(want, asking, credentials)
         with self._lock:
             self._tokens[want] = token
         return token.header
 
+    def mint(self, asking: Asking, answer: Answer) -> Credentials | None:
+        """A token for a docker client: for the scope of the question alone, and new.
+
+        None: there is no token service.
+
+        Args:
+            asking: The question.
+            answer: The 401 to it, without a login.
+
+        Raises:
+            RegistryError: The token service gives none.
+        """
+        bearer = _bearer(challenges(answer.headers.get("WWW-Authenticate", "")))
+        if bearer is None:
+            return None
+        found = _want(bearer, answer.url, asking.scope)
+        credentials = self.credentials()
+        try:
+            token = self._fetch(_Want(found.realm, found.service, asking.scope), asking, credentials)
+        except _NotAccepted:
+            raise self.refused(credentials) from None
+        secret = Secret(token.header.removeprefix("Bearer "))
+        return Credentials("", secret, "bearer", "from its token service", lifetime_s=token.life_s)
+
     def _fetch(self, want: _Want, asking: Asking, credentials: Credentials | None) -> _Token:
+        if fault := realm_fault(want.realm, self._url, registry_is_inner=asking.exchange.is_inner):
+            raise RegistryError(
+                f"{self._subject}: it sends logins to {place(want.realm)}, {fault}; nothing was sent there; "
+                "see the realm in its configuration"
+            )
         ask = functools.partial(
             asking.exchange.ask,
             deadline=asking.deadline,
@@ -249,6 +275,10 @@ def _same(one: Credentials, other: Credentials) -> bool:
     return (one.kind, one.basic) == (other.kind, other.basic)
 
 
+def _bearer(offers: tuple[Challenge, ...]) -> Challenge | None:
+    return next((o for o in offers if o.scheme == "bearer" and o.params.get("realm")), None)
+
+
 def _want(bearer: Challenge, url: str, needed: str) -> _Want:
     try:
         realm = urllib.parse.urljoin(url, bearer.params["realm"])
@@ -281,4 +311,4 @@ def _read_token(body: bytes) -> _Token | None:
     usable = isinstance(life, int | float) and not isinstance(life, bool) and 0 < life < 1e7
     life_s = float(life) if usable else _DEFAULT_LIFE_S
     # A tenth less: the answer was under way, and the next question will be.
-    return _Token(f"Bearer {text}", time.monotonic() + 0.9 * life_s)
+    return _Token(f"Bearer {text}", time.monotonic() + 0.9 * life_s, life_s)

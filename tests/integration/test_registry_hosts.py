@@ -6,8 +6,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 import shops
+from integration.token_log import TokenLog
 from lab.lab import Lab
 
 import octossh as oc
@@ -35,6 +37,7 @@ def frozen(clean_lab: Lab) -> Iterator[Lab]:
 
 
 def space(lab: Lab, registry: oc.Registry, folder: Path, **fields: object) -> oc.Space:
+    folder.mkdir(exist_ok=True)
     step = oc.RunContainer("web", image=registry.image("acme/web"), monitor_s=0)
     secrets = {"PASSWORD": lab.registry_auth.password, "TOKEN": "worker-secret"}
     targets = shops.targets(lab, "Dev")
@@ -81,6 +84,63 @@ def test_hosts_pull_from_another_port_that_wants_no_login(clean_lab: Lab, tmp_pa
         assert made.deploy(made.create_release(versions={"acme/web": "1.0.0"}), "Dev").ok
     assert shops.inspect(clean_lab, "h01", "shop-dev-web")["Config"]["Image"].startswith("registry.lab:5000/acme/web@")
     assert auth.password not in clean_lab.sh("h01", "cat /root/.docker/config.json 2>/dev/null || true")
+
+
+@pytest.fixture
+def guarded(lab: Lab) -> oc.Registry:
+    auth = lab.registry_token
+    return oc.Registry(
+        "guarded", f"https://{auth.server}", auth=oc.Basic(auth.user, oc.secret("PASSWORD")), ca=str(auth.ca)
+    )
+
+
+@pytest.mark.parametrize(
+    ("host_login", "askers"),
+    [("auto", {"controller"}), ("token", {"controller"}), ("password", {"controller", "host"})],
+)
+def test_a_host_pulls_with_a_token_for_this_image_and_never_sees_the_password(
+    host_login: str, askers: set[str], clean_lab: Lab, guarded: oc.Registry, tmp_path: Path
+) -> None:
+    forget(clean_lab)
+    log = TokenLog(clean_lab)
+    registry = attrs.evolve(guarded, host_login=host_login)
+    with space(clean_lab, registry, tmp_path) as made:
+        release = made.create_release(versions={"acme/web": "1.0.0"})
+        assert made.deploy(release, "Dev").outcomes[0].action == "created"
+    names = {f"{clean_lab.net.removesuffix('.0.0/16')}.0.1": "controller", clean_lab.hosts["h01"]: "host"}
+    assert {names[line["from"]] for line in log.lines()} == askers
+    assert all(line["scope"] == ["repository:acme/web:pull"] for line in log.lines())
+
+
+def test_a_host_pulls_with_the_login_that_docker_login_has_left_here(
+    clean_lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget(clean_lab)
+    auth = clean_lab.registry_token
+    login = f"printf %s {auth.password} | docker login -u {auth.user} --password-stdin {auth.server} 2>&1"
+    clean_lab.sh("h01", f"export DOCKER_CONFIG=/root/octossh-login; {login}")
+    written = clean_lab.sh("h01", "cat /root/octossh-login/config.json; rm -rf /root/octossh-login")
+    (tmp_path / "config.json").write_text(written)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    log = TokenLog(clean_lab)
+    for how in ("token", "password"):
+        forget(clean_lab)
+        registry = oc.Registry("guarded", f"https://{auth.server}", ca=str(auth.ca), host_login=how)
+        with space(clean_lab, registry, tmp_path / how) as made:
+            assert made.deploy(made.create_release(versions={"acme/web": "1.0.0"}), "Dev").ok
+        clean_lab.clean()
+    # Docker had got a refresh token: here it was changed for a token, and there the host's docker did that.
+    assert {line["grant"] for line in log.lines()} == {"refresh_token"}
+    assert clean_lab.hosts["h01"] in {line["from"] for line in log.lines()}
+
+
+def test_a_deployment_of_what_hosts_have_needs_no_registry(frozen: Lab, guarded: oc.Registry, tmp_path: Path) -> None:
+    with space(frozen, guarded, tmp_path) as made:
+        release = made.create_release(versions={"acme/web": "1.0.0"})
+        assert made.deploy(release, "Dev").ok
+    frozen.registry_service("freeze")
+    with space(frozen, guarded, tmp_path) as made:
+        assert made.deploy(release, "Dev").outcomes[0].action == "unchanged"
 
 
 @pytest.mark.parametrize("killed", [SHELLS, PULLS, f"{SHELLS}|{PULLS}"], ids=["the shell", "docker", "both"])

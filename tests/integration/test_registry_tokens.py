@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from integration.front import Front
+from integration.token_log import TokenLog
 from lab.images import many_tags
 from lab.lab import Lab
 
@@ -51,18 +51,6 @@ def connect(lab: Lab, tmp_path: Path) -> Iterator[Callable[..., tuple[RegistryCl
     yield connect
     for client in made:
         client.close()
-
-
-class TokenLog:
-    """What the token service did since this was made."""
-
-    def __init__(self, lab: Lab) -> None:
-        self._file = lab.token_log
-        self._begin = self._file.stat().st_size
-
-    def lines(self, **like: object) -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in self._file.read_bytes()[self._begin :].splitlines()]
-        return [line for line in lines if line | like == line]
 
 
 @pytest.fixture

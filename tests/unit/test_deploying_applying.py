@@ -436,6 +436,35 @@ def test_secrets_that_a_script_does_not_name_are_not_sent():
     assert [call.secrets for call in world.transport.calls] == [(), ("KEY",)]
 
 
+def test_the_login_for_a_pull_is_got_when_its_step_is_sent_and_stands_nowhere_else():
+    tokens = iter(["token-for-h1", "token-for-h2"])
+    asked = []
+
+    def login(image):
+        asked.append((image.repository, len(world.transport.calls)))
+        return oc.Credentials("", next(tokens), "bearer")
+
+    world = World({"web": oc.Result(tuple(says()), "docker pull: token-for-h1 token-for-h2\n", 0, MOMENT, 0.0)})
+    step = attrs.evolve(WEB, rolling=oc.Rolling([1, 1]))
+    secrets, logins = {"registry:hub": oc.Secret("the password")}, {WEB.image.registry.name: "registry:hub"}
+    ended = world.apply(planned(step, hosts=2), secrets=secrets, logins=logins, login=login)
+    assert asked == [(WEB.image.repository, 0), (WEB.image.repository, 1)]
+    assert [call.secrets for call in world.transport.calls] == [("registry:hub",), ("registry:hub",)]
+    logs = [outcome.log for outcome in ended.outcomes]
+    assert logs == ["docker pull: *** token-for-h2\n", "docker pull: *** ***\n"]
+
+
+def test_a_login_that_cannot_be_got_fails_its_step_and_changes_nothing():
+    def login(image):
+        raise oc.RegistryError("there is no token")
+
+    world = World()
+    secrets, logins = {"registry:hub": oc.Secret("the password")}, {WEB.image.registry.name: "registry:hub"}
+    error = failing(world, planned(WEB), secrets=secrets, logins=logins, login=login)
+    assert (error.hosts, error.deployment.outcomes[0].why) == (oc.Hosts.UNTOUCHED, "there is no token")
+    assert world.transport.calls == []
+
+
 def test_a_failed_deployment_comes_back_from_a_pickle():
     error = failing(World({"web": FAILED}), planned(WEB))
     again = pickle.loads(pickle.dumps(error))

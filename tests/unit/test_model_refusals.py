@@ -50,6 +50,7 @@ WRONG = {
     "registry path with a tag": (lambda: oc.Registry("hub", "https://r", registry_path="p.example/web:1"), ["'p.example/web:1' is none", "write it as"]),
     "registry path with a slash too many": (lambda: oc.Registry("hub", "https://r", registry_path="p.example/"), ["'p.example/' is none"]),
     "registry path that docker takes for a user": (lambda: oc.Registry("hub", "https://r", registry_path="mirror/acme"), ["a user of Docker Hub", "'mirror:443'"]),
+    "login of hosts": (lambda: oc.Registry("hub", "https://r", host_login="tokens"), ["'tokens'", "one of", "'token'", "'password'"]),
     "registry path of nothing": (lambda: oc.Registry("hub", "https://r", registry_path=""), ["'' is none"]),
     "password in clear": (lambda: oc.Basic("u", "geheim"), ["password", "octossh.secret"]),
     "name of a secret": (lambda: oc.secret("a b"), ["'a b'", "no name of a secret", "use letters"]),
