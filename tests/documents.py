@@ -10,8 +10,8 @@ How a block is run follows from its language and its first line:
 * ``yaml`` and ``json`` are read.
 
 Comments such as ``.. test: hosts`` direct the test: ``hosts`` (the page needs the lab), ``push REPO TAG MODE``,
-``stop HOST SERVICE``, ``start HOST SERVICE``, ``keys none`` (no host key is known), ``keys all``,
-``interrupt COUNT TEXT`` (Ctrl-C for the next command once it has printed COUNT lines with TEXT).
+``stop HOST SERVICE``, ``start HOST SERVICE``, ``keys none`` (no host key is known), ``keys all``, ``vendors`` (the
+page asks registries of vendors), ``interrupt COUNT TEXT`` (Ctrl-C for the next command once it has printed COUNT lines with TEXT).
 
 A line ``...`` in an output stands for any lines, and ``...`` inside of a line for any text. With
 ``OCTOSSH_DOCS_WRITE=1`` in the environment, outputs that do not match are written into the files instead.
@@ -34,8 +34,10 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import yaml
+from unit.vendors import Internet
 
 if TYPE_CHECKING:
     from lab.lab import Lab
@@ -177,6 +179,7 @@ class Stage:
     globals: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
     shell: subprocess.Popen[str] | None = None
     interrupt: tuple[int, str] | None = None
+    exits: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def __post_init__(self) -> None:
         self.home = self.folder / "home"
@@ -231,6 +234,10 @@ class Stage:
                 self.lab.push(repository, tag, mode)  # type: ignore[union-attr]
             case ["stop" | "start" as action, host, "sshd" | "dockerd" as service]:
                 self.lab.service(host, service, action)  # type: ignore[union-attr]
+            case ["vendors"]:
+                env = self.exits.enter_context(Internet(self.folder)).env
+                self.env |= env
+                self.exits.enter_context(mock.patch.dict(os.environ, env))
             case ["keys", which]:
                 self.keys(which)
             case ["interrupt", count, text]:
@@ -277,6 +284,7 @@ class Stage:
         return self.neutral(out.getvalue())
 
     def close(self) -> None:
+        self.exits.close()
         if self.shell is not None:
             # Its end of input, then the rest of its output: closes both, and waits.
             self.shell.communicate(timeout=30)

@@ -90,7 +90,7 @@ class _Walk:
     def __init__(self, url: str, key: str, asker: Asker) -> None:
         self._url, self._key, self._asker = url, key, asker
         self._seen: set[str] = set()
-        self._guessed = False
+        self._guessed = self._linked = False
         self.following: str | None = with_query(url, n=str(PAGE_ENTRIES))
         self.pages = 0
 
@@ -111,7 +111,9 @@ class _Walk:
         self._seen |= {page, answer.url}
         names = self._names(answer)
         self.following = self._next(answer)
-        self._guessed = self.following is None and len(names) == PAGE_ENTRIES
+        self._linked |= self.following is not None
+        # Who has named a next page before knows when there is none.
+        self._guessed = self.following is None and len(names) == PAGE_ENTRIES and not self._linked
         if self._guessed:
             # Nexus cuts the list of a group repository here and says nothing of more.
             guess = with_query(page, last=names[-1])

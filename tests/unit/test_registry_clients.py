@@ -636,3 +636,11 @@ def test_an_error_survives_pickling(client, image):
     with pytest.raises(RegistryError) as caught:
         client.tags(image)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_a_full_last_page_of_who_names_next_pages_is_the_end(fake, client, image, monkeypatch):
+    monkeypatch.setattr(lists, "PAGE_ENTRIES", 2)
+    fake.page = 2
+    fake.push("acme/web", "1", "2", "3", "4")
+    assert client.tags(image) == ("1", "2", "3", "4")
+    assert len(fake.asked("/v2/acme/web/tags/list")) == 2

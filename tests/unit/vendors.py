@@ -131,16 +131,14 @@ class Vendor:
         return f"/v2/{repository}/tags/list?last={last}&n={n}"
 
     def manifest(self, repository: str, tag: str, seen: Seen) -> Reply:
-        raw = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": {}, "layers": [], "of": tag}).encode()
-        if tag.startswith("sha256:"):
-            raw = next(body for body in map(self._raw, self.repositories[repository]) if digest_of(body) == tag)
-        elif tag not in self.repositories[repository]:
+        known = {name: self.raw(name) for name in self.repositories[repository]}
+        raw = known.get(tag) or next((body for body in known.values() if digest_of(body) == tag), None)
+        if raw is None:
             return error(404, "MANIFEST_UNKNOWN")
-        else:
-            raw = self._raw(tag)
         return Reply(200, raw, {"Content-Type": MANIFEST, "Docker-Content-Digest": digest_of(raw)})
 
-    def _raw(self, tag: str) -> bytes:
+    def raw(self, tag: str) -> bytes:
+        """The manifest of *tag*."""
         manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": {}, "layers": [], "of": tag}
         return json.dumps(manifest).encode()
 
@@ -231,7 +229,7 @@ class GoogleArtifactRegistry(Vendor):
 
     def tags(self, repository: str, seen: Seen) -> Reply:
         made = super().tags(repository, seen)
-        manifests = {digest_of(self._raw(tag)): {"tag": [tag], "timeUploadedMs": "1760000000000"} for tag in VERSIONS}
+        manifests = {digest_of(self.raw(tag)): {"tag": [tag], "timeUploadedMs": "1760000000000"} for tag in VERSIONS}
         return Reply(200, {**made.body, "child": [], "manifest": manifests}, made.headers)  # type: ignore[dict-item]
 
 
