@@ -75,14 +75,9 @@ def apply(
     connect([target for target in plan.targets if target.name in used], transport)
     run = _Run(plan, transport, record, deployment, secrets or {}, logins or {}, login, on_event)
     ended = run.all()
-    if ended.state is State.SUCCEEDED or not check:
-        return ended
-    if ended.state is State.INTERRUPTED:
-        raise KeyboardInterrupt
-    failed = DeployFailed(str(ended), ended, ended.hosts)
-    if run.locked and ended.hosts is Hosts.UNTOUCHED:
-        failed.exit_code = 4
-    raise failed
+    if check and ended.state is not State.SUCCEEDED:
+        raise _failure(ended, locked=run.locked)
+    return ended
 
 
 class _Run:
@@ -255,8 +250,7 @@ class _Run:
             # finds what the first one left, and says so: no container is made twice.
             line("octossh: the link was lost; connecting again to see how the step ended")
             made = order(step, target, self.resolver, self.deployment, self.logins, lock_wait_s=int(step.timeout_s))
-            again = render(made)
-            result = self._second_look(target, again, self._values(step, again), step, line)
+            result = self._second_look(target, render(made), step, line)
         try:
             return result, read_answer(result)
         except ReadError as error:
@@ -279,10 +273,9 @@ class _Run:
                 self._hidden.append(token)
                 self.mask = Masker(self._hidden)
 
-    def _second_look(
-        self, target: Target, script: Script, secrets: Mapping[str, Secret], step: Step, line: Callable[[str], None]
-    ) -> Result:
+    def _second_look(self, target: Target, script: Script, step: Step, line: Callable[[str], None]) -> Result:
         try:
+            secrets = self._values(step, script)
             self.transport.connect(target)
             return self.transport.run(target, script, secrets=secrets, timeout_s=step.timeout_s, on_line=line)
         except OctosshError as error:
@@ -327,6 +320,15 @@ class _Run:
                 self.on_event(event)
             except Exception:  # noqa: BLE001 - whatever the user's callback raises
                 _log.exception("the callback for events failed; the deployment goes on")
+
+
+def _failure(ended: Deployment, *, locked: bool) -> BaseException:
+    if ended.state is State.INTERRUPTED:
+        return KeyboardInterrupt()
+    failed = DeployFailed(str(ended), ended, ended.hosts)
+    if locked and ended.hosts is Hosts.UNTOUCHED:
+        failed.exit_code = 4
+    return failed
 
 
 def _last_line(log: str) -> str:
