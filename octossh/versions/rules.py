@@ -40,7 +40,7 @@ class Rule:
     """What a tag has to be in order to be chosen, and how tags are read.
 
     Attributes:
-        range: An interval such as ``[1.0,2.0)``. None: every version.
+        range: A `Range`, such as ``[1.0,2.0)``, ``^1.2`` or ``~=1.2``. None: every version.
         variant: The text after the version, to the letter. ``*`` in it stands for any number with dots, so
             ``alpine*`` takes ``alpine3.20`` and not ``alpine-perl``; a lone ``*`` takes every variant.
             None: that of the current tag, if there is one, else no variant.
