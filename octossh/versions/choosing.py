@@ -194,11 +194,11 @@ def _keep_newer(sieve: Sieve, rule: Rule, running: Version) -> list[str]:
 
 
 def _ranked(versions: Sequence[Version], form: str | None) -> list[Version]:
-    """The newest first; of equal ones first the form that is wanted, or that most of them have."""
+    """The newest first; of equal ones first the form that is wanted, or that most have, and there the most exact one."""
     if form is None:
         forms = Counter(version.prefix for version in versions)
         form = max(sorted(forms), key=forms.__getitem__, default="")
-    ranked = sorted(versions, key=lambda version: (version.prefix != form, version.tag))
+    ranked = sorted(versions, key=lambda v: (v.prefix != form, -v.tag.count("."), v.tag))
     ranked.sort(key=lambda version: version.key, reverse=True)
     return ranked
 

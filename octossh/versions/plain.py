@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from octossh.errors import ModelError
+from octossh.versions import docker
 from octossh.versions.tags import Version, kind_of_name, moves
 
 __all__ = ["bound_number", "bound_text", "read_number", "read_text"]
@@ -45,8 +46,8 @@ def bound_number(text: str) -> Version:
 
 def read_text(tag: str) -> Version:
     """Read a tag that `check_tag` has let through: as it stands, by the codes of its characters."""
-    kind = kind_of_name(tag) or ("word" if moves(tag) else "")
-    if kind:
+    kind = docker.read(tag).kind
+    if moves(tag) or kind in ("artifact", "ci", "sha"):
         return Version(tag=tag, mode="alphabetical", kind=kind)
     return Version(tag=tag, mode="alphabetical", kind="text", scheme="text", key=(tag, (), (), ()))
 

@@ -95,17 +95,19 @@ def ci_word(word: str) -> bool:
     return word.lower() in _CI_WORDS or hexadecimal(word)
 
 
-def moves(tag: str) -> bool:
-    """Whether *tag* is a word such as ``latest``: it names another image every day."""
-    return tag.lower() in _MOVING
-
-
 def find_prefix(tag: str) -> str | None:
     """The text before the first number that counts, such as ``v`` or ``release-``. None: there is no such number."""
     if tag[0].isdigit():
         return ""
     match = _PREFIX.match(tag)
     return match[0] if match else None
+
+
+def moves(tag: str) -> bool:
+    """Whether *tag* names another image every day, such as ``latest`` or ``stable-alpine``."""
+    first = _WORD.match(tag)
+    word = first[0].lower() if first else ""
+    return word == "latest" or (word in _MOVING and find_prefix(tag) is None)
 
 
 @functools.total_ordering

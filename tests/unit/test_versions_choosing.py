@@ -294,3 +294,8 @@ def test_one_text_is_not_a_list_of_tags():
 def test_what_is_taken_one_by_one_is_what_a_rule_has():
     assert sorted(RuleFields.__annotations__) == sorted(field.name for field in attrs.fields(Rule))
     assert json.loads(json.dumps(Rule("[1,2)", variant="alpine").to_dict()))["range"] == "[1,2)"
+
+
+def test_of_two_equal_tags_the_more_exact_one_wins_where_the_mode_holds_them_for_the_same():
+    assert picked(["1.2", "1.2.0", "1.2.0.0", "1.1"], mode="octopus") == "1.2.0.0"
+    assert picked(["v1.2.0", "1.2", "1.1"], mode="octopus") == "1.2"

@@ -269,6 +269,20 @@ def test_mode_alphabetical_goes_by_the_text():
     assert [v.tag for v in sorted(parse(t, "alphabetical") for t in tags)] == sorted(tags)
 
 
+def test_mode_alphabetical_leaves_out_what_moves_and_what_has_no_order():
+    tags = [
+        "20240115-0a1b2c3",
+        "RELEASE.2024-01-16",
+        "jammy",
+        "latest",
+        "latest-cicd",
+        "main-0a1b2c3",
+        "nightly-20240115",
+        "stable-alpine3.19",
+    ]
+    assert [t for t in tags if parse(t, "alphabetical").is_version] == [*tags[:3], tags[6]]
+
+
 BUILDS = (
     r"regex:(?P<prefix>[a-z]+-)?(?P<major>\d+)(?:\.(?P<minor>\d+))?(?:\.(?P<patch>\d+))?(?:-(?P<prerelease>(?:rc|nice)\d+))?"
     r"(?:_(?P<build>\d+))?(?:\+?p(?P<post>\d+))?(?:-(?P<compatibility>[A-Z][a-z]*))?"
@@ -470,7 +484,25 @@ def test_an_unknown_mode_is_refused_and_the_nearest_one_is_named():
 
 
 def test_no_tag_takes_long_to_read():
-    seeds = ("1.", "a-", "a.", "a1.", "1a", "v1-", "-", ".", "_", "0", "f", "rc1.", "20240115-", "sha-", "a1-1.")
+    seeds = (
+        "1.",
+        "a-",
+        "a.",
+        "a1.",
+        "1a",
+        "v1-",
+        "-",
+        ".",
+        "_",
+        "0",
+        "f",
+        "rc1.",
+        "20240115-",
+        "sha-",
+        "a1-1.",
+        "arm-v8-",
+        "ubi-1.1-",
+    )
     nasty = [(seed * 128)[:127] + end for seed in seeds for end in ("!", "x", "1", "-", ".")]
     start = time.perf_counter()
     for tag in nasty:
