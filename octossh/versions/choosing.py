@@ -194,7 +194,7 @@ def _keep_newer(sieve: Sieve, rule: Rule, running: Version) -> list[str]:
 
 
 def _ranked(versions: Sequence[Version], form: str | None) -> list[Version]:
-    """The newest first; of equal ones first the form that is wanted, or that most have, and there the most exact one."""
+    """The newest first; of equal ones first the wanted or commonest form, then the most exact one."""
     if form is None:
         forms = Counter(version.prefix for version in versions)
         form = max(sorted(forms), key=forms.__getitem__, default="")
