@@ -186,6 +186,15 @@ def _tags_text(explanation: Explanation) -> str:
     return "\n".join([*lines, *(f"note: {note}" for note in explanation.notes)])
 
 
+@_command(octossh, "images")
+@click.argument("text", default="")
+@click.option("--registry", metavar="NAME", help="Default: the only one that projects have images of.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+def _images(options: _Options, text: str, registry: str | None, limit: int) -> None:
+    """List the repositories of a registry that have TEXT in their name, where the registry tells."""
+    options.show(options.space().images(text, registry=registry, limit=limit))
+
+
 @octossh.group("release")
 def _release() -> None:
     """Make and list releases."""

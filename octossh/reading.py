@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from octossh.errors import ReadError
 from octossh.model import LABELS, Resource, Snapshot
+from octossh.model.platforms import platform
 from octossh.shell import Result
 
 __all__ = ["Answer", "read_answer", "read_facts", "read_snapshot"]
@@ -105,11 +106,13 @@ def read_snapshot(result: Result, target: str) -> Snapshot:
             if frame.kind in {"container", "network", "volume"}
         ]
         resources += [_image(frame.text) for frame in result.frames if frame.kind == "image"]
-    docker = next((frame.text for frame in result.frames if frame.kind == "docker"), "")
+    said = next((frame.text for frame in result.frames if frame.kind == "docker"), "")
+    docker, system, architecture, *_ = (*said.split(), "", "", "")
     return Snapshot(
         target=target,
         observed_at=result.started_at,
         docker=docker,
+        platform=platform(system, architecture) if architecture else "",
         resources=tuple({(seen.kind, seen.id, seen.name): seen for seen in resources}.values()),
     )
 

@@ -27,8 +27,8 @@ from octossh.model import (
     History,
     Mode,
     Project,
-    Registry,
     Release,
+    Repositories,
     Standing,
     State,
     Status,
@@ -48,7 +48,7 @@ from octossh.planning import (
     to_roll_back,
 )
 from octossh.recording import Store, Verification, controller_here
-from octossh.registry import RegistryClient
+from octossh.registry import Registries
 from octossh.releasing import explain_image, last_picked, pin_images
 from octossh.shell import Script, Secret
 from octossh.transport import SSH, Transport
@@ -104,7 +104,8 @@ class Space:
         self.on_event = on_event
         self._transport = transport if transport is not None else SSH()
         self._source: SecretSource = os.environ if secrets is None else secrets
-        self._clients: dict[Registry, RegistryClient] = {}
+        images = (image for project in self._catalog.projects.values() for image in project.process.images)
+        self._registries = Registries((image.registry for image in images), self._secret)
 
     # ------------------------------------------------------------- looking up
 
@@ -168,7 +169,7 @@ class Space:
         picked = owner.channel(channel)
         rule = attrs.evolve(picked.rule(found.repository), **changes)
         last = last_picked(found, picked, self.store.releases(owner.name, limit=_LOOK_BACK))
-        explanation = explain_image(found, self._client(found.registry), rule, current=last)
+        explanation = explain_image(found, self._registries.client(found.registry), rule, current=last)
         odd = lint_tags(owner, found, [verdict.tag for verdict in explanation.verdicts])
         return attrs.evolve(explanation, notes=(*explanation.notes, *odd))
 
@@ -179,6 +180,20 @@ class Space:
         """
         owners = [self.project(project)] if project else list(self.projects.values())
         return tuple(warning for owner in owners for warning in lint_channels(owner))
+
+    def images(self, text: str = "", *, registry: str | None = None, limit: int = 100) -> Repositories:
+        """The repositories of a registry whose name has *text* in it, where the registry tells.
+
+        Args:
+            text: Part of the name; empty: all.
+            registry: The name of one that a project has images of; default: the only one.
+            limit: How many at most.
+
+        Raises:
+            ModelError: There is no such registry, or there are several and none is named.
+            RegistryError: It could not be asked, or gives no list of its repositories.
+        """
+        return self._registries.search(text, registry, limit=limit)
 
     # --------------------------------------------------------------- releases
 
@@ -210,7 +225,7 @@ class Space:
         """
         made = self.project(project)
         picked: Channel = made.channel(channel)
-        feeds = {image: self._client(image.registry) for image in made.process.images}
+        feeds = {image: self._registries.client(image.registry) for image in made.process.images}
         releases = self.store.releases(made.name, limit=_LOOK_BACK) if feeds else ()
         pins = pin_images(made, picked, feeds, versions=versions, releases=releases)
 
@@ -229,11 +244,6 @@ class Space:
 
         return self.store.create_release(made.name, made.release_number, make, number=number)
 
-    def _client(self, registry: Registry) -> RegistryClient:
-        if registry not in self._clients:
-            self._clients[registry] = RegistryClient(registry, secrets=self._secret)
-        return self._clients[registry]
-
     # ---------------------------------------------------------------- secrets
 
     def _secret(self, name: str) -> Secret:
@@ -249,7 +259,9 @@ class Space:
         found = {name: self._secret(name) for name in sorted(secrets_of(release, environment))}
         logins: dict[str, str] = {}
         for registry in {image.registry: None for image in release.process.images}:
-            credentials = None if registry.host_login == "none" else self._client(registry).pull_credentials()
+            credentials = (
+                None if registry.host_login == "none" else self._registries.client(registry).pull_credentials()
+            )
             if credentials is not None:
                 logins[registry.name] = f"registry:{registry.name}"
                 found[logins[registry.name]] = credentials.docker_config(registry.pull_host)
@@ -458,9 +470,7 @@ class Space:
     def close(self) -> None:
         """Close what is open: connections to hosts and registries, and the store."""
         self._transport.close()
-        for client in self._clients.values():
-            client.close()
-        self._clients.clear()
+        self._registries.close()
         self.store.close()
 
     def __enter__(self) -> Self:

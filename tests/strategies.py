@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 import octossh as oc
-from octossh.model import Pairs, Standing
+from octossh.model import Pairs, Repositories, Standing
 from octossh.model.variables import RESERVED
 
 ODD = "aZ09 ._-'\"\\$`{%#}\n\té€𝄞\u2028&;|<>()*?!~="
@@ -52,6 +52,7 @@ REGISTRIES = st.builds(
     host_login=st.sampled_from(["auto", "token", "password", "none"]),
     registry_path=st.sampled_from([None, "pull.example.com:5000", "example.com/acme", "docker.io"]),
 )
+FOUND = st.builds(Repositories, registry=NAMES, text=TEXT, names=few(TEXT), complete=st.booleans())
 REPOSITORIES = st.from_regex(r"[a-z0-9]{1,4}((__|[._]|-{1,2})[a-z0-9]{1,3})?(/[a-z0-9]{1,4}){0,2}", fullmatch=True)
 IMAGES = st.builds(oc.Image, REGISTRIES, REPOSITORIES)
 DIGESTS = st.integers(0, 2**256 - 1).map(lambda number: f"sha256:{number:064x}")
@@ -404,7 +405,9 @@ RESOURCES = st.builds(
     health=st.sampled_from(["", "healthy", "unhealthy"]),
     inspect=DATA,
 )
-SNAPSHOTS = st.builds(oc.Snapshot, target=NAMES, observed_at=TIMES, docker=TEXT, resources=few(RESOURCES))
+SNAPSHOTS = st.builds(
+    oc.Snapshot, target=NAMES, observed_at=TIMES, docker=TEXT, platform=TEXT, resources=few(RESOURCES)
+)
 OUTCOMES = st.builds(
     oc.Outcome,
     step=NAMES,
@@ -476,6 +479,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.PullImage: PULL_IMAGES,
     oc.Registry: REGISTRIES,
     oc.Release: RELEASES,
+    Repositories: FOUND,
     oc.Replace: REPLACES,
     oc.Resource: RESOURCES,
     oc.Rolling: ROLLINGS,

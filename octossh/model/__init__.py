@@ -5,7 +5,7 @@ from octossh.model.catalogs import Catalog
 from octossh.model.checkups import Checkup, Finding, Grade
 from octossh.model.credentials import Anonymous, Basic, CredentialHelper, DockerConfig, Keyring, Token
 from octossh.model.deployments import Deployment, Event, Mode, Outcome, State
-from octossh.model.images import Image, Pin, Registry
+from octossh.model.images import Image, Pin, Registry, Repositories
 from octossh.model.lifecycles import Channel, Lifecycle
 from octossh.model.projects import Process, Project
 from octossh.model.releases import Release
@@ -89,6 +89,7 @@ __all__ = [
     "Registry",
     "Release",
     "Replace",
+    "Repositories",
     "Resource",
     "Rolling",
     "RunContainer",

@@ -57,11 +57,20 @@ class Resource(Described):
 
 @frozen(kw_only=True)
 class Snapshot(Described):
-    """What one look at one host saw: all of one project in one environment, and what bears a wanted name."""
+    """What one look at one host saw: all of one project in one environment, and what bears a wanted name.
+
+    Attributes:
+        target: The name of the target.
+        observed_at: When.
+        docker: The version of its docker.
+        platform: What its docker runs, such as ``linux/amd64``; empty: not known.
+        resources: Containers, networks, volumes and images.
+    """
 
     target: str
     observed_at: datetime
     docker: str = ""
+    platform: str = ""
     resources: tuple[Resource, ...] = ()
 
     def find(self, kind: str, name: str) -> Resource | None:

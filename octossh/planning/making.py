@@ -116,7 +116,7 @@ class _Maker:
             return attrs.evolve(made, action=Action.RUN, why="reads only" if resolved.reads_only else "")
         if self.seen is None:
             return made
-        kept = self._keep(made, wanted)
+        kept = self._served(self._keep(made, wanted))
         if kept.action not in {Action.KEEP, Action.REFUSE}:
             self._leave(step, target, wanted.kind, wanted.name, wanted.spec)
         return kept
@@ -181,6 +181,25 @@ class _Maker:
         kept, spared = self.resolver.kept(target)
         number = self.resolver.release.number
         return lambda seen: seen.release == number or (seen.kind, seen.name) in kept or seen.step in spared
+
+    def _served(self, task: Task) -> Task:
+        """*task*, refused if it would pull an image that the host does not run."""
+        image = getattr(task.step, "image", None)
+        # Whoever says the platform knows that the host emulates it.
+        said = any(word.startswith("--platform") for word in getattr(task.step, "extra_args", ()))
+        host = self.seen[task.target.name].platform if self.seen else ""
+        if not host or said or image is None or task.action not in {Action.CREATE, Action.REPLACE, Action.PULL}:
+            return task
+        try:
+            self.resolver.release.pin(image).check_platform(host)
+        except PlanError as error:
+            hint = (
+                "; if the host emulates it, add extra_args=['--platform=...']"
+                if hasattr(task.step, "extra_args")
+                else ""
+            )
+            return attrs.evolve(task, action=Action.REFUSE, why=f"{error}{hint}", changes=())
+        return task
 
     def _keep(self, task: Task, wanted: Wanted) -> Task:
         seen = {(resource.kind, resource.name): resource for resource in self.there[task.target.name]}

@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from octossh.model.credentials import Credentials
 from octossh.registry.clients import RegistryClient
+from octossh.registry.registries import Registries
 
-__all__ = ["Credentials", "RegistryClient"]
+__all__ = ["Credentials", "Registries", "RegistryClient"]

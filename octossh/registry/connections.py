@@ -47,14 +47,14 @@ class Bounds:
     Attributes:
         deadline: When it has to be over.
         timeout_s: Seconds to wait for a connection, and for each piece of an answer.
-        most_bytes: How much may come: headers, body, and what holds them together.
+        left_bytes: How much may still come: headers and what stands before them, then the body.
         inner: Whether it may go to an address of a loopback, private or link-local network.
         reached: The address of the server, once a connection was made to it and not to a proxy.
     """
 
     deadline: Deadline
     timeout_s: float
-    most_bytes: int
+    left_bytes: int
     inner: bool = True
     reached: str | None = None
 
@@ -89,7 +89,6 @@ class _Reader(io.RawIOBase):
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, bounds: Bounds) -> None:
         super().__init__()
         self._raw, self._sock, self._bounds = raw, sock, bounds
-        self._left = bounds.most_bytes
 
     def readable(self) -> bool:
         return True
@@ -101,8 +100,8 @@ class _Reader(io.RawIOBase):
         except TimeoutError:
             self._bounds.wait_s()
             raise
-        self._left -= size or 0
-        if self._left < 0:
+        self._bounds.left_bytes -= size or 0
+        if self._bounds.left_bytes < 0:
             raise Lengthy
         return size
 

@@ -237,9 +237,7 @@ class Exchange:
     def _once(self, url: str, headers: Mapping[str, str], question: _Question) -> Answer:
         # Identity: the digest is of the bytes as they are, and nothing small unpacks to something huge.
         sent = {"User-Agent": "octossh", "Accept-Encoding": "identity", **headers}
-        bounds = Bounds(
-            question.deadline, self._timeout_s, 8 * question.limit_bytes + _HEADER_BYTES, inner=question.inner
-        )
+        bounds = Bounds(question.deadline, self._timeout_s, _HEADER_BYTES, inner=question.inner)
         try:
             with (
                 bounded(bounds),
@@ -257,7 +255,10 @@ class Exchange:
             ):
                 if bounds.reached and origin(url) == origin(self._home):
                     self._inner = is_inner(bounds.reached)
-                body = read_body(response, question.limit_bytes if response.status_code == 200 else _REFUSAL_BYTES)
+                limit_bytes = question.limit_bytes if response.status_code == 200 else _REFUSAL_BYTES
+                # Cut into the smallest of chunks a body takes six times as many.
+                bounds.left_bytes += 8 * limit_bytes
+                body = read_body(response, limit_bytes)
                 return Answer(response.status_code, url, response.headers, body)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # The foreign error is not chained: its text may quote a URL with a token in its query.
@@ -337,6 +338,8 @@ def _tls_fault(causes: list[BaseException], url: str) -> str | None:
                 "file of the authority that signed it"
             )
     for cause in causes:
+        if isinstance(cause, ssl.SSLError) and re.search("ALERT.*CERTIFICATE|ALERT_UNKNOWN_CA", cause.reason or ""):
+            return "wants a client certificate; set cert= and key= to one that it accepts"
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
             reason = (cause.reason or "no reason given").lower().replace("_", " ")
             hint = f"if it speaks plain http, write its url as http://{urllib.parse.urlsplit(url).netloc}"

@@ -58,7 +58,7 @@ def observe(project: str, environment: str, names: Iterable[tuple[str, str]]) ->
     named = {kind: [name for of, name in pairs if of == kind] for kind in ("container", "network", "volume", "image")}
     values = {
         "title": f"observe {project!r} in {environment!r}",
-        "version_format": "{{.Server.Version}}",
+        "version_format": "{{.Server.Version}} {{.Server.Os}} {{.Server.Arch}}",
         "filters": [f"label={LABELS['project']}={project}", f"label={LABELS['environment']}={environment}"],
         "containers": [f"name=^/?{re.escape(name)}$" for name in named["container"]],
         "networks": [f"name=^{re.escape(name)}$" for name in named["network"]],

@@ -293,7 +293,7 @@ class Call:
         return answer()
 
     def do_version(self) -> str:
-        return fill(self.one("--format"), {"Server": {"Version": SERVER}})
+        return fill(self.one("--format"), {"Server": {"Version": SERVER, "Os": "linux", "Arch": "amd64"}})
 
     def each(self, find: Callable[[str], Any], do: Callable[[Any], Any]) -> str:
         """*do* for each name; what was found is done though others are not."""

@@ -102,7 +102,7 @@ class FakeRegistry:
         connections: How many connections were made.
     """
 
-    def __init__(self, tls: tuple[str, str] | None = None) -> None:
+    def __init__(self, tls: tuple[str, str] | None = None, client_ca: str | None = None) -> None:
         self.repositories: dict[str, dict[str, tuple[str, bytes]]] = {}
         self.blobs: dict[str, bytes] = {}
         self.catalog: list[str] | None = None
@@ -123,6 +123,9 @@ class FakeRegistry:
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*tls)
+            if client_ca:
+                context.verify_mode = ssl.CERT_REQUIRED
+                context.load_verify_locations(client_ca)
             self._server.socket = context.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )

@@ -114,6 +114,15 @@ COMMANDS = {
     "unknown environment to check": (PLAIN, [], ["check", "--in", "prod"], 2, ["'prod'", "there is 'Dev', 'Production', 'Test'"]),
     "unknown environment in the history": (PLAIN, [], ["history", "--in", "Dve"], 2, ["'Dve'", "did you mean 'Dev'?"]),
     "unknown channel": (PLAIN, [], ["release", "create", "--channel", "defualt"], 2, ["'defualt'", "did you mean 'default'?"]),
+    "search in no registry": (PLAIN, [], ["images", "web"], 2, ["no registries to search in"]),
+    "search in an unknown registry": (
+        "space = space(project(oc.RunContainer('web', image=hub.image('acme/web'))))", [],
+        ["images", "web", "--registry", "hubb"], 2, ["'hubb'", "did you mean 'hub'?"],
+    ),
+    "search in a registry that is down": (
+        "space = space(project(oc.RunContainer('web', image=hub.image('acme/web'))))", [],
+        ["images", "web"], 1, ["'hub'", "127.0.0.1:1", "refused"],
+    ),
     "unknown image": (
         "space = space(project(oc.RunContainer('web', image=hub.image('acme/web'))))", [],
         ["tags", "acme/wbe"], 2, ["'acme/wbe'", "did you mean 'acme/web'?"],

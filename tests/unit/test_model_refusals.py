@@ -52,6 +52,10 @@ WRONG = {
     "registry path that docker takes for a user": (lambda: oc.Registry("hub", "https://r", registry_path="mirror/acme"), ["a user of Docker Hub", "'mirror:443'"]),
     "login of hosts": (lambda: oc.Registry("hub", "https://r", host_login="tokens"), ["'tokens'", "one of", "'token'", "'password'"]),
     "registry path of nothing": (lambda: oc.Registry("hub", "https://r", registry_path=""), ["'' is none"]),
+    "registry with the path of its API": (lambda: oc.Registry("hub", "https://index.docker.io/v1/"), ["leave '/v1/' out"]),
+    "registry with a key alone": (lambda: oc.Registry("hub", "https://r", key="k.pem"), ["'hub'", "no cert"]),
+    "image with its host": (lambda: oc.Registry("r", "https://r.example").image("r.example/acme/web"), ["begins with a host", "'acme/web'"]),
+    "image of the hub with a host": (lambda: oc.Registry("h", "https://docker.io").image("ghcr.io/acme/web"), ["begins with a host"]),
     "password in clear": (lambda: oc.Basic("u", "geheim"), ["password", "octossh.secret"]),
     "name of a secret": (lambda: oc.secret("a b"), ["'a b'", "no name of a secret", "use letters"]),
     # names

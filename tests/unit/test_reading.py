@@ -165,3 +165,17 @@ def test_a_look_that_did_not_come_to_its_end_is_an_error_and_no_snapshot(
 ) -> None:
     with pytest.raises(ReadError, match=f"h01: the host could not be looked at: {said}"):
         read_snapshot(result(*frames, exit_code=1, log="oh dear\n"), "h01")
+
+
+@pytest.mark.parametrize(
+    ("text", "docker", "platform"),
+    [
+        ("27.3.1 linux amd64", "27.3.1", "linux/amd64"),
+        ("20.10.24+dfsg1 linux aarch64", "20.10.24+dfsg1", "linux/arm64"),
+        ("27.0", "27.0", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_look_says_what_the_host_runs(text: str, docker: str, platform: str) -> None:
+    seen = read_snapshot(result(("docker", text), ("end", "succeeded observed no ")), "h01")
+    assert (seen.docker, seen.platform) == (docker, platform)

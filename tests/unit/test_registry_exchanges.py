@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import gzip
-import ipaddress
 import logging
 import socket
 import threading
@@ -351,67 +349,6 @@ def test_no_token_of_a_url_comes_into_the_log(fake, caplog):
 
 
 # TLS
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    """Makes certificates: ``authority(name, days)`` gives the paths of certificate and key; ``.ca`` signed them."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    folder = tmp_path_factory.mktemp("tls")
-    now = datetime.datetime.now(datetime.UTC)
-    ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test CA")])
-
-    def build(name, key, days, *extensions):
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = x509.CertificateBuilder(ca_name, subject, key.public_key(), x509.random_serial_number())
-        builder = builder.not_valid_before(now - datetime.timedelta(days=9)).not_valid_after(
-            now + datetime.timedelta(days=days)
-        )
-        for extension, critical in extensions:
-            builder = builder.add_extension(extension, critical)
-        return builder.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
-    uses = "digital_signature content_commitment key_encipherment data_encipherment key_agreement key_cert_sign"
-    uses += " crl_sign encipher_only decipher_only"
-    usage = {use: use in {"key_cert_sign", "crl_sign"} for use in uses.split()}
-    subject_key = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
-    ca = folder / "ca.pem"
-    ca.write_bytes(
-        build(
-            "test CA",
-            ca_key,
-            9,
-            (x509.BasicConstraints(True, None), True),
-            (x509.KeyUsage(**usage), True),
-            (subject_key, False),
-        )
-    )
-
-    def make(name, days=9):
-        key = ec.generate_private_key(ec.SECP256R1())
-        try:
-            alternative = x509.IPAddress(ipaddress.ip_address(name))
-        except ValueError:
-            alternative = x509.DNSName(name)
-        signer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(subject_key)
-        made = folder / f"{name}{days}.pem", folder / f"{name}{days}.key"
-        made[0].write_bytes(
-            build(name, key, days, (x509.SubjectAlternativeName([alternative]), False), (signer, False))
-        )
-        made[1].write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        return str(made[0]), str(made[1])
-
-    make.ca = str(ca)
-    return make
 
 
 def test_a_certificate_of_the_own_authority_is_trusted(authority):

@@ -48,12 +48,12 @@ octossh_ask() {
 
 # Docker did not tell all that it was asked for: is it as $1 says, or does docker not answer?
 octossh_gone() {
-    octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
+    octossh_said=$(docker version --format '{{.Server.Version}} {{.Server.Os}} {{.Server.Arch}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
     octossh_say "$1"
 }
 
 octossh_ids=''
-octossh_ask docker version --format '{{.Server.Version}}'
+octossh_ask docker version --format '{{.Server.Version}} {{.Server.Os}} {{.Server.Arch}}'
 octossh_frame "docker $octossh_said"
 
 octossh_ids=''

@@ -1,0 +1,110 @@
+"""What an image is built for, and whether a host runs it: octossh.model.platforms and what goes by it."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+from fleet import MOMENT, Fleet
+
+import octossh as oc
+from octossh.model.platforms import platform, serves
+from octossh.planning import plan
+
+HUB = oc.Registry("hub", "https://registry.example.com")
+HOST = oc.Target("h01", "10.0.0.1", environments=["Dev"])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("linux", "amd64"), "linux/amd64"),
+        (("Linux", "x86_64"), "linux/amd64"),
+        (("linux", "arm64", "v8"), "linux/arm64"),
+        (("linux", "aarch64"), "linux/arm64"),
+        (("linux", "arm", "v7"), "linux/arm"),
+        (("linux", "arm", "v6"), "linux/arm/v6"),
+        (("linux", "amd64", "v3"), "linux/amd64/v3"),
+        (("windows", "amd64"), "windows/amd64"),
+    ],
+)
+def test_a_platform_is_written_as_docker_writes_it(words, expected):
+    assert platform(*words) == expected
+
+
+@pytest.mark.parametrize(
+    ("built", "host", "does"),
+    [
+        (["linux/amd64"], "linux/amd64", True),
+        (["linux/arm64"], "linux/amd64", False),
+        (["linux/arm64", "linux/amd64"], "linux/amd64", True),
+        (["windows/amd64"], "linux/amd64", False),
+        (["linux/386"], "linux/amd64", True),
+        (["linux/amd64"], "linux/386", False),
+        (["linux/arm/v6"], "linux/arm", True),
+        (["linux/arm"], "linux/arm/v6", False),
+        (["linux/arm/v6"], "linux/arm/v7", True),
+        (["linux/arm"], "linux/arm64", True),
+        (["linux/amd64/v3"], "linux/amd64", True),
+        ([], "linux/amd64", False),
+    ],
+)
+def test_a_host_runs_what_is_built_for_it(built, host, does):
+    assert serves(built, host) is does
+
+
+def pin(*platforms):
+    return oc.Pin(image=HUB.image("acme/web"), tag="1.0", digest="sha256:" + "a" * 64, platforms=platforms)
+
+
+def test_a_pin_says_which_hosts_it_serves():
+    assert pin("linux/arm64").serves("linux/arm64")
+    assert not pin("linux/arm64").serves("linux/amd64")
+    assert pin().serves("linux/s390x")
+    with pytest.raises(
+        oc.PlanError, match=r"acme/web:1\.0 is built for linux/arm64, linux/s390x, and the host is linux"
+    ):
+        pin("linux/arm64", "linux/s390x").check_platform("linux/amd64")
+
+
+def planned(step, *platforms, host="linux/amd64", fleet=None):
+    process = oc.Process([step])
+    pins = tuple(attrs.evolve(pin(*platforms), image=image) for image in process.images)
+    release = oc.Release(project="shop", number="1", channel="c", process=process, pins=pins, created_at=MOMENT)
+    fleet = fleet or Fleet((HOST,))
+    seen = {name: attrs.evolve(snapshot, platform=host) for name, snapshot in fleet.look().items()}
+    (task,) = plan(release, "Dev", [HOST], seen=seen).tasks
+    return task, release, fleet
+
+
+WEB = oc.RunContainer("web", image=HUB.image("acme/web"))
+
+
+@pytest.mark.parametrize("step", [WEB, oc.PullImage("ahead", image=HUB.image("acme/web"))], ids=["run", "pull"])
+def test_an_image_that_the_host_does_not_run_is_refused_in_the_plan(step):
+    task, *_ = planned(step, "linux/arm64")
+    assert task.action.value == "refuse"
+    assert "is built for linux/arm64, and the host is linux/amd64; push it for this platform too" in task.why
+    assert ("--platform" in task.why) is (step is WEB)
+
+
+@pytest.mark.parametrize(
+    ("step", "platforms", "host"),
+    [
+        (WEB, ("linux/arm64", "linux/amd64"), "linux/amd64"),
+        (WEB, (), "linux/amd64"),
+        (WEB, ("linux/arm64",), ""),
+        (attrs.evolve(WEB, extra_args=["--platform=linux/arm64"]), ("linux/arm64",), "linux/amd64"),
+        (attrs.evolve(WEB, extra_args=["--platform", "linux/arm64"]), ("linux/arm64",), "linux/amd64"),
+    ],
+    ids=["served", "image unknown", "host unknown", "said so", "said so in two words"],
+)
+def test_an_image_that_the_host_runs_or_may_run_is_not_refused(step, platforms, host):
+    task, *_ = planned(step, *platforms, host=host)
+    assert task.action.value == "create"
+
+
+def test_a_container_that_runs_already_is_not_refused():
+    _, release, fleet = planned(WEB, "linux/arm64", host="")
+    fleet.run(release)
+    task, *_ = planned(WEB, "linux/arm64", fleet=fleet)
+    assert task.action.value == "unchanged"
