@@ -220,15 +220,15 @@ class Pin(Described):
     platforms: tuple[str, ...] = ()
 
     def serves(self, platform: str) -> bool:
-        """Whether a host of *platform*, such as ``linux/amd64``, runs the image; also where that is not known."""
-        return not self.platforms or serves(self.platforms, platform)
+        """Whether it is built for *platform*, such as ``linux/amd64``; also where one of the two is not known."""
+        return not self.platforms or not platform or serves(self.platforms, platform)
 
-    def check_platform(self, platform: str) -> None:
-        """Raise `PlanError` unless a host of *platform* runs the image."""
+    def check_platform(self, platform: str, whose: str = "the host is") -> None:
+        """Raise `PlanError` unless it is built for *platform*; *whose* that is stands before it in the message."""
         if not self.serves(platform):
             raise PlanError(
-                f"image {self} is built for {', '.join(self.platforms)}, and the host is {platform}; push it for "
-                "this platform too, or pick another version"
+                f"image {self} is built for {', '.join(self.platforms)}, and {whose} {platform}; push it for this "
+                "platform too, or pick another version"
             )
 
     @property

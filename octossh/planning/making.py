@@ -183,22 +183,19 @@ class _Maker:
         return lambda seen: seen.release == number or (seen.kind, seen.name) in kept or seen.step in spared
 
     def _served(self, task: Task) -> Task:
-        """*task*, refused if it would pull an image that the host does not run."""
+        """*task*, refused if it would pull an image that is not built for the host, or for what the step says."""
         image = getattr(task.step, "image", None)
-        # Whoever says the platform knows that the host emulates it.
-        said = any(word.startswith("--platform") for word in getattr(task.step, "extra_args", ()))
         host = self.seen[task.target.name].platform if self.seen else ""
-        if not host or said or image is None or task.action not in {Action.CREATE, Action.REPLACE, Action.PULL}:
+        if image is None or task.action not in {Action.CREATE, Action.REPLACE, Action.PULL}:
             return task
+        # Whoever says a platform knows that the host emulates it.
+        said = getattr(task.step, "platform", None)
         try:
-            self.resolver.release.pin(image).check_platform(host)
+            self.resolver.release.pin(image).check_platform(said or host, "the step says" if said else "the host is")
         except PlanError as error:
-            hint = (
-                "; if the host emulates it, add extra_args=['--platform=...']"
-                if hasattr(task.step, "extra_args")
-                else ""
-            )
-            return attrs.evolve(task, action=Action.REFUSE, why=f"{error}{hint}", changes=())
+            emulated = "; if the host emulates one of them, say which: platform='...'"
+            why = f"{error}{emulated if hasattr(task.step, 'platform') and not said else ''}"
+            return attrs.evolve(task, action=Action.REFUSE, why=why, changes=())
         return task
 
     def _keep(self, task: Task, wanted: Wanted) -> Task:
