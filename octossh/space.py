@@ -408,7 +408,7 @@ class Space:
             self._deployment(plan),
             secrets=secrets,
             logins=logins,
-            login=lambda image: self._client(image.registry).pull_login(image),
+            login=lambda image: self._registries.client(image.registry).pull_login(image),
             on_event=self.on_event,
             check=check,
         )
