@@ -24,6 +24,9 @@ from octossh.errors import (
 )
 from octossh.model import (
     Anonymous,
+    Approval,
+    ApprovalRequest,
+    Approve,
     Basic,
     Channel,
     Checkup,
@@ -68,6 +71,7 @@ from octossh.model import (
     Tcp,
     Token,
     Variable,
+    WaitFor,
     secret,
 )
 from octossh.model.credentials import Credentials
@@ -80,6 +84,9 @@ __all__ = [
     "SSH",
     "Action",
     "Anonymous",
+    "Approval",
+    "ApprovalRequest",
+    "Approve",
     "AuthError",
     "Basic",
     "Change",
@@ -151,6 +158,7 @@ __all__ = [
     "Transport",
     "TransportError",
     "Variable",
+    "WaitFor",
     "__version__",
     "secret",
     "versions",

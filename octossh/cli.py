@@ -275,7 +275,8 @@ def _render(options: _Options, release: str, environment: str, project: str | No
     rendered = space.render(space.plan(space.release(project, release), environment))
     data = [{**task.to_dict(), "script": script.body if script else None} for task, script in rendered]
     parts = [
-        f"### {task.target.name}: {task.step.name}\n" + (script.body if script else f"# known after {task.after!r}\n")
+        f"### {task.target.name}: {task.step.name}\n"
+        + (script.body if script else f"# known after {task.after!r}\n" if task.after else "# nothing is sent\n")
         for task, script in rendered
     ]
     options.show({"scripts": data}, "\n".join(parts))

@@ -14,9 +14,11 @@ from attrs import field, frozen
 from octossh.errors import ReadError
 from octossh.model import LABELS, Resource, Snapshot
 from octossh.model.platforms import platform
-from octossh.shell import Result
+from octossh.shell import Frame, Result, Secret
 
-__all__ = ["Answer", "read_answer", "read_facts", "read_snapshot"]
+__all__ = ["Answer", "read_answer", "read_facts", "read_output", "read_snapshot"]
+
+_MOST = 1 << 20  # bytes of one output
 
 
 @frozen(kw_only=True)
@@ -30,7 +32,8 @@ class Answer:
         changed: Whether the host is another than before.
         why: The reason, in words.
         inspect: Of the container or network, without the values of secrets.
-        outputs: What a script gave out.
+        outputs: What a script gave out: text, or bytes where they are no text in UTF-8.
+        secrets: Likewise, what it marked as secret.
     """
 
     ended: bool = True
@@ -39,7 +42,8 @@ class Answer:
     changed: bool = False
     why: str = ""
     inspect: Mapping[str, Any] = field(factory=dict)
-    outputs: Mapping[str, str] = field(factory=dict)
+    outputs: Mapping[str, str | bytes] = field(factory=dict)
+    secrets: Mapping[str, Secret] = field(factory=dict, repr=False)
 
 
 @contextlib.contextmanager
@@ -62,28 +66,66 @@ def read_answer(result: Result) -> Answer:
 
 
 def _answer(result: Result) -> Answer:
+    ended: dict[str, Any] = {"ended": False}
     inspect: Mapping[str, Any] = {}
-    outputs: dict[str, str] = {}
+    outputs: dict[str, str | bytes] = {}
+    secrets: dict[str, Secret] = {}
+    faults = []
     for frame in result.frames:
+        # Secrets come in the other stream, which may be behind this one.
+        if ended["ended"] and frame.kind != "secret":
+            continue
         if frame.kind == "inspect":
             inspect = _without_secrets(_json(frame.text))
-        elif frame.kind == "output":
-            name, _, encoded = frame.text.partition(" ")
-            try:
-                outputs[name] = base64.b64decode(encoded, validate=True).decode(errors="replace")
-            except binascii.Error as error:
-                raise ReadError(f"output {name!r} is not base64: {error}") from None
+        elif frame.kind in {"output", "secret"}:
+            name, value, fault = read_output(frame)
+            if fault:
+                faults.append(fault)
+            elif isinstance(value, Secret):
+                secrets[name] = value
+            else:
+                outputs[name] = value
         elif frame.kind == "end":
-            state, action, changed, *why = frame.text.split(" ", 3)
-            return Answer(
-                state=state,
-                action={"none": "", "put-back": "put back"}.get(action, action),
-                changed=changed == "yes",
-                why="".join(why),
-                inspect=inspect,
-                outputs=outputs,
-            )
-    return Answer(ended=False, inspect=inspect, outputs=outputs)
+            ended = _ended(frame.text)
+    if faults and ended.get("state") == "succeeded":
+        ended |= {"state": "failed", "why": faults[0]}
+    return Answer(**ended, inspect=inspect, outputs=outputs, secrets=secrets)
+
+
+def _ended(text: str) -> dict[str, Any]:
+    state, action, changed, *why = text.split(" ", 3)
+    return {
+        "ended": True,
+        "state": state,
+        "action": {"none": "", "put-back": "put back"}.get(action, action),
+        "changed": changed == "yes",
+        "why": "".join(why),
+    }
+
+
+def read_output(frame: Frame) -> tuple[str, str | bytes | Secret, str]:
+    """Name and value of an output, and what is wrong with it, if anything.
+
+    Raises:
+        ReadError: The frame is not what a script of ours writes.
+    """
+    name, _, encoded = frame.text.partition(" ")
+    try:
+        data = base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        raise ReadError(f"output {name!r} is not base64: {error}") from None
+    value: str | bytes
+    try:
+        value = data.decode()
+    except UnicodeDecodeError:
+        value = data
+    if len(data) > _MOST:
+        return name, "", f"octossh_output {name}: the value is larger than 1 MiB; keep it in a file, and give its path"
+    if frame.kind == "output":
+        return name, value, ""
+    if isinstance(value, bytes) or "\0" in value:
+        return name, "", f"octossh_output --secret {name}: the value is no text without NUL; give it in base64"
+    return name, Secret(value), ""
 
 
 def read_snapshot(result: Result, target: str) -> Snapshot:

@@ -173,6 +173,12 @@ class Masker:
                 text = text.replace(form, "***")
         return text
 
+    def raw(self, data: bytes) -> bytes:
+        """The same for bytes."""
+        for form in map(str.encode, self._forms):
+            data = data.replace(form, b"***")
+        return data
+
     def __repr__(self) -> str:
         return f"Masker({len(self._forms)} forms)"
 

@@ -14,7 +14,7 @@ from typing import Self, Unpack
 
 import attrs
 
-from octossh.deploying import apply, check, observe, scripts
+from octossh.deploying import Approver, apply, check, observe, scripts
 from octossh.errors import ModelError, PlanError, did_you_mean
 from octossh.inventory import read_targets
 from octossh.model import (
@@ -77,6 +77,8 @@ class Space:
         transport: How hosts are reached. Default: `SSH`, with the known_hosts and keys of the user.
         secrets: A mapping or a function that gives the value of a secret by name, or None.
             Default: the environment variables of this process.
+        approve: Who is asked by `Approve`: a function that is called with an `ApprovalRequest`, in the thread that
+            deploys, and gives an `Approval`; or the answers themselves, by the name of the step.
         on_event: Is called with each `Event` while something is deployed.
 
     Raises:
@@ -92,6 +94,7 @@ class Space:
         environments: Iterable[Environment] = (),
         transport: Transport | None = None,
         secrets: SecretSource | None = None,
+        approve: Approver | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
         made = read_targets(targets) if isinstance(targets, str | Path) else targets
@@ -101,7 +104,7 @@ class Space:
         if not (secrets is None or isinstance(secrets, Mapping) or callable(secrets)):
             raise ModelError(f"secrets={type(secrets).__name__}: give a mapping of names to values, or a function")
         self.store = Store(store)
-        self.on_event = on_event
+        self.approve, self.on_event = approve, on_event
         self._transport = transport if transport is not None else SSH()
         self._source: SecretSource = os.environ if secrets is None else secrets
         images = (image for project in self._catalog.projects.values() for image in project.process.images)
@@ -327,7 +330,7 @@ class Space:
             check: Raise when it does not succeed; otherwise return the deployment either way.
 
         Raises:
-            Refused: The lifecycle does not let it.
+            Refused: The lifecycle does not let it, or a step asks for an approval and nobody can be asked.
             ModelError: Something is not there: an environment, a role, a variable, a secret.
             ConnectError: A host cannot be reached, or is not who it should be.
             DeployFailed: A step did not succeed; ``.deployment`` has all of it.
@@ -409,6 +412,7 @@ class Space:
             secrets=secrets,
             logins=logins,
             login=lambda image: self._registries.client(image.registry).pull_login(image),
+            approver=self.approve,
             on_event=self.on_event,
             check=check,
         )

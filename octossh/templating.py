@@ -15,7 +15,7 @@ from octossh.shell import Words, quote
 if TYPE_CHECKING:
     import jinja2
 
-__all__ = ["NotYetKnown", "References", "evaluate", "has_expression", "references", "script_environment"]
+__all__ = ["NotYetKnown", "References", "evaluate", "has_expression", "references", "script_environment", "value_alone"]
 
 _EXPRESSION = re.compile(r"\{[{%#]")
 
@@ -51,15 +51,27 @@ def _text(value: object) -> str:
         raise ModelError("an expression gives nothing (None); name a value, or add | default('...')")
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, bytes):
+        raise ModelError("an expression gives bytes that are no text in UTF-8; pass them on in base64")
     return str(value)
+
+
+def _literal(value: object) -> str:
+    """Values in Python scripts; what is marked as raw stays as it is."""
+    if value is None or isinstance(value, Words):
+        return _text(value)
+    return repr(value if isinstance(value, bool | int | float) else _text(value))
 
 
 def _raw(value: object) -> Words:
     return Words(_text(value))
 
 
+_FINALIZE: dict[str, Callable[[Any], str]] = {"": _text, "shell": quote, "python": _literal}
+
+
 @functools.cache
-def _environment(*, quoting: bool) -> jinja2.Environment:
+def _environment(language: str) -> jinja2.Environment:
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -67,7 +79,7 @@ def _environment(*, quoting: bool) -> jinja2.Environment:
         # StrictUndefined raises its own error, which names what is missing, as soon as it is turned into text.
         if isinstance(value, StrictUndefined):
             return str(value)
-        return quote(value) if quoting else _text(value)
+        return _FINALIZE[language](value)
 
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=finalize
@@ -77,18 +89,19 @@ def _environment(*, quoting: bool) -> jinja2.Environment:
 
 
 @functools.lru_cache(maxsize=4096)
-def _template(text: str, *, quoting: bool) -> jinja2.Template:
-    return _environment(quoting=quoting).from_string(text)
+def _template(text: str, language: str) -> jinja2.Template:
+    return _environment(language).from_string(text)
 
 
-def evaluate(text: str, values: Mapping[str, object], *, where: str, quoting: bool = False) -> str:
+def evaluate(text: str, values: Mapping[str, object], *, where: str, language: str = "") -> str:
     """Replace the expressions in *text*.
 
     Args:
         text: May hold ``{{ ... }}``; without one it comes back as it is.
         values: What the expressions may read.
         where: The subject of an error message, such as ``shop: step 'web', field env``.
-        quoting: Make each expression exactly one shell word (for scripts); ``| raw`` leaves one as it is.
+        language: Of a script: each expression becomes exactly one word of the ``shell``, or one literal of
+            ``python``; ``| raw`` leaves one as it is.
 
     Raises:
         ModelError: The text is no Jinja, reads an unknown name, or fails.
@@ -99,7 +112,7 @@ def evaluate(text: str, values: Mapping[str, object], *, where: str, quoting: bo
     from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
 
     try:
-        return _template(text, quoting=quoting).render(values)
+        return _template(text, language).render(values)
     except (NotYetKnown, ModelError):
         raise
     except TemplateSyntaxError as error:
@@ -111,6 +124,23 @@ def evaluate(text: str, values: Mapping[str, object], *, where: str, quoting: bo
         raise ModelError(f"{where}: {error.message}; {advice}") from error
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
         raise ModelError(f"{where}: {text!r} cannot be evaluated: {error}") from error
+
+
+def value_alone(text: str, values: Mapping[str, object]) -> object:
+    """The value itself, where *text* is one expression and nothing else; None otherwise, and where it fails.
+
+    Raises:
+        NotYetKnown: It reads what an earlier step has not brought about yet.
+    """
+    inner = re.fullmatch(r"\s*\{\{(?P<inner>(?:(?!\}\}).)*)\}\}\s*", text, re.DOTALL)
+    if inner is None:
+        return None
+    from jinja2 import TemplateError
+
+    try:
+        return _environment("").compile_expression(inner["inner"], undefined_to_none=True)(**values)
+    except (TemplateError, ModelError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
+        return None  # whoever evaluates the text gets to say so
 
 
 def _no_jinja(where: str, text: str, error: jinja2.TemplateSyntaxError) -> ModelError:
@@ -140,7 +170,7 @@ def references(text: str, *, where: str) -> References:
 def _references(text: str) -> References:
     from jinja2 import meta, nodes
 
-    tree = _environment(quoting=False).parse(text)
+    tree = _environment("").parse(text)
 
     def steps() -> Iterator[str]:
         for path in tree.find_all(nodes.Getattr):

@@ -28,6 +28,14 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 DATA = st.dictionaries(TEXT, JSON, max_size=3)
 
 
+def not_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
 def few(items: st.SearchStrategy[Any], **more: Any) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(items, max_size=3, **more).map(tuple)
 
@@ -305,8 +313,30 @@ RUN_SCRIPTS = st.builds(
     script=st.sampled_from(["true", "echo {{ Text }}\n", "cat <<'E'\n{{ Text }}\nE\n"]),
     env=ENV,
     reads_only=st.booleans(),
+    shell=st.sampled_from(["sh", "bash"]),
+    image=st.none() | IMAGES,
 )
-STEPS = st.one_of(RUN_SCRIPTS, STOP_RESOURCES, CREATE_NETWORKS, CREATE_VOLUMES, PULL_IMAGES, RUN_CONTAINERS)
+APPROVES = st.builds(
+    oc.Approve,
+    NAMES,
+    timeout_s=SECONDS,
+    instructions=TEXT,
+    approvers=few(NAMES),
+)
+WAIT_FORS = st.builds(
+    oc.WaitFor,
+    COMMON["name"],
+    PROBES,
+    roles=COMMON["roles"],
+    rolling=COMMON["rolling"],
+    timeout_s=COMMON["timeout_s"],
+    container=st.sampled_from(["web-1", "/web", "{{ Name }}"]),
+    address=st.sampled_from(["db.example.com", "10.0.0.9", "::1"]),
+    interval_s=SECONDS | st.floats(0, 60),
+)
+STEPS = st.one_of(
+    APPROVES, WAIT_FORS, RUN_SCRIPTS, STOP_RESOURCES, CREATE_NETWORKS, CREATE_VOLUMES, PULL_IMAGES, RUN_CONTAINERS
+)
 
 
 def _apart(step: oc.Step) -> str:
@@ -408,6 +438,17 @@ RESOURCES = st.builds(
 SNAPSHOTS = st.builds(
     oc.Snapshot, target=NAMES, observed_at=TIMES, docker=TEXT, platform=TEXT, resources=few(RESOURCES)
 )
+APPROVAL_REQUESTS = st.builds(
+    oc.ApprovalRequest,
+    step=NAMES,
+    instructions=TEXT,
+    approvers=few(NAMES),
+    project=NAMES,
+    release=NAMES,
+    environment=NAMES,
+    deployment=NAMES,
+    by=TEXT,
+)
 OUTCOMES = st.builds(
     oc.Outcome,
     step=NAMES,
@@ -422,7 +463,7 @@ OUTCOMES = st.builds(
     script=TEXT,
     log=TEXT,
     inspect=DATA,
-    outputs=st.dictionaries(WORDS, TEXT, max_size=2).map(Pairs),
+    outputs=st.dictionaries(WORDS, TEXT | st.binary(max_size=8).filter(not_text), max_size=2).map(Pairs),
 )
 DEPLOYMENTS = st.builds(
     oc.Deployment,
@@ -457,6 +498,9 @@ STATUSES = st.builds(oc.Status, few(STANDINGS))
 
 NOUNS: dict[type, st.SearchStrategy[Any]] = {
     **AUTHS,
+    oc.Approval: st.builds(oc.Approval, st.booleans(), by=NAMES, notes=TEXT),
+    oc.ApprovalRequest: APPROVAL_REQUESTS,
+    oc.Approve: APPROVES,
     oc.Channel: CHANNELS,
     oc.Command: COMMANDS,
     oc.CreateNetwork: CREATE_NETWORKS,
@@ -493,5 +537,6 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.Target: TARGETS,
     oc.Tcp: TCPS,
     oc.Variable: VARIABLES,
+    oc.WaitFor: WAIT_FORS,
     Standing: STANDINGS,
 }

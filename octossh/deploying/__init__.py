@@ -1,8 +1,9 @@
 """Looking at hosts and applying plans: the road from a plan to what happened."""
 
 from octossh.deploying.applying import apply
+from octossh.deploying.approving import Approver
 from octossh.deploying.checking import check
 from octossh.deploying.observing import connect, observe
 from octossh.deploying.orders import scripts
 
-__all__ = ["apply", "check", "connect", "observe", "scripts"]
+__all__ = ["Approver", "apply", "check", "connect", "observe", "scripts"]

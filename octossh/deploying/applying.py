@@ -8,21 +8,23 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import attrs
 
+from octossh.deploying.approving import Approver, ask, check_approvals
 from octossh.deploying.observing import MOST_HOSTS_AT_ONCE, connect
 from octossh.deploying.orders import order
+from octossh.deploying.secrecy import Secrecy
 from octossh.errors import ConnectionLost, DeployFailed, Hosts, OctosshError, PlanError, ReadError, RecordError
-from octossh.model import Deployment, Event, Image, Outcome, Pairs, State, Step, Target
+from octossh.model import CONTROLLER, Approve, Deployment, Event, Image, Outcome, Pairs, State, Step, Target
 from octossh.model.credentials import Credentials
-from octossh.planning import Facts, Plan, Resolver, Task
-from octossh.reading import Answer, read_answer
+from octossh.planning import Facts, Plan, Resolver, SecretOutput, Task
+from octossh.reading import Answer, read_answer, read_output
 from octossh.recording import Record
 from octossh.rendering import render
-from octossh.shell import Masker, Result, Script, Secret
-from octossh.transport import Transport
+from octossh.shell import Frame, Result, Script, Secret
+from octossh.transport import Local, Transport
 
 __all__ = ["apply"]
 
@@ -41,6 +43,7 @@ def apply(
     secrets: Mapping[str, Secret] | None = None,
     logins: Mapping[str, str] | None = None,
     login: Callable[[Image], Credentials | None] | None = None,
+    approver: Approver | None = None,
     on_event: Callable[[Event], None] | None = None,
     check: bool = True,
 ) -> Deployment:
@@ -56,28 +59,40 @@ def apply(
         secrets: A value for each secret that the scripts need.
         logins: Names of the secrets with registry logins, by name of the registry.
         login: Gives a login for an image when a host is about to pull it, in place of the secret of that name.
+        approver: Who is asked where a step wants an approval.
         on_event: Is called with each event as it happens, from several threads, one at a time.
         check: Raise when the deployment does not succeed; otherwise return it either way.
 
     Raises:
         PlanError: The plan holds what cannot be done.
+        Refused: A step wants an approval, and nobody can be asked.
         ConnectError: A host cannot be reached; checked for all hosts before anything is sent to any.
         RecordError: The record cannot be written.
         DeployFailed: A step did not succeed, and *check* is true.
 
     Hosts:
-        as the error says; untouched with ``PlanError`` and ``ConnectError``.
+        as the error says; untouched with the first three.
     """
     if plan.refusals:
         task = plan.refusals[0]
         raise PlanError(f"{task.target.name}: step {task.step.name!r} cannot be done: {task.why}")
+    check_approvals(plan, approver)
     used = {task.target.name for task in plan.tasks}
     connect([target for target in plan.targets if target.name in used], transport)
-    run = _Run(plan, transport, record, deployment, secrets or {}, logins or {}, login, on_event)
+    run = _Run(plan, transport, record, deployment, secrets or {}, logins or {}, login, approver, on_event)
     ended = run.all()
     if check and ended.state is not State.SUCCEEDED:
         raise _failure(ended, locked=run.locked)
     return ended
+
+
+class _Given(TypedDict):
+    """What each run of a script is given."""
+
+    secrets: Mapping[str, Secret]
+    timeout_s: float
+    on_line: Callable[[str], None]
+    on_frame: Callable[[Frame], None]
 
 
 class _Run:
@@ -92,13 +107,14 @@ class _Run:
         secrets: Mapping[str, Secret],
         logins: Mapping[str, str],
         login: Callable[[Image], Credentials | None] | None,
+        approver: Approver | None,
         on_event: Callable[[Event], None] | None,
     ) -> None:
         self.plan, self.transport, self.record, self.deployment = plan, transport, record, deployment
-        self.secrets, self.logins, self.login, self.on_event = secrets, logins, login, on_event
-        self.resolver = Resolver(plan.release, plan.environment, plan.targets, secrets)
-        self._hidden = list(secrets.values())
-        self.mask = Masker(self._hidden)
+        self.secrecy, self.logins, self.login, self.on_event = Secrecy(secrets), logins, login, on_event
+        self.mask, self.approver = self.secrecy.mask, approver
+        self.here = Local()
+        self.resolver = Resolver(plan.release, plan.environment, plan.targets, self.secrecy.secrets)
         self.known: dict[tuple[str, str], Facts] = {}
         self.outcomes: list[Outcome] = []
         self.locked = False
@@ -117,11 +133,12 @@ class _Run:
             for stage in self.plan.stages:
                 for wave in stage.waves:
                     if not self._stopped():
-                        self._wait([pool.submit(self._task, task) for task in wave])
+                        self._wave(pool, wave)
         except KeyboardInterrupt:
             self.interrupted = self.left = True
         finally:
             pool.shutdown(wait=not self.left, cancel_futures=True)
+            self.here.close()
         ended = self._ended()
         try:
             if self.broken is not None:
@@ -132,6 +149,13 @@ class _Run:
             raise
         self._tell("deployment_finished", data={"state": ended.state.value, "error": ended.error})
         return ended
+
+    def _wave(self, pool: ThreadPoolExecutor, wave: tuple[Task, ...]) -> None:
+        # Whoever is asked is asked by this thread: it is the one that Ctrl-C interrupts.
+        for task in wave:
+            if not task.step.scripted:
+                self._task(task)
+        self._wait([pool.submit(self._task, task) for task in wave if task.step.scripted])
 
     def _stopped(self) -> bool:
         failed = any(outcome.state is not State.SUCCEEDED for outcome in self.outcomes)
@@ -208,6 +232,8 @@ class _Run:
         made = Outcome(step=original.name, target=target.name, state=State.FAILED)
         try:
             step = self.resolver.resolve(original, target, self.known)
+            if isinstance(step, Approve):
+                return self._asked(step, made)
             script = render(order(step, target, self.resolver, self.deployment, self.logins))
             result, answer = self._send(step, target, script)
         except OctosshError as error:
@@ -217,6 +243,7 @@ class _Run:
             _log.exception("step %r on %s: octossh itself failed", original.name, target.name)
             why = self.mask(f"octossh itself failed with {type(error).__name__}: {error}; this is a fault of octossh")
             return attrs.evolve(made, state=State.UNKNOWN, why=why)
+        hidden = {name: self._learn(original, target, name, value) for name, value in answer.secrets.items()}
         made = attrs.evolve(made, script=script.digest, exit_code=result.exit_code, log=self.mask(result.log))
         if not answer.ended:
             why = f"the script ended with exit code {result.exit_code} before it said how; {_last_line(made.log)}"
@@ -224,16 +251,30 @@ class _Run:
         if answer.state == "locked":
             self.locked = True
         with self._lock:
-            self.known[original.name, target.name] = Facts(answer.inspect, answer.outputs)
+            self.known[original.name, target.name] = Facts(answer.inspect, {**answer.outputs, **hidden})
         return attrs.evolve(
             made,
             state=State.SUCCEEDED if answer.state == "succeeded" else State.FAILED,
             action=answer.action,
             changed=answer.changed,
             why=self.mask(answer.why),
-            inspect=self._masked(answer.inspect),
-            outputs=Pairs({name: self.mask(value) for name, value in answer.outputs.items()}),
+            inspect=self.secrecy.masked(answer.inspect),
+            outputs=Pairs({**self.secrecy.masked(answer.outputs), **dict.fromkeys(hidden, "***")}),
         )
+
+    def _asked(self, step: Approve, made: Outcome) -> Outcome:
+        assert self.approver is not None
+        self._tell("output", step.name, made.target, data={"line": f"octossh: asking for approval: {step.purpose}"})
+        try:
+            made = ask(step, self.deployment, self.approver, made)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            return attrs.evolve(made, why="the deployment was interrupted before anybody had answered")
+        self.known[step.name, made.target] = Facts(outputs=made.outputs)
+        return made
+
+    def _learn(self, step: Step, target: Target, name: str, secret: Secret) -> SecretOutput:
+        return self.secrecy.learn(step.name, target.name, name, secret)
 
     def _send(self, step: Step, target: Target, script: Script) -> tuple[Result, Answer]:
         secrets = self._values(step, script)
@@ -241,16 +282,25 @@ class _Run:
         def line(text: str) -> None:
             self._tell("output", step.name, target.name, data={"line": self.mask(text)})
 
+        def frame(frame: Frame) -> None:
+            # What comes behind it is masked already.
+            if frame.kind == "secret":
+                name, value, _ = read_output(frame)
+                if isinstance(value, Secret):
+                    self._learn(step, target, name, value)
+
+        transport = self.here if target is CONTROLLER else self.transport
+        given: _Given = {"secrets": secrets, "timeout_s": step.patience_s, "on_line": line, "on_frame": frame}
         try:
-            result = self.transport.run(target, script, secrets=secrets, timeout_s=step.timeout_s, on_line=line)
+            result = transport.run(target, script, **given)
         except ConnectionLost:
             if not step.repeatable:
                 raise
             # The script goes on over there under the host's lock. The same one sent again waits for that lock,
             # finds what the first one left, and says so: no container is made twice.
             line("octossh: the link was lost; connecting again to see how the step ended")
-            made = order(step, target, self.resolver, self.deployment, self.logins, lock_wait_s=int(step.timeout_s))
-            result = self._second_look(target, render(made), step, line)
+            made = order(step, target, self.resolver, self.deployment, self.logins, lock_wait_s=int(step.patience_s))
+            result = self._second_look(target, render(made), step, given)
         try:
             return result, read_answer(result)
         except ReadError as error:
@@ -259,37 +309,25 @@ class _Run:
 
     def _values(self, step: Step, script: Script) -> dict[str, Secret]:
         """The secrets of *script*; a registry's login is got now, since it may be good for some minutes only."""
-        values = {name: self.secrets[name] for name in script.secrets if name in self.secrets}
+        known = self.secrecy.secrets
+        values = {name: known[name] for name in script.secrets if name in known}
         for image in step.needed_images if self.login else ():
             name = self.logins.get(image.registry.name)
             if name in values and self.login and (found := self.login(image)):
                 values[name] = found.docker_config(image.registry.pull_host)
-                self._hide(found.password)
+                self.secrecy.hide(found.password)
         return values
 
-    def _hide(self, token: Secret) -> None:
-        with self._lock:
-            if not any(token is known for known in self._hidden):
-                self._hidden.append(token)
-                self.mask = Masker(self._hidden)
-
-    def _second_look(self, target: Target, script: Script, step: Step, line: Callable[[str], None]) -> Result:
+    def _second_look(self, target: Target, script: Script, step: Step, given: _Given) -> Result:
         try:
-            secrets = self._values(step, script)
+            given = {**given, "secrets": self._values(step, script)}
             self.transport.connect(target)
-            return self.transport.run(target, script, secrets=secrets, timeout_s=step.timeout_s, on_line=line)
+            return self.transport.run(target, script, **given)
         except OctosshError as error:
             raise ConnectionLost(
                 f"{target.name}: the link was lost while step {step.name!r} ran, and the host cannot be asked how it "
                 f"ended ({error}). It may have ended there; deploy the same release again to find out and set it right"
             ) from error
-
-    def _masked(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self.mask(value)
-        if isinstance(value, Mapping):
-            return {key: self._masked(item) for key, item in value.items()}
-        return [self._masked(item) for item in value] if isinstance(value, list) else value
 
     def _event(self, kind: str, step: str, target: str, data: Mapping[str, Any] | None) -> Event:
         return Event(

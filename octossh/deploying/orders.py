@@ -53,9 +53,17 @@ def order(
 def scripts(
     plan: Plan, deployment: Deployment, secrets: Mapping[str, Secret], logins: Mapping[str, str]
 ) -> tuple[tuple[Task, Script | None], ...]:
-    """The script of each task; None where it is not known before an earlier step has run. No secret is in them."""
+    """The script of each task; None where an earlier step has to run first, or where there is none.
+
+    No secret is in them.
+    """
     resolver = Resolver(plan.release, plan.environment, plan.targets, secrets)
     return tuple(
-        (task, None if task.after else render(order(task.step, task.target, resolver, deployment, logins)))
+        (
+            task,
+            None
+            if task.after or not task.step.scripted
+            else render(order(task.step, task.target, resolver, deployment, logins)),
+        )
         for task in plan.tasks
     )

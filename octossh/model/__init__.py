@@ -1,6 +1,7 @@
 """What is: the nouns of octossh as frozen values, checked when they are made."""
 
 from octossh.model._values import Described, Pairs, slug
+from octossh.model.approvals import Approval, ApprovalRequest
 from octossh.model.catalogs import Catalog
 from octossh.model.checkups import Checkup, Finding, Grade
 from octossh.model.credentials import Anonymous, Basic, CredentialHelper, DockerConfig, Keyring, Token
@@ -14,6 +15,7 @@ from octossh.model.secrets import SecretRef, secret
 from octossh.model.snapshots import LABELS, Resource, Snapshot
 from octossh.model.steps import (
     KINDS,
+    Approve,
     Command,
     ContainerStep,
     CreateNetwork,
@@ -36,20 +38,25 @@ from octossh.model.steps import (
     Strategy,
     Subnet,
     Tcp,
+    WaitFor,
     flags,
     kept,
     mapped,
     options,
     texts,
 )
-from octossh.model.targets import Environment, Target
+from octossh.model.targets import CONTROLLER, Environment, Target
 from octossh.model.variables import Value, Variable, value_of
 from octossh.model.views import History, Standing, Status, columns
 
 __all__ = [
+    "CONTROLLER",
     "KINDS",
     "LABELS",
     "Anonymous",
+    "Approval",
+    "ApprovalRequest",
+    "Approve",
     "Basic",
     "Catalog",
     "Channel",
@@ -108,6 +115,7 @@ __all__ = [
     "Token",
     "Value",
     "Variable",
+    "WaitFor",
     "columns",
     "flags",
     "kept",

@@ -10,7 +10,7 @@ from attrs import frozen
 from octossh.errors import ModelError, did_you_mean
 from octossh.model.images import Image
 from octossh.model.projects import Project
-from octossh.model.targets import Environment, Target
+from octossh.model.targets import CONTROLLER, Environment, Target
 
 __all__ = ["Catalog"]
 
@@ -38,6 +38,8 @@ class Catalog:
         """
         known = _by_name(projects, Project, "projects")
         hosts = tuple(_by_name(targets, Target, "targets").values())
+        if any(host.name == CONTROLLER.name for host in hosts):
+            raise ModelError(f"{CONTROLLER.name!r} stands for the machine that deploys; give that target another name")
         names = _environments(known.values(), hosts, _by_name(environments, Environment, "environments"))
         _check_scopes(known.values(), hosts)
         return cls(known, hosts, names)

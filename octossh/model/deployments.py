@@ -46,7 +46,7 @@ class Outcome(Described):
         why: The reason, in words.
         log: The last lines of output; of a container that failed, its own log as well. Secrets are masked.
         inspect: The output of ``docker inspect`` of the container or network, without the values of secrets.
-        outputs: What a script gave out.
+        outputs: What a script gave out: text, or bytes where they are no text in UTF-8; of secrets ``***``.
     """
 
     step: str
@@ -61,7 +61,7 @@ class Outcome(Described):
     script: str = ""
     log: str = field(default="", repr=False)
     inspect: Mapping[str, Any] = field(factory=dict, repr=False, eq=as_json)
-    outputs: Pairs[str] = field(factory=Pairs, repr=False)
+    outputs: Pairs[str | bytes] = field(factory=Pairs, repr=False)
 
 
 @frozen(kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import enum
 import functools
 from collections.abc import Mapping
@@ -28,6 +29,14 @@ def _value(data: Any, _type: object) -> Any:
     return SecretRef(data["secret"]) if isinstance(data, Mapping) else data
 
 
+def _output(data: Any, _type: object) -> Any:
+    return base64.b64decode(data["base64"]) if isinstance(data, Mapping) else data
+
+
+def _plain_output(value: str | bytes) -> Any:
+    return {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
+
+
 def _time(data: str, _type: object) -> datetime:
     moment = datetime.fromisoformat(data)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -49,6 +58,9 @@ def _converter() -> cattrs.Converter:
         str | Join, lambda data, _: converter.structure(data, Join) if isinstance(data, Mapping) else data
     )
     converter.register_unstructure_hook(str | Join, converter.unstructure)
+    converter.register_structure_hook(str | bytes, _output)
+    converter.register_unstructure_hook(str | bytes, _plain_output)
+    converter.register_unstructure_hook(bytes, _plain_output)
     converter.register_structure_hook(int | str, lambda data, _: data)
     converter.register_unstructure_hook(int | str, lambda value: value)
     converter.register_unstructure_hook(enum.Enum, lambda member: member.value)

@@ -11,7 +11,7 @@ from attrs import field, frozen
 from octossh.errors import ModelError
 from octossh.model._values import Described, named, sorted_names, telling, unique_names
 
-__all__ = ["Environment", "Target"]
+__all__ = ["CONTROLLER", "Environment", "Target"]
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?")
 
@@ -75,3 +75,7 @@ class Target(Described):
 
     def __str__(self) -> str:
         return self.name
+
+
+CONTROLLER = Target("(controller)", "localhost")
+"""The machine that deploys, in the place of a target: where steps run that are for no host."""

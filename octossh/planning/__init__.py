@@ -6,7 +6,7 @@ from octossh.planning.channels import admits, explain_tags, lint_channels, lint_
 from octossh.planning.judging import Visit, judge
 from octossh.planning.making import plan, secrets_of
 from octossh.planning.plans import Action, Change, Plan, Stage, Task, changes_between
-from octossh.planning.resolving import Facts, Resolver
+from octossh.planning.resolving import Facts, Resolver, SecretOutput
 from octossh.planning.rules import check_may_enter, current, mode_of, to_promote, to_roll_back
 from octossh.planning.wanting import Wanted, differing, next_name, old_name
 
@@ -16,6 +16,7 @@ __all__ = [
     "Facts",
     "Plan",
     "Resolver",
+    "SecretOutput",
     "Stage",
     "Task",
     "Visit",

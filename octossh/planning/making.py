@@ -112,8 +112,8 @@ class _Maker:
         made = Task(step=resolved, target=target, action=Action.DECIDE, wanted=wanted)
         if isinstance(resolved, StopResource):
             return self._stop(made, resolved) if self.seen is not None else made
-        if wanted is None:
-            return attrs.evolve(made, action=Action.RUN, why="reads only" if resolved.reads_only else "")
+        if wanted is None or not resolved.keeps:
+            return attrs.evolve(made, action=Action(resolved.verb), why=resolved.purpose)
         if self.seen is None:
             return made
         kept = self._served(self._keep(made, wanted))

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import frozen
 
-from octossh.model import Described, Mode, Release, Step, Target
+from octossh.model import CONTROLLER, Described, Mode, Release, Step, Target
 from octossh.planning.wanting import Wanted
 
 __all__ = ["Action", "Change", "Plan", "Stage", "Task", "changes_between"]
@@ -24,6 +24,8 @@ class Action(enum.Enum):
     START = "start"
     STOP = "stop"
     RUN = "run"
+    WAIT = "wait"
+    ASK = "ask"
     KEEP = "unchanged"
     DECIDE = "decide"
     REFUSE = "refuse"
@@ -36,6 +38,8 @@ _MARKS = {
     Action.START: "^",
     Action.STOP: "-",
     Action.RUN: ">",
+    Action.WAIT: ".",
+    Action.ASK: "*",
     Action.KEEP: "=",
     Action.DECIDE: "?",
     Action.REFUSE: "!",
@@ -181,7 +185,7 @@ class Plan(Described):
     def __str__(self) -> str:
         head = f"{self.release.project} {self.release.number} -> {self.environment} ({self.mode.value}): {self.summary}"
         lines = [head]
-        for target in self.targets:
+        for target in (*self.targets, CONTROLLER):
             tasks = [task for task in self.tasks if task.target == target]
             if not tasks:
                 continue

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model import Evaluated, Release, SecretRef, Step, Target, mapped, slug, value_of
+from octossh.model import CONTROLLER, Evaluated, Release, SecretRef, Step, Target, mapped, slug, value_of
 from octossh.planning.wanting import Wanted, next_name, old_name, wanted_of
 from octossh.shell import Secret
-from octossh.templating import NotYetKnown, evaluate, has_expression, references
+from octossh.templating import NotYetKnown, evaluate, has_expression, references, value_alone
 
-__all__ = ["Facts", "Resolver"]
+__all__ = ["Facts", "Resolver", "SecretOutput"]
+
+
+@frozen
+class SecretOutput:
+    """An output that is a secret: it can be a whole environment variable, and nothing else."""
+
+    ref: SecretRef
+
+    def __str__(self) -> NoReturn:
+        raise ModelError(
+            "the output is a secret, which can only be an environment variable as a whole; "
+            "write env={'NAME': '{{ steps.....outputs.NAME }}'}"
+        )
 
 
 @frozen
@@ -21,7 +34,7 @@ class Facts:
     """What a step left on one target, for the expressions of later steps."""
 
     inspect: Mapping[str, Any] = field(factory=dict)
-    outputs: Mapping[str, str] = field(factory=dict)
+    outputs: Mapping[str, str | bytes | SecretOutput] = field(factory=dict)
 
 
 class _Steps:
@@ -34,7 +47,10 @@ class _Steps:
         step = next((step for step in self._resolver.release.process.steps if step.name == name), None)
         if step is None:
             raise KeyError(name)
-        return _StepView(step, self._target.name, self._resolver.reach(step), self._known)
+        reach = self._resolver.reach(step)
+        # What ran in one place only is the same from everywhere.
+        place = reach[0] if step.runs_on != "each" and reach else self._target.name
+        return _StepView(step, place, reach, self._known)
 
     def __getattr__(self, name: str) -> _StepView:
         try:
@@ -66,7 +82,7 @@ class _StepView:
         return self._facts().inspect
 
     @property
-    def outputs(self) -> Mapping[str, str]:
+    def outputs(self) -> Mapping[str, str | bytes | SecretOutput]:
         return self._facts().outputs
 
     @property
@@ -95,8 +111,11 @@ class Resolver:
         return tuple(target.name for target in self.hosts(step))
 
     def hosts(self, step: Step) -> tuple[Target, ...]:
-        """The targets that *step* runs on."""
-        return tuple(t for t in self.targets if not step.roles or set(step.roles) & set(t.roles))
+        """The targets that *step* runs on; of those that it may run on, the first, where it runs once."""
+        if step.runs_on == "controller":
+            return (CONTROLLER,)
+        able = tuple(t for t in self.targets if not step.roles or set(step.roles) & set(t.roles))
+        return able[:1] if step.runs_on == "one" else able
 
     def resolve(self, step: Step, target: Target, known: Mapping[tuple[str, str], Facts]) -> Step:
         """*step* with its expressions evaluated for *target*.
@@ -110,9 +129,9 @@ class Resolver:
         def one(text: str, field: str, metadata: Mapping[str, Any]) -> str | SecretRef:
             if isinstance(text, Evaluated) or not has_expression(text):
                 return text
-            whole, quoting = metadata.get("may_be_secret", False), metadata.get("shell", False)
-            made = self._text(text, step, target, known, where=f"{where} {field}", whole=whole, quoting=quoting)
-            return Evaluated(made) if quoting else made
+            whole, language = metadata.get("may_be_secret", False), step.language if metadata.get("shell") else ""
+            made = self._text(text, step, target, known, where=f"{where} {field}", whole=whole, language=language)
+            return Evaluated(made) if language else made
 
         resolved: Step = mapped(step, one)
         return resolved
@@ -126,7 +145,7 @@ class Resolver:
         *,
         where: str,
         whole: bool,
-        quoting: bool,
+        language: str,
     ) -> str | SecretRef:
         values: dict[str, Any] = {
             "project": self.release.project,
@@ -161,15 +180,17 @@ class Resolver:
                     f"{where}: variable {name!r} has no value in {self.environment!r} on this target; "
                     "add one without a scope, or with this environment"
                 )
-        return evaluate(text, values, where=where, quoting=quoting)
+        if whole and isinstance(alone := value_alone(text, values), SecretOutput):
+            return alone.ref
+        return evaluate(text, values, where=where, language=language)
 
     def wanted(self, step: Step) -> Wanted | None:
-        """What a resolved *step* keeps on a target; None where it keeps nothing.
+        """What a resolved *step* makes on a target; None where it makes nothing.
 
         Raises:
             ModelError: A secret has no value.
         """
-        if not step.keeps:
+        if not step.makes:
             return None
         return wanted_of(step, step.given_name or self.name(step), self.release, self.secrets)
 
@@ -179,7 +200,7 @@ class Resolver:
         if given is None:
             return self.name(step)
         try:
-            return str(self._text(given, step, target, {}, where=f"step {step.name!r}", whole=False, quoting=False))
+            return str(self._text(given, step, target, {}, where=f"step {step.name!r}", whole=False, language=""))
         except NotYetKnown:
             return None
 

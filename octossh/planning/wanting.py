@@ -10,7 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from octossh.errors import PlanError
-from octossh.model import PullImage, Release, RunContainer, SecretRef, Step, kept
+from octossh.model import PullImage, Release, RunContainer, RunScript, SecretRef, Step, kept
 from octossh.shell import Secret
 
 __all__ = ["Wanted", "differing", "next_name", "old_name", "wanted_of"]
@@ -101,7 +101,7 @@ def wanted_of(step: Step, name: str, release: Release, secrets: Mapping[str, Sec
     """
     more = _MORE.get(type(step))
     fields = {**kept(step), **(more(step, _Context(release, secrets)) if more else {})}
-    return Wanted(step.keeps, name, {"v": _TEMPLATES, **fields})
+    return Wanted(step.makes, name, {"v": _TEMPLATES, **fields})
 
 
 _TEMPLATES = 1
@@ -118,5 +118,17 @@ def _image(step: PullImage | RunContainer, context: _Context) -> dict[str, Any]:
     return {"image": pin.reference, "tag": pin.tag}
 
 
-_MORE: dict[type[Step], Callable[[Any, _Context], dict[str, Any]]] = {PullImage: _image, RunContainer: _container}
+def _script(step: RunScript, context: _Context) -> dict[str, Any]:
+    # For the labels of its container, which say which of its variables are secret.
+    assert step.image is not None
+    pin = context.release.pin(step.image)
+    env = {name: context.env(value) for name, value in step.env.items()}
+    return {"image": pin.reference, "tag": pin.tag, "env": env}
+
+
+_MORE: dict[type[Step], Callable[[Any, _Context], dict[str, Any]]] = {
+    PullImage: _image,
+    RunContainer: _container,
+    RunScript: _script,
+}
 """What is kept besides what the fields say."""

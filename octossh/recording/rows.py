@@ -202,7 +202,7 @@ def outcome_row(deployment: str, position: int, outcome: Outcome) -> Row:
             "script": outcome.script,
             "log": outcome.log,
             "inspect": canonical(outcome.inspect, f"{what}: inspect"),
-            "outputs": canonical(outcome.outputs, f"{what}: outputs"),
+            "outputs": canonical(to_dict(outcome.outputs), f"{what}: outputs"),
         }
     )
 
@@ -222,7 +222,7 @@ def outcome_of(row: Row) -> Outcome:
         script=row["script"],
         log=row["log"],
         inspect=json.loads(row["inspect"]),
-        outputs=Pairs(json.loads(row["outputs"])),
+        outputs=from_dict(Pairs[str | bytes], json.loads(row["outputs"])),
     )
 
 

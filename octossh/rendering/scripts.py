@@ -17,6 +17,7 @@ from octossh.model import (
     RunScript,
     Step,
     StopResource,
+    WaitFor,
     slug,
 )
 from octossh.rendering.containers import run_container
@@ -26,6 +27,7 @@ from octossh.rendering.pulls import pull_image
 from octossh.rendering.running import run_script
 from octossh.rendering.stops import stop_resource
 from octossh.rendering.volumes import create_volume
+from octossh.rendering.waits import wait_for
 from octossh.shell import Script, Words
 from octossh.templating import script_environment
 
@@ -45,6 +47,7 @@ def render(order: Order) -> Script:
         "lock": f"octossh-{slug(order.project)}-{slug(order.environment)}.lock",
         "lock_wait_s": order.lock_wait_s,
         "holder": order.holder or order.deployment,
+        "needs_docker": True,
         "server_format": "{{.Server.Version}}",
         **make(order, secrets),
     }
@@ -58,6 +61,7 @@ def observe(project: str, environment: str, names: Iterable[tuple[str, str]]) ->
     named = {kind: [name for of, name in pairs if of == kind] for kind in ("container", "network", "volume", "image")}
     values = {
         "title": f"observe {project!r} in {environment!r}",
+        "needs_docker": True,
         "version_format": "{{.Server.Version}} {{.Server.Os}} {{.Server.Arch}}",
         "filters": [f"label={LABELS['project']}={project}", f"label={LABELS['environment']}={environment}"],
         "containers": [f"name=^/?{re.escape(name)}$" for name in named["container"]],
@@ -103,4 +107,5 @@ _VALUES: dict[type[Step], Callable[[Order, Secrets], dict[str, Any]]] = {
     RunContainer: run_container,
     RunScript: run_script,
     StopResource: stop_resource,
+    WaitFor: wait_for,
 }

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Protocol, Self, runtime_checkable
 
 from octossh.model.targets import Target
-from octossh.shell import Result, Script, Secret
+from octossh.shell import Frame, Result, Script, Secret
 
 __all__ = ["NO_SECRETS", "Sealed", "Transport", "new_nonce"]
 
@@ -48,6 +48,7 @@ class Transport(Protocol):
         secrets: Mapping[str, Secret] = NO_SECRETS,
         timeout_s: float = 900.0,
         on_line: Callable[[str], None] | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
     ) -> Result:
         """Send *script* to the shell of *target* and wait for its end. Connects when it has to.
 
@@ -59,6 +60,7 @@ class Transport(Protocol):
             on_line: Gets every line of the log as it comes, without its newline. It is called from another
                 thread, one call at a time; what it raises is logged and does no harm to the run. A line
                 above 1 MiB comes in pieces.
+            on_frame: Gets every frame in the same way, before any line that stands behind it in its stream.
 
         Returns:
             Frames, log and exit code. When a signal ended the shell itself, the exit code is 255 and the last

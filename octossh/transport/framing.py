@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from octossh.errors import Hosts, ReadError
 from octossh.shell import Frame, Result
@@ -27,6 +28,8 @@ LINGER_S = 2.0  # seconds of silence after the end of the shell, when something 
 LINGER_NOTE = "something that the script left behind still holds its output; nobody waits for that"
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Log:
@@ -191,17 +194,22 @@ def _boundary(data: bytes | bytearray, at: int) -> int:
 class Collector:
     """What comes back from one script: both streams in, a `Result` out. Its two streams may come from two threads."""
 
-    def __init__(self, nonce: str, on_line: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        nonce: str,
+        on_line: Callable[[str], None] | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
+    ) -> None:
         self._log = Log()
         self._frames: list[Frame] = []
-        self._callback = on_line
+        self._callback, self._on_frame = on_line, on_frame
         self._complained = False
         self._lock = threading.Lock()
         self.started_at = datetime.now(UTC)
         self._began = self.heard_at = time.monotonic()
         self.error: ReadError | None = None
         self._out = self._reader(f"##octossh {nonce} ".encode(), "out")
-        self._err = self._reader(b"", "err")
+        self._err = self._reader(f"##octossh {nonce} ".encode(), "err")
 
     def _reader(self, marker: bytes, source: str) -> Reader:
         return Reader(
@@ -261,6 +269,8 @@ class Collector:
     def _frame(self, data: bytes) -> None:
         kind, _, text = data.decode("utf-8", "replace").partition(" ")
         self._frames.append(Frame(kind, text))
+        if self._on_frame is not None:
+            self._told(self._on_frame, self._frames[-1])
 
     def _flood(self) -> None:
         self.error = ReadError(f"the script answered more than {FRAMES >> 20} MiB of frames; it was given up")
@@ -268,8 +278,11 @@ class Collector:
 
     def _line(self, line: bytes) -> None:
         assert self._callback is not None
+        self._told(self._callback, line.decode("utf-8", "replace"))
+
+    def _told(self, tell: Callable[[T], None], what: T) -> None:
         try:
-            self._callback(line.decode("utf-8", "replace"))
+            tell(what)
         except Exception:  # noqa: BLE001 - whoever only watches must not end what is watched
             if not self._complained:
                 self._complained = True

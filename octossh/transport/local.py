@@ -14,7 +14,7 @@ from typing import IO, Self
 
 from octossh.errors import ConnectError, ConnectionLost, TimedOut
 from octossh.model.targets import Target
-from octossh.shell import Result, Script, Secret, payload
+from octossh.shell import Frame, Result, Script, Secret, payload
 from octossh.transport.contract import NO_SECRETS, Sealed, new_nonce
 from octossh.transport.framing import CHUNK, LINGER_NOTE, LINGER_S, Collector
 
@@ -53,6 +53,7 @@ class Local:
         secrets: Mapping[str, Secret] = NO_SECRETS,
         timeout_s: float = 900.0,
         on_line: Callable[[str], None] | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
     ) -> Result:
         """Run *script* here. See `Transport.run`; ``on_line`` is called in the calling thread.
 
@@ -66,7 +67,7 @@ class Local:
         self.connect(target)
         nonce = new_nonce()
         sent = Sealed(payload(script, nonce, secrets))
-        collector = Collector(nonce, on_line)
+        collector = Collector(nonce, on_line, on_frame)
         with _shell() as process:
             lingered = self._exchange(target, script, process, sent, collector, timeout_s)
         if collector.error is not None:

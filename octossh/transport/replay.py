@@ -77,6 +77,7 @@ class Replay:
         secrets: Mapping[str, Secret] = NO_SECRETS,
         timeout_s: float = 900.0,
         on_line: Callable[[str], None] | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
     ) -> Result:
         """Give the handler's answer. See `Transport.run`.
 
@@ -88,6 +89,9 @@ class Replay:
         with self._lock:
             self.calls.append(Call(target, script, tuple(sorted(secrets)), timeout_s))
         result = _as_result(self._handler(target, script))
+        if on_frame is not None:
+            for frame in result.frames:
+                on_frame(frame)
         if on_line is not None:
             for line in result.log.splitlines():
                 on_line(line)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from octossh.errors import ConnectError, ModelError
 from octossh.model.targets import Target
-from octossh.shell import Result, Script, Secret, payload
+from octossh.shell import Frame, Result, Script, Secret, payload
 from octossh.transport.contract import NO_SECRETS, Sealed, new_nonce
 from octossh.transport.faults import Fault, Where, connect_fault
 from octossh.transport.framing import Collector
@@ -102,6 +102,7 @@ class SSH:
         secrets: Mapping[str, Secret] = NO_SECRETS,
         timeout_s: float = 900.0,
         on_line: Callable[[str], None] | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
     ) -> Result:
         """Run *script* on *target*. See `Transport.run`.
 
@@ -116,7 +117,7 @@ class SSH:
             with slot.lock:
                 fresh = slot.link is None or not slot.link.alive
                 link = self._ready(slot, where)
-            outcome = _attempt(link, script, sent, Collector(nonce, on_line), timeout_s)
+            outcome = _attempt(link, script, sent, Collector(nonce, on_line, on_frame), timeout_s)
             if isinstance(outcome, Result):
                 return outcome
             # Nothing was sent, so a connection that had died while nobody looked may be replaced, once.

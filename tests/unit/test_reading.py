@@ -74,6 +74,11 @@ def test_nothing_counts_after_the_end() -> None:
     assert (answer.state, answer.outputs) == ("failed", {})
 
 
+def test_a_secret_counts_whichever_stream_is_behind() -> None:
+    answer = read_answer(result(("end", "succeeded ran yes "), ("secret", "X MQ==")))
+    assert (answer.state, answer.outputs, answer.secrets["X"].reveal()) == ("succeeded", {}, "1")
+
+
 @given(
     st.dictionaries(
         st.from_regex(r"[A-Za-z0-9_]{1,9}", fullmatch=True), st.text(st.characters(exclude_categories=["Cs"]))

@@ -32,7 +32,7 @@ def test_an_expression_is_replaced_by_its_value_as_docker_writes_it() -> None:
 @given(st.text().filter(lambda text: not has_expression(text)))
 def test_text_without_an_expression_comes_back_as_it_is(text: str) -> None:
     assert evaluate(text, {}, where=WHERE) == text
-    assert evaluate(text, {}, where=WHERE, quoting=True) == text
+    assert evaluate(text, {}, where=WHERE, language="shell") == text
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
@@ -42,8 +42,8 @@ def test_a_value_is_never_evaluated_again(text: str) -> None:
 
 def test_in_scripts_each_expression_is_one_word_unless_it_is_raw() -> None:
     values = {"x": "a b; rm -rf /"}
-    assert evaluate("echo {{ x }}\n", values, where=WHERE, quoting=True) == "echo 'a b; rm -rf /'\n"
-    assert evaluate("echo {{ x | raw }}\n", values, where=WHERE, quoting=True) == "echo a b; rm -rf /\n"
+    assert evaluate("echo {{ x }}\n", values, where=WHERE, language="shell") == "echo 'a b; rm -rf /'\n"
+    assert evaluate("echo {{ x | raw }}\n", values, where=WHERE, language="shell") == "echo a b; rm -rf /\n"
 
 
 def test_an_unknown_name_is_named_with_the_nearest_known_one() -> None:

@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from octossh.errors import Hosts, ReadError
+from octossh.shell import Frame
 from octossh.transport import framing
 from octossh.transport.framing import HEAD, TAIL, Collector, Log, Reader
 
@@ -163,12 +164,14 @@ def test_a_collector_counts_what_came_from_both_streams() -> None:
     assert result.duration_s >= 0
 
 
-def test_a_frame_on_standard_error_is_log() -> None:
-    collector = Collector(NONCE)
-    collector.feed_err(MARKER + b"state x\n")
+def test_a_frame_counts_in_both_streams_and_is_told_before_the_lines_behind_it() -> None:
+    told: list[object] = []
+    collector = Collector(NONCE, told.append, told.append)
+    collector.feed_err(b"before\n" + MARKER + b"state x\nbehind\n")
     result = collector.result(0)
-    assert result.frames == ()
-    assert result.log == (MARKER + b"state x\n").decode()
+    assert result.frames == (Frame("state", "x"),)
+    assert result.log == "before\nbehind\n"
+    assert told == ["before", Frame("state", "x"), "behind"]
 
 
 def test_a_callback_that_raises_is_logged_once_and_called_again(caplog: pytest.LogCaptureFixture) -> None:

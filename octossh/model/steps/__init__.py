@@ -6,6 +6,7 @@ keeps something, its values in ``octossh.rendering`` and its template of the sam
 
 from __future__ import annotations
 
+from octossh.model.steps.approvals import Approve
 from octossh.model.steps.base import Part, Step, mapped, texts
 from octossh.model.steps.containers import RunContainer
 from octossh.model.steps.flags import Flag, flags, kept, options
@@ -18,11 +19,13 @@ from octossh.model.steps.scripts import Evaluated, RunScript
 from octossh.model.steps.stops import StopResource
 from octossh.model.steps.strategies import STRATEGIES, Replace, Strategy
 from octossh.model.steps.volumes import CreateVolume
+from octossh.model.steps.waits import WaitFor
 
 __all__ = [
     "KINDS",
     "PROBES",
     "STRATEGIES",
+    "Approve",
     "Command",
     "ContainerStep",
     "CreateNetwork",
@@ -45,6 +48,7 @@ __all__ = [
     "Strategy",
     "Subnet",
     "Tcp",
+    "WaitFor",
     "flags",
     "kept",
     "mapped",
@@ -53,5 +57,15 @@ __all__ = [
 ]
 
 KINDS: dict[str, type[Step]] = {
-    kind.kind: kind for kind in (CreateNetwork, CreateVolume, PullImage, RunContainer, RunScript, StopResource)
+    kind.kind: kind
+    for kind in (
+        Approve,
+        CreateNetwork,
+        CreateVolume,
+        PullImage,
+        RunContainer,
+        RunScript,
+        StopResource,
+        WaitFor,
+    )
 }

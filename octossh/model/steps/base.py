@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 import attrs
 from attrs import field, frozen
 
+from octossh.errors import ModelError
 from octossh.model._values import Described, Pairs, named, sorted_names, telling
 from octossh.model.images import Image
 from octossh.model.rollout import Rolling
 from octossh.model.secrets import SecretRef
 from octossh.model.steps.fields import seconds
 
-__all__ = ["LITERAL", "MAY_BE_SECRET", "SHELL", "Part", "Step", "mapped", "texts"]
+__all__ = ["LITERAL", "MAY_BE_SECRET", "SHELL", "Part", "Step", "check_controller", "mapped", "texts"]
 
 LITERAL: Mapping[str, Any] = {"literal": True}
 """Metadata of a field whose texts are taken as they are: no expressions."""
@@ -60,6 +61,37 @@ class Step(Described):
     rolling: Rolling | None = field(default=None, kw_only=True, converter=_rolling)
     timeout_s: float = field(default=900.0, kw_only=True, validator=seconds)
 
+    verb: ClassVar[str] = "run"
+    """What a plan calls it, where it keeps nothing: ``run``, ``wait`` or ``ask``."""
+
+    scripted: ClassVar[bool] = True
+    """Whether it is a script; if not, nothing is sent anywhere."""
+
+    @property
+    def runs_on(self) -> str:
+        """``each`` of its targets, ``one`` of them, or the ``controller``."""
+        return "each"
+
+    @property
+    def makes(self) -> str:
+        """The kind of docker object that it makes, kept or not; empty for none."""
+        return self.keeps
+
+    @property
+    def purpose(self) -> str:
+        """What a plan says of it, where it keeps nothing."""
+        return "reads only" if self.reads_only else ""
+
+    @property
+    def language(self) -> str:
+        """Of its scripts, for what expressions give there: ``shell`` or ``python``."""
+        return "shell"
+
+    @property
+    def patience_s(self) -> float:
+        """Seconds after which a host that has not answered is given up."""
+        return self.timeout_s
+
     @property
     def reads_only(self) -> bool:
         """Whether it changes nothing: a plan of such steps only counts as "no changes"."""
@@ -87,6 +119,19 @@ class Step(Described):
 
     def _values(self) -> Iterator[tuple[str, Any]]:
         return _leaves("", self)
+
+
+def check_controller(step: Step, where: str) -> None:
+    """Check that a step for the controller asks for nothing that only targets have.
+
+    Raises:
+        ModelError: It does.
+    """
+    if where == "controller" and (step.roles or step.rolling or step.needed_images):
+        raise ModelError(
+            f"{type(step).__name__} {step.name!r}: on the controller there are no roles, waves or images; leave "
+            "them out, or leave out where='controller'"
+        )
 
 
 def _leaves(where: str, value: Any) -> Iterator[tuple[str, Any]]:

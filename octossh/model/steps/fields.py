@@ -12,10 +12,13 @@ from octossh.model._values import Pairs
 from octossh.model.secrets import SecretRef
 
 __all__ = [
+    "check_container",
     "check_docker_name",
     "check_driver_name",
+    "check_host",
     "check_host_name",
     "check_network_name",
+    "check_place",
     "check_plain",
     "check_restart_policy",
     "env_pairs",
@@ -60,6 +63,11 @@ check_host_name = matching(r"[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9_])?", "
 check_restart_policy = matching(
     r"no|always|unless-stopped|on-failure(:\d+)?", "no, always, unless-stopped or on-failure[:N]"
 )
+check_container = matching(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]*", "the name or id of a container")
+check_host = matching(
+    r"[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9_.])?|\[?[0-9a-fA-F:.]+\]?", "a host name or an IP address"
+)
+check_place = matching(r"host|controller", "a place; write 'host' or 'controller'")
 check_driver_name = matching(r"[a-zA-Z0-9][a-zA-Z0-9_./:-]*", "a driver name")
 
 

@@ -30,15 +30,10 @@ octossh_end() {
 
 octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
 
+# shellcheck disable=SC2317
 octossh_say() { printf 'octossh: %s\n' "$1"; }
 
 octossh_frame begin
-command -v docker >/dev/null ||
-    octossh_fail "there is no docker command on this host for user $(id -un); install docker, or put it on the PATH"
-
-# The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
-# shellcheck disable=SC2317
-docker() { command docker "$@" 3>&- 9>&-; }
 
 # A kernel lock: it goes when its holder does, however that ends.
 octossh_lock=/dev/shm/octossh-shop-dev.lock
@@ -64,24 +59,30 @@ done
 for octossh_config in "$octossh_lock".login.*; do
     [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
 done
-
-# octossh_output NAME VALUE: what the script gives to later steps.
-# shellcheck disable=SC2317
-octossh_output() {
-    case ${1:-} in
-        '' | *[!A-Za-z0-9_]*) octossh_say "octossh_output: '${1:-}' is no name; use letters, digits and _"; return 1 ;;
-    esac
-    octossh_frame "output $1 $(printf '%s' "${2-}" | base64 | tr -d '\n')"
-}
-
+command -v sh >/dev/null || octossh_fail 'there is no sh here to run the script; install it, or choose another shell'
 octossh_script() (
-    set +u
     trap - HUP PIPE
-    eval 'docker run --rm acme/web migrate
-'
+    exec sh -c 'IFS= read -r octossh_nonce
+octossh_text=$(cat)
+exec 3>&1 4>&2 1>&2 </dev/null
+octossh_output() {
+    octossh_kind=output octossh_to=3
+    [ "${1-}" != --secret ] || { octossh_kind=secret octossh_to=4; shift; }
+    case ${1-} in
+        "" | *[!A-Za-z0-9_]*)
+            echo "octossh: octossh_output: ${1-} is no name; use letters, digits and _" >&2
+            return 1
+            ;;
+    esac
+    octossh_value=$(if [ "$#" -gt 1 ]; then printf %s "$2"; else cat; fi | head -c 1048577 | base64 | tr -d "\n")
+    printf "##octossh %s %s %s %s\n" "$octossh_nonce" "$octossh_kind" "$1" "$octossh_value" >&"$octossh_to"
+}
+eval "$octossh_text"
+' >&3 3>&- 9>&-
 )
 
-octossh_script 9>&-
+printf '%s\n' "$octossh_nonce" 'docker run --rm acme/web migrate
+' | octossh_script
 octossh_code=$?
 [ "$octossh_code" -eq 0 ] || octossh_end failed ran yes "the script ended with exit code $octossh_code"
 octossh_end succeeded ran yes ""

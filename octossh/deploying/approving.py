@@ -1,0 +1,69 @@
+"""Asking somebody whether a deployment may go on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from octossh.errors import Refused
+from octossh.model import Approval, ApprovalRequest, Approve, Deployment, Outcome, Pairs, State
+from octossh.planning import Plan
+
+__all__ = ["Approver", "ask", "check_approvals"]
+
+Approver = Callable[[ApprovalRequest], Approval] | Mapping[str, Approval]
+"""Who is asked: a function, or the answers by the name of the step."""
+
+_log = logging.getLogger("octossh")
+
+
+def check_approvals(plan: Plan, approver: Approver | None) -> None:
+    """Check that for each approval that *plan* needs there is somebody to ask.
+
+    Raises:
+        Refused: Nobody can be asked, or an answer that is given already does not let the deployment through.
+    """
+    for step in (task.step for task in plan.tasks):
+        if not isinstance(step, Approve):
+            continue
+        if approver is None or (isinstance(approver, Mapping) and step.name not in approver):
+            raise Refused(
+                f"step {step.name!r} asks for an approval, and there is nobody to ask: deploy at a terminal, approve "
+                f"beforehand with --approve {step.name!r}, or give Space(approve=...) a function"
+            )
+        if isinstance(approver, Mapping) and (why := _objection(step, approver[step.name])):
+            raise Refused(f"step {step.name!r}: {why}")
+
+
+def _objection(step: Approve, answer: Approval) -> str:
+    if not step.admits(answer.by):
+        return f"{answer.by} may not approve, only {', '.join(step.approvers)}"
+    return "" if answer.approved else f"{answer.by} does not approve" + (f": {answer.notes}" if answer.notes else "")
+
+
+def ask(step: Approve, deployment: Deployment, approver: Approver, made: Outcome) -> Outcome:
+    """*made* with the answer; blocks until there is one. Whatever the approver raises is no approval."""
+    request = ApprovalRequest(
+        step=step.name,
+        instructions=step.instructions,
+        approvers=step.approvers,
+        project=deployment.project,
+        release=deployment.release,
+        environment=deployment.environment,
+        deployment=deployment.id,
+        by=deployment.by,
+    )
+    try:
+        answer = approver[step.name] if isinstance(approver, Mapping) else approver(request)
+        if not isinstance(answer, Approval):
+            raise TypeError(f"it gave {answer!r}, not an octossh.Approval")  # noqa: TRY301 - told like its other faults
+    except Exception as error:  # noqa: BLE001 - whatever the user's function raises
+        _log.exception("step %r: asking for an approval failed", step.name)
+        return attrs.evolve(made, why=f"asking for an approval failed with {type(error).__name__}: {error}")
+    made = attrs.evolve(made, outputs=Pairs({"by": answer.by, "notes": answer.notes}))
+    if why := _objection(step, answer):
+        return attrs.evolve(made, action="refused", why=why)
+    notes = f": {answer.notes}" if answer.notes else ""
+    return attrs.evolve(made, state=State.SUCCEEDED, action="approved", why=f"by {answer.by}{notes}")

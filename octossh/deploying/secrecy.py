@@ -1,0 +1,56 @@
+"""The secrets of one deployment, some of which come up on the way, and what hides them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from octossh.model import SecretRef, slug
+from octossh.planning import SecretOutput
+from octossh.shell import Masker, Secret
+
+__all__ = ["Secrecy"]
+
+
+class Secrecy:
+    """Safe to use from many threads.
+
+    Attributes:
+        secrets: Their values by name; grows.
+    """
+
+    def __init__(self, secrets: Mapping[str, Secret]) -> None:
+        self.secrets = dict(secrets)
+        self._hidden: list[Secret] = []
+        self._mask = Masker(self.secrets.values())
+        self._lock = threading.Lock()
+
+    def learn(self, step: str, target: str, name: str, secret: Secret) -> SecretOutput:
+        """The output *name* of *step* on *target* is secret: from now on it is masked, and can be passed on."""
+        ref = SecretRef(f"output:{slug(step)[:60]}/{slug(target)[:60]}/{name[:60]}")
+        with self._lock:
+            self.secrets[ref.name] = secret
+            self._mask = Masker([*self.secrets.values(), *self._hidden])
+        return SecretOutput(ref)
+
+    def hide(self, secret: Secret) -> None:
+        """Mask *secret* from now on, too."""
+        with self._lock:
+            if not any(secret is known for known in self._hidden):
+                self._hidden.append(secret)
+                self._mask = Masker([*self.secrets.values(), *self._hidden])
+
+    def mask(self, text: str) -> str:
+        """*text* without the secrets."""
+        return self._mask(text)
+
+    def masked(self, value: Any) -> Any:
+        """Plain data without the secrets."""
+        if isinstance(value, str):
+            return self._mask(value)
+        if isinstance(value, bytes):
+            return self._mask.raw(value)
+        if isinstance(value, Mapping):
+            return {key: self.masked(item) for key, item in value.items()}
+        return [self.masked(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,128 @@
+# run_script 'it\'s "$x"' of 'shop' in 'Dev'
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY.
+octossh_end() {
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+# shellcheck disable=SC2317
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+command -v docker >/dev/null ||
+    octossh_fail "there is no docker command on this host for user $(id -un); install docker, or put it on the PATH"
+
+# The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
+# shellcheck disable=SC2317
+docker() { command docker "$@" 3>&- 9>&-; }
+
+# A kernel lock: it goes when its holder does, however that ends.
+octossh_lock=/dev/shm/octossh-shop-dev.lock
+[ -d /dev/shm ] || octossh_lock=/tmp/octossh-shop-dev.lock
+command -v flock >/dev/null || octossh_fail "there is no flock command on this host; install util-linux"
+[ -e "$octossh_lock" ] || (umask 0; set -C; : >"$octossh_lock") 2>/dev/null || :
+if [ ! -f "$octossh_lock" ] || [ ! -r "$octossh_lock" ] || [ -h "$octossh_lock" ]; then
+    octossh_fail "the lock $octossh_lock is no file that can be read; look at who made it"
+fi
+exec 9<"$octossh_lock"
+octossh_waited=0
+until flock -n 9; do
+    if [ "$octossh_waited" -eq 0 ]; then
+        octossh_say "waiting for $(cat "$octossh_lock")"
+    fi
+    [ "$octossh_waited" -lt 30 ] ||
+        octossh_end locked none no "another run holds the lock of this project and environment on this host; it was last taken by $(cat "$octossh_lock")"
+    octossh_waited=$((octossh_waited + 1))
+    sleep 1
+done
+(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || :
+# What a run that was killed while it pulled has left: a folder without a login.
+for octossh_config in "$octossh_lock".login.*; do
+    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+done
+
+octossh_have_image() { docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1; }
+
+# Gives 1, and the reason in octossh_said, where it cannot be pulled.
+octossh_pull() {
+    octossh_say 'pulling registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
+    # Docker reads its config once, when it starts: here out of a pipe. So the login is in no file, and gone with the
+    # processes at both ends of the pipe, whatever ends them. The folder holds a link to the pipe and nothing else.
+    if ! octossh_config=$(mktemp -d "$octossh_lock.login.XXXXXXXX") || ! ln -s /proc/self/fd/0 "$octossh_config/config.json"; then
+        octossh_fail "no folder for docker's config can be made beside $octossh_lock; see whether that place is full"
+    fi
+    octossh_said=$(
+        printf '%s' "${octossh_secret_1?}" 2>/dev/null | {
+            DOCKER_CONFIG=$octossh_config
+            export DOCKER_CONFIG
+            docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1
+        }
+    )
+    set "$?"
+    rm -rf "$octossh_config"
+    return "$1"
+}
+
+octossh_have_image || octossh_pull || octossh_fail "docker pull: $octossh_said"
+octossh_script() (
+    LEVEL='it'"'"'s "$HOME" `id` $(id) \ 
+ two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}'
+    export LEVEL
+    PGPASSWORD="${octossh_secret_0?}"
+    export PGPASSWORD
+    trap - HUP PIPE
+    docker run --rm -i --name shop-dev-it-s-x--d-20260102-030405-1 --label octossh.project=shop --label octossh.environment=Dev --label 'octossh.step=it'"'"'s "$x"' --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:39f5a881f72aa17a576a8c5a5137a608dfbe9f3ea205f5626803e09b6bc0f5e7 --label 'octossh.fields={"env":{"LEVEL":"0eedaae5e85be385","PGPASSWORD":{"secret":"PG","version":"ef0141c2043f97c4"}},"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","network":"backend","tag":"1.4.2","v":1}' --network backend --env LEVEL --env PGPASSWORD --entrypoint sh registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef -c 'IFS= read -r octossh_nonce
+octossh_text=$(cat)
+exec 3>&1 4>&2 1>&2 </dev/null
+octossh_output() {
+    octossh_kind=output octossh_to=3
+    [ "${1-}" != --secret ] || { octossh_kind=secret octossh_to=4; shift; }
+    case ${1-} in
+        "" | *[!A-Za-z0-9_]*)
+            echo "octossh: octossh_output: ${1-} is no name; use letters, digits and _" >&2
+            return 1
+            ;;
+    esac
+    octossh_value=$(if [ "$#" -gt 1 ]; then printf %s "$2"; else cat; fi | head -c 1048577 | base64 | tr -d "\n")
+    printf "##octossh %s %s %s %s\n" "$octossh_nonce" "$octossh_kind" "$1" "$octossh_value" >&"$octossh_to"
+}
+eval "$octossh_text"
+' >&3
+)
+
+printf '%s\n' "$octossh_nonce" 'psql -c '"'"'select 1'"'"'
+' | octossh_script
+octossh_code=$?
+case $octossh_code in
+    125) octossh_end failed ran no "docker could not run the container, see the log" ;;
+    126 | 127) octossh_say 'where the log says that sh is not found, the image has none: choose another shell or image' ;;
+esac
+[ "$octossh_code" -eq 0 ] || octossh_end failed ran yes "the script ended with exit code $octossh_code"
+octossh_end succeeded ran yes ""
+}
+{ octossh_main </dev/null; }

@@ -1,0 +1,120 @@
+# wait_for 'page' of 'shop' in 'Dev'
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY.
+octossh_end() {
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+# shellcheck disable=SC2317
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+command -v docker >/dev/null ||
+    octossh_fail "there is no docker command on this host for user $(id -un); install docker, or put it on the PATH"
+
+# The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
+# shellcheck disable=SC2317
+docker() { command docker "$@" 3>&- 9>&-; }
+
+# Try for at most $1 seconds.
+if command -v timeout >/dev/null; then
+    octossh_within() { timeout "$@" 3>&- 9>&-; }
+else
+    octossh_within() { shift; "$@" 3>&- 9>&-; }
+fi
+# One GET to the address $1: sets octossh_status, or says in octossh_said why there is none.
+if command -v curl >/dev/null; then
+    octossh_get() {
+        octossh_said=$(
+            curl -gsS -m 2 --noproxy '*' -o /dev/null -w '%{http_code}' -H 'X-Odd: it'"'"'s "$HOME"' "http://$1:"'8080/health?a='"'"'$b'"'"'' 2>&1 3>&- 9>&-
+        ) && octossh_status=$octossh_said
+    }
+elif command -v bash >/dev/null; then
+    octossh_get() {
+        octossh_said=$(octossh_within 2 bash -c 'exec 3<>"/dev/tcp/$1/$2" || exit
+case " ${4:-}" in " Host: "*) ;; *) set -- "$1" "$2" "$3" "Host: $1:$2" "${@:4}" ;; esac
+printf "%s\r\n" "GET $3 HTTP/1.1" "Connection: close" "${@:4}" "" >&3
+read -r _ code _ <&3 || { echo "no answer"; exit 1; }
+printf "%s" "${code%%[!0-9]*}"
+' bash "$1" 8080 '/health?a='"'"'$b'"'"'' 'X-Odd: it'"'"'s "$HOME"' 2>&1) &&
+            octossh_status=$octossh_said
+    }
+elif command -v wget >/dev/null; then
+    octossh_get() {
+        octossh_said=$(octossh_within 2 wget -q -S -Y off -O /dev/null --header 'X-Odd: it'"'"'s "$HOME"' "http://$1:"'8080/health?a='"'"'$b'"'"'' 2>&1)
+        # Its exit code also tells of where a redirect led.
+        case $octossh_said in
+            *HTTP/*)
+                octossh_status=${octossh_said#*HTTP/}
+                octossh_status=${octossh_status#* }
+                octossh_status=${octossh_status%%[!0-9]*}
+                ;;
+        esac
+    }
+else
+    octossh_fail "the health probe needs curl, bash or wget on this host; install one of them"
+fi
+
+octossh_probe() {
+    octossh_status=''
+    octossh_get "$octossh_ip"
+    case $octossh_status in
+        [1-5][0-9][0-9])
+            [ "$octossh_status" -lt 200 ] || [ "$octossh_status" -gt 200 ] || return 0
+            octossh_said="status $octossh_status"
+            ;;
+    esac
+    octossh_said='GET /health?a='"'"'$b'"'"': '$octossh_said
+    return 1
+}
+
+octossh_said=''
+# One try: 0 where the answer is as it shall be, else octossh_said says what it is.
+octossh_try() {
+    octossh_said=$(docker container inspect --format '{{.State.Status}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' /shop-dev-web 2>&1) || return 1
+    # shellcheck disable=SC2086
+    set -- $octossh_said
+    octossh_said='the container /shop-dev-web is '${1:-}
+    [ "${1:-}" = running ] || return 1
+    # shellcheck disable=SC2034
+    octossh_started=$2
+    # In the host's network a container has no address of its own; newer clients then say "invalid IP".
+    # shellcheck disable=SC2034
+    case ${3:-invalid} in invalid) octossh_ip=127.0.0.1 ;; *) octossh_ip=$3 ;; esac
+    octossh_probe /shop-dev-web
+}
+
+octossh_begun=$(date +%s)
+until octossh_try; do
+    [ $(($(date +%s) - octossh_begun)) -lt 60 ] ||
+        octossh_fail "it did not come within 60 s: $octossh_said"
+    sleep 1 2>/dev/null || sleep 1
+done
+octossh_end succeeded waited no ""
+}
+{ octossh_main </dev/null; }

@@ -1,0 +1,77 @@
+# wait_for 'database' of 'shop' in 'Dev'
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY.
+octossh_end() {
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+# shellcheck disable=SC2317
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+
+# Try for at most $1 seconds.
+if command -v timeout >/dev/null; then
+    octossh_within() { timeout "$@" 3>&- 9>&-; }
+else
+    octossh_within() { shift; "$@" 3>&- 9>&-; }
+fi
+if command -v bash >/dev/null; then
+    octossh_connect() { octossh_within 2 bash -c ': <"/dev/tcp/$1/$2"' bash "$1" 5432; }
+elif command -v nc >/dev/null; then
+    case $(nc -h 2>&1) in
+        *-z*) octossh_connect() { octossh_within 2 nc -z "$1" 5432; } ;;
+        *) octossh_connect() { octossh_within 2 nc "$1" 5432 -e true; } ;;
+    esac
+else
+    octossh_fail "the health probe needs bash or nc on this host; install one of them"
+fi
+
+octossh_probe() {
+    octossh_said=$(octossh_connect "$octossh_ip" 2>&1) && return 0
+    octossh_said='port 5432: '${octossh_said:-no connection}
+    return 1
+}
+
+octossh_said=''
+# One try: 0 where the answer is as it shall be, else octossh_said says what it is.
+octossh_try() {
+    # shellcheck disable=SC2034
+    octossh_ip=db.example.com
+    octossh_probe
+}
+
+octossh_begun=$(date +%s)
+until octossh_try; do
+    [ $(($(date +%s) - octossh_begun)) -lt 30 ] ||
+        octossh_fail "it did not come within 30 s: $octossh_said"
+    sleep 0.5 2>/dev/null || sleep 1
+done
+octossh_end succeeded waited no ""
+}
+{ octossh_main </dev/null; }
