@@ -9,7 +9,7 @@ import runpy
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,8 +18,8 @@ from attrs import define
 
 from octossh._version import __version__
 from octossh.errors import DeployFailed, ModelError, OctosshError
-from octossh.model import Deployment, Event, Release, columns
-from octossh.space import Space
+from octossh.model import Approval, ApprovalRequest, Deployment, Event, Release, columns
+from octossh.space import Space, whoami
 from octossh.versions import Explanation
 
 __all__ = ["main"]
@@ -282,22 +282,61 @@ def _render(options: _Options, release: str, environment: str, project: str | No
     options.show({"scripts": data}, "\n".join(parts))
 
 
+class _Asking:
+    """Who is asked by a step that wants an approval: whoever gave the command, beforehand or at the terminal."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._given = given
+
+    def __call__(self, request: ApprovalRequest) -> Approval:
+        if request.step in self._given:
+            return Approval(True, by=request.by, notes=self._given[request.step])
+        click.echo(f"\n{request.project} {request.release} -> {request.environment}: {request.step}", err=True)
+        if request.instructions:
+            click.echo(_CONTROL.sub(lambda found: "\n" if found[0] == "\n" else "?", request.instructions), err=True)
+        try:
+            approved = click.confirm("Approve?", err=True)
+            notes = click.prompt("Notes", default="", show_default=False, err=True)
+        except click.Abort:
+            raise KeyboardInterrupt from None
+        return Approval(approved, by=request.by, notes=notes)
+
+
+def _approving(options: _Options, texts: tuple[str, ...]) -> Space:
+    """The space, with somebody to ask: the octofile's own approver, unless --approve is given or there is none."""
+    space = options.space()
+    given = {step: notes for step, _, notes in (text.partition("=") for text in texts)}
+    if space.approve is None or given:
+        asking = _Asking(given)
+        by = whoami()
+        beforehand = {step: Approval(True, by=by, notes=notes) for step, notes in given.items()}
+        space.approve = asking if sys.stdin.isatty() and sys.stderr.isatty() else beforehand
+    return space
+
+
+_approve = click.option(
+    "--approve", "approvals", multiple=True, metavar="STEP[=NOTES]", help="Approve this step beforehand, as you."
+)
+
+
 @_command(octossh, "deploy")
 @_number
 @_to
 @_project
-def _deploy(options: _Options, release: str, environment: str, project: str | None) -> None:
+@_approve
+def _deploy(options: _Options, release: str, environment: str, project: str | None, approvals: tuple[str, ...]) -> None:
     """Deploy RELEASE (default: the latest) to an environment."""
-    space = options.space()
+    space = _approving(options, approvals)
     _deployed(options, lambda: space.deploy(space.release(project, release), environment))
 
 
 @_command(octossh, "promote")
 @click.argument("project", required=False)
 @_to
-def _promote(options: _Options, project: str | None, environment: str) -> None:
+@_approve
+def _promote(options: _Options, project: str | None, environment: str, approvals: tuple[str, ...]) -> None:
     """Deploy what stands in the environment before to the next one."""
-    space = options.space()
+    space = _approving(options, approvals)
     _deployed(options, lambda: space.promote(project, to=environment))
 
 
@@ -305,9 +344,12 @@ def _promote(options: _Options, project: str | None, environment: str) -> None:
 @click.argument("project", required=False)
 @click.option("--in", "environment", required=True, metavar="ENVIRONMENT", help="Where.")
 @click.option("--to", "release", metavar="RELEASE", help="Default: the one that stood there before.")
-def _rollback(options: _Options, project: str | None, environment: str, release: str | None) -> None:
+@_approve
+def _rollback(
+    options: _Options, project: str | None, environment: str, release: str | None, approvals: tuple[str, ...]
+) -> None:
     """Deploy to an environment the release that stood there before."""
-    space = options.space()
+    space = _approving(options, approvals)
     _deployed(options, lambda: space.rollback(project, environment, to=release))
 
 

@@ -55,7 +55,7 @@ from octossh.transport import SSH, Transport
 from octossh.versions import Explanation
 from octossh.versions.rules import RuleFields
 
-__all__ = ["Space"]
+__all__ = ["Space", "whoami"]
 
 # The releases among which the last one of a channel is sought.
 _LOOK_BACK = 100
@@ -241,7 +241,7 @@ class Space:
                 variables=made.variables,
                 pins=pins,
                 created_at=datetime.now(UTC),
-                created_by=_user(),
+                created_by=whoami(),
                 notes=notes,
             )
 
@@ -398,7 +398,7 @@ class Space:
             mode=plan.mode,
             state=State.RUNNING,
             started_at=now,
-            by=_user(),
+            by=whoami(),
             controller=controller_here(),
         )
 
@@ -489,7 +489,8 @@ class Space:
         return f"Space({self.store!r}, {len(self.projects)} projects, {len(self.targets)} targets)"
 
 
-def _user() -> str:
+def whoami() -> str:
+    """Who deploys, as the record has it: user and machine."""
     try:
         name = getpass.getuser()
     except (OSError, KeyError):

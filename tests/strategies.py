@@ -62,7 +62,8 @@ REGISTRIES = st.builds(
 )
 FOUND = st.builds(Repositories, registry=NAMES, text=TEXT, names=few(TEXT), complete=st.booleans())
 REPOSITORIES = st.from_regex(r"[a-z0-9]{1,4}((__|[._]|-{1,2})[a-z0-9]{1,3})?(/[a-z0-9]{1,4}){0,2}", fullmatch=True)
-IMAGES = st.builds(oc.Image, REGISTRIES, REPOSITORIES)
+# On Docker Hub no first part has a dot: that would be a host.
+IMAGES = st.builds(oc.Image, REGISTRIES, REPOSITORIES.filter(lambda name: "." not in name or "/" not in name))
 DIGESTS = st.integers(0, 2**256 - 1).map(lambda number: f"sha256:{number:064x}")
 PINS = st.builds(
     oc.Pin,

@@ -42,7 +42,7 @@ class Deploying:
 
     @property
     def sent(self) -> list[tuple[str, str]]:
-        return [(call.script.name, call.target.name) for call in self.transport.calls]
+        return sorted((call.script.name, call.target.name) for call in self.transport.calls)
 
 
 def yes(request: oc.ApprovalRequest) -> oc.Approval:

@@ -96,7 +96,7 @@ octossh_script() (
     PGPASSWORD="${octossh_secret_0?}"
     export PGPASSWORD
     trap - HUP PIPE
-    docker run --rm -i --name shop-dev-it-s-x--d-20260102-030405-1 --label octossh.project=shop --label octossh.environment=Dev --label 'octossh.step=it'"'"'s "$x"' --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:39f5a881f72aa17a576a8c5a5137a608dfbe9f3ea205f5626803e09b6bc0f5e7 --label 'octossh.fields={"env":{"LEVEL":"0eedaae5e85be385","PGPASSWORD":{"secret":"PG","version":"ef0141c2043f97c4"}},"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","network":"backend","tag":"1.4.2","v":1}' --network backend --env LEVEL --env PGPASSWORD --entrypoint sh registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef -c 'IFS= read -r octossh_nonce
+    docker run --rm -i --name shop-dev-it-s-x--d-20260102-030405-1 --label octossh.project=shop --label octossh.environment=Dev --label 'octossh.step=it'"'"'s "$x"' --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:506e391be2580c56d1f59c752033d28fb893807b1f59c7f9f668bf1cae9c9627 --label 'octossh.fields={"env":{"LEVEL":"0eedaae5e85be385","PGPASSWORD":{"secret":"PG","version":"ef0141c2043f97c4"}},"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","tag":"1.4.2","v":1}' --network backend --env LEVEL --env PGPASSWORD --entrypoint sh registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef -c 'IFS= read -r octossh_nonce
 octossh_text=$(cat)
 exec 3>&1 4>&2 1>&2 </dev/null
 octossh_output() {
