@@ -106,8 +106,7 @@ def find_prefix(tag: str) -> str | None:
 def moves(tag: str) -> bool:
     """Whether *tag* names another image every day, such as ``latest`` or ``stable-alpine``."""
     first = _WORD.match(tag)
-    word = first[0].lower() if first else ""
-    return word == "latest" or (word in _MOVING and find_prefix(tag) is None)
+    return first is not None and first[0].lower() in _MOVING and find_prefix(tag) is None
 
 
 @functools.total_ordering
