@@ -12,13 +12,15 @@ from typing import Any
 from attrs import field, frozen
 
 from octossh.errors import ReadError
-from octossh.model import LABELS, Resource, Snapshot
+from octossh.model import GROUPS, LABELS, Resource, Snapshot, grouped
 from octossh.model.platforms import platform
 from octossh.shell import Frame, Result, Secret
 
 __all__ = ["Answer", "read_answer", "read_facts", "read_output", "read_snapshot"]
 
 _MOST = 1 << 20  # bytes of one output
+
+_ONE_OFF = "com.docker.compose.oneoff"  # what `docker compose run` began belongs to no service
 
 
 @frozen(kw_only=True)
@@ -76,7 +78,7 @@ def _answer(result: Result) -> Answer:
         if ended["ended"] and frame.kind != "secret":
             continue
         if frame.kind == "inspect":
-            inspect = _without_secrets(_json(frame.text))
+            inspect = _inspected(_json(frame.text))
         elif frame.kind in {"output", "secret"}:
             name, value, fault = read_output(frame)
             if fault:
@@ -216,12 +218,20 @@ def _image(text: str) -> Resource:
     return Resource(kind="image", name=name, id=str(seen.get("Id", "")), inspect=seen)
 
 
+def _inspected(inspect: dict[str, Any]) -> Mapping[str, Any]:
+    """What was inspected, without the values of secrets; of a group of containers, by service."""
+    if "Containers" in inspect and "Id" not in inspect:
+        return grouped(inspect["Name"], [_resource("container", container) for container in inspect["Containers"]])
+    return _without_secrets(inspect)
+
+
 def _resource(kind: str, inspect: dict[str, Any]) -> Resource:
     labels = _labels(inspect)
     ours = {
         key: labels.get(LABELS[key], "") for key in ("project", "environment", "step", "release", "deployment", "spec")
     }
     state = inspect.get("State") or {}
+    of = next((key for key in GROUPS if key in labels), None) if labels.get(_ONE_OFF) != "True" else None
     return Resource(
         kind=kind,
         name=str(inspect.get("Name", "")).removeprefix("/"),
@@ -231,5 +241,7 @@ def _resource(kind: str, inspect: dict[str, Any]) -> Resource:
         health=str((state.get("Health") or {}).get("Status", "")),
         # What is not ours may hold secrets that no label tells of.
         inspect=_without_secrets(inspect) if ours["project"] else {},
+        group=labels[of] if of else "",
+        member=labels.get(GROUPS[of], "") if of else "",
         **ours,
     )

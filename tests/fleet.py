@@ -70,6 +70,8 @@ class Fleet:
             return self._stop(resolver, step, target), Facts()
         wanted = resolver.wanted(step)
         assert wanted is not None
+        if wanted.kind == "compose":
+            return self._compose(resolver, step, wanted, target), Facts()
         ways = {"network": self._network, "volume": self._volume, "image": self._image, "container": self._container}
         return ways[wanted.kind](resolver, step, wanted, target), Facts(inspect(wanted))
 
@@ -160,6 +162,24 @@ class Fleet:
         kept, spared = resolver.kept(next(one for one in self.targets if one.name == target))
         made_here = seen.release == resolver.release.number
         return made_here or (seen.kind, seen.name) in kept or seen.step in spared
+
+    def _compose(self, resolver: Resolver, step: oc.Step, wanted: Wanted, target: str) -> str:
+        seen = [resource for resource in self.there[target] if resource.group == wanted.name]
+        if any(not self._ours(resolver, resource, step.name) for resource in seen):
+            return "failed"
+        specs = {name: part.spec for name, part in wanted.parts.items()}
+        differ = [(r.member, r.spec) for r in seen if specs.get(r.member) != r.spec] or specs.keys() - {
+            r.member for r in seen
+        }
+        down = [resource for resource in seen if resource.status != "running"]
+        unhealthy = [resource for resource in seen if resource.health == "unhealthy" and resource not in down]
+        if not differ and not down and not unhealthy and len(seen) == len(specs):
+            return "unchanged"
+        self.there[target] = [resource for resource in self.there[target] if resource not in seen]
+        for name, part in wanted.parts.items():
+            self._put(resolver, step, attrs.evolve(part, name=f"{wanted.name}-{name}-1"), target)
+            self.there[target][-1] = attrs.evolve(self.there[target][-1], group=wanted.name, member=name)
+        return "created" if not seen else "replaced" if differ or unhealthy else "started"
 
     def _stop(self, resolver: Resolver, step: oc.StopResource, target: str) -> str:
         matched = [

@@ -298,6 +298,26 @@ CREATE_VOLUMES = st.builds(
     replace=st.booleans(),
 )
 PULL_IMAGES = st.builds(oc.PullImage, **COMMON, image=IMAGES)
+COMPOSE_FILE = """
+services:
+  web: {image: acme/web, environment: ["DATABASE_URL=pg://u:${PASSWORD}@db"], profiles: [all]}
+  db: {image: "postgres@sha256:%s", volumes: ["data:/data"]}
+volumes: {data: }
+""" % ("0" * 64)
+COMPOSE_UPS = st.builds(
+    oc.ComposeUp,
+    **COMMON,
+    file=st.just(COMPOSE_FILE),
+    images=st.fixed_dictionaries({"web": IMAGES}),
+    env=st.fixed_dictionaries({"PASSWORD": SECRETS | st.sampled_from(["plain", "{{ Text }}"])}),
+    profiles=st.just(["all"]),
+    jobs=st.sampled_from([[], ["web"]]),
+    remove_orphans=st.booleans(),
+    compose_name=st.none() | st.sampled_from(["my-shop", "shop-{{ Text }}"]),
+    healthy_timeout_s=SECONDS,
+    monitor_s=SECONDS,
+    extra_args=few(TEXT),
+)
 STOP_RESOURCES = st.builds(
     oc.StopResource,
     **COMMON,
@@ -336,7 +356,15 @@ WAIT_FORS = st.builds(
     interval_s=SECONDS | st.floats(0, 60),
 )
 STEPS = st.one_of(
-    APPROVES, WAIT_FORS, RUN_SCRIPTS, STOP_RESOURCES, CREATE_NETWORKS, CREATE_VOLUMES, PULL_IMAGES, RUN_CONTAINERS
+    COMPOSE_UPS,
+    APPROVES,
+    WAIT_FORS,
+    RUN_SCRIPTS,
+    STOP_RESOURCES,
+    CREATE_NETWORKS,
+    CREATE_VOLUMES,
+    PULL_IMAGES,
+    RUN_CONTAINERS,
 )
 
 
@@ -504,6 +532,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.Approve: APPROVES,
     oc.Channel: CHANNELS,
     oc.Command: COMMANDS,
+    oc.ComposeUp: COMPOSE_UPS,
     oc.CreateNetwork: CREATE_NETWORKS,
     oc.CreateVolume: CREATE_VOLUMES,
     oc.Deployment: DEPLOYMENTS,

@@ -32,7 +32,9 @@ def order(
         logins: Names of the secrets with registry logins, by name of the registry.
         lock_wait_s: Seconds to wait for another run on the same host.
     """
-    image = next(iter(step.needed_images), None)
+    images = dict.fromkeys(step.needed_images)
+    pulls = [(resolver.release.pin(image).reference, logins.get(image.registry.name)) for image in images]
+    image, login = pulls[0] if pulls else ("", None)
     kept, spared = resolver.kept(target) if isinstance(step, StopResource) else ((), ())
     return Order(
         step=step,
@@ -41,11 +43,12 @@ def order(
         environment=deployment.environment,
         release=deployment.release,
         deployment=deployment.id,
-        image=resolver.release.pin(image).reference if image else "",
+        image=image,
         holder=f"deployment {deployment.id} by {deployment.by} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
         kept=kept,
         spared=spared,
-        login=logins.get(image.registry.name) if image else None,
+        login=login,
+        pulls=tuple(pulls),
         lock_wait_s=lock_wait_s,
     )
 

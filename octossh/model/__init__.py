@@ -12,11 +12,13 @@ from octossh.model.projects import Process, Project
 from octossh.model.releases import Release
 from octossh.model.rollout import Rolling
 from octossh.model.secrets import SecretRef, secret
-from octossh.model.snapshots import LABELS, Resource, Snapshot
+from octossh.model.snapshots import GROUPS, LABELS, Resource, Snapshot, grouped
 from octossh.model.steps import (
     KINDS,
     Approve,
     Command,
+    ComposeStep,
+    ComposeUp,
     ContainerStep,
     CreateNetwork,
     CreateVolume,
@@ -51,6 +53,7 @@ from octossh.model.views import History, Standing, Status, columns
 
 __all__ = [
     "CONTROLLER",
+    "GROUPS",
     "KINDS",
     "LABELS",
     "Anonymous",
@@ -62,6 +65,8 @@ __all__ = [
     "Channel",
     "Checkup",
     "Command",
+    "ComposeStep",
+    "ComposeUp",
     "ContainerStep",
     "CreateNetwork",
     "CreateVolume",
@@ -118,6 +123,7 @@ __all__ = [
     "WaitFor",
     "columns",
     "flags",
+    "grouped",
     "kept",
     "mapped",
     "options",

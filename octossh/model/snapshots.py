@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from octossh.model._values import Described, as_json
 
-__all__ = ["LABELS", "Resource", "Snapshot"]
+__all__ = ["GROUPS", "LABELS", "Resource", "Snapshot", "grouped"]
 
 LABELS = {
     key: f"octossh.{key}"
@@ -18,6 +18,9 @@ LABELS = {
 }
 """The labels on all that octossh creates. ``spec`` is a hash of what was wanted, ``fields`` the same in full;
 ``restart`` is the restart policy of a container, which it gets back when it was put aside and is put back."""
+
+GROUPS = {"com.docker.compose.project": "com.docker.compose.service"}
+"""The labels by which compose knows its containers: of the project, and of the service."""
 
 
 @frozen(kw_only=True)
@@ -33,6 +36,8 @@ class Resource(Described):
         status: Of a container: ``running``, ``exited``, ``restarting``, ...
         health: ``healthy``, ``unhealthy``, ``starting``, or empty without a health check.
         inspect: The output of ``docker inspect``, without the values of secrets.
+        group: The compose project to which a container belongs.
+        member: The service of that project.
     """
 
     kind: str
@@ -48,6 +53,8 @@ class Resource(Described):
     status: str = ""
     health: str = ""
     inspect: Mapping[str, Any] = field(factory=dict, eq=as_json, repr=False)
+    group: str = ""
+    member: str = ""
 
     @property
     def running(self) -> bool:
@@ -76,3 +83,11 @@ class Snapshot(Described):
     def find(self, kind: str, name: str) -> Resource | None:
         """The resource of that kind and name."""
         return next((seen for seen in self.resources if (seen.kind, seen.name) == (kind, name)), None)
+
+
+def grouped(name: str, members: Iterable[Resource]) -> dict[str, Any]:
+    """What the members of a group say of themselves, by service: ``{"Name": ..., "Services": {"web": [...]}}``."""
+    services: dict[str, list[Any]] = {}
+    for resource in sorted(members, key=lambda resource: (resource.member, resource.name)):
+        services.setdefault(resource.member, []).append(resource.inspect)
+    return {"Name": name, "Services": services}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from octossh.planning.channels import admits, explain_tags, lint_channels, lint_tags
+from octossh.planning.composing import count_of
 from octossh.planning.judging import Visit, judge
 from octossh.planning.making import plan, secrets_of
 from octossh.planning.plans import Action, Change, Plan, Stage, Task, changes_between
@@ -24,6 +25,7 @@ __all__ = [
     "admits",
     "changes_between",
     "check_may_enter",
+    "count_of",
     "current",
     "differing",
     "explain_tags",

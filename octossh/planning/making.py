@@ -17,7 +17,9 @@ from octossh.model import (
     Step,
     StopResource,
     Target,
+    grouped,
 )
+from octossh.planning.groups import judge_group
 from octossh.planning.plans import Action, Plan, Task, changes_between
 from octossh.planning.resolving import Facts, Resolver
 from octossh.planning.wanting import Wanted, differing, old_name
@@ -116,10 +118,28 @@ class _Maker:
             return attrs.evolve(made, action=Action(resolved.verb), why=resolved.purpose)
         if self.seen is None:
             return made
+        if wanted.parts:
+            return self._keep_group(made, wanted)
         kept = self._served(self._keep(made, wanted))
         if kept.action not in {Action.KEEP, Action.REFUSE}:
             self._leave(step, target, wanted.kind, wanted.name, wanted.spec)
         return kept
+
+    def _keep_group(self, task: Task, wanted: Wanted) -> Task:
+        there = self.there[task.target.name]
+        seen = [resource for resource in there if resource.kind == "container" and resource.group == wanted.name]
+        for resource in seen:
+            if not self._ours(resource, task.step.name):
+                return attrs.evolve(task, action=Action.REFUSE, why=_foreign(resource))
+        action, why, changes = judge_group(wanted, seen)
+        if action is Action.KEEP:
+            self.known[task.step.name, task.target.name] = Facts(grouped(wanted.name, seen))
+            return attrs.evolve(task, action=action)
+        self.there[task.target.name] = [other for other in there if other not in seen]
+        for name, part in wanted.parts.items():
+            docker_name = f"{wanted.name}-{name}-1"
+            self._leave(task.step, task.target, "container", docker_name, part.spec, group=wanted.name, member=name)
+        return attrs.evolve(task, action=action, why=why, changes=changes)
 
     def _later(self, step: Step, target: Target, after: str) -> Task:
         """A task that cannot be worked out before the step *after* has run."""
@@ -133,7 +153,9 @@ class _Maker:
             self._leave(step, target, step.keeps, self.resolver.docker_name(step, target) or step.name, "")
         return Task(step=step, target=target, action=Action.DECIDE, why=f"(known after {after!r})", after=after)
 
-    def _leave(self, step: Step, target: Target, kind: str, name: str, spec: str) -> None:
+    def _leave(
+        self, step: Step, target: Target, kind: str, name: str, spec: str, group: str = "", member: str = ""
+    ) -> None:
         """Keep in mind what *step* will leave, for the steps after it."""
         release = self.resolver.release
         made = Resource(
@@ -146,6 +168,8 @@ class _Maker:
             release=release.number,
             spec=spec,
             status="running" if kind == "container" else "",
+            group=group,
+            member=member,
         )
         gone = {(kind, name), (kind, old_name(name))}
         others = [seen for seen in self.there[target.name] if (seen.kind, seen.name) not in gone]

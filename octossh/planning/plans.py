@@ -232,7 +232,7 @@ def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Cha
 def _with_image(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields with image, tag and digest as one short text."""
     made = {name: value for name, value in fields.items() if name not in {"tag", "v"}}
-    if "image" in made:
+    if "@" in str(made.get("image", "")):
         name, _, digest = str(made["image"]).partition("@")
         made["image"] = f"{name.partition('/')[2]}:{fields.get('tag', '?')} ({digest.removeprefix('sha256:')[:12]})"
     return made
@@ -247,6 +247,6 @@ def _secret_change(old: Any, new: Any) -> tuple[str | None, str | None]:
 def _shown(value: Any) -> str | None:
     if value is None:
         return None
-    if isinstance(value, Mapping):
-        return f"(secret {value.get('secret')})"
+    if isinstance(value, Mapping) and "secret" in value:
+        return f"(secret {value['secret']})"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

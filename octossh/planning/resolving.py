@@ -205,7 +205,7 @@ class Resolver:
             return None
 
     def kept(self, target: Target) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-        """What the release keeps on *target*: kind and docker's name; and the steps whose name is not known yet.
+        """What the release keeps on *target*: kind and docker's name; and the steps whose names are not known here.
 
         What a container is called while it is replaced is among it.
         """
@@ -215,7 +215,7 @@ class Resolver:
             if not step.keeps or target not in self.hosts(step):
                 continue
             name = self.docker_name(step, target)
-            if name is None:
+            if name is None or step.keeps == "compose":  # it names its containers itself
                 unknown.append(step.name)
                 continue
             names.append((step.keeps, name))
@@ -227,4 +227,4 @@ class Resolver:
         """What docker calls what *step* keeps, unless the step says otherwise."""
         if step.keeps == "image":
             return self.release.pin(step.needed_images[0]).reference
-        return "-".join(slug(part) for part in (self.release.project, self.environment, step.name))
+        return step.docker_name("-".join(slug(part) for part in (self.release.project, self.environment, step.name)))

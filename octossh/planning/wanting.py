@@ -10,7 +10,8 @@ from typing import Any
 from attrs import field, frozen
 
 from octossh.errors import PlanError
-from octossh.model import PullImage, Release, RunContainer, RunScript, SecretRef, Step, kept
+from octossh.model import ComposeUp, PullImage, Release, RunContainer, RunScript, SecretRef, Step, kept
+from octossh.planning.composing import service_fields
 from octossh.shell import Secret
 
 __all__ = ["Wanted", "differing", "next_name", "old_name", "wanted_of"]
@@ -28,10 +29,10 @@ def next_name(name: str) -> str:
 
 @frozen
 class Wanted:
-    """A container, a network, a volume or an image as it shall be.
+    """A container, a network, a volume, an image or a group of containers as it shall be.
 
     Attributes:
-        kind: ``container``, ``network``, ``volume`` or ``image``.
+        kind: ``container``, ``network``, ``volume``, ``image`` or ``compose``.
         name: Docker's name for it; of an image its reference.
         fields: All that matters, without what is left at its default; secrets by name and fingerprint.
     """
@@ -39,6 +40,12 @@ class Wanted:
     kind: str
     name: str
     fields: Mapping[str, Any] = field(eq=False)
+
+    @property
+    def parts(self) -> Mapping[str, Wanted]:
+        """What a group consists of, by the name of the service; empty for what is no group."""
+        services = self.fields.get("services", {})
+        return {name: Wanted("container", name, fields) for name, fields in services.items()}
 
     @property
     def marks(self) -> Mapping[str, Any]:
@@ -57,7 +64,9 @@ class Wanted:
 
         The tag does not matter: the digest says what runs.
         """
-        matters = {name: value for name, value in self.fields.items() if name != "tag"}
+        matters = {name: value for name, value in self.fields.items() if name not in {"tag", "services"}}
+        if self.parts:
+            matters["services"] = {name: part.spec for name, part in self.parts.items()}
         return "sha256:" + hashlib.sha256(_canonical(matters).encode()).hexdigest()
 
 
@@ -108,6 +117,20 @@ _TEMPLATES = 1
 """Goes up when the templates make something else of the same fields, so that all that they made before is replaced."""
 
 
+def _compose(step: ComposeUp, context: _Context) -> dict[str, Any]:
+    jobs = step.all_jobs
+    services = {
+        name: {"v": _TEMPLATES, **_given({**fields, "job": name in jobs})}
+        for name, fields in service_fields(step, context.release, context.env).items()
+    }
+    return _given({"services": services, "orphans": "" if step.remove_orphans else "left"})
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    # What is at its default is left out, so that a field that octossh learns later changes no hash made before.
+    return {name: value for name, value in fields.items() if value not in (None, "", [], {}, 0, False)}
+
+
 def _container(step: RunContainer, context: _Context) -> dict[str, Any]:
     env = {name: context.env(value) for name, value in step.env.items()}
     return {**_image(step, context), **({"env": env} if env else {})}
@@ -127,6 +150,7 @@ def _script(step: RunScript, context: _Context) -> dict[str, Any]:
 
 
 _MORE: dict[type[Step], Callable[[Any, _Context], dict[str, Any]]] = {
+    ComposeUp: _compose,
     PullImage: _image,
     RunContainer: _container,
     RunScript: _script,

@@ -13,7 +13,18 @@ from octossh.model import LABELS, SecretRef, Step
 from octossh.planning import Wanted
 from octossh.shell import Words
 
-__all__ = ["Env", "Order", "Secrets", "foreign", "go_text", "is_ours", "label_format", "label_options", "owner_format"]
+__all__ = [
+    "Env",
+    "Order",
+    "Secrets",
+    "foreign",
+    "go_text",
+    "is_ours",
+    "label_format",
+    "label_options",
+    "owner_format",
+    "read_by_others",
+]
 
 
 @frozen(kw_only=True)
@@ -29,6 +40,7 @@ class Order:
         kept: Kind and docker's name of what the steps of the release keep on the target, while one is replaced too.
         spared: Steps of which it is not known yet under which name they keep it.
         login: The name of the secret with the registry's login; None: nobody logs in.
+        pulls: Of a step with several images each one by digest, and the name of the secret with its login, or None.
         lock_wait_s: Seconds to wait for another run on the same host.
     """
 
@@ -43,6 +55,7 @@ class Order:
     kept: tuple[tuple[str, str], ...] = ()
     spared: tuple[str, ...] = ()
     login: str | None = None
+    pulls: tuple[tuple[str, str | None], ...] = ()
     lock_wait_s: int = 30
 
 
@@ -116,6 +129,13 @@ _READ_BY_OTHERS = re.compile(
     r"DOCKER_.*|BUILDKIT_.*|BUILDX_.*|COMPOSE_.*|GO[A-Z].*|CGO_.*|(?i:(https?|no|all|ftp)_proxy)|SSL_CERT_.*|XDG_.*|SSH_.*|"
     r"OTEL_.*|NO_COLOR|CONTAINER.*|octossh_.*|HOSTALIASES|LOCALDOMAIN|LOCPATH|NLSPATH|RES_OPTIONS|RESOLV_.*"
 )
+
+
+def read_by_others(name: str) -> bool:
+    """Whether an environment variable of that name would mean something to the shell, to docker or to Go."""
+    return _READ_BY_OTHERS.fullmatch(name) is not None
+
+
 _MOST = 100_000  # bytes; Linux takes 128 KiB for one variable, and docker 64 KiB for a line of a file
 
 
@@ -133,7 +153,7 @@ class Env:
         self.lines: list[tuple[str, str]] = []
         self.guarded: list[Words] = []
         for name, value in env.items():
-            plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and not _READ_BY_OTHERS.fullmatch(name)
+            plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and not read_by_others(name)
             if isinstance(value, str) and len(value.encode(errors="surrogatepass")) > (_MOST if plain else 60_000):
                 raise ModelError(
                     f"environment variable {name} is too long; docker takes about 100,000 bytes, use a file"

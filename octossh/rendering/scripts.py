@@ -9,7 +9,9 @@ from importlib import resources
 from typing import Any
 
 from octossh.model import (
+    GROUPS,
     LABELS,
+    ComposeUp,
     CreateNetwork,
     CreateVolume,
     PullImage,
@@ -20,6 +22,7 @@ from octossh.model import (
     WaitFor,
     slug,
 )
+from octossh.rendering.compose import compose_up
 from octossh.rendering.containers import run_container
 from octossh.rendering.networks import create_network
 from octossh.rendering.orders import Order, Secrets
@@ -58,7 +61,8 @@ def render(order: Order) -> Script:
 def observe(project: str, environment: str, names: Iterable[tuple[str, str]]) -> Script:
     """A script that changes nothing and tells all that bears our labels, or one of *names* (kind and name)."""
     pairs = sorted(set(names))
-    named = {kind: [name for of, name in pairs if of == kind] for kind in ("container", "network", "volume", "image")}
+    kinds = ("compose", "container", "image", "network", "volume")
+    named = {kind: [name for of, name in pairs if of == kind] for kind in kinds}
     values = {
         "title": f"observe {project!r} in {environment!r}",
         "needs_docker": True,
@@ -66,6 +70,7 @@ def observe(project: str, environment: str, names: Iterable[tuple[str, str]]) ->
         "filters": [f"label={LABELS['project']}={project}", f"label={LABELS['environment']}={environment}"],
         "containers": [f"name=^/?{re.escape(name)}$" for name in named["container"]],
         "networks": [f"name=^{re.escape(name)}$" for name in named["network"]],
+        "projects": [f"label={next(iter(GROUPS))}={name}" for name in named["compose"]],
         "volumes": [f"name=^{re.escape(name)}$" for name in named["volume"]],
         "images": named["image"],
         "container_format": "container {{json .}}",
@@ -101,6 +106,7 @@ def _environment() -> Any:
 
 
 _VALUES: dict[type[Step], Callable[[Order, Secrets], dict[str, Any]]] = {
+    ComposeUp: compose_up,
     CreateNetwork: create_network,
     CreateVolume: create_volume,
     PullImage: pull_image,

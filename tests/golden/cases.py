@@ -33,7 +33,7 @@ def order(
     **more: Any,
 ) -> Order:
     """The order that a deployment makes of *step*, which holds no expressions any more."""
-    pins = [Pin(image=image, tag=tag, digest=digest) for image in step.needed_images]
+    pins = [Pin(image=image, tag=tag, digest=digest) for image in dict.fromkeys(step.needed_images)]
     made = Release(
         project=project,
         number=release,
@@ -52,6 +52,7 @@ def order(
         release=release,
         deployment=more.pop("deployment", "d-20260102-030405-1"),
         image=pins[0].reference if pins else "",
+        pulls=tuple((pin.reference, more.get("login")) for pin in pins),
         holder=more.pop("holder", "deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC"),
         **more,
     )

@@ -72,7 +72,10 @@ source "$HERE/registry.sh"
 # shellcheck source=hosts.sh
 source "$HERE/hosts.sh"
 
-PACKAGES="docker.io docker-registry openssh-server openssh-client openssl iproute2 iptables busybox-static
+# shellcheck source=compose.sh
+source "$HERE/compose.sh"
+
+PACKAGES="docker.io docker-compose docker-registry openssh-server openssh-client openssl iproute2 iptables busybox-static
     tini sudo curl gcc libc6-dev python3 perl-base util-linux"
 
 # All that follows from the name of a lab.
@@ -265,7 +268,7 @@ main() {
         __clear) set +e; lab_clear "$@" ;;
         status) lab_status "$@" ;;
         list) lab_list ;;
-        install) lab_install ;;
+        install) lab_install; compose2_install ;;
         reboot) for h in "$@"; do host_reboot "$h"; done ;;
         rtt)
             options --loss 0 --rtt "$@"

@@ -22,6 +22,13 @@ STEPS = {
     "data": oc.CreateVolume("data"),
     "cache": oc.CreateVolume("cache", labels={"level": "{{ Level }}"}, replace=True),
     "ahead": oc.PullImage("ahead", image=hub.image("web")),
+    "app": oc.ComposeUp(
+        "app",
+        file="services:\n  web: {image: 'registry.example.com/web', environment: {LEVEL: '${LEVEL}'}}\n  db: {image: db}\n",
+        images={"web": hub.image("web"), "db": hub.image("db")},
+        env={"LEVEL": "{{ Level }}"},
+        roles=["db"],
+    ),
     "facts": oc.RunScript("facts", script="octossh_output NUMBER 1", reads_only=True),
     "db": oc.RunContainer("db", image=hub.image("db"), roles=["db"], env={"LEVEL": "{{ Level }}"}),
     "web": oc.RunContainer(
@@ -68,8 +75,8 @@ MISHAPS = {
         [*set_aside(seen), *happens(spec="sha256:other")(seen)] if seen.kind == "container" else [seen]
     ),
     "half done": lambda seen: [*set_aside(attrs.evolve(seen, spec="")), seen] if seen.kind == "container" else [seen],
-    "of another step": lambda seen: [attrs.evolve(seen, step="gone", name=f"{seen.name}-of-old")],
-    "of another project": lambda seen: [attrs.evolve(seen, project="blog", name=f"{seen.name}-of-blog")],
+    "of another step": lambda seen: [attrs.evolve(seen, step="gone", name=f"{seen.name}-of-old", group="")],
+    "of another project": lambda seen: [attrs.evolve(seen, project="blog", name=f"{seen.name}-of-blog", group="")],
 }
 FOREIGN = {"not ours": lambda seen: [attrs.evolve(seen, project="", environment="", step="", spec="")]}
 WORD = {

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from strategies import JSON, NOUNS, STEPS, TEXT
 
 import octossh as oc
-from octossh.model import Described, Probe, Strategy
+from octossh.model import ComposeStep, Described, Probe, Strategy
 from octossh.model.serialising import from_dict, to_dict
 
-BASES = (oc.Step, Probe, Strategy)
+BASES = (oc.Step, ComposeStep, Probe, Strategy)
 
 
 def base(kind: type) -> type:

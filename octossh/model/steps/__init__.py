@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from octossh.model.steps.approvals import Approve
 from octossh.model.steps.base import Part, Step, mapped, texts
+from octossh.model.steps.compose import ComposeStep, ComposeUp
 from octossh.model.steps.containers import RunContainer
 from octossh.model.steps.flags import Flag, flags, kept, options
 from octossh.model.steps.networks import CreateNetwork, Subnet
@@ -27,6 +28,8 @@ __all__ = [
     "STRATEGIES",
     "Approve",
     "Command",
+    "ComposeStep",
+    "ComposeUp",
     "ContainerStep",
     "CreateNetwork",
     "CreateVolume",
@@ -60,6 +63,7 @@ KINDS: dict[str, type[Step]] = {
     kind.kind: kind
     for kind in (
         Approve,
+        ComposeUp,
         CreateNetwork,
         CreateVolume,
         PullImage,

@@ -117,6 +117,11 @@ class Step(Described):
         """Whether what it keeps is replaced where it differs; if not, the step is refused there."""
         return True
 
+    @classmethod
+    def docker_name(cls, made: str) -> str:
+        """The name *made* of project, environment and step, as docker takes it for what this kind keeps."""
+        return made
+
     def _values(self) -> Iterator[tuple[str, Any]]:
         return _leaves("", self)
 

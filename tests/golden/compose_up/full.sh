@@ -1,0 +1,363 @@
+# compose_up 'stack' of "it's $HOME" in 'Prod {{x}}'
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY.
+octossh_end() {
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+command -v docker >/dev/null ||
+    octossh_fail "there is no docker command on this host for user $(id -un); install docker, or put it on the PATH"
+
+# The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
+# shellcheck disable=SC2317
+docker() { command docker "$@" 3>&- 9>&-; }
+
+# A kernel lock: it goes when its holder does, however that ends.
+octossh_lock=/dev/shm/octossh-it-s-home-prod-x.lock
+[ -d /dev/shm ] || octossh_lock=/tmp/octossh-it-s-home-prod-x.lock
+command -v flock >/dev/null || octossh_fail "there is no flock command on this host; install util-linux"
+[ -e "$octossh_lock" ] || (umask 0; set -C; : >"$octossh_lock") 2>/dev/null || :
+if [ ! -f "$octossh_lock" ] || [ ! -r "$octossh_lock" ] || [ -h "$octossh_lock" ]; then
+    octossh_fail "the lock $octossh_lock is no file that can be read; look at who made it"
+fi
+exec 9<"$octossh_lock"
+octossh_waited=0
+until flock -n 9; do
+    if [ "$octossh_waited" -eq 0 ]; then
+        octossh_say "waiting for $(cat "$octossh_lock")"
+    fi
+    [ "$octossh_waited" -lt 30 ] ||
+        octossh_end locked none no "another run holds the lock of this project and environment on this host; it was last taken by $(cat "$octossh_lock")"
+    octossh_waited=$((octossh_waited + 1))
+    sleep 1
+done
+(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || :
+# The registry login of a run that was killed while it pulled.
+for octossh_config in /dev/shm/octossh-it-s-home-prod-x.lock.login.*; do
+    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+done
+
+# What compose has here, in octossh_seen: a line of words for each container.
+octossh_list() {
+    octossh_seen=''
+    set -- docker ps -aq --no-trunc --filter label=com.docker.compose.project=my-shop --filter label=com.docker.compose.oneoff=False
+    octossh_ids=$("$@" 2>/dev/null) || octossh_fail "docker does not answer: $("$@" 2>&1)"
+    octossh_ids=$(octossh_line "$octossh_ids")
+    # shellcheck disable=SC2086
+    [ -z "$octossh_ids" ] || octossh_seen=$(docker container inspect --format '{{index .Config.Labels "com.docker.compose.service"}} {{.ID}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} {{if and (eq (index .Config.Labels "octossh.project") "it'"'"'s $HOME") (eq (index .Config.Labels "octossh.environment") "Prod {{x}}") (eq (index .Config.Labels "octossh.step") "stack")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.release")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.deployment")}}{{.}}{{else}}-{{end}}' $octossh_ids 2>/dev/null) || :
+}
+
+# Looks at service $1, of which there shall be $2 containers (0: as many as compose makes) with the hash $3; a $4 job
+# runs and ends; $5 is its number here.
+octossh_service() {
+    octossh_count=0
+    # shellcheck disable=SC2034
+    while read -r octossh_of octossh_id octossh_status octossh_health octossh_code octossh_restarts octossh_policy octossh_owner \
+        octossh_spec octossh_release octossh_deployment; do
+        [ "$octossh_of" = "$1" ] || continue
+        octossh_count=$((octossh_count + 1))
+        octossh_total=$((octossh_total + octossh_restarts))
+        if [ "$octossh_spec" = "$3" ]; then
+            # It keeps saying which release made it: another label would be another container.
+            eval "octossh_release_$5=\$octossh_release octossh_deployment_$5=\$octossh_deployment"
+        else
+            octossh_differing="$octossh_differing $1"
+        fi
+        case $4/$octossh_status/$octossh_health in
+            job/exited/*) [ "$octossh_code" = 0 ] && continue ;;
+            */running/healthy | */running/none) continue ;;
+        esac
+        octossh_sick="$octossh_sick $octossh_id"
+        case $octossh_status/$octossh_policy/$octossh_health in
+            running/*/unhealthy)
+                octossh_unhealthy="$octossh_unhealthy $1"
+                octossh_ill="the health check of $1 says unhealthy"
+                ;;
+            running/*/starting) octossh_starting="$1 is not healthy yet" ;;
+            exited/no/* | dead/*) octossh_ill="$1 does not stay up (it is $octossh_status, exit code $octossh_code)" ;;
+            *) octossh_missing="$1 is $octossh_status, exit code $octossh_code" ;;
+        esac
+    done <<OCTOSSH_SEEN
+$octossh_seen
+OCTOSSH_SEEN
+    [ "$2" = 0 ] || [ "$octossh_count" = "$2" ] || octossh_missing="$1 has $octossh_count containers, not $2"
+    [ "$octossh_count" -gt 0 ] || octossh_differing="$octossh_differing $1"
+}
+
+# Looks at all of it: octossh_differing names what is not the wanted one, octossh_missing what is to be started,
+# octossh_starting what is not healthy yet, octossh_ill what will not be; octossh_sick are their ids.
+octossh_look() {
+    octossh_list
+    octossh_differing='' octossh_missing='' octossh_starting='' octossh_ill='' octossh_sick='' octossh_total=0
+    octossh_unhealthy=''
+    octossh_service web 2 sha256:69ed422d2286197b45f3e18d9db458ae3ca39001e719ca0d2f0a6aca5cd57532 lasting 0
+    octossh_service migrate 1 sha256:ba9d89e00442eade4ba5a9b167c7f18efb275189168a2a34196877d7f27d22ba job 1
+    octossh_service db 0 sha256:e8487106fa546ff7e97cfd31bac4506762fa06342fc6ade9e332b94fcceb1f19 lasting 2
+    octossh_extra=''
+    while read -r octossh_of _ _ _ _ _ _ octossh_owner _; do
+        case $octossh_of in
+            '') continue ;;
+web | migrate | db) ;;
+            *) octossh_extra="$octossh_extra $octossh_of" ;;
+        esac
+        [ "$octossh_owner" = ours ] || octossh_fail 'the compose project my-shop was not made by this step; remove it, or give this step another compose_name'
+    done <<OCTOSSH_SEEN
+$octossh_seen
+OCTOSSH_SEEN
+    octossh_extra=''
+}
+
+octossh_now() {
+    read -r octossh_uptime _ </proc/uptime
+    octossh_now=${octossh_uptime%.*}${octossh_uptime#*.}
+}
+
+# Wait until all services are healthy and have stayed so; otherwise octossh_why says why not.
+octossh_gate() {
+    octossh_now
+    octossh_deadline=$((octossh_now + 3050))
+    octossh_first='' octossh_why=''
+    while :; do
+        octossh_look
+        octossh_first=${octossh_first:-$octossh_total}
+        octossh_why=${octossh_ill:-$octossh_missing}
+        [ -z "$octossh_differing" ] || octossh_why="compose left as it was:$octossh_differing"
+        [ -z "$octossh_ill$octossh_differing" ] || return 1
+        if [ "$octossh_total" -ge $((octossh_first + 3)) ]; then
+            octossh_why="a container does not stay up: docker has restarted it $((octossh_total - octossh_first)) times${octossh_why:+; $octossh_why}"
+            return 1
+        fi
+        octossh_now
+        octossh_why=${octossh_why:-$octossh_starting}
+        if [ -z "$octossh_why" ]; then
+            return 0
+        elif [ "$octossh_now" -ge "$octossh_deadline" ]; then
+            octossh_why="not healthy within 30.5 s: $octossh_why"
+            return 1
+        fi
+        sleep 0.3 2>/dev/null || sleep 1
+    done
+}
+
+# What the sick containers said, for the log of this step, and the end of it for the reason.
+octossh_evidence() {
+    for octossh_id in $octossh_sick; do
+        octossh_say "the last lines of the log of $(docker container inspect --format '{{.Name}}' "$octossh_id" 2>&1):"
+        docker logs --tail 50 "$octossh_id" 2>&1 || :
+        octossh_said=$(octossh_line "$(docker logs --tail 3 "$octossh_id" 2>&1)")
+    done
+    [ -z "${octossh_sick:+$octossh_said}" ] || octossh_why="$octossh_why; its log ends with: $(printf '%.300s' "$octossh_said")"
+}
+
+octossh_done() {
+    # shellcheck disable=SC2086
+    octossh_json=$(docker container inspect $octossh_ids 2>/dev/null | tr -d '\n') || octossh_json=''
+    [ -z "$octossh_json" ] || octossh_frame "inspect {\"Name\": \"my-shop\", \"Containers\": $octossh_json}"
+    octossh_end succeeded "$1" "$2" "$3"
+}
+
+# Nothing of the file, and no secret in it, is written to a disk: compose reads it from its standard input.
+octossh_compose() (
+    DB_PASSWORD="${octossh_secret_0?}"
+    export DB_PASSWORD
+    WORKERS=4
+    export WORKERS
+    octossh_release_0=${octossh_release_0:-0.0.7}
+    octossh_deployment_0=${octossh_deployment_0:-d-20260102-030405-1}
+    export octossh_release_0 octossh_deployment_0
+    octossh_release_1=${octossh_release_1:-0.0.7}
+    octossh_deployment_1=${octossh_deployment_1:-d-20260102-030405-1}
+    export octossh_release_1 octossh_deployment_1
+    octossh_release_2=${octossh_release_2:-0.0.7}
+    octossh_deployment_2=${octossh_deployment_2:-d-20260102-030405-1}
+    export octossh_release_2 octossh_deployment_2
+    unset COMPOSE_FILE COMPOSE_PROFILES COMPOSE_PROJECT_NAME COMPOSE_ENV_FILES COMPOSE_PATH_SEPARATOR DB_COUNT LEVEL
+    cd / || exit
+    printf '%s' '{
+ "networks": {
+  "front": {
+   "external": true
+  },
+  "unused": {
+   "labels": {
+    "octossh.project": "it'"'"'s $$HOME",
+    "octossh.environment": "Prod {{x}}",
+    "octossh.step": "stack"
+   }
+  },
+  "default": {
+   "labels": {
+    "octossh.project": "it'"'"'s $$HOME",
+    "octossh.environment": "Prod {{x}}",
+    "octossh.step": "stack"
+   }
+  }
+ },
+ "volumes": {
+  "data": {
+   "labels": {
+    "keep": "yes",
+    "octossh.project": "it'"'"'s $$HOME",
+    "octossh.environment": "Prod {{x}}",
+    "octossh.step": "stack"
+   }
+  }
+ },
+ "services": {
+  "web": {
+   "image": "registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+   "environment": {
+    "DATABASE_URL": "postgres://shop:${DB_PASSWORD}@db/shop",
+    "LEVEL": "${LEVEL:-info}",
+    "WORKERS": "${WORKERS}"
+   },
+   "labels": {
+    "team": "shop",
+    "cost": "5$$",
+    "octossh.project": "it'"'"'s $$HOME",
+    "octossh.environment": "Prod {{x}}",
+    "octossh.step": "stack",
+    "octossh.release": "${octossh_release_0}",
+    "octossh.deployment": "${octossh_deployment_0}",
+    "octossh.spec": "sha256:69ed422d2286197b45f3e18d9db458ae3ca39001e719ca0d2f0a6aca5cd57532",
+    "octossh.fields": "{\"depends_on\":{\"migrate\":{\"condition\":\"service_completed_successfully\"}},\"deploy\":{\"replicas\":2},\"env\":{\"DATABASE_URL\":{\"in\":\"postgres://shop:$${DB_PASSWORD}@db/shop\",\"secret\":\"db-password\",\"version\":\"f1f77b479b48676b\"}},\"environment\":{\"LEVEL\":\"$${LEVEL:-info}\",\"WORKERS\":\"$${WORKERS}\"},\"image\":\"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\",\"labels\":{\"cost\":\"5$$$$\",\"team\":\"shop\"},\"networks\":[\"front\",\"default\"],\"shared\":{\"networks\":{\"front\":{\"external\":true}}},\"tag\":\"1.4.2\",\"v\":1,\"variables\":{\"DB_PASSWORD\":{\"secret\":\"db-password\",\"version\":\"f1f77b479b48676b\"},\"WORKERS\":\"4\"}}"
+   },
+   "depends_on": {
+    "migrate": {
+     "condition": "service_completed_successfully"
+    }
+   },
+   "deploy": {
+    "replicas": 2
+   },
+   "networks": [
+    "front",
+    "default"
+   ]
+  },
+  "migrate": {
+   "image": "registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+   "command": [
+    "migrate",
+    "it'"'"'s"
+   ],
+   "volumes": [
+    "data:/data"
+   ],
+   "labels": {
+    "octossh.project": "it'"'"'s $$HOME",
+    "octossh.environment": "Prod {{x}}",
+    "octossh.step": "stack",
+    "octossh.release": "${octossh_release_1}",
+    "octossh.deployment": "${octossh_deployment_1}",
+    "octossh.spec": "sha256:ba9d89e00442eade4ba5a9b167c7f18efb275189168a2a34196877d7f27d22ba",
+    "octossh.fields": "{\"command\":[\"migrate\",\"it'"'"'s\"],\"image\":\"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\",\"job\":true,\"shared\":{\"volumes\":{\"data\":{\"labels\":[\"keep=yes\"]}}},\"tag\":\"1.4.2\",\"v\":1,\"volumes\":[\"data:/data\"]}"
+   }
+  },
+  "db": {
+   "image": "docker.io/library/postgres@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+   "scale": "${DB_COUNT:-1}",
+   "labels": {
+    "octossh.project": "it'"'"'s $$HOME",
+    "octossh.environment": "Prod {{x}}",
+    "octossh.step": "stack",
+    "octossh.release": "${octossh_release_2}",
+    "octossh.deployment": "${octossh_deployment_2}",
+    "octossh.spec": "sha256:e8487106fa546ff7e97cfd31bac4506762fa06342fc6ade9e332b94fcceb1f19",
+    "octossh.fields": "{\"image\":\"docker.io/library/postgres@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\",\"scale\":\"$${DB_COUNT:-1}\",\"v\":1}"
+   }
+  }
+ }
+}' | if [ "$octossh_plugin" = yes ]; then
+        docker compose --ansi never --env-file /dev/null -p my-shop -f - "$@"
+    else
+        command docker-compose --ansi never -p my-shop -f - "$@" 3>&- 9>&-
+    fi
+)
+
+octossh_look
+if [ -z "$octossh_differing$octossh_missing$octossh_ill$octossh_extra" ]; then
+    [ -n "$octossh_starting" ] || octossh_done unchanged no ""
+    octossh_gate || { octossh_evidence; octossh_fail "$octossh_why"; }
+    octossh_done unchanged no ""
+fi
+if [ -z "$octossh_ids" ]; then
+    octossh_action=created
+elif [ -n "$octossh_differing$octossh_extra$octossh_unhealthy" ]; then
+    octossh_action=replaced
+else
+    octossh_action=started
+fi
+
+octossh_plugin=no
+if docker compose version >/dev/null 2>&1; then
+    octossh_plugin=yes
+elif ! command -v docker-compose >/dev/null; then
+    octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
+    octossh_fail "there is neither 'docker compose' nor 'docker-compose' on this host for user $(id -un); install the compose plugin"
+fi
+octossh_said=$(octossh_compose config -q 2>&1) || octossh_fail "compose does not take the file: $octossh_said"
+
+octossh_have_image() { docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1; }
+
+# Gives 1, and the reason in octossh_said, where it cannot be pulled.
+octossh_pull() {
+    octossh_say 'pulling registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
+    # The login lives in memory only, and only for the pull.
+    octossh_config=$(mktemp -d /dev/shm/octossh-it-s-home-prod-x.lock.login.XXXXXXXX) || octossh_fail "there is no /dev/shm to keep the registry login in"
+    trap 'rm -rf "$octossh_config"' EXIT
+    trap 'rm -rf "$octossh_config"; exit 143' TERM INT
+    printf '%s' "${octossh_secret_1?}" >"$octossh_config/config.json"
+    octossh_said=$(DOCKER_CONFIG=$octossh_config && export DOCKER_CONFIG && docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1)
+    set "$?"
+    rm -rf "$octossh_config"
+    trap - EXIT TERM INT
+    return "$1"
+}
+octossh_have_image || octossh_pull || octossh_fail "docker pull: $octossh_said"
+
+octossh_up() { octossh_compose up -d --no-build --quiet-pull --timeout 30 "$@"; }
+
+octossh_say "docker compose up:$octossh_differing$octossh_extra"
+octossh_changed=yes
+# Compose leaves an unhealthy container as it is.
+# shellcheck disable=SC2086
+[ -z "$octossh_unhealthy" ] || octossh_up --force-recreate --no-deps $octossh_unhealthy
+if ! octossh_up; then
+    octossh_look
+    octossh_why="compose failed, as the log says${octossh_ill:+; $octossh_ill}"
+    octossh_evidence
+    octossh_fail "$octossh_why"
+fi
+octossh_gate || { octossh_evidence; octossh_fail "$octossh_why"; }
+octossh_done "$octossh_action" yes ""
+}
+{ octossh_main </dev/null; }
