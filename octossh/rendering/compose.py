@@ -12,9 +12,10 @@ from octossh.model import GROUPS, LABELS, ComposeStep, ComposeUp
 from octossh.model.steps.compose_files import Document, labels_of, variables_of
 from octossh.planning import Wanted, count_of
 from octossh.rendering.orders import Env, Order, Secrets, go_text, is_ours, label_format, read_by_others
+from octossh.rendering.pulls import one_pull
 from octossh.shell import Words
 
-__all__ = ["compose_env", "compose_up", "labelled", "unset_names"]
+__all__ = ["compose_env", "compose_up", "labelled", "pulls", "unset_names"]
 
 
 def compose_up(order: Order, secrets: Secrets) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def compose_up(order: Order, secrets: Secrets) -> dict[str, Any]:
         "unset": unset_names(step),
         "release": order.release,
         "deployment": order.deployment,
-        "pulls": [(image, secrets.variable(login) if login else None) for image, login in order.pulls],
+        "pulls": pulls(order, wanted, secrets),
         "remove_orphans": step.remove_orphans,
         "extra_args": step.extra_args,
         "project_filter": f"label={of_project}={wanted.name}",
@@ -59,6 +60,17 @@ def compose_up(order: Order, secrets: Secrets) -> dict[str, Any]:
         "healthy_cs": math.ceil(step.healthy_timeout_s * 100),
         "monitor_cs": math.ceil(step.monitor_s * 100),
     }
+
+
+def pulls(order: Order, wanted: Wanted, secrets: Secrets) -> list[dict[str, Any]]:
+    """The images of the release that the services run, for ``_pull.sh.j2``; once for each platform."""
+    made = {}
+    for part in wanted.parts.values():
+        image, platform = part.fields["image"], part.fields.get("platform")
+        login = dict(order.pulls).get(image)
+        if any(image == pulled for pulled, _ in order.pulls):
+            made[image, platform] = one_pull(image, login, platform, secrets)
+    return list(made.values())
 
 
 def _look_format(order: Order, of_service: str) -> str:

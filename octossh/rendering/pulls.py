@@ -7,18 +7,23 @@ from typing import Any
 from octossh.model import ContainerStep
 from octossh.rendering.orders import Order, Secrets
 
-__all__ = ["pull_image", "pulling"]
+__all__ = ["one_pull", "pull_image", "pulling"]
 
 
 def pulling(order: Order, secrets: Secrets) -> dict[str, Any]:
     """What ``_pull.sh.j2`` needs."""
     platform = order.step.platform if isinstance(order.step, ContainerStep) else None
+    return one_pull(order.image, order.login, platform, secrets)
+
+
+def one_pull(image: str, login: str | None, platform: str | None, secrets: Secrets) -> dict[str, Any]:
+    """The same for one of several images."""
     return {
-        "image": order.image,
+        "image": image,
         "platform": platform,
         "platform_format": "{{.Os}}/{{.Architecture}}",
         "platform_start": "/".join(platform.split("/")[:2]) if platform else "",
-        "login": secrets.variable(order.login) if order.login else None,
+        "login": secrets.variable(login) if login else None,
     }
 
 

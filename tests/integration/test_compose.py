@@ -189,6 +189,24 @@ def test_a_service_that_does_not_get_well_fails_with_its_log_and_a_rollback_sets
     assert shops.version(compose_lab, "h01") == "1.0.0"
 
 
+def test_a_service_that_has_fallen_ill_is_made_anew(compose_lab: Lab, tmp_path: Path) -> None:
+    with space(compose_lab, tmp_path, stack(compose_lab)) as made:
+        first = release(made, web="1.2.0")
+        made.deploy(first, "Dev")
+        before = ids(compose_lab)
+        # Its health check asks for this file.
+        compose_lab.sh("h01", f"docker exec {before['web']} rm /tmp/ready")
+        health = f"docker inspect -f '{{{{.State.Health.Status}}}}' {before['web']}"
+        compose_lab.sh("h01", f'until [ "$({health})" = unhealthy ]; do sleep 0.2; done')
+        plan = made.plan(first, "Dev")
+        assert [(task.action, task.why) for task in plan.tasks] == [(oc.Action.REPLACE, "web is unhealthy")]
+        assert made.deploy(plan).outcomes[0].action == "replaced"
+        assert not made.plan(first, "Dev").has_changes
+    after = ids(compose_lab)
+    assert after["web"] != before["web"]
+    assert after["worker"] == before["worker"]
+
+
 def test_a_container_that_crashes_later_or_restarts_over_and_over_is_caught(compose_lab: Lab, tmp_path: Path) -> None:
     file = f"services: {{web: {{image: {compose_lab.registry}/acme/web, restart: always}}}}\n"
     image = [shops.registry(compose_lab).image("acme/web")]
@@ -255,6 +273,18 @@ def test_a_file_that_compose_does_not_take_and_an_image_that_is_gone_change_noth
             made.deploy(release(made), "Dev")
         assert failed.value.hosts is oc.Hosts.UNTOUCHED
     assert ids(compose_lab) == before
+
+
+def test_hosts_log_in_to_the_registry_for_the_images_of_a_file(compose_lab: Lab, tmp_path: Path) -> None:
+    auth = compose_lab.registry_auth
+    hub = oc.Registry(
+        "private", f"https://{auth.server}", ca=str(auth.ca), auth=oc.Basic(auth.user, oc.secret("REGISTRY"))
+    )
+    file = FILE.format(registry=auth.server)
+    step = stack(compose_lab, file=file, images=[hub.image("acme/web"), hub.image("acme/worker")])
+    secrets = {"PASSWORD": "x", "REGISTRY": auth.password}
+    with space(compose_lab, tmp_path, step, secrets=secrets) as made:
+        assert made.deploy(release(made), "Dev").outcomes[0].action == "created"
 
 
 def test_a_host_without_compose_says_so(clean_lab: Lab, tmp_path: Path) -> None:

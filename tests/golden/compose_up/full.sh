@@ -60,8 +60,8 @@ until flock -n 9; do
     sleep 1
 done
 (printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || :
-# The registry login of a run that was killed while it pulled.
-for octossh_config in /dev/shm/octossh-it-s-home-prod-x.lock.login.*; do
+# What a run that was killed while it pulled has left: a folder without a login.
+for octossh_config in "$octossh_lock".login.*; do
     [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
 done
 
@@ -331,15 +331,20 @@ octossh_have_image() { docker image inspect --format ok registry.example.com/acm
 # Gives 1, and the reason in octossh_said, where it cannot be pulled.
 octossh_pull() {
     octossh_say 'pulling registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
-    # The login lives in memory only, and only for the pull.
-    octossh_config=$(mktemp -d /dev/shm/octossh-it-s-home-prod-x.lock.login.XXXXXXXX) || octossh_fail "there is no /dev/shm to keep the registry login in"
-    trap 'rm -rf "$octossh_config"' EXIT
-    trap 'rm -rf "$octossh_config"; exit 143' TERM INT
-    printf '%s' "${octossh_secret_1?}" >"$octossh_config/config.json"
-    octossh_said=$(DOCKER_CONFIG=$octossh_config && export DOCKER_CONFIG && docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1)
+    # Docker reads its config once, when it starts: here out of a pipe. So the login is in no file, and gone with the
+    # processes at both ends of the pipe, whatever ends them. The folder holds a link to the pipe and nothing else.
+    if ! octossh_config=$(mktemp -d "$octossh_lock.login.XXXXXXXX") || ! ln -s /proc/self/fd/0 "$octossh_config/config.json"; then
+        octossh_fail "no folder for docker's config can be made beside $octossh_lock; see whether that place is full"
+    fi
+    octossh_said=$(
+        printf '%s' "${octossh_secret_1?}" 2>/dev/null | {
+            DOCKER_CONFIG=$octossh_config
+            export DOCKER_CONFIG
+            docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1
+        }
+    )
     set "$?"
     rm -rf "$octossh_config"
-    trap - EXIT TERM INT
     return "$1"
 }
 octossh_have_image || octossh_pull || octossh_fail "docker pull: $octossh_said"

@@ -60,8 +60,8 @@ until flock -n 9; do
     sleep 1
 done
 (printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || :
-# The registry login of a run that was killed while it pulled.
-for octossh_config in /dev/shm/octossh-shop-dev.lock.login.*; do
+# What a run that was killed while it pulled has left: a folder without a login.
+for octossh_config in "$octossh_lock".login.*; do
     [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
 done
 
