@@ -362,6 +362,21 @@ def _deployed(options: _Options, deploy: Callable[[], Deployment]) -> None:
         raise
 
 
+@_command(octossh, "prune")
+@click.argument("project", required=False)
+@click.option("--in", "environment", required=True, metavar="ENVIRONMENT", help="Where.")
+@click.option("--keep", type=click.IntRange(1), default=5, show_default=True, help="Releases that stay ready.")
+@click.option("--yes", is_flag=True, help="Remove it; without this, only show what would go.")
+def _prune(options: _Options, project: str | None, environment: str, keep: int, yes: bool) -> None:
+    """Remove images and stopped containers of old releases from an environment."""
+    space = options.space()
+    made = space.plan_prune(environment, project=project, keep=keep)
+    if yes:
+        _deployed(options, lambda: space.deploy(made))
+    else:
+        options.show(made)
+
+
 @_command(octossh, "status")
 @click.argument("project", required=False)
 def _status(options: _Options, project: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import os
 import platform
@@ -26,6 +27,7 @@ from octossh.model import (
     Event,
     History,
     Mode,
+    Process,
     Project,
     Release,
     Repositories,
@@ -45,6 +47,7 @@ from octossh.planning import (
     plan,
     secrets_of,
     to_promote,
+    to_prune,
     to_roll_back,
 )
 from octossh.recording import Store, Verification, controller_here
@@ -377,6 +380,31 @@ class Space:
         made = self._plan(self.release(owner.name, number), environment, look=False, mode=Mode.ROLLBACK)
         return self._apply(made, check=check)
 
+    def plan_prune(self, environment: str, *, project: str | None = None, keep: int = 5) -> Plan:
+        """What could be removed from the hosts of *environment*: images and stopped containers of old releases.
+
+        `deploy` applies the plan. Hosts are only looked at.
+
+        Args:
+            environment: Where.
+            project: Default: the only one.
+            keep: How many releases stay ready to come back, the one that stands there among them.
+
+        Raises:
+            PlanError: Nothing was ever deployed there.
+            TransportError: A host cannot be reached.
+
+        Hosts:
+            untouched.
+        """
+        owner, place = self.project(project), self._catalog.environment(environment)
+        every = self.store.deployments(limit=None, outcomes=False)
+        step = to_prune(owner.name, place, keep, every, functools.cache(self.store.release), self.targets)
+        stands = next(d.release for d in every if (d.project, d.environment) == (owner.name, place))
+        release = attrs.evolve(self.release(owner.name, stands), process=Process([step]), variables=())
+        seen = observe(release, place, self.targets, self._transport)
+        return attrs.evolve(plan(release, place, self.targets, mode=Mode.PRUNE, seen=seen), notes=())
+
     def render(self, plan: Plan) -> tuple[tuple[Task, Script | None], ...]:
         """The scripts that applying *plan* would send; None where one is not known before an earlier step has run.
 
@@ -420,7 +448,9 @@ class Space:
     # ---------------------------------------------------------------- records
 
     def _history(self, project: str) -> tuple[Deployment, ...]:
-        return self.store.deployments(project=project, limit=None, outcomes=False)
+        # Tidying up is no standing of a release.
+        past = self.store.deployments(project=project, limit=None, outcomes=False)
+        return tuple(deployment for deployment in past if deployment.mode is not Mode.PRUNE)
 
     def history(self, project: str | None = None, *, environment: str | None = None, limit: int | None = 50) -> History:
         """The deployments of a project, or of all; newest first."""

@@ -80,5 +80,6 @@ def observe(release: Release, environment: str, targets: Sequence[Target], trans
 
 
 def _names(resolver: Resolver, target: Target) -> list[tuple[str, str]]:
-    steps = (step for step in resolver.release.process.steps if step.keeps and target in resolver.hosts(step))
-    return [(step.keeps, name) for step in steps if (name := resolver.docker_name(step, target))]
+    steps = [step for step in resolver.release.process.steps if target in resolver.hosts(step)]
+    kept = [(step.keeps, name) for step in steps if step.keeps and (name := resolver.docker_name(step, target))]
+    return [*kept, *(named for step in steps for named in step.looks_at)]

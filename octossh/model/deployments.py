@@ -33,6 +33,7 @@ class Mode(enum.Enum):
     REDEPLOY = "redeploy"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
+    PRUNE = "prune"
 
 
 @frozen(kw_only=True)

@@ -7,6 +7,7 @@ from octossh.planning.composing import count_of
 from octossh.planning.judging import Visit, judge
 from octossh.planning.making import plan, secrets_of
 from octossh.planning.plans import Action, Change, Plan, Stage, Task, changes_between
+from octossh.planning.pruning import to_prune
 from octossh.planning.resolving import Facts, Resolver, SecretOutput
 from octossh.planning.rules import check_may_enter, current, mode_of, to_promote, to_roll_back
 from octossh.planning.wanting import Wanted, differing, next_name, old_name
@@ -38,5 +39,6 @@ __all__ = [
     "plan",
     "secrets_of",
     "to_promote",
+    "to_prune",
     "to_roll_back",
 ]

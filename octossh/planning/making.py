@@ -10,6 +10,7 @@ import attrs
 from octossh.errors import ModelError, PlanError, did_you_mean
 from octossh.model import (
     Mode,
+    Prune,
     Release,
     Resource,
     SecretRef,
@@ -22,7 +23,7 @@ from octossh.model import (
 from octossh.planning.groups import judge_group
 from octossh.planning.plans import Action, Plan, Task, changes_between
 from octossh.planning.resolving import Facts, Resolver
-from octossh.planning.wanting import Wanted, differing, old_name
+from octossh.planning.wanting import Wanted, differing, next_name, old_name
 from octossh.shell import Secret
 from octossh.templating import NotYetKnown
 
@@ -114,6 +115,8 @@ class _Maker:
         made = Task(step=resolved, target=target, action=Action.DECIDE, wanted=wanted)
         if isinstance(resolved, StopResource):
             return self._stop(made, resolved) if self.seen is not None else made
+        if isinstance(resolved, Prune):
+            return self._prune(made, resolved) if self.seen is not None else made
         if wanted is None or not resolved.keeps:
             return attrs.evolve(made, action=Action(resolved.verb), why=resolved.purpose)
         if self.seen is None:
@@ -199,6 +202,23 @@ class _Maker:
             self.there[task.target.name] += [attrs.evolve(resource, status="exited") for resource in matched]
         verb = "remove" if step.remove else "stop"
         return attrs.evolve(task, action=Action.STOP, why=f"{verb} {', '.join(resource.name for resource in matched)}")
+
+    def _prune(self, task: Task, step: Prune) -> Task:
+        gone = [
+            f"{seen.kind} {seen.name}"
+            for seen in self.there[task.target.name]
+            if (seen.kind == "image" and seen.name in step.images)
+            or (
+                seen.kind == "container"
+                and self._ours(seen)
+                and seen.status not in _UP
+                and not (seen.release in step.keep or seen.name in step.containers or seen.step in step.steps)
+                and not seen.name.endswith((old_name(""), next_name("")))
+            )
+        ]
+        if not gone:
+            return attrs.evolve(task, action=Action.KEEP, why="nothing to remove")
+        return attrs.evolve(task, action=Action.STOP, why=f"remove {', '.join(gone)}")
 
     def _stays(self, target: Target) -> Callable[[Resource], bool]:
         """Whether this release made it, or has a step that keeps it."""

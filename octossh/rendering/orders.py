@@ -21,6 +21,7 @@ __all__ = [
     "go_text",
     "is_ours",
     "label_format",
+    "label_of",
     "label_options",
     "owner_format",
     "read_by_others",
@@ -78,6 +79,11 @@ _LONGEST = 131_000  # bytes of one word of a command line; Linux takes 128 KiB
 def go_text(text: str) -> str:
     """*text* as a string in Go's templates."""
     return json.dumps(text, ensure_ascii=False)
+
+
+def label_of(key: str) -> str:
+    """Go template: the value of one of our labels, where docker lists things."""
+    return f"(.Label {go_text(LABELS[key])})"
 
 
 def label_format(key: str, labels: str) -> str:

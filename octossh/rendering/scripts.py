@@ -14,6 +14,7 @@ from octossh.model import (
     ComposeUp,
     CreateNetwork,
     CreateVolume,
+    Prune,
     PullImage,
     RunContainer,
     RunScript,
@@ -26,6 +27,7 @@ from octossh.rendering.compose import compose_up
 from octossh.rendering.containers import run_container
 from octossh.rendering.networks import create_network
 from octossh.rendering.orders import Order, Secrets
+from octossh.rendering.prunes import prune
 from octossh.rendering.pulls import pull_image
 from octossh.rendering.running import run_script
 from octossh.rendering.stops import stop_resource
@@ -109,6 +111,7 @@ _VALUES: dict[type[Step], Callable[[Order, Secrets], dict[str, Any]]] = {
     ComposeUp: compose_up,
     CreateNetwork: create_network,
     CreateVolume: create_volume,
+    Prune: prune,
     PullImage: pull_image,
     RunContainer: run_container,
     RunScript: run_script,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from octossh.model import LABELS, StopResource
-from octossh.rendering.orders import Order, Secrets, go_text
+from octossh.rendering.orders import Order, Secrets, go_text, label_of
 
 __all__ = ["stop_resource"]
 
@@ -35,11 +35,7 @@ def _format(order: Order, step: StopResource, kind: str, handle: str, name: str)
     line = f"{handle} {{{{{name}}}}}"
     if step.releases == "all":
         return line
-    conditions = [f"(ne {_label('release')} {go_text(order.release)})"]
+    conditions = [f"(ne {label_of('release')} {go_text(order.release)})"]
     conditions += [f"(ne {name} {go_text(kept)})" for of, kept in order.kept if of == kind]
-    conditions += [f"(ne {_label('step')} {go_text(of)})" for of in order.spared]
+    conditions += [f"(ne {label_of('step')} {go_text(of)})" for of in order.spared]
     return f"{{{{if and {' '.join(conditions)}}}}}{line}{{{{end}}}}"
-
-
-def _label(key: str) -> str:
-    return f"(.Label {go_text(LABELS[key])})"

@@ -15,6 +15,7 @@ from octossh.model.steps.networks import CreateNetwork, Subnet
 from octossh.model.steps.options import ContainerStep
 from octossh.model.steps.parts import HealthCheck, Join, Mount
 from octossh.model.steps.probes import PROBES, Command, Http, LogLine, Probe, Tcp
+from octossh.model.steps.prunes import Prune
 from octossh.model.steps.pulls import PullImage
 from octossh.model.steps.scripts import Evaluated, RunScript
 from octossh.model.steps.stops import StopResource
@@ -42,6 +43,7 @@ __all__ = [
     "Mount",
     "Part",
     "Probe",
+    "Prune",
     "PullImage",
     "Replace",
     "RunContainer",
@@ -66,6 +68,7 @@ KINDS: dict[str, type[Step]] = {
         ComposeUp,
         CreateNetwork,
         CreateVolume,
+        Prune,
         PullImage,
         RunContainer,
         RunScript,

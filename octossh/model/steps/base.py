@@ -122,6 +122,11 @@ class Step(Described):
         """The name *made* of project, environment and step, as docker takes it for what this kind keeps."""
         return made
 
+    @property
+    def looks_at(self) -> tuple[tuple[str, str], ...]:
+        """What a plan has to know of besides what bears our labels and what it keeps: kinds and docker's names."""
+        return ()
+
     def _values(self) -> Iterator[tuple[str, Any]]:
         return _leaves("", self)
 

@@ -1,0 +1,36 @@
+"""The values for ``prune.sh.j2``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from octossh.model import LABELS, Prune
+from octossh.rendering.orders import Order, Secrets, go_text, label_of
+
+__all__ = ["prune"]
+
+
+def prune(order: Order, _secrets: Secrets) -> dict[str, Any]:
+    """What the template needs besides what all templates get."""
+    step = order.step
+    assert isinstance(step, Prune)
+    return {
+        "filters": [
+            f"label={LABELS['project']}={order.project}",
+            f"label={LABELS['environment']}={order.environment}",
+            "status=created",
+            "status=exited",
+            "status=dead",
+        ],
+        "format": _format(step),
+        "images": step.images,
+        "id_format": "{{.Id}}",
+    }
+
+
+def _format(step: Prune) -> str:
+    """Go template: a line with id and name, or an empty line for what stays."""
+    spared = [(label_of("release"), number) for number in step.keep]
+    spared += [(".Names", name) for name in step.containers] + [(label_of("step"), name) for name in step.steps]
+    conditions = " ".join(f"(ne {of} {go_text(value)})" for of, value in spared)
+    return f"{{{{if and true {conditions}}}}}{{{{.ID}}}} {{{{.Names}}}}{{{{end}}}}"
