@@ -15,6 +15,7 @@ from typing import Self, Unpack
 
 import attrs
 
+from octossh.access import Access, SecretSource
 from octossh.deploying import Approver, apply, check, observe, scripts
 from octossh.errors import ModelError, PlanError, did_you_mean
 from octossh.inventory import read_targets
@@ -45,15 +46,13 @@ from octossh.planning import (
     lint_tags,
     mode_of,
     plan,
-    secrets_of,
     to_promote,
     to_prune,
     to_roll_back,
 )
 from octossh.recording import Store, Verification, controller_here
-from octossh.registry import Registries
 from octossh.releasing import explain_image, last_picked, pin_images
-from octossh.shell import Script, Secret
+from octossh.shell import Script
 from octossh.transport import SSH, Transport
 from octossh.versions import Explanation
 from octossh.versions.rules import RuleFields
@@ -62,8 +61,6 @@ __all__ = ["Space", "whoami"]
 
 # The releases among which the last one of a channel is sought.
 _LOOK_BACK = 100
-
-SecretSource = Mapping[str, str] | Callable[[str], str | None]
 
 
 class Space:
@@ -104,14 +101,11 @@ class Space:
         self._catalog = Catalog.of(projects, made, environments)
         if transport is not None and not callable(getattr(transport, "run", None)):
             raise ModelError(f"the transport {transport!r} is none; give an octossh.SSH(...), or leave it out")
-        if not (secrets is None or isinstance(secrets, Mapping) or callable(secrets)):
-            raise ModelError(f"secrets={type(secrets).__name__}: give a mapping of names to values, or a function")
         self.store = Store(store)
         self.approve, self.on_event = approve, on_event
         self._transport = transport if transport is not None else SSH()
-        self._source: SecretSource = os.environ if secrets is None else secrets
         images = (image for project in self._catalog.projects.values() for image in project.process.images)
-        self._registries = Registries((image.registry for image in images), self._secret)
+        self._access = Access((image.registry for image in images), secrets)
 
     # ------------------------------------------------------------- looking up
 
@@ -175,7 +169,7 @@ class Space:
         picked = owner.channel(channel)
         rule = attrs.evolve(picked.rule(found.repository), **changes)
         last = last_picked(found, picked, self.store.releases(owner.name, limit=_LOOK_BACK))
-        explanation = explain_image(found, self._registries.client(found.registry), rule, current=last)
+        explanation = explain_image(found, self._access.registries.client(found.registry), rule, current=last)
         odd = lint_tags(owner, found, [verdict.tag for verdict in explanation.verdicts])
         return attrs.evolve(explanation, notes=(*explanation.notes, *odd))
 
@@ -199,7 +193,7 @@ class Space:
             ModelError: There is no such registry, or there are several and none is named.
             RegistryError: It could not be asked, or gives no list of its repositories.
         """
-        return self._registries.search(text, registry, limit=limit)
+        return self._access.registries.search(text, registry, limit=limit)
 
     # --------------------------------------------------------------- releases
 
@@ -231,7 +225,7 @@ class Space:
         """
         made = self.project(project)
         picked: Channel = made.channel(channel)
-        feeds = {image: self._registries.client(image.registry) for image in made.process.images}
+        feeds = {image: self._access.registries.client(image.registry) for image in made.process.images}
         releases = self.store.releases(made.name, limit=_LOOK_BACK) if feeds else ()
         pins = pin_images(made, picked, feeds, versions=versions, releases=releases)
 
@@ -249,31 +243,6 @@ class Space:
             )
 
         return self.store.create_release(made.name, made.release_number, make, number=number)
-
-    # ---------------------------------------------------------------- secrets
-
-    def _secret(self, name: str) -> Secret:
-        value = self._source(name) if callable(self._source) else self._source.get(name)
-        if value is None:
-            raise ModelError(
-                f"secret {name!r} has no value; set the environment variable {name}, or give Space(secrets=...) one"
-            )
-        return Secret(value)
-
-    def _secrets(self, release: Release, environment: str) -> tuple[dict[str, Secret], dict[str, str]]:
-        """The secrets that *release* needs there, by name; and the names of those that log hosts in, by registry."""
-        found = {name: self._secret(name) for name in sorted(secrets_of(release, environment))}
-        logins: dict[str, str] = {}
-        for registry in {image.registry: None for image in release.process.images}:
-            credentials = (
-                None if registry.host_login == "none" else self._registries.client(registry).pull_credentials()
-            )
-            if credentials is not None:
-                logins[registry.name] = f"registry:{registry.name}"
-                found[logins[registry.name]] = credentials.docker_config(registry.pull_host)
-                # By itself, so that it is masked by itself, too.
-                found[f"{logins[registry.name]}:password"] = credentials.password
-        return found, logins
 
     # -------------------------------------------------------------- deploying
 
@@ -302,7 +271,7 @@ class Space:
         owner = self.projects.get(release.project)
         if owner is not None and mode is not Mode.ROLLBACK:
             check_may_enter(owner, release.number, environment, history)
-        secrets, _ = self._secrets(release, environment)
+        secrets, _ = self._access.of(release, environment)
         # Made once without having looked: what is wrong with the description shows before any host is asked.
         made = plan(
             release,
@@ -413,7 +382,7 @@ class Space:
         Hosts:
             untouched.
         """
-        secrets, logins = self._secrets(plan.release, plan.environment)
+        secrets, logins = self._access.of(plan.release, plan.environment)
         return scripts(plan, self._deployment(plan), secrets, logins)
 
     def _deployment(self, plan: Plan) -> Deployment:
@@ -431,7 +400,7 @@ class Space:
         )
 
     def _apply(self, plan: Plan, *, check: bool) -> Deployment:
-        secrets, logins = self._secrets(plan.release, plan.environment)
+        secrets, logins = self._access.of(plan.release, plan.environment)
         return apply(
             plan,
             self._transport,
@@ -439,7 +408,7 @@ class Space:
             self._deployment(plan),
             secrets=secrets,
             logins=logins,
-            login=lambda image: self._registries.client(image.registry).pull_login(image),
+            login=lambda image: self._access.registries.client(image.registry).pull_login(image),
             approver=self.approve,
             on_event=self.on_event,
             check=check,
@@ -504,7 +473,7 @@ class Space:
     def close(self) -> None:
         """Close what is open: connections to hosts and registries, and the store."""
         self._transport.close()
-        self._registries.close()
+        self._access.close()
         self.store.close()
 
     def __enter__(self) -> Self:

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 import octossh as oc
-from octossh.model import Pairs, Repositories, Standing
+from octossh.model import Finding, Grade, Pairs, Repositories, Standing
 from octossh.model.variables import RESERVED
 
 ODD = "aZ09 ._-'\"\\$`{%#}\n\té€𝄞\u2028&;|<>()*?!~="
@@ -366,6 +366,7 @@ STEPS = st.one_of(
     PULL_IMAGES,
     RUN_CONTAINERS,
 )
+PRUNES = st.builds(oc.Prune, **COMMON, images=few(NAMES), keep=few(NAMES), containers=few(NAMES), steps=few(NAMES))
 
 
 def _apart(step: oc.Step) -> str:
@@ -525,6 +526,9 @@ STANDINGS = st.builds(
 )
 STATUSES = st.builds(oc.Status, few(STANDINGS))
 
+FINDINGS = st.builds(Finding, target=NAMES, subject=NAMES, grade=st.sampled_from(Grade), found=TEXT, advice=TEXT)
+CHECKUPS = st.builds(oc.Checkup, few(FINDINGS), few(TEXT))
+
 NOUNS: dict[type, st.SearchStrategy[Any]] = {
     **AUTHS,
     oc.Approval: st.builds(oc.Approval, st.booleans(), by=NAMES, notes=TEXT),
@@ -560,6 +564,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.RunContainer: RUN_CONTAINERS,
     oc.RunScript: RUN_SCRIPTS,
     oc.SecretRef: SECRETS,
+    oc.Prune: PRUNES,
     oc.Snapshot: SNAPSHOTS,
     oc.Status: STATUSES,
     oc.StopResource: STOP_RESOURCES,
@@ -569,4 +574,6 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.Variable: VARIABLES,
     oc.WaitFor: WAIT_FORS,
     Standing: STANDINGS,
+    Finding: FINDINGS,
+    oc.Checkup: CHECKUPS,
 }

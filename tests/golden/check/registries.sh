@@ -74,8 +74,10 @@ octossh_asked() {
         wget -q -S --no-check-certificate -T 10 -t 1 -O /dev/null "$1" 2>&1 | sed -n 's/^ *HTTP[^ ]* \([0-9]*\).*/\1/p' | sed -n '$p'
     fi
 }
-octossh_fact "registry."0 "$(octossh_asked https://registry.example.com/v2/)"
-octossh_fact "registry."1 "$(octossh_asked http://10.0.0.5:5000/v2/)"
+octossh_said=$(octossh_asked https://registry.example.com/v2/)
+octossh_fact "registry."0 "$octossh_said"
+octossh_said=$(octossh_asked http://10.0.0.5:5000/v2/)
+octossh_fact "registry."1 "$octossh_said"
 octossh_end succeeded checked no ""
 }
 { octossh_main </dev/null; }

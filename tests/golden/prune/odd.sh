@@ -80,15 +80,6 @@ octossh_container() {
     fi
 }
 
-octossh_image() {
-    docker image inspect --format '{{.Id}}' "$1" >/dev/null 2>&1 || return 0
-    if octossh_said=$(docker rmi "$1" 2>&1); then
-        octossh_say "removed image $1"
-        octossh_add "image $1"
-    else
-        octossh_say "image $1 stays: $octossh_said"
-    fi
-}
 
 octossh_found=$(docker ps -a --no-trunc --filter label=octossh.project=shop --filter label=octossh.environment=Dev --filter status=created --filter status=exited --filter status=dead --format '{{if and true (ne (.Label "octossh.release") "0.0.7") (ne (.Label "octossh.step") "a \"quoted\" step")}}{{.ID}} {{.Names}}{{end}}' 2>/dev/null) ||
     octossh_fail "docker does not answer: $(docker version 2>&1)"

@@ -80,6 +80,7 @@ octossh_container() {
     fi
 }
 
+
 octossh_image() {
     docker image inspect --format '{{.Id}}' "$1" >/dev/null 2>&1 || return 0
     if octossh_said=$(docker rmi "$1" 2>&1); then
