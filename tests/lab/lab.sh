@@ -52,6 +52,13 @@
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 
+# Daemons inherit what is open here. A caller's lock or pipe among it would stay taken for as long as the lab is up.
+for fd in /proc/"$BASHPID"/fd/*; do
+    fd=${fd##*/}
+    # bash reads this file by number 255.
+    if [ "$fd" -gt 2 ] && [ "$fd" != 255 ]; then eval "exec $fd>&-"; fi
+done
+
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 CHECKOUT=$(cd "$HERE/../.." && pwd)
 SELF=$HERE/lab.sh
