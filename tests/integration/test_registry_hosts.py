@@ -149,6 +149,9 @@ def test_a_login_is_in_no_file_while_a_host_pulls_nor_after_whatever_is_killed(
 ) -> None:
     lab = frozen
     forget(lab)
+    lab.sh("h01", "printf 'lab-%s' secret >/dev/shm/planted")
+    assert traces(lab, *LOGIN) == ["/dev/shm/planted"]
+    lab.sh("h01", "rm /dev/shm/planted")
     pulling = threading.Event()
     ended: list[oc.Deployment] = []
 
