@@ -13,7 +13,7 @@ from octossh.errors import RegistryError
 from octossh.model.credentials import Basic
 from octossh.model.images import Registry
 from octossh.model.secrets import SecretRef
-from octossh.registry import RegistryClient, tag_lists
+from octossh.registry import RegistryClient, lists
 from octossh.shell import Secret
 
 pytestmark = pytest.mark.lab
@@ -111,7 +111,7 @@ def test_the_tags_of_a_repository_are_all_listed(pushed, client, image):
 
 @pytest.mark.parametrize("size", [1, 7, 30])
 def test_the_tags_are_all_listed_whatever_the_size_of_a_page(size, pushed, client, image, monkeypatch):
-    monkeypatch.setattr(tag_lists, "PAGE_TAGS", size)
+    monkeypatch.setattr(lists, "PAGE_ENTRIES", size)
     pushed.image(*(f"1.{n}" for n in range(30)))
     assert set(client.tags(image)) == {f"1.{n}" for n in range(30)}
 
