@@ -65,6 +65,14 @@ def test_tags_of_all_pages_are_read(fake, client, image):
     assert fake.seen[0].query == {"n": ["1000"]}
 
 
+@pytest.mark.parametrize(("count", "requests"), [(19_999, 20), (20_000, 20), (20_001, 21)])
+def test_twenty_thousand_tags_take_twenty_requests_over_one_connection(count, requests, fake, client, image):
+    fake.push("acme/web", *(f"1.{number}" for number in range(count)))
+    assert len(client.tags(image)) == count
+    assert len(fake.seen) == requests
+    assert fake.connections == 1
+
+
 def test_a_cursor_of_any_form_is_sent_back_as_it_was(fake, client, image):
     link = '</v2/acme/web/tags/list?next_page=gAA%3D%2B&n=50>; rel="next"'
     fake.script(LIST, Reply(200, {"tags": ["a"]}, {"Link": link}), Reply(200, {"tags": ["b"]}))

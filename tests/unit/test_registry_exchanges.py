@@ -348,6 +348,16 @@ def test_no_token_of_a_url_comes_into_the_log(fake, caplog):
     assert "/elsewhere?X-Amz-Signature=***&n=1&token=***" in caplog.text
 
 
+def test_headers_that_cannot_be_read_bring_no_token_into_the_log(fake, caplog):
+    fake.script(LIST, Reply(302, "", {"Location": "/elsewhere?token=hunter2"}))
+    # A blank in its name: what follows is no header any more.
+    fake.script("GET /elsewhere", Reply(200, {"tags": ["1.0"]}, {"X Broken": "x", "Connection": "close"}))
+    with contextlib.suppress(RegistryError):
+        tags(fake.url)
+    assert "Failed to parse headers" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
 # TLS
 
 
