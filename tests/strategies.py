@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import attrs
 from hypothesis import strategies as st
 
 import octossh as oc
@@ -93,6 +94,12 @@ PROBES = st.one_of(HTTPS, TCPS, COMMANDS, LOG_LINES)
 SIZES = st.integers(1, 50) | st.integers(1, 100).map(lambda percent: f"{percent}%")
 ROLLINGS = st.lists(SIZES, min_size=1, max_size=4).map(oc.Rolling)
 REPLACES = st.just(oc.Replace())
+START_FIRSTS = st.builds(
+    oc.StartFirst,
+    network=st.none() | st.sampled_from(["front", "{{ Network }}"]),
+    drain=few(TEXT),
+    drain_s=st.integers(0, 60) | st.floats(0, 60),
+)
 SECONDS = st.integers(0, 86_400)
 
 COMMON: dict[str, st.SearchStrategy[Any]] = {
@@ -264,6 +271,9 @@ def _containers(draw: st.DrawFn) -> oc.RunContainer:
             fields.pop(other, None)
     if "volume_driver" in fields:
         fields["volumes"] = ["data:/data"]
+    if "networks" in fields and not names & {"mac_address", "network_mode"} and draw(st.booleans()):
+        beside = attrs.evolve(draw(START_FIRSTS), network="front")
+        fields |= {"networks": ["back", "front"], "publish": ["81"], "strategy": beside}
     return oc.RunContainer(**fields)
 
 
@@ -566,6 +576,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.SecretRef: SECRETS,
     oc.Prune: PRUNES,
     oc.Snapshot: SNAPSHOTS,
+    oc.StartFirst: START_FIRSTS,
     oc.Status: STATUSES,
     oc.StopResource: STOP_RESOURCES,
     oc.Subnet: SUBNETS,

@@ -14,7 +14,7 @@ from octossh.model._values import Pairs
 from octossh.model.credentials import AUTHS, Auth, Callback
 from octossh.model.lifecycles import Lifecycle
 from octossh.model.secrets import SecretRef
-from octossh.model.steps import KINDS, PROBES, STRATEGIES, Http, Join, Probe, Replace, Step, Strategy
+from octossh.model.steps import KINDS, PROBES, STRATEGIES, Join, Probe, Step, Strategy
 from octossh.model.variables import Value
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def _converter() -> cattrs.Converter:
     converter.register_unstructure_hook(Lifecycle, lambda lifecycle: {"phases": [list(p) for p in lifecycle.phases]})
     converter.register_structure_hook(Lifecycle, lambda data, _: Lifecycle(*map(tuple, data["phases"])))
     _register_auths(converter)
-    _register_kinds(converter, Probe, PROBES, Http)
-    _register_kinds(converter, Strategy, STRATEGIES, Replace)
+    _register_kinds(converter, Probe, PROBES)
+    _register_kinds(converter, Strategy, STRATEGIES)
     _register_kinds(converter, Step, KINDS)
     return converter
 
@@ -90,10 +90,8 @@ def _is_json(kind: Any) -> bool:
     return bool(kind == Mapping[str, Any])
 
 
-def _register_kinds(
-    converter: cattrs.Converter, base: type[Any], kinds: Mapping[str, type[Any]], usual: type[Any] | None = None
-) -> None:
-    """A *base* says its kind, since several can stand in one place; where it says none it is the *usual* one."""
+def _register_kinds(converter: cattrs.Converter, base: type[Any], kinds: Mapping[str, type[Any]]) -> None:
+    """A *base* says its kind, since several can stand in one place."""
     from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
     unstructure = {kind: make_dict_unstructure_fn(kind, converter) for kind in kinds.values()}
@@ -101,7 +99,7 @@ def _register_kinds(
     converter.register_unstructure_hook(base, lambda value: {"kind": value.kind, **unstructure[type(value)](value)})
 
     def of_kind(data: Mapping[str, Any], _type: object) -> Any:
-        name = data.get("kind", usual.kind if usual else None)
+        name = data.get("kind")
         if name not in structure:
             what = f"kind of {base.__name__.lower()}"
             raise ModelError(f"there is no {what} {name!r}; this release needs a newer octossh")

@@ -14,10 +14,11 @@ __all__ = ["GROUPS", "LABELS", "Resource", "Snapshot", "grouped"]
 
 LABELS = {
     key: f"octossh.{key}"
-    for key in ("project", "environment", "step", "release", "deployment", "spec", "fields", "restart")
+    for key in ("project", "environment", "step", "release", "deployment", "spec", "fields", "restart", "strategy")
 }
 """The labels on all that octossh creates. ``spec`` is a hash of what was wanted, ``fields`` the same in full;
-``restart`` is the restart policy of a container, which it gets back when it was put aside and is put back."""
+``restart`` is the restart policy of a container, which it gets back when it was put aside and is put back;
+``strategy`` is ``start-first`` on a container that got its name only once it was healthy."""
 
 GROUPS = {"com.docker.compose.project": "com.docker.compose.service"}
 """The labels by which compose knows its containers: of the project, and of the service."""

@@ -133,7 +133,12 @@ def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _container(step: RunContainer, context: _Context) -> dict[str, Any]:
     env = {name: context.env(value) for name, value in step.env.items()}
-    return {**_image(step, context), **({"env": env} if env else {})}
+    late = getattr(step.strategy, "network", None)
+    return {
+        **_image(step, context),
+        **({"env": env} if env else {}),
+        **({"joins_when_healthy": late} if late else {}),
+    }
 
 
 def _image(step: PullImage | RunContainer, context: _Context) -> dict[str, Any]:

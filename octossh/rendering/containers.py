@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from octossh.model import LABELS, Join, RunContainer, options
+from octossh.model import LABELS, Join, RunContainer, StartFirst, options
 from octossh.planning import Wanted, next_name, old_name
 from octossh.rendering.orders import (
     Env,
@@ -24,6 +24,7 @@ from octossh.rendering.pulls import pulling
 __all__ = ["run_container"]
 
 
+_BESIDE = "start-first"
 _HEALTH = "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}"
 
 
@@ -35,6 +36,14 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
     env = Env(step.env, secrets)
     owner = owner_format(order, ".Config.Labels")
     restart = f"{{{{with {label_format('restart', '.Config.Labels')}}}}}{{{{.}}}}{{{{else}}}}no{{{{end}}}}"
+    beside = (
+        f"{{{{if eq {label_format('strategy', '.Config.Labels')} {go_text(_BESIDE)}}}}}beside{{{{else}}}}-{{{{end}}}}"
+    )
+    late = _late(step)
+    drain = step.strategy if isinstance(step.strategy, StartFirst) else StartFirst()
+    joined = (
+        f"{{{{if index .NetworkSettings.Networks {go_text(late)}}}}}joined{{{{else}}}}-{{{{end}}}}" if late else "-"
+    )
     return {
         "name": wanted.name,
         "old": old_name(wanted.name),
@@ -44,8 +53,14 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
         "options": _container_options(order, step, wanted, env),
         "command": step.entrypoint[1:] + step.command,
         "restart": step.restart,
-        "more_networks": [[*join.words("--alias", step.aliases), join.network] for join in _joins(step)[1:]],
         "pull": step.pull,
+        "policy": step.restart.partition(":")[0],
+        "joins": [_connecting(step, join) for join in _joins(step) if join.network != late][1:],
+        "late": next((_connecting(step, join) for join in _joins(step) if join.network == late), None),
+        "strategy": step.strategy.kind,
+        "drain": drain.drain,
+        "drain_s": f"{drain.drain_s:g}",
+        "drain_whole_s": math.ceil(drain.drain_s),
         "exported": env.exported,
         "env_file": env.lines,
         "guarded": env.guarded,
@@ -55,9 +70,10 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
         "monitor_cs": math.ceil(step.monitor_s * 100),
         "stop_grace_s": step.stop_grace_s,
         # What others may have written stands last, where blanks in it do no harm.
-        "look_format": f"{{{{.Name}}}} {{{{.ID}}}} {{{{.State.Status}}}} {_HEALTH} {owner} {restart}",
+        "look_format": f"{{{{.Name}}}} {{{{.ID}}}} {{{{.State.Status}}}} {_HEALTH} {beside} "
+        f"{{{{with .HostConfig.RestartPolicy.Name}}}}{{{{.}}}}{{{{else}}}}no{{{{end}}}} {joined} {owner} {restart}",
         "json_format": "{{json .}}",
-        "settled_format": _settled_format(order, wanted),
+        "settled_format": _settled_format(order, step, wanted),
         "gate_format": f"{{{{.State.Status}}}} {_HEALTH} {{{{.State.ExitCode}}}} {{{{.RestartCount}}}} "
         "{{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}",
         "health_log_format": "{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: "
@@ -70,9 +86,12 @@ def _container_options(order: Order, step: RunContainer, wanted: Wanted, env: En
     words = label_options(order, wanted, step.labels)
     if step.restart != "no":
         words += ["--label", f"{LABELS['restart']}={step.restart}"]
+    if isinstance(step.strategy, StartFirst):
+        words += ["--label", f"{LABELS['strategy']}={_BESIDE}"]
     words += options(step)
-    for join in _joins(step)[:1]:
-        words += ["--network", join.network, *join.words("--network-alias", step.aliases)]
+    late = _late(step)
+    for join in [join for join in _joins(step) if join.network != late][:1]:
+        words += ["--network", join.network, *join.words("--network-alias", () if late else step.aliases)]
     words += ["--entrypoint", step.entrypoint[0]] if step.entrypoint else []
     words += [word for name, _ in env.exported for word in ("--env", name)]
     return words + list(step.extra_args)
@@ -82,12 +101,28 @@ def _joins(step: RunContainer) -> list[Join]:
     return [Join(item) if isinstance(item, str) else item for item in step.networks]
 
 
-def _settled_format(order: Order, wanted: Wanted) -> str:
+def _late(step: RunContainer) -> str | None:
+    """The network that a container joins only once it is healthy."""
+    return step.strategy.network if isinstance(step.strategy, StartFirst) else None
+
+
+def _connecting(step: RunContainer, join: Join) -> list[str]:
+    """Options of ``docker network connect``, and the network."""
+    # Where one of them is that by which requests come, the step's aliases are for it alone.
+    aliases = step.aliases if _late(step) in {None, join.network} else ()
+    return [*join.words("--alias", aliases), join.network]
+
+
+def _settled_format(order: Order, step: RunContainer, wanted: Wanted) -> str:
     """Go template: ``settled`` where it is the wanted container, running and well; then all that docker says."""
     labels = ".Config.Labels"
     conditions = (
         f'(eq .Name {go_text("/" + wanted.name)}) (eq .State.Status "running") {is_ours(order, labels)} '
         f"(eq {label_format('spec', labels)} {go_text(wanted.spec)})"
     )
+    if step.restart != "no":
+        conditions += f" (eq .HostConfig.RestartPolicy.Name {go_text(step.restart.partition(':')[0])})"
+    if late := _late(step):
+        conditions += f" (index .NetworkSettings.Networks {go_text(late)})"
     well = '{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}'
     return f"{{{{if and {conditions}}}}}{well}{{{{end}}}}\n{{{{json .}}}}"

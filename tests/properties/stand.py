@@ -62,6 +62,7 @@ class Host:
     Attributes:
         kill_at: All that runs there is killed at the call of docker with this number; from 0 on, -1: at none.
         down_from: From this call on docker's daemon is down.
+        away_after: After the first call of this name, docker's daemon is down for four; then it starts again.
         drop_link_at: At this call the reading ends of the script's output are closed.
     """
 
@@ -72,6 +73,7 @@ class Host:
         self.path = f"{folder}/bin:/usr/bin:/bin"
         self.environ: dict[str, str] = {}
         self.kill_at = self.down_from = self.drop_link_at = -1
+        self.away_after = ""
         self._link: list[int] = []
         for name in ("bin", "home"):
             (folder / name).mkdir(parents=True)
@@ -128,6 +130,11 @@ class Host:
             while self._link:
                 os.close(self._link.pop())
         self.docker.down |= 0 <= self.down_from <= number
+        since = number - next((at for at, one in enumerate(self.calls) if one.name == self.away_after), number)
+        self.docker.down |= since == 1
+        if since == 5:
+            self.docker.down = False
+            self.docker.reboot()
         environ = {os.fsdecode(name): os.fsdecode(text) for name, text in call.environ.items()}
         code, out, err = self.docker.call([os.fsdecode(word) for word in argv], environ, os.fsdecode(stdin))
         try:

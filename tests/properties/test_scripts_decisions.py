@@ -1,41 +1,24 @@
-"""What the container script decides, and what is left when it is killed at any call of docker."""
+"""What the container script decides."""
 
 from __future__ import annotations
 
-import copy
 import fcntl
-import http.server
-import shutil
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from golden.cases import IMAGE, order
 from properties.stand import Host, clear_locks, unique
+from properties.webs import NAME, ONE, THREE, TWO, image, names, script, short
 
 import octossh as oc
 from octossh.errors import ReadError
-from octossh.model import Command, Http, LogLine, Probe, Tcp
 from octossh.reading import Answer, read_snapshot
 from octossh.rendering import observe, render
-from octossh.shell import Result, Script
-
-ONE, TWO, THREE = (f"sha256:{number:064x}" for number in (1, 2, 3))
-NAME = "web-1"
-NETWORKS = ["net-a", "net-b"]
+from octossh.shell import Script
 
 _locks = pytest.fixture(autouse=True, scope="module")(clear_locks)
-
-
-def image(digest: str) -> str:
-    return f"{IMAGE.name}@{digest}"
-
-
-def script(digest: str, *, login: str | None = None, step: str = "web", **fields: Any) -> Script:
-    fields = {"monitor_s": 0, "healthy_timeout_s": 0, "container_name": NAME, **fields}
-    return render(order(oc.RunContainer(step, image=IMAGE, **fields), digest=digest, project=unique(), login=login))
 
 
 @pytest.fixture
@@ -43,15 +26,6 @@ def host(tmp_path: Path) -> Iterator[Host]:
     made = Host(tmp_path / "host", registry=[image(digest) for digest in (ONE, TWO, THREE)])
     yield made
     assert made.docker.wrong == []
-
-
-def short(host: Host) -> dict[str, tuple[str, str]]:
-    """Of each container its status and its image."""
-    return {name: (seen["State"]["Status"], seen["Config"]["Image"]) for name, seen in sorted(host.containers.items())}
-
-
-def names(host: Host) -> list[str]:
-    return [call.name for call in host.calls]
 
 
 def test_nothing_there_gives_a_container_that_runs(host: Host) -> None:
@@ -107,127 +81,6 @@ def test_an_image_that_does_not_work_and_replaces_nothing_is_removed(host: Host,
     answer, _ = host.run(script(ONE))
     assert (answer.state, answer.action) == ("failed", "removed")
     assert host.containers == {}
-
-
-class Page(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)  # type: ignore[attr-defined]
-        self.server.headers = self.headers  # type: ignore[attr-defined]
-        self.send_response(200 if self.path.startswith("/health") else 500)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def server() -> Iterator[http.server.HTTPServer]:
-    with http.server.HTTPServer(("127.0.0.1", 0), Page) as made:
-        made.asked = []  # type: ignore[attr-defined]
-        threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield made
-        made.shutdown()
-
-
-def with_only(folder: Path, program: str) -> Host:
-    """A host that has *program*, and nothing else of this machine that a probe could use."""
-    host = Host(folder, record=True, registry=[image(ONE), image(TWO)])
-    host.docker.networks["host"] = {"Id": "host", "Name": "host", "Labels": {}}
-    command, _, applet = program.partition(" ")
-    found = shutil.which(command) or pytest.skip(f"there is no {command} here")
-    (host.folder / "bin" / (applet or command)).symlink_to(found)
-    for name in ("timeout", "grep"):
-        (host.folder / "bin" / name).symlink_to(shutil.which(name) or "")
-    host.environ = {"http_proxy": "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1"}
-    host.path = f"{host.folder}/bin"
-    return host
-
-
-def probed(host: Host, health: Probe) -> tuple[Answer, Result]:
-    """Replace a container in the host's network by one that *health* judges."""
-
-    def only(made: Script) -> Script:
-        return Script(made.name, made.body.replace(":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ""))
-
-    host.run(only(script(ONE, network_mode="host")))
-    return host.run(only(script(TWO, network_mode="host", health=health)))
-
-
-@pytest.mark.parametrize("program", ["curl", "bash", "wget", "busybox wget"])
-@pytest.mark.parametrize(("path", "action"), [("/health?a=[1]{b}'$x", "replaced"), ("/other", "put back")])
-def test_the_probe_asks_past_any_proxy_and_decides_whether_the_new_container_stays(
-    tmp_path: Path, server: http.server.HTTPServer, program: str, path: str, action: str
-) -> None:
-    answer, result = probed(with_only(tmp_path / "host", program), Http(server.server_port, path))
-    assert answer.action == action, (answer.why, result.log)
-    assert (action == "replaced") or "GET /other: status 500; its log ends with: " in answer.why
-    assert len(server.asked) == 1  # type: ignore[attr-defined]
-    assert server.asked[0].startswith(path.partition("{")[0])  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("program", ["curl", "bash", "wget", "busybox wget"])
-def test_the_probe_sends_the_host_and_the_headers_and_knows_the_status_that_is_wanted(
-    tmp_path: Path, server: http.server.HTTPServer, program: str
-) -> None:
-    host = with_only(tmp_path / "host", program)
-    health = Http(server.server_port, "/other", status="500", host="www.example.com", headers={"X-It": "it's $x"})
-    assert probed(host, health)[0].action == "replaced"
-    assert server.headers["Host"] == "www.example.com"  # type: ignore[attr-defined]
-    assert server.headers["X-It"] == "it's $x"  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("program", ["bash", "nc", "busybox nc"])
-def test_a_port_that_takes_a_connection_is_healthy(
-    tmp_path: Path, server: http.server.HTTPServer, program: str
-) -> None:
-    assert probed(with_only(tmp_path / "good", program), Tcp(server.server_port))[0].action == "replaced"
-    answer, _ = probed(with_only(tmp_path / "bad", program), Tcp(9))
-    assert answer.action == "put back"
-    assert "did not become healthy within 0 s: port 9: " in answer.why
-
-
-@pytest.mark.parametrize(
-    ("health", "program"), [(Http(80), "curl, bash or wget"), (Tcp(80), "bash or nc")], ids=["http", "tcp"]
-)
-def test_a_host_that_cannot_ask_is_told_what_it_needs_before_anything_happens(
-    tmp_path: Path, health: Probe, program: str
-) -> None:
-    host = with_only(tmp_path / "host", "true")
-    answer, _ = probed(host, health)
-    assert f"needs {program} on this host" in answer.why
-    assert host.calls == []
-
-
-@pytest.mark.parametrize(
-    ("good", "bad", "why"),
-    [
-        (Command(["true"]), Command(["it's", "$x"]), "it's: exit code 1: it's $x"),
-        (LogLine("s some"), LogLine("-it's $x"), "no line of its log holds -it's $x"),
-    ],
-    ids=["command", "log line"],
-)
-def test_the_container_itself_is_asked_by_a_command_or_by_its_log(
-    host: Host, good: Probe, bad: Probe, why: str
-) -> None:
-    host.run(script(ONE, health=good))
-    answer, _ = host.run(script(TWO, health=bad))
-    assert answer.action == "put back"
-    assert why in answer.why
-    assert host.run(script(TWO, health=good))[0].action == "replaced"
-
-
-def test_the_reason_tells_exit_code_restarts_want_of_memory_and_the_last_lines(host: Host) -> None:
-    host.docker.ways[image(ONE)] = "hungry"
-    answer, _ = host.run(script(ONE))
-    why = "it is exited, exit code 137, killed for want of memory, restarted 0 times); its log ends with: /web-1 says"
-    assert why in answer.why
-
-
-def test_the_probe_goes_to_the_address_of_the_container(host: Host) -> None:
-    host.curl(0)
-    host.run(script(ONE, health=Http(8080, "/health")))
-    assert b"http://172.18.0.2:8080/health" in host.argv
 
 
 def test_a_container_that_is_not_ours_is_left_alone(host: Host) -> None:
@@ -337,101 +190,6 @@ def test_a_registry_login_is_there_for_the_pull_only_and_in_no_file(host: Host) 
     assert answer.action == "created"
     assert [call.name for call in host.calls if b"DOCKER_CONFIG" in call.environ] == ["pull"]
     assert list(left(f"octossh-{unique()}*login*")) == []
-
-
-def settle(host: Host, wanted: Script, digest: str, restart: str) -> None:
-    """Run *wanted* whole: it must end with exactly one container, the wanted one."""
-    answer, result = host.run(wanted)
-    assert answer.state == "succeeded", (answer.why, result.log)
-    assert short(host) == {NAME: ("running", image(digest))}
-    assert host.containers[NAME]["HostConfig"]["RestartPolicy"]["Name"] == restart
-    assert set(host.containers[NAME]["NetworkSettings"]["Networks"]) == set(NETWORKS)
-    assert host.docker.wrong == []
-
-
-def every_kill(
-    tmp_path: Path,
-    shell: str,
-    first: Script | None,
-    then: Callable[[Host], None],
-    killed: Script,
-    ways: Mapping[str, str],
-) -> int:
-    """Kill *killed* at each of its calls of docker, and look how *then* goes; gives the number of calls."""
-    ready = Host(tmp_path / "first", shell, registry=[image(digest) for digest in (ONE, TWO, THREE)], ways=dict(ways))
-    ready.docker.networks |= {name: {"Id": name, "Name": name, "Labels": {}} for name in NETWORKS}
-    if first is not None:
-        ready.run(first)
-    for number in range(100):
-        host = Host(tmp_path / str(number), shell)
-        host.docker = copy.deepcopy(ready.docker)
-        if not host.run_and_kill(killed, number):
-            return number
-        assert host.docker.wrong == []
-        then(host)
-    raise AssertionError("the script does not end")
-
-
-SCENES: dict[str, Any] = {
-    "a first container": (None, TWO, {}),
-    "a replacement": (ONE, TWO, {}),
-    "a replacement that goes back": (ONE, ONE, {}),
-    "a replacement followed by a third release": (ONE, THREE, {}),
-    "a replacement that does not work, then a third release": (ONE, THREE, {image(TWO): "exits"}),
-    "a replacement that does not work, then the old release": (ONE, ONE, {image(TWO): "sick"}),
-}
-
-
-def check_kills(tmp_path: Path, shell: str, scene: str, restart: str, *, reboot: bool) -> int:
-    before, after, ways = SCENES[scene]
-    made = {digest: script(digest, restart=restart, networks=NETWORKS) for digest in (ONE, TWO, THREE)}
-
-    def then(host: Host) -> None:
-        if reboot:
-            host.docker.reboot()
-            assert host.docker.wrong == []
-        settle(host, made[after], after, restart.partition(":")[0])
-
-    return every_kill(tmp_path, shell, made[before] if before else None, then, made[TWO], ways)
-
-
-@pytest.mark.parametrize(
-    ("scene", "restart", "reboot"),
-    [("a first container", "no", False), ("a replacement", "always", True), ("a replacement", "on-failure", True)],
-)
-def test_after_a_kill_at_any_call_of_docker_the_next_run_ends_with_the_wanted_container(
-    tmp_path: Path, scene: str, restart: str, reboot: bool
-) -> None:
-    assert check_kills(tmp_path, "dash", scene, restart, reboot=reboot) > 7
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("restart", ["no", "always", "unless-stopped", "on-failure:3"])
-@pytest.mark.parametrize("scene", sorted(SCENES))
-@pytest.mark.parametrize(("shell", "reboot"), [("dash", False), ("bash", False), ("ash", False), ("dash", True)])
-def test_after_a_kill_at_any_call_every_next_release_ends_with_its_container(
-    tmp_path: Path, shell: str, scene: str, restart: str, reboot: bool
-) -> None:
-    assert check_kills(tmp_path, shell, scene, restart, reboot=reboot) > 5
-
-
-@pytest.mark.parametrize("ways", [{}, {image(TWO): "exits"}], ids=["a good one", "one that ends at once"])
-def test_after_a_kill_a_release_that_cannot_be_pulled_leaves_the_old_container_running(
-    tmp_path: Path, ways: Mapping[str, str]
-) -> None:
-    """The third release does not exist: what ran before the cut, or what took its place, runs afterwards."""
-
-    def then(host: Host) -> None:
-        host.docker.registry.clear()
-        answer, _ = host.run(script(THREE, restart="always"))
-        assert answer.state == "failed"
-        running = [seen for name, seen in short(host).items() if seen[0] == "running"]
-        assert len(running) == 1
-        assert host.containers[NAME]["State"]["Status"] == "running"
-        assert host.containers[NAME]["HostConfig"]["RestartPolicy"]["Name"] == "always"
-        assert host.docker.wrong == []
-
-    every_kill(tmp_path, "dash", script(ONE, restart="always"), then, script(TWO, restart="always"), ways)
 
 
 def project_of_two(host: Host) -> None:

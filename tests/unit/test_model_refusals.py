@@ -16,6 +16,11 @@ def container(name="web", **fields):
     return oc.RunContainer(name, **{"image": IMAGE, **fields})
 
 
+def beside(**fields):
+    more = {"networks": ["back", "front"], "strategy": oc.StartFirst(network="front")}
+    return container(**more | fields)
+
+
 def script(name="do", text="true", **fields):
     return oc.RunScript(name, script=text, **fields)
 
@@ -103,6 +108,16 @@ WRONG = {
     "seconds that are none": (lambda: container(timeout_s=float("nan")), ["timeout_s", "nan", "give seconds"]),
     "half a second of grace": (lambda: container(stop_grace_s=0.5), ["RunContainer 'web'", "stop_grace_s", "0.5", "whole number"]),
     "strategy": (lambda: container(strategy="replace"), ["RunContainer 'web'", "strategy", "octossh.Replace"]),
+    "start-first with a port of the host": (lambda: beside(publish=["127.0.0.1:8080:80"]), ["'web'", "port 8080 of the host", "'127.0.0.1::80'", "Replace()"]),
+    "start-first with a range of ports": (lambda: beside(publish=["8080-8081:80-81"]), ["'web'", "port 8080 of the host"]),
+    "start-first in the host's network": (lambda: beside(network_mode="host", networks=[]), ["'web'", "'host' share its ports", "Replace()"]),
+    "start-first with an address": (lambda: beside(networks=["back", oc.Join("front", ip="10.0.0.9")]), ["'web'", "ip can be had by one", "Replace()"]),
+    "start-first with aliases at once": (lambda: beside(aliases=["web"], strategy=oc.StartFirst()), ["'web'", "only once it is healthy", "StartFirst(network='...')"]),
+    "start-first with aliases elsewhere": (lambda: beside(networks=[oc.Join("back", aliases=["web"]), "front"]), ["'web'", "'back'", "give aliases=[...] to the step"]),
+    "start-first by a network that it does not join": (lambda: beside(networks=["back", "other"]), ["'web'", "'front'", "add it to networks"]),
+    "start-first in one network": (lambda: beside(networks=["front"]), ["'web'", "another network to start in", "['bridge', 'front']"]),
+    "start-first that never drains": (lambda: oc.StartFirst(drain_s=-1), ["drain_s", "-1", "give seconds"]),
+    "start-first that drains by one text": (lambda: oc.StartFirst(drain="touch /down"), ["StartFirst", "drain", "['touch /down']"]),
     "rolling over nobody": (lambda: script(rolling=0), ["RunScript 'do'", "rolling", "0", "such as '25%'"]),
     "rolling over too many": (lambda: script(rolling=["120%"]), ["RunScript 'do'", "rolling", "'120%'"]),
     "rolling without a size": (lambda: script(rolling=[]), ["RunScript 'do'", "rolling needs a size", "such as 1"]),

@@ -19,7 +19,7 @@ from octossh.model.steps.prunes import Prune
 from octossh.model.steps.pulls import PullImage
 from octossh.model.steps.scripts import Evaluated, RunScript
 from octossh.model.steps.stops import StopResource
-from octossh.model.steps.strategies import STRATEGIES, Replace, Strategy
+from octossh.model.steps.strategies import STRATEGIES, Replace, StartFirst, Strategy
 from octossh.model.steps.volumes import CreateVolume
 from octossh.model.steps.waits import WaitFor
 
@@ -48,6 +48,7 @@ __all__ = [
     "Replace",
     "RunContainer",
     "RunScript",
+    "StartFirst",
     "Step",
     "StopResource",
     "Strategy",

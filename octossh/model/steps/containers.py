@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
+from octossh.errors import ModelError
 from octossh.model._values import checked, of
 from octossh.model.steps.fields import check_docker_name, check_restart_policy, seconds
 from octossh.model.steps.flags import flag, normalised
@@ -29,7 +30,7 @@ class RunContainer(ContainerStep):
         health: `Http`, `Tcp`, `Command` or `LogLine`. None: its health check if it has one, else that it runs.
         healthy_timeout_s: Seconds that a new container has to become healthy.
         monitor_s: Seconds that it must then stay so, without a restart (5, as in Swarm's ``--update-monitor``).
-        strategy: How the old container makes way.
+        strategy: How the old container makes way: `Replace` or `StartFirst`.
     """
 
     kind: ClassVar[str] = "run_container"
@@ -51,7 +52,14 @@ class RunContainer(ContainerStep):
     )
     healthy_timeout_s: float = field(default=60.0, kw_only=True, validator=seconds)
     monitor_s: float = field(default=5.0, kw_only=True, validator=seconds)
-    strategy: Strategy = field(factory=Replace, kw_only=True, validator=of(Strategy, advice="give octossh.Replace()"))
+    strategy: Strategy = field(
+        factory=Replace, kw_only=True, validator=of(Strategy, advice="give octossh.Replace() or octossh.StartFirst()")
+    )
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        for objection in self.strategy.objections(self):
+            raise ModelError(f"RunContainer {self.name!r}: {objection}")
 
     @property
     def given_name(self) -> str | None:

@@ -30,6 +30,7 @@ octossh_end() {
 
 octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
 
+# shellcheck disable=SC2317
 octossh_say() { printf 'octossh: %s\n' "$1"; }
 
 octossh_frame begin

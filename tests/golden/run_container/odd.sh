@@ -76,7 +76,7 @@ octossh_try() {
     return 1
 }
 
-# The usual case, in one question: the wanted container runs and is well, and no cut run has left another one.
+# The usual case, in one question: the wanted container runs and is well, and no cut run has left anything.
 # Gives 2 where there is nothing at all.
 octossh_settled() {
     docker container inspect --format '{{if and (eq .Name "/o-brien-s-hne-dev-1-w-b-s-first-step") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "O'"'"'Brien & \"Söhne\"") (eq (index .Config.Labels "octossh.environment") "Dev \\ 1") (eq (index .Config.Labels "octossh.step") "Wéb'"'"'s \"first\" $step") (eq (index .Config.Labels "octossh.spec") "sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
@@ -88,10 +88,11 @@ octossh_settled() {
     }
 }
 
-# What bears the three names: sets octossh_{main,old,next}_{id,status,health,owner,spec,restart}.
+# What bears the three names: sets octossh_{main,old,next}_{id,status,owner} and more.
+# "beside" is what start-first made.
 octossh_look() {
-    octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_owner=''
-    octossh_seen=$(docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{if and (eq (index .Config.Labels "octossh.project") "O'"'"'Brien & \"Söhne\"") (eq (index .Config.Labels "octossh.environment") "Dev \\ 1") (eq (index .Config.Labels "octossh.step") "Wéb'"'"'s \"first\" $step")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}' o-brien-s-hne-dev-1-w-b-s-first-step o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step--next 2>/dev/null) || :
+    octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
+    octossh_seen=$(docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} - {{if and (eq (index .Config.Labels "octossh.project") "O'"'"'Brien & \"Söhne\"") (eq (index .Config.Labels "octossh.environment") "Dev \\ 1") (eq (index .Config.Labels "octossh.step") "Wéb'"'"'s \"first\" $step")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}' o-brien-s-hne-dev-1-w-b-s-first-step o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step--next 2>/dev/null) || :
     while [ -n "$octossh_seen" ]; do
         octossh_head=${octossh_seen%%"$octossh_nl"*}
         case $octossh_seen in
@@ -102,11 +103,17 @@ octossh_look() {
         set -- $octossh_head
         case ${1:-} in
             /o-brien-s-hne-dev-1-w-b-s-first-step)
-                octossh_main_id=$2 octossh_main_status=$3 octossh_main_health=$4
-                octossh_main_owner=$5 octossh_main_spec=$6 octossh_main_restart=$7
+                octossh_main_id=$2 octossh_main_status=$3 octossh_main_health=$4 octossh_main_beside=$5
+                octossh_main_owner=$8
+                shift 8
+                octossh_main_spec=$1 octossh_main_restart=$2
                 ;;
-            /o-brien-s-hne-dev-1-w-b-s-first-step--old) octossh_old_id=$2 octossh_old_owner=$5 octossh_old_restart=$7 ;;
-            /o-brien-s-hne-dev-1-w-b-s-first-step--next) octossh_next_id=$2 octossh_next_owner=$5 ;;
+            /o-brien-s-hne-dev-1-w-b-s-first-step--old)
+                octossh_old_id=$2 octossh_old_status=$3 octossh_old_owner=$8
+                shift 8
+                octossh_old_restart=$2
+                ;;
+            /o-brien-s-hne-dev-1-w-b-s-first-step--next) octossh_next_id=$2 octossh_next_status=$3 octossh_next_beside=$5 octossh_next_owner=$8 ;;
         esac
     done
 }
@@ -116,9 +123,92 @@ octossh_inspect() {
     docker container inspect --format "##octossh $octossh_nonce inspect "'{{json .}}' o-brien-s-hne-dev-1-w-b-s-first-step >&3 2>/dev/null || :
 }
 
+octossh_done() {
+    octossh_inspect
+    octossh_end succeeded "$1" "$2" "$3"
+}
+
+octossh_create() (
+    DASH=-n
+    export DASH
+    EMPTY=''
+    export EMPTY
+    ODD='it'"'"'s "$HOME" `id` $(id) \ 
+ two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}'
+    export ODD
+    docker create --name "$1" --restart no --label 'octossh.project=O'"'"'Brien & "Söhne"' --label 'octossh.environment=Dev \ 1' --label 'octossh.step=Wéb'"'"'s "first" $step' --label 'octossh.release=1`2$3' --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb --label 'octossh.fields={"command":["sh","-c","it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}","-x",""],"env":{"DASH":"5249f4fcc629efa0","EMPTY":"e3b0c44298fc1c14","ODD":"0eedaae5e85be385"},"extra_args":["--annotation","a=it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","labels":{"odd label":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"},"tag":"1.4.2","v":1}' --label 'odd label=it'"'"'s "$HOME" `id` $(id) \ 
+ two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' --env DASH --env EMPTY --env ODD --annotation 'a=it'"'"'s "$HOME" `id` $(id) \ 
+ two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef sh -c 'it'"'"'s "$HOME" `id` $(id) \ 
+ two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' -x ''
+)
+
+# Join container $1, which does not run yet, to the networks beside its first one.
+octossh_connect_more() {
+    return 0
+}
+
+octossh_restart_policy() {
+    [ "$1" = no ] || octossh_try update --restart "$1" "$2"
+}
+
+# Start the container that was kept aside, and put it back in place: in this order, since as long as it bears the
+# other name, a run after a cut knows that it was kept aside. Its own policy might not bring back one that stands still.
+octossh_put_back() {
+    octossh_try start o-brien-s-hne-dev-1-w-b-s-first-step--old
+    octossh_restart_policy "$octossh_old_restart" o-brien-s-hne-dev-1-w-b-s-first-step--old
+    octossh_try rename o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step || return 1
+    octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' o-brien-s-hne-dev-1-w-b-s-first-step 2>/dev/null) &&
+        [ "${octossh_state%% *}" = running ]
+}
+
+# The new container $1 failed, as octossh_why says: away with it, and back to the old one where there is one.
+octossh_undo() {
+    octossh_answering || octossh_end failed none yes "$octossh_why; docker does not answer any more; the next deployment sets right what is left"
+    octossh_evidence "$1"
+    octossh_failed=$octossh_why
+    octossh_try rm -f -v "$1"
+    [ -n "$octossh_old_id" ] || octossh_end failed removed no "$octossh_failed; there was no container before it to put back"
+    if octossh_put_back; then
+        octossh_inspect
+        octossh_end failed put-back yes "$octossh_failed; the old container was put back and runs"
+    fi
+    octossh_end failed none yes "$octossh_failed; the old container could not be put back, see the log; nothing runs now"
+}
+
+octossh_remove_old() {
+    octossh_try rm -f o-brien-s-hne-dev-1-w-b-s-first-step--old || octossh_say 'the old container o-brien-s-hne-dev-1-w-b-s-first-step--old could not be removed; the next deployment will'
+}
+
+# The new container of stop-first has proved itself: from here on it is what a host that starts again brings back.
+octossh_take_over() {
+    octossh_remove_old
+}
+
 octossh_now() {
     read -r octossh_uptime _ </proc/uptime
     octossh_now=${octossh_uptime%.*}${octossh_uptime#*.}
+}
+
+# Whether docker answers; a docker that starts again is waited for.
+octossh_answering() {
+    octossh_now
+    octossh_patience=$((octossh_now + 3000))
+    until octossh_answer=$(docker version --format '{{.Server.Version}}' 2>&1); do
+        octossh_now
+        [ "$octossh_now" -lt "$octossh_patience" ] || return 1
+        sleep 0.2 2>/dev/null || sleep 1
+    done
+}
+
+# Container $1 could not be looked at. Where docker was away for a moment, go on as it was before.
+octossh_again() {
+    octossh_answering || { octossh_why="docker does not answer: $octossh_answer"; return 1; }
+    docker container inspect --format ok "$1" >/dev/null 2>&1 || { octossh_why="the container is gone"; return 1; }
+    octossh_say "docker was away for a moment; going on"
+    # A docker that started again may have started the old one, in the place of the new one.
+    [ -z "$octossh_old_id" ] || octossh_try stop -t 10 o-brien-s-hne-dev-1-w-b-s-first-step--old
+    octossh_try start "$1"
+    octossh_since=''
 }
 
 # Wait until container $1 is healthy and has stayed so; otherwise octossh_why says why not.
@@ -128,8 +218,10 @@ octossh_gate() {
     octossh_since=''
     octossh_why=''
     while :; do
-        octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null) ||
-            { octossh_why="the container is gone"; return 1; }
+        if ! octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null); then
+            octossh_again "$1" || return 1
+            continue
+        fi
         # shellcheck disable=SC2086
         set -- "$1" $octossh_state
         if [ "$2" != running ] || [ "$5" -gt "${octossh_restarts:=$5}" ]; then
@@ -169,52 +261,6 @@ octossh_evidence() {
     [ -z "$octossh_said" ] || octossh_why="$octossh_why; its log ends with: $(printf '%.300s' "$octossh_said")"
 }
 
-octossh_done() {
-    octossh_inspect
-    octossh_end succeeded "$1" "$2" "$3"
-}
-
-# Start the container that was kept aside, and put it back in place: in this order, since as long as it bears the
-# other name, a run after a cut knows that it was kept aside.
-octossh_put_back() {
-    octossh_restart_policy "$octossh_old_restart" o-brien-s-hne-dev-1-w-b-s-first-step--old
-    octossh_try start o-brien-s-hne-dev-1-w-b-s-first-step--old
-    octossh_try rename o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step || return 1
-    octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' o-brien-s-hne-dev-1-w-b-s-first-step 2>/dev/null) &&
-        [ "${octossh_state%% *}" = running ]
-}
-
-octossh_restart_policy() {
-    [ "$1" = no ] || octossh_try update --restart "$1" "$2"
-}
-
-# The new container $1 failed, as octossh_why says: away with it, and back to the old one where there is one.
-octossh_undo() {
-    octossh_evidence "$1"
-    octossh_failed=$octossh_why
-    octossh_try rm -f -v "$1"
-    [ -n "$octossh_old_id" ] || octossh_end failed removed no "$octossh_failed; there was no container before it to put back"
-    if octossh_put_back; then
-        octossh_inspect
-        octossh_end failed put-back yes "$octossh_failed; the old container was put back and runs"
-    fi
-    octossh_end failed none yes "$octossh_failed; the old container could not be put back, see the log; nothing runs now"
-}
-
-octossh_create() (
-    DASH=-n
-    export DASH
-    EMPTY=''
-    export EMPTY
-    ODD='it'"'"'s "$HOME" `id` $(id) \ 
- two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}'
-    export ODD
-    docker create --name "$1" --restart no --label 'octossh.project=O'"'"'Brien & "Söhne"' --label 'octossh.environment=Dev \ 1' --label 'octossh.step=Wéb'"'"'s "first" $step' --label 'octossh.release=1`2$3' --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb --label 'octossh.fields={"command":["sh","-c","it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}","-x",""],"env":{"DASH":"5249f4fcc629efa0","EMPTY":"e3b0c44298fc1c14","ODD":"0eedaae5e85be385"},"extra_args":["--annotation","a=it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","labels":{"odd label":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"},"tag":"1.4.2","v":1}' --label 'odd label=it'"'"'s "$HOME" `id` $(id) \ 
- two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' --env DASH --env EMPTY --env ODD --annotation 'a=it'"'"'s "$HOME" `id` $(id) \ 
- two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef sh -c 'it'"'"'s "$HOME" `id` $(id) \ 
- two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' -x ''
-)
-
 octossh_have_image() { docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1; }
 
 # Gives 1, and the reason in octossh_said, where it cannot be pulled.
@@ -235,58 +281,73 @@ if [ -z "$octossh_main_id$octossh_old_id$octossh_next_id" ]; then
     octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
 fi
 [ -z "$octossh_main_id" ] || [ "$octossh_main_owner" = ours ] || octossh_fail 'the container o-brien-s-hne-dev-1-w-b-s-first-step was not made by this step; remove it, or give this step another name'
+[ -z "$octossh_next_id" ] || [ "$octossh_next_owner" = ours ] || octossh_fail 'o-brien-s-hne-dev-1-w-b-s-first-step--next on this host is not ours; remove it'
+[ -z "$octossh_old_id" ] || [ "$octossh_old_owner" = ours ] || octossh_fail 'o-brien-s-hne-dev-1-w-b-s-first-step--old on this host is not ours; remove it'
+
+# What runs before this one left behind that were cut short. The names say how far they came.
 if [ -n "$octossh_next_id" ]; then
-    [ "$octossh_next_owner" = ours ] || octossh_fail 'o-brien-s-hne-dev-1-w-b-s-first-step--next on this host is not ours; remove it'
-    if [ -n "$octossh_main_id" ]; then
-        # An earlier run ended before it had put the old container aside, which it may have stopped already.
-        octossh_restart_policy "$octossh_main_restart" o-brien-s-hne-dev-1-w-b-s-first-step
-        if [ "$octossh_main_status" = exited ] && [ "$octossh_main_spec" != sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb ]; then
-            octossh_say "an earlier run was cut short; starting the container that it had stopped"
-            octossh_changed=yes
-            octossh_try start o-brien-s-hne-dev-1-w-b-s-first-step
-        fi
+    if [ -z "$octossh_main_id" ] && [ "$octossh_next_beside$octossh_next_status" = besiderunning ]; then
+        octossh_say "an earlier run was cut short; its new container takes over"
+        octossh_changed=yes
+        octossh_try rename o-brien-s-hne-dev-1-w-b-s-first-step--next o-brien-s-hne-dev-1-w-b-s-first-step || octossh_fail "docker rename: $octossh_said"
+        octossh_look
+    else
+        [ "$octossh_next_status" != running ] || octossh_try stop -t 10 o-brien-s-hne-dev-1-w-b-s-first-step--next
+        octossh_try rm -f -v o-brien-s-hne-dev-1-w-b-s-first-step--next || octossh_fail 'what an earlier run left, o-brien-s-hne-dev-1-w-b-s-first-step--next, cannot be removed'
     fi
-    octossh_try rm -f -v o-brien-s-hne-dev-1-w-b-s-first-step--next || octossh_fail 'what an earlier run left, o-brien-s-hne-dev-1-w-b-s-first-step--next, cannot be removed'
 fi
 if [ -n "$octossh_old_id" ]; then
-    # An earlier run ended between stopping the old container and being sure of the new one.
-    [ "$octossh_old_owner" = ours ] || octossh_fail 'o-brien-s-hne-dev-1-w-b-s-first-step--old on this host is not ours; remove it'
     octossh_changed=yes
-    if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb ]; then
-        octossh_say "an earlier run was cut short; going on with its new container"
-        [ "$octossh_main_status" = running ] || octossh_try start o-brien-s-hne-dev-1-w-b-s-first-step
-        octossh_gate o-brien-s-hne-dev-1-w-b-s-first-step || octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step
-        octossh_try rm -f o-brien-s-hne-dev-1-w-b-s-first-step--old
-        octossh_done replaced yes "an earlier run had been cut short"
-    fi
-    octossh_say "an earlier run was cut short; putting its old container back first"
-    [ -z "$octossh_main_id" ] || octossh_try rm -f -v o-brien-s-hne-dev-1-w-b-s-first-step
-    octossh_put_back || octossh_say "the old container does not start again"
-    octossh_found=started
-    octossh_look
+    case $octossh_main_spec/${octossh_main_beside:-}/$octossh_main_status${octossh_main_health:-}/$octossh_old_status in
+        */beside/running[!u]*/*)
+            # Start-first gives the name only to what has proved itself.
+            octossh_say "an earlier run was cut short; removing its old container"
+            octossh_try stop -t 10 o-brien-s-hne-dev-1-w-b-s-first-step--old
+            octossh_remove_old
+            octossh_found=replaced
+            octossh_look
+            ;;
+        sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb/-/*/* | sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb/beside/*/[!r]*)
+            octossh_say "an earlier run was cut short; going on with its new container"
+            [ "$octossh_old_status" != running ] || octossh_try stop -t 10 o-brien-s-hne-dev-1-w-b-s-first-step--old
+            [ "$octossh_main_status" = running ] || octossh_try start o-brien-s-hne-dev-1-w-b-s-first-step
+            octossh_gate o-brien-s-hne-dev-1-w-b-s-first-step || octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step
+            octossh_take_over
+            octossh_done replaced yes "an earlier run had been cut short"
+            ;;
+        *)
+            octossh_say "an earlier run was cut short; putting its old container back first"
+            [ -z "$octossh_main_id" ] || octossh_try rm -f -v o-brien-s-hne-dev-1-w-b-s-first-step
+            octossh_put_back || octossh_say "the old container does not start again"
+            octossh_found=started
+            octossh_look
+            ;;
+    esac
 fi
-
 if [ "$octossh_main_status" = created ]; then
-    # An earlier run ended before it was complete.
     octossh_try rm -f -v o-brien-s-hne-dev-1-w-b-s-first-step || octossh_fail 'what an earlier run left, o-brien-s-hne-dev-1-w-b-s-first-step, cannot be removed'
     octossh_main_id=''
 fi
+
+# The wanted container runs: what else belongs to it, and a run that was cut short did not come to?
+octossh_complete() {
+    octossh_done "${octossh_found:-unchanged}" "${octossh_changed:-no}" "$1"
+}
+
 if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb ]; then
     case $octossh_main_status/$octossh_main_health in
         running/unhealthy) ;;
         running/starting)
             octossh_gate o-brien-s-hne-dev-1-w-b-s-first-step || { octossh_evidence o-brien-s-hne-dev-1-w-b-s-first-step; octossh_fail "$octossh_why"; }
-            octossh_done "${octossh_found:-unchanged}" "${octossh_changed:-no}" ""
+            octossh_complete ""
             ;;
-        running/*)
-            octossh_done "${octossh_found:-unchanged}" "${octossh_changed:-no}" ""
-            ;;
+        running/*) octossh_complete "" ;;
         *)
             octossh_say "starting the container again; it was $octossh_main_status"
-            octossh_changed=yes
+            octossh_changed=yes octossh_found=started
             octossh_said=$(docker start o-brien-s-hne-dev-1-w-b-s-first-step 2>&1) || octossh_fail "docker start: $octossh_said"
             octossh_gate o-brien-s-hne-dev-1-w-b-s-first-step || { octossh_evidence o-brien-s-hne-dev-1-w-b-s-first-step; octossh_fail "$octossh_why"; }
-            octossh_done started yes "it was $octossh_main_status"
+            octossh_complete "it was $octossh_main_status"
             ;;
     esac
 fi
@@ -297,6 +358,7 @@ if [ -z "$octossh_main_id" ]; then
     octossh_say 'creating o-brien-s-hne-dev-1-w-b-s-first-step'
     octossh_said=$(octossh_create o-brien-s-hne-dev-1-w-b-s-first-step 2>&1) || octossh_fail "docker create: $octossh_said"
     octossh_changed=yes octossh_restarts=0
+    octossh_connect_more o-brien-s-hne-dev-1-w-b-s-first-step || { octossh_why="docker network connect: $octossh_said"; octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step; }
     octossh_said=$(docker start o-brien-s-hne-dev-1-w-b-s-first-step 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step; }
     octossh_gate o-brien-s-hne-dev-1-w-b-s-first-step || octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step
     octossh_done created yes ""
@@ -305,24 +367,31 @@ fi
 # The new one is created beside the old one, which runs on, so that what is wrong with it shows before anything stops.
 octossh_say 'replacing o-brien-s-hne-dev-1-w-b-s-first-step'
 octossh_said=$(octossh_create o-brien-s-hne-dev-1-w-b-s-first-step--next 2>&1) || octossh_fail "docker create: $octossh_said"
+octossh_connect_more o-brien-s-hne-dev-1-w-b-s-first-step--next || {
+    docker rm -f -v o-brien-s-hne-dev-1-w-b-s-first-step--next >/dev/null 2>&1
+    octossh_fail "docker network connect: $octossh_said"
+}
 octossh_old_restart=$octossh_main_restart
-octossh_old_id=$octossh_main_id
-octossh_changed=yes octossh_restarts=0
-# A docker daemon that starts again in between, as after a power cut, starts what has such a policy though it was
-# stopped: that must be the new one only. (What was created and never started, it leaves alone.)
-case $octossh_old_restart in always | on-failure*) octossh_try update --restart no o-brien-s-hne-dev-1-w-b-s-first-step ;; esac
-octossh_said=$(docker stop -t 10 o-brien-s-hne-dev-1-w-b-s-first-step 2>&1) || octossh_say "docker stop: $octossh_said"
+octossh_restarts=0
+if [ "$octossh_old_restart" != no ]; then
+    # Until the new one has proved itself, the old one is what a host that starts again brings back, though it was
+    # stopped; and nothing else.
+    octossh_try update --restart always o-brien-s-hne-dev-1-w-b-s-first-step || :
+fi
 if ! octossh_said=$(docker rename o-brien-s-hne-dev-1-w-b-s-first-step o-brien-s-hne-dev-1-w-b-s-first-step--old 2>&1 && docker rename o-brien-s-hne-dev-1-w-b-s-first-step--next o-brien-s-hne-dev-1-w-b-s-first-step 2>&1); then
     octossh_why=$octossh_said
-    docker rename o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step 2>/dev/null
+    octossh_answering && docker rename o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step 2>/dev/null
     octossh_restart_policy "$octossh_old_restart" o-brien-s-hne-dev-1-w-b-s-first-step
-    octossh_try start o-brien-s-hne-dev-1-w-b-s-first-step
     octossh_try rm -f -v o-brien-s-hne-dev-1-w-b-s-first-step--next
-    octossh_end failed put-back yes "docker rename: $octossh_why; the old container was started again"
+    octossh_fail "docker rename: $octossh_why; the old container runs on"
 fi
+octossh_old_id=$octossh_main_id
+octossh_changed=yes
+# Between these two, and only there, none runs.
+octossh_said=$(docker stop -t 10 o-brien-s-hne-dev-1-w-b-s-first-step--old 2>&1) || { octossh_why="docker stop: $octossh_said"; octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step; }
 octossh_said=$(docker start o-brien-s-hne-dev-1-w-b-s-first-step 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step; }
 octossh_gate o-brien-s-hne-dev-1-w-b-s-first-step || octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step
-octossh_try rm -f o-brien-s-hne-dev-1-w-b-s-first-step--old || octossh_say 'the old container o-brien-s-hne-dev-1-w-b-s-first-step--old could not be removed; the next deployment will'
+octossh_take_over
 octossh_done replaced yes ""
 }
 { octossh_main </dev/null; }

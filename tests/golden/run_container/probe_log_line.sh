@@ -75,7 +75,7 @@ octossh_try() {
     return 1
 }
 
-# The usual case, in one question: the wanted container runs and is well, and no cut run has left another one.
+# The usual case, in one question: the wanted container runs and is well, and no cut run has left anything.
 # Gives 2 where there is nothing at all.
 octossh_settled() {
     docker container inspect --format '{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
@@ -87,10 +87,11 @@ octossh_settled() {
     }
 }
 
-# What bears the three names: sets octossh_{main,old,next}_{id,status,health,owner,spec,restart}.
+# What bears the three names: sets octossh_{main,old,next}_{id,status,owner} and more.
+# "beside" is what start-first made.
 octossh_look() {
-    octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_owner=''
-    octossh_seen=$(docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}' shop-dev-web shop-dev-web--old shop-dev-web--next 2>/dev/null) || :
+    octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
+    octossh_seen=$(docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} - {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}' shop-dev-web shop-dev-web--old shop-dev-web--next 2>/dev/null) || :
     while [ -n "$octossh_seen" ]; do
         octossh_head=${octossh_seen%%"$octossh_nl"*}
         case $octossh_seen in
@@ -101,11 +102,17 @@ octossh_look() {
         set -- $octossh_head
         case ${1:-} in
             /shop-dev-web)
-                octossh_main_id=$2 octossh_main_status=$3 octossh_main_health=$4
-                octossh_main_owner=$5 octossh_main_spec=$6 octossh_main_restart=$7
+                octossh_main_id=$2 octossh_main_status=$3 octossh_main_health=$4 octossh_main_beside=$5
+                octossh_main_owner=$8
+                shift 8
+                octossh_main_spec=$1 octossh_main_restart=$2
                 ;;
-            /shop-dev-web--old) octossh_old_id=$2 octossh_old_owner=$5 octossh_old_restart=$7 ;;
-            /shop-dev-web--next) octossh_next_id=$2 octossh_next_owner=$5 ;;
+            /shop-dev-web--old)
+                octossh_old_id=$2 octossh_old_status=$3 octossh_old_owner=$8
+                shift 8
+                octossh_old_restart=$2
+                ;;
+            /shop-dev-web--next) octossh_next_id=$2 octossh_next_status=$3 octossh_next_beside=$5 octossh_next_owner=$8 ;;
         esac
     done
 }
@@ -113,6 +120,57 @@ octossh_look() {
 # What docker says of it goes into the answer unread: a shell is slow with long text.
 octossh_inspect() {
     docker container inspect --format "##octossh $octossh_nonce inspect "'{{json .}}' shop-dev-web >&3 2>/dev/null || :
+}
+
+octossh_done() {
+    octossh_inspect
+    octossh_end succeeded "$1" "$2" "$3"
+}
+
+octossh_create() (
+    docker create --name "$1" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec --label 'octossh.fields={"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","tag":"1.4.2","v":1}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+)
+
+# Join container $1, which does not run yet, to the networks beside its first one.
+octossh_connect_more() {
+    return 0
+}
+
+octossh_restart_policy() {
+    [ "$1" = no ] || octossh_try update --restart "$1" "$2"
+}
+
+# Start the container that was kept aside, and put it back in place: in this order, since as long as it bears the
+# other name, a run after a cut knows that it was kept aside. Its own policy might not bring back one that stands still.
+octossh_put_back() {
+    octossh_try start shop-dev-web--old
+    octossh_restart_policy "$octossh_old_restart" shop-dev-web--old
+    octossh_try rename shop-dev-web--old shop-dev-web || return 1
+    octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' shop-dev-web 2>/dev/null) &&
+        [ "${octossh_state%% *}" = running ]
+}
+
+# The new container $1 failed, as octossh_why says: away with it, and back to the old one where there is one.
+octossh_undo() {
+    octossh_answering || octossh_end failed none yes "$octossh_why; docker does not answer any more; the next deployment sets right what is left"
+    octossh_evidence "$1"
+    octossh_failed=$octossh_why
+    octossh_try rm -f -v "$1"
+    [ -n "$octossh_old_id" ] || octossh_end failed removed no "$octossh_failed; there was no container before it to put back"
+    if octossh_put_back; then
+        octossh_inspect
+        octossh_end failed put-back yes "$octossh_failed; the old container was put back and runs"
+    fi
+    octossh_end failed none yes "$octossh_failed; the old container could not be put back, see the log; nothing runs now"
+}
+
+octossh_remove_old() {
+    octossh_try rm -f shop-dev-web--old || octossh_say 'the old container shop-dev-web--old could not be removed; the next deployment will'
+}
+
+# The new container of stop-first has proved itself: from here on it is what a host that starts again brings back.
+octossh_take_over() {
+    octossh_remove_old
 }
 
 octossh_probe() {
@@ -126,6 +184,28 @@ octossh_now() {
     octossh_now=${octossh_uptime%.*}${octossh_uptime#*.}
 }
 
+# Whether docker answers; a docker that starts again is waited for.
+octossh_answering() {
+    octossh_now
+    octossh_patience=$((octossh_now + 3000))
+    until octossh_answer=$(docker version --format '{{.Server.Version}}' 2>&1); do
+        octossh_now
+        [ "$octossh_now" -lt "$octossh_patience" ] || return 1
+        sleep 0.2 2>/dev/null || sleep 1
+    done
+}
+
+# Container $1 could not be looked at. Where docker was away for a moment, go on as it was before.
+octossh_again() {
+    octossh_answering || { octossh_why="docker does not answer: $octossh_answer"; return 1; }
+    docker container inspect --format ok "$1" >/dev/null 2>&1 || { octossh_why="the container is gone"; return 1; }
+    octossh_say "docker was away for a moment; going on"
+    # A docker that started again may have started the old one, in the place of the new one.
+    [ -z "$octossh_old_id" ] || octossh_try stop -t 10 shop-dev-web--old
+    octossh_try start "$1"
+    octossh_since=''
+}
+
 # Wait until container $1 is healthy and has stayed so; otherwise octossh_why says why not.
 octossh_gate() {
     octossh_now
@@ -133,8 +213,10 @@ octossh_gate() {
     octossh_since=''
     octossh_why=''
     while :; do
-        octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null) ||
-            { octossh_why="the container is gone"; return 1; }
+        if ! octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null); then
+            octossh_again "$1" || return 1
+            continue
+        fi
         # shellcheck disable=SC2086
         set -- "$1" $octossh_state
         if [ "$2" != running ] || [ "$5" -gt "${octossh_restarts:=$5}" ]; then
@@ -179,42 +261,6 @@ octossh_evidence() {
     [ -z "$octossh_said" ] || octossh_why="$octossh_why; its log ends with: $(printf '%.300s' "$octossh_said")"
 }
 
-octossh_done() {
-    octossh_inspect
-    octossh_end succeeded "$1" "$2" "$3"
-}
-
-# Start the container that was kept aside, and put it back in place: in this order, since as long as it bears the
-# other name, a run after a cut knows that it was kept aside.
-octossh_put_back() {
-    octossh_restart_policy "$octossh_old_restart" shop-dev-web--old
-    octossh_try start shop-dev-web--old
-    octossh_try rename shop-dev-web--old shop-dev-web || return 1
-    octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' shop-dev-web 2>/dev/null) &&
-        [ "${octossh_state%% *}" = running ]
-}
-
-octossh_restart_policy() {
-    [ "$1" = no ] || octossh_try update --restart "$1" "$2"
-}
-
-# The new container $1 failed, as octossh_why says: away with it, and back to the old one where there is one.
-octossh_undo() {
-    octossh_evidence "$1"
-    octossh_failed=$octossh_why
-    octossh_try rm -f -v "$1"
-    [ -n "$octossh_old_id" ] || octossh_end failed removed no "$octossh_failed; there was no container before it to put back"
-    if octossh_put_back; then
-        octossh_inspect
-        octossh_end failed put-back yes "$octossh_failed; the old container was put back and runs"
-    fi
-    octossh_end failed none yes "$octossh_failed; the old container could not be put back, see the log; nothing runs now"
-}
-
-octossh_create() (
-    docker create --name "$1" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec --label 'octossh.fields={"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","tag":"1.4.2","v":1}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
-)
-
 octossh_have_image() { docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1; }
 
 # Gives 1, and the reason in octossh_said, where it cannot be pulled.
@@ -235,58 +281,73 @@ if [ -z "$octossh_main_id$octossh_old_id$octossh_next_id" ]; then
     octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
 fi
 [ -z "$octossh_main_id" ] || [ "$octossh_main_owner" = ours ] || octossh_fail 'the container shop-dev-web was not made by this step; remove it, or give this step another name'
+[ -z "$octossh_next_id" ] || [ "$octossh_next_owner" = ours ] || octossh_fail 'shop-dev-web--next on this host is not ours; remove it'
+[ -z "$octossh_old_id" ] || [ "$octossh_old_owner" = ours ] || octossh_fail 'shop-dev-web--old on this host is not ours; remove it'
+
+# What runs before this one left behind that were cut short. The names say how far they came.
 if [ -n "$octossh_next_id" ]; then
-    [ "$octossh_next_owner" = ours ] || octossh_fail 'shop-dev-web--next on this host is not ours; remove it'
-    if [ -n "$octossh_main_id" ]; then
-        # An earlier run ended before it had put the old container aside, which it may have stopped already.
-        octossh_restart_policy "$octossh_main_restart" shop-dev-web
-        if [ "$octossh_main_status" = exited ] && [ "$octossh_main_spec" != sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec ]; then
-            octossh_say "an earlier run was cut short; starting the container that it had stopped"
-            octossh_changed=yes
-            octossh_try start shop-dev-web
-        fi
+    if [ -z "$octossh_main_id" ] && [ "$octossh_next_beside$octossh_next_status" = besiderunning ]; then
+        octossh_say "an earlier run was cut short; its new container takes over"
+        octossh_changed=yes
+        octossh_try rename shop-dev-web--next shop-dev-web || octossh_fail "docker rename: $octossh_said"
+        octossh_look
+    else
+        [ "$octossh_next_status" != running ] || octossh_try stop -t 10 shop-dev-web--next
+        octossh_try rm -f -v shop-dev-web--next || octossh_fail 'what an earlier run left, shop-dev-web--next, cannot be removed'
     fi
-    octossh_try rm -f -v shop-dev-web--next || octossh_fail 'what an earlier run left, shop-dev-web--next, cannot be removed'
 fi
 if [ -n "$octossh_old_id" ]; then
-    # An earlier run ended between stopping the old container and being sure of the new one.
-    [ "$octossh_old_owner" = ours ] || octossh_fail 'shop-dev-web--old on this host is not ours; remove it'
     octossh_changed=yes
-    if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec ]; then
-        octossh_say "an earlier run was cut short; going on with its new container"
-        [ "$octossh_main_status" = running ] || octossh_try start shop-dev-web
-        octossh_gate shop-dev-web || octossh_undo shop-dev-web
-        octossh_try rm -f shop-dev-web--old
-        octossh_done replaced yes "an earlier run had been cut short"
-    fi
-    octossh_say "an earlier run was cut short; putting its old container back first"
-    [ -z "$octossh_main_id" ] || octossh_try rm -f -v shop-dev-web
-    octossh_put_back || octossh_say "the old container does not start again"
-    octossh_found=started
-    octossh_look
+    case $octossh_main_spec/${octossh_main_beside:-}/$octossh_main_status${octossh_main_health:-}/$octossh_old_status in
+        */beside/running[!u]*/*)
+            # Start-first gives the name only to what has proved itself.
+            octossh_say "an earlier run was cut short; removing its old container"
+            octossh_try stop -t 10 shop-dev-web--old
+            octossh_remove_old
+            octossh_found=replaced
+            octossh_look
+            ;;
+        sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec/-/*/* | sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec/beside/*/[!r]*)
+            octossh_say "an earlier run was cut short; going on with its new container"
+            [ "$octossh_old_status" != running ] || octossh_try stop -t 10 shop-dev-web--old
+            [ "$octossh_main_status" = running ] || octossh_try start shop-dev-web
+            octossh_gate shop-dev-web || octossh_undo shop-dev-web
+            octossh_take_over
+            octossh_done replaced yes "an earlier run had been cut short"
+            ;;
+        *)
+            octossh_say "an earlier run was cut short; putting its old container back first"
+            [ -z "$octossh_main_id" ] || octossh_try rm -f -v shop-dev-web
+            octossh_put_back || octossh_say "the old container does not start again"
+            octossh_found=started
+            octossh_look
+            ;;
+    esac
 fi
-
 if [ "$octossh_main_status" = created ]; then
-    # An earlier run ended before it was complete.
     octossh_try rm -f -v shop-dev-web || octossh_fail 'what an earlier run left, shop-dev-web, cannot be removed'
     octossh_main_id=''
 fi
+
+# The wanted container runs: what else belongs to it, and a run that was cut short did not come to?
+octossh_complete() {
+    octossh_done "${octossh_found:-unchanged}" "${octossh_changed:-no}" "$1"
+}
+
 if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec ]; then
     case $octossh_main_status/$octossh_main_health in
         running/unhealthy) ;;
         running/starting)
             octossh_gate shop-dev-web || { octossh_evidence shop-dev-web; octossh_fail "$octossh_why"; }
-            octossh_done "${octossh_found:-unchanged}" "${octossh_changed:-no}" ""
+            octossh_complete ""
             ;;
-        running/*)
-            octossh_done "${octossh_found:-unchanged}" "${octossh_changed:-no}" ""
-            ;;
+        running/*) octossh_complete "" ;;
         *)
             octossh_say "starting the container again; it was $octossh_main_status"
-            octossh_changed=yes
+            octossh_changed=yes octossh_found=started
             octossh_said=$(docker start shop-dev-web 2>&1) || octossh_fail "docker start: $octossh_said"
             octossh_gate shop-dev-web || { octossh_evidence shop-dev-web; octossh_fail "$octossh_why"; }
-            octossh_done started yes "it was $octossh_main_status"
+            octossh_complete "it was $octossh_main_status"
             ;;
     esac
 fi
@@ -297,6 +358,7 @@ if [ -z "$octossh_main_id" ]; then
     octossh_say 'creating shop-dev-web'
     octossh_said=$(octossh_create shop-dev-web 2>&1) || octossh_fail "docker create: $octossh_said"
     octossh_changed=yes octossh_restarts=0
+    octossh_connect_more shop-dev-web || { octossh_why="docker network connect: $octossh_said"; octossh_undo shop-dev-web; }
     octossh_said=$(docker start shop-dev-web 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo shop-dev-web; }
     octossh_gate shop-dev-web || octossh_undo shop-dev-web
     octossh_done created yes ""
@@ -305,24 +367,31 @@ fi
 # The new one is created beside the old one, which runs on, so that what is wrong with it shows before anything stops.
 octossh_say 'replacing shop-dev-web'
 octossh_said=$(octossh_create shop-dev-web--next 2>&1) || octossh_fail "docker create: $octossh_said"
+octossh_connect_more shop-dev-web--next || {
+    docker rm -f -v shop-dev-web--next >/dev/null 2>&1
+    octossh_fail "docker network connect: $octossh_said"
+}
 octossh_old_restart=$octossh_main_restart
-octossh_old_id=$octossh_main_id
-octossh_changed=yes octossh_restarts=0
-# A docker daemon that starts again in between, as after a power cut, starts what has such a policy though it was
-# stopped: that must be the new one only. (What was created and never started, it leaves alone.)
-case $octossh_old_restart in always | on-failure*) octossh_try update --restart no shop-dev-web ;; esac
-octossh_said=$(docker stop -t 10 shop-dev-web 2>&1) || octossh_say "docker stop: $octossh_said"
+octossh_restarts=0
+if [ "$octossh_old_restart" != no ]; then
+    # Until the new one has proved itself, the old one is what a host that starts again brings back, though it was
+    # stopped; and nothing else.
+    octossh_try update --restart always shop-dev-web || :
+fi
 if ! octossh_said=$(docker rename shop-dev-web shop-dev-web--old 2>&1 && docker rename shop-dev-web--next shop-dev-web 2>&1); then
     octossh_why=$octossh_said
-    docker rename shop-dev-web--old shop-dev-web 2>/dev/null
+    octossh_answering && docker rename shop-dev-web--old shop-dev-web 2>/dev/null
     octossh_restart_policy "$octossh_old_restart" shop-dev-web
-    octossh_try start shop-dev-web
     octossh_try rm -f -v shop-dev-web--next
-    octossh_end failed put-back yes "docker rename: $octossh_why; the old container was started again"
+    octossh_fail "docker rename: $octossh_why; the old container runs on"
 fi
+octossh_old_id=$octossh_main_id
+octossh_changed=yes
+# Between these two, and only there, none runs.
+octossh_said=$(docker stop -t 10 shop-dev-web--old 2>&1) || { octossh_why="docker stop: $octossh_said"; octossh_undo shop-dev-web; }
 octossh_said=$(docker start shop-dev-web 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo shop-dev-web; }
 octossh_gate shop-dev-web || octossh_undo shop-dev-web
-octossh_try rm -f shop-dev-web--old || octossh_say 'the old container shop-dev-web--old could not be removed; the next deployment will'
+octossh_take_over
 octossh_done replaced yes ""
 }
 { octossh_main </dev/null; }
