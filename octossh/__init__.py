@@ -82,6 +82,7 @@ from octossh.planning import Action, Change, Plan, Task
 from octossh.shell import Frame, Result, Script, Secret
 from octossh.space import Space
 from octossh.transport import SSH, Local, Replay, Transport
+from octossh.vaults import CommandSecrets, FileSecrets, FolderSecrets, KeyringSecrets
 
 __all__ = [
     "SSH",
@@ -96,6 +97,7 @@ __all__ = [
     "Channel",
     "Checkup",
     "Command",
+    "CommandSecrets",
     "ComposeUp",
     "ConnectError",
     "ConnectionLost",
@@ -108,6 +110,8 @@ __all__ = [
     "DockerConfig",
     "Environment",
     "Event",
+    "FileSecrets",
+    "FolderSecrets",
     "Frame",
     "HealthCheck",
     "History",
@@ -117,6 +121,7 @@ __all__ = [
     "Image",
     "Join",
     "Keyring",
+    "KeyringSecrets",
     "Lifecycle",
     "Local",
     "LogLine",

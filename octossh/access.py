@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 
 from octossh.errors import ModelError
 from octossh.model import Registry, Release
 from octossh.planning import secrets_of
 from octossh.registry import Registries
 from octossh.shell import Secret
+from octossh.vaults import SecretSource, find_secret, sources_of
 
-__all__ = ["Access", "SecretSource"]
-
-SecretSource = Mapping[str, str] | Callable[[str], str | None]
+__all__ = ["Access"]
 
 
 class Access:
@@ -24,17 +22,16 @@ class Access:
 
     Args:
         registries: Those of the images.
-        source: A mapping or a function that gives the value of a secret by name, or None.
-            Default: the environment variables of this process.
+        secrets: Where their values come from; see `Space`.
 
     Raises:
-        ModelError: *source* is neither.
+        ModelError: *secrets* is no source of them.
     """
 
-    def __init__(self, registries: Iterable[Registry], source: SecretSource | None = None) -> None:
-        if not (source is None or isinstance(source, Mapping) or callable(source)):
-            raise ModelError(f"secrets={type(source).__name__}: give a mapping of names to values, or a function")
-        self._source: SecretSource = os.environ if source is None else source
+    def __init__(
+        self, registries: Iterable[Registry], secrets: SecretSource | Iterable[SecretSource] | None = None
+    ) -> None:
+        self._sources = sources_of(secrets)
         self.registries = Registries(registries, self.secret)
 
     def secret(self, name: str) -> Secret:
@@ -43,7 +40,7 @@ class Access:
         Raises:
             ModelError: It has none.
         """
-        value = self._source(name) if callable(self._source) else self._source.get(name)
+        value = find_secret(self._sources, name)
         if value is None:
             raise ModelError(
                 f"secret {name!r} has no value; set the environment variable {name}, or give Space(secrets=...) one"

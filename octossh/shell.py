@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import json
 import shlex
 import urllib.parse
 from collections.abc import Iterable, Mapping
@@ -152,7 +153,10 @@ class Result:
 
 
 class Masker:
-    """Replaces secret values by ``***`` in text: as they are, shell-quoted, URL-quoted and in base64."""
+    """Replaces secret values by ``***`` in text.
+
+    As they are; quoted for a shell, a URL or JSON; and in base64, of both alphabets and broken into lines too.
+    """
 
     __slots__ = ("_forms",)
 
@@ -183,14 +187,25 @@ class Masker:
         return f"Masker({len(self._forms)} forms)"
 
 
+# What base64 and openssl, and MIME, make lines of.
+_WIDTHS = (64, 76)
+_URL_SAFE = str.maketrans("+/", "-_")
+
+
 def _forms(value: str) -> set[str]:
     raw = value.encode()
     forms = {value, shlex.quote(value), urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value)}
+    forms |= {json.dumps(value, ensure_ascii=only_ascii)[1:-1] for only_ascii in (True, False)}
     # Base64 of something that contains the value: three alignments, without the characters at either end
     # that also hold bits of the neighbours.
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
         inner = encoded[(0, 2, 3)[shift] : len(encoded) - (1 if (len(raw) + shift) % 3 else 0)]
         if len(inner) >= 8:
-            forms.add(inner)
+            forms |= {inner, inner.translate(_URL_SAFE)}
+    # Each line of the value alone by itself: logs come line by line.
+    whole = base64.b64encode(raw).decode()
+    for width in _WIDTHS if len(whole) > min(_WIDTHS) else ():
+        lines = (whole[at : at + width] for at in range(0, len(whole), width))
+        forms |= {line for line in lines if len(line) >= 8}
     return forms

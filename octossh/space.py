@@ -15,7 +15,7 @@ from typing import Self, Unpack
 
 import attrs
 
-from octossh.access import Access, SecretSource
+from octossh.access import Access
 from octossh.deploying import Approver, apply, check, observe, scripts
 from octossh.errors import ModelError, PlanError, did_you_mean
 from octossh.inventory import read_targets
@@ -54,6 +54,7 @@ from octossh.recording import Store, Verification, controller_here
 from octossh.releasing import explain_image, last_picked, pin_images
 from octossh.shell import Script
 from octossh.transport import SSH, Transport
+from octossh.vaults import SecretSource
 from octossh.versions import Explanation
 from octossh.versions.rules import RuleFields
 
@@ -75,7 +76,8 @@ class Space:
         targets: Where to: a list of `Target`, or the path of a YAML file (`octossh.inventory`).
         environments: Further ones, besides those of lifecycles and targets.
         transport: How hosts are reached. Default: `SSH`, with the known_hosts and keys of the user.
-        secrets: A mapping or a function that gives the value of a secret by name, or None.
+        secrets: A mapping or a function that gives the value of a secret by name, or None; such as
+            `FolderSecrets` or `CommandSecrets`; or a list of them, of which the first that knows a name counts.
             Default: the environment variables of this process.
         approve: Who is asked by `Approve`: a function that is called with an `ApprovalRequest`, in the thread that
             deploys, and gives an `Approval`; or the answers themselves, by the name of the step.
@@ -93,7 +95,7 @@ class Space:
         targets: Iterable[Target] | str | Path = (),
         environments: Iterable[Environment] = (),
         transport: Transport | None = None,
-        secrets: SecretSource | None = None,
+        secrets: SecretSource | Iterable[SecretSource] | None = None,
         approve: Approver | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import attrs
 
-from octossh.errors import OctosshError, RegistryError
+from octossh.errors import ModelError, OctosshError, RegistryError
+from octossh.keyrings import ask_keyring
 from octossh.model.credentials import (
     Anonymous,
     Basic,
@@ -23,7 +24,6 @@ from octossh.model.credentials import (
 )
 from octossh.model.images import Registry
 from octossh.registry.credentials import ask_helper, config_file, find_credentials
-from octossh.registry.keyrings import ask_keyring
 from octossh.shell import Secret
 
 __all__ = ["Source"]
@@ -101,7 +101,7 @@ class Source:
             return Credentials("", self._secret(name, "its token"), kind, f"from secret {name!r}")
         if isinstance(auth, Keyring):
             service = auth.service or host
-            return Credentials(auth.user, ask_keyring(service, auth.user), source=f"from keyring {service!r}")
+            return Credentials(auth.user, _from_keyring(service, auth.user), source=f"from keyring {service!r}")
         if isinstance(auth, CredentialHelper):
             found = ask_helper(auth.name, host, "named in its auth")
             if found is None:
@@ -157,3 +157,15 @@ def _call(auth: Callback) -> Credentials:
             "prints"
         )
     return attrs.evolve(found, source=found.source or source)
+
+
+def _from_keyring(service: str, user: str) -> Secret:
+    try:
+        password = ask_keyring(service, user)
+    except ModelError as error:
+        raise RegistryError(f"its login is in the keyring, but {error}") from None
+    if password is None:
+        raise RegistryError(
+            f"the keyring has no password of user {user!r} for {service!r}; run 'keyring set {service} {user}'"
+        )
+    return Secret(password)

@@ -235,7 +235,7 @@ def test_a_keyring_that_fails_is_not_quoted(holds):
 
 def test_a_machine_without_a_keyring_says_so(holds):
     holds(fault=keyring.errors.NoKeyringError())
-    with pytest.raises(RegistryError, match="there is none on this machine"):
+    with pytest.raises(RegistryError, match="there is no keyring on this machine"):
         found(oc.Keyring("ci"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import json
 import pickle
 import shlex
 import subprocess
@@ -110,6 +111,8 @@ FORMS: dict[str, Callable[[str], str]] = {
     "in quotes for a shell": shlex.quote,
     "quoted for a URL": lambda text: urllib.parse.quote(text, safe=""),
     "quoted for a form": urllib.parse.quote_plus,
+    "quoted for JSON": lambda text: json.dumps(text)[1:-1],
+    "quoted for JSON in UTF-8": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
 }
 
 
@@ -136,6 +139,21 @@ def test_a_secret_inside_of_something_in_base64_is_masked(secret: str, before: b
 def test_of_two_secrets_one_of_which_holds_the_other_nothing_is_left(one: str, two: str) -> None:
     shown = Masker([Secret(one), Secret(one + two)])(f"<{one}{two}> <{one}>")
     assert shown == "<***> <***>"
+
+
+@pytest.mark.parametrize("width", [64, 76])
+@given(st.text("abc+/?ÿ~", min_size=100, max_size=300))
+def test_a_long_secret_in_base64_of_several_lines_is_masked_line_by_line(width: int, secret: str) -> None:
+    whole = base64.b64encode(secret.encode()).decode()
+    mask = Masker([Secret(secret)])
+    lines = [whole[at : at + width] for at in range(0, len(whole), width)]
+    assert {mask(line) for line in lines if len(line) >= 8} == {"***"}
+
+
+@given(st.text("abc+/?ÿ~", min_size=9, max_size=40), st.binary(max_size=9))
+def test_a_secret_in_the_base64_of_urls_is_masked(secret: str, before: bytes) -> None:
+    whole = base64.urlsafe_b64encode(before + secret.encode()).decode()
+    assert "***" in Masker([Secret(secret)])(whole)
 
 
 def test_each_long_line_of_a_secret_of_several_lines_is_masked() -> None:
