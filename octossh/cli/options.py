@@ -1,0 +1,151 @@
+"""What all commands share: the octofile, the common options, and how results and events are printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import runpy
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from attrs import define
+
+from octossh._version import __version__
+from octossh.errors import ModelError, OctosshError
+from octossh.model import Event
+from octossh.space import Space
+
+__all__ = ["CONTROL", "Options", "command", "load", "octossh"]
+
+
+@define
+class Options:
+    """What stands before the name of the command, or behind it."""
+
+    file: str = "octofile.py"
+    as_json: bool = False
+    events: bool = False
+    quiet: bool = False
+    _space: Space | None = None
+
+    def space(self) -> Space:
+        """The space of the octofile, loaded once and closed when the command ends."""
+        if self._space is None:
+            self._space = load(self.file)
+            if self.events:
+                self._space.on_event = _print_event_json
+            elif not self.quiet:
+                self._space.on_event = _print_event
+            click.get_current_context().find_root().call_on_close(self._space.close)
+        return self._space
+
+    def show(self, value: Any, text: str | None = None) -> None:
+        """The result, on standard output: as JSON or for people."""
+        if self.as_json:
+            click.echo(
+                json.dumps(value.to_dict() if hasattr(value, "to_dict") else value, ensure_ascii=False, indent=2)
+            )
+        else:
+            click.echo(str(value) if text is None else text)
+
+
+def load(path: str) -> Space:
+    """The `Space` that an octofile defines as ``space``. Relative paths in it start at its folder.
+
+    Raises:
+        ModelError: The file is not there, fails, or defines no space.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ModelError(f"there is no file {path}; write one that defines 'space', or name another with -f")
+    os.chdir(file.resolve().parent)
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        defined = runpy.run_path(file.name, run_name="octofile")
+    except OctosshError as error:
+        raise ModelError(f"{path}{_line(error, file.name)}: {error}") from error
+    except SyntaxError as error:
+        # It may stand in a module that the file imports.
+        where = path if error.filename in {None, file.name} else error.filename
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise ModelError(f"{where}{line}: this is not Python: {error.msg}; correct it there") from error
+    except (Exception, SystemExit) as error:
+        raise ModelError(f"{path}{_line(error, file.name)}: it fails with {type(error).__name__}: {error}") from error
+    space = defined.get("space")
+    if not isinstance(space, Space):
+        raise ModelError(f"{path} defines no space; end it with: space = octossh.Space(projects=[...], targets=...)")
+    return space
+
+
+def _line(error: BaseException, name: str) -> str:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
+    return f", line {lines[-1]}" if lines else ""
+
+
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+
+
+def _print_event(event: Event) -> None:
+    """Progress for people, one line each, on standard error."""
+    place = f"{event.target}  {event.step}"
+    if event.type == "output":
+        # What a container prints may hold sequences that move the cursor or rename the window.
+        line = CONTROL.sub("?", event.data["line"])
+        if line.startswith("octossh: "):
+            click.echo(f"{place}  {line.removeprefix('octossh: ')}", err=True)
+        else:
+            click.echo(f"{place}  | {line}", err=True)
+    elif event.type == "step_finished":
+        did = event.data["action"] or event.data["state"]
+        why = f": {event.data['why']}" if event.data["why"] else ""
+        click.echo(f"{place}  {did}{why}", err=True)
+
+
+def _print_event_json(event: Event) -> None:
+    click.echo(json.dumps(event.to_dict(), ensure_ascii=False), err=True)
+
+
+def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let the common options stand behind the name of the command as well."""
+
+    def set_option(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+        def callback(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
+            if value:
+                setattr(context.ensure_object(Options), name, value)
+
+        return callback
+
+    for flags, name, text in (
+        (("--json", "as_json"), "as_json", "Print one JSON document on standard output."),
+        (("--events",), "events", "Print events as JSON lines on standard error."),
+        (("-q", "--quiet"), "quiet", "Print no progress."),
+    ):
+        option = click.option(*flags, is_flag=True, expose_value=False, callback=set_option(name), help=text)
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="octossh")
+@click.option(
+    "-f", "--file", "file", default="octofile.py", show_default=True, help="The octofile; it defines 'space'."
+)
+@with_common_options
+@click.pass_context
+def octossh(context: click.Context, file: str) -> None:
+    """Release Docker images through stages and deploy them to Linux hosts over SSH."""
+    context.ensure_object(Options).file = file
+
+
+def command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], Any]:
+    """Make a function the command *name* of *group*; it gets the options first."""
+
+    def wrap(function: Callable[..., Any]) -> Any:
+        return group.command(name)(with_common_options(click.pass_obj(function)))
+
+    return wrap

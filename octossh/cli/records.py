@@ -1,0 +1,69 @@
+"""Commands that look: at the record, and at the hosts."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from octossh.cli.options import Options, command, octossh
+from octossh.model import Deployment
+
+
+@command(octossh, "status")
+@click.argument("project", required=False)
+def _status(options: Options, project: str | None) -> None:
+    """Show which release stands in which environment."""
+    options.show(options.space().status(project))
+
+
+@command(octossh, "history")
+@click.argument("project", required=False)
+@click.option("--in", "environment", metavar="ENVIRONMENT", help="Only this one.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--log", "deployment", metavar="ID", help="All of one deployment, with its logs.")
+def _history(
+    options: Options, project: str | None, environment: str | None, limit: int, deployment: str | None
+) -> None:
+    """Show what was deployed, newest first."""
+    space = options.space()
+    if deployment is not None:
+        found = space.store.deployment(deployment)
+        options.show(found, _with_logs(found))
+        return
+    options.show(space.history(project, environment=environment, limit=limit))
+
+
+def _with_logs(deployment: Deployment) -> str:
+    logs = [
+        f"--- {outcome.target}  {outcome.step}\n{outcome.log.strip()}"
+        for outcome in deployment.outcomes
+        if outcome.log.strip()
+    ]
+    return "\n".join([str(deployment), *logs])
+
+
+@command(octossh, "check")
+@click.option("--in", "environment", metavar="ENVIRONMENT", help="Only the targets of this one.")
+def _check(options: Options, environment: str | None) -> None:
+    """Look at the channels, and at each target: could it be deployed to?"""
+    found = options.space().check(environment)
+    for warning in found.warnings:
+        click.echo(f"octossh: warning: {warning}", err=True)
+    options.show(found)
+    if not found.ok:
+        sys.exit(1)
+
+
+@octossh.group("audit")
+def _audit() -> None:
+    """Look into the record."""
+
+
+@command(_audit, "verify")
+def _verify(options: Options) -> None:
+    """Check that nothing in the record was edited or taken out."""
+    found = options.space().verify()
+    options.show(found)
+    if not found.ok:
+        sys.exit(1)

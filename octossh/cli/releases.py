@@ -1,0 +1,107 @@
+"""Commands about tags, images and releases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from octossh.cli.options import Options, command, octossh
+from octossh.model import Release, columns
+from octossh.versions import Explanation
+
+
+@command(octossh, "tags")
+@click.argument("image")
+@click.option("--project", help="Whose channels; default: the first that runs the image.")
+@click.option("--channel", help="Default: the first of the project.")
+@click.option("--explain", is_flag=True, help="Say for each tag why it was picked or not.")
+@click.option("--range", help="Try this range instead of the channel's, such as '[1.0,2.0)'; likewise:")
+@click.option("--variant", help="Such as alpine; '*' for all of them, '' for none.")
+@click.option("--prefix", help="Such as release-.")
+@click.option("--prerelease", metavar="REGEX", help="Such as '^rc'.")
+@click.option("--tag", metavar="REGEX", help="What the tag itself has to match.")
+@click.option("--scheme", help="How versions count: dotted, calver, date or number.")
+@click.option("--mode", help="How tags are read, such as docker or semver.")
+@click.option("--downgrade", is_flag=True, default=None, help="Take older versions than the last release has, too.")
+@click.option("--max-major-jump", type=int, metavar="N", help="So many major versions further at most.")
+@click.option("--min-age-days", type=float, metavar="DAYS", help="Take tags that have been there for so long.")
+def _tags(
+    options: Options, image: str, project: str | None, channel: str | None, *, explain: bool, **changes: Any
+) -> None:
+    """Show the tags of IMAGE, and which one a release would pick."""
+    tried = {name: value for name, value in changes.items() if value is not None}
+    explanation = options.space().tags(image, channel=channel, project=project, **tried)
+    options.show(explanation, None if explain else _tags_text(explanation))
+
+
+def _tags_text(explanation: Explanation) -> str:
+    accepted = [verdict.tag for verdict in explanation.verdicts if verdict.accepted]
+    picked = explanation.chosen.tag if explanation.chosen else "none"
+    more = f" and {len(accepted) - 10} more" if len(accepted) > 10 else ""
+    lines = [
+        f"picked: {picked}",
+        f"fitting: {' '.join(accepted[:10]) or 'none'}{more}",
+        f"others: {len(explanation.verdicts) - len(accepted)} (--explain says why)",
+    ]
+    return "\n".join([*lines, *(f"note: {note}" for note in explanation.notes)])
+
+
+@command(octossh, "images")
+@click.argument("text", default="")
+@click.option("--registry", metavar="NAME", help="Default: the only one that projects have images of.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+def _images(options: Options, text: str, registry: str | None, limit: int) -> None:
+    """List the repositories of a registry that have TEXT in their name, where the registry tells."""
+    options.show(options.space().images(text, registry=registry, limit=limit))
+
+
+@octossh.group("release")
+def _release() -> None:
+    """Make and list releases."""
+
+
+@command(_release, "create")
+@click.argument("project", required=False)
+@click.option("--channel", help="Default: the first of the project.")
+@click.option("--number", help="Default: the next one.")
+@click.option("--set", "versions", multiple=True, metavar="IMAGE=TAG", help="Take this tag instead of choosing.")
+@click.option("--notes", default="", help="Markdown.")
+def _release_create(
+    options: Options,
+    project: str | None,
+    channel: str | None,
+    number: str | None,
+    versions: tuple[str, ...],
+    notes: str,
+) -> None:
+    """Pick versions, pin them to digests, and store a release of PROJECT."""
+    pairs = dict(_pair(text) for text in versions)
+    release = options.space().create_release(project, channel=channel, number=number, versions=pairs, notes=notes)
+    options.show(release)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    image, equals, tag = text.partition("=")
+    if not (image and equals and tag):
+        raise click.BadParameter(f"{text!r}: write IMAGE=TAG, such as acme/web=1.2.0", param_hint="--set")
+    return image, tag
+
+
+@command(_release, "list")
+@click.argument("project", required=False)
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+def _release_list(options: Options, project: str | None, limit: int) -> None:
+    """List the releases of PROJECT, newest first."""
+    releases = options.space().releases(project, limit=limit)
+    options.show({"releases": [release.to_dict() for release in releases]}, _releases_text(releases))
+
+
+def _releases_text(releases: tuple[Release, ...]) -> str:
+    if not releases:
+        return "there is no release yet; make one with 'octossh release create'"
+    rows = [
+        (r.number, r.channel, f"{r.created_at:%Y-%m-%d %H:%M:%S}", r.created_by, ", ".join(map(str, r.pins)))
+        for r in releases
+    ]
+    return columns(rows, ("release", "channel", "created (UTC)", "by", "images"))
