@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import io
 import json
+import re
+import tarfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -79,6 +82,10 @@ def _answer(result: Result) -> Answer:
             continue
         if frame.kind == "inspect":
             inspect = _inspected(_json(frame.text))
+        elif frame.kind == "files":
+            files, fault = read_files(frame)
+            outputs |= files
+            faults += [fault] if fault else []
         elif frame.kind in {"output", "secret"}:
             name, value, fault = read_output(frame)
             if fault:
@@ -116,11 +123,7 @@ def read_output(frame: Frame) -> tuple[str, str | bytes | Secret, str]:
         data = base64.b64decode(encoded, validate=True)
     except binascii.Error as error:
         raise ReadError(f"output {name!r} is not base64: {error}") from None
-    value: str | bytes
-    try:
-        value = data.decode()
-    except UnicodeDecodeError:
-        value = data
+    value = _text_or_bytes(data)
     if len(data) > _MOST:
         return name, "", f"octossh_output {name}: the value is larger than 1 MiB; keep it in a file, and give its path"
     if frame.kind == "output":
@@ -128,6 +131,33 @@ def read_output(frame: Frame) -> tuple[str, str | bytes | Secret, str]:
     if isinstance(value, bytes) or "\0" in value:
         return name, "", f"octossh_output --secret {name}: the value is no text without NUL; give it in base64"
     return name, Secret(value), ""
+
+
+def read_files(frame: Frame) -> tuple[dict[str, str | bytes], str]:
+    """The files of a folder, as docker packs it, by name; and what is wrong with one, if anything."""
+    made: dict[str, str | bytes] = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(frame.text))) as tar:
+            for member in tar:
+                name = member.name.rpartition("/")[2]
+                if not member.isfile():
+                    continue
+                if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+                    return made, f"output {name!r} is no name; use letters, digits and _"
+                if member.size > _MOST:
+                    return made, f"output {name}: the value is larger than 1 MiB; give the path of a file instead"
+                content = tar.extractfile(member)
+                made[name] = _text_or_bytes(content.read() if content else b"")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        return made, f"the folder with the outputs cannot be read ({error}), or holds more than 20 MB"
+    return made, ""
+
+
+def _text_or_bytes(data: bytes) -> str | bytes:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
 
 
 def read_snapshot(result: Result, target: str) -> Snapshot:

@@ -278,6 +278,18 @@ def _containers(draw: st.DrawFn) -> oc.RunContainer:
 
 
 RUN_CONTAINERS = _containers()
+RUN_ONCES = st.builds(
+    lambda step, outputs: oc.RunOnce(
+        **{
+            attribute.name: getattr(step, attribute.name)
+            for attribute in attrs.fields(oc.RunOnce)
+            if attribute.name not in {"rolling", "outputs"}
+        },
+        outputs=outputs,
+    ),
+    RUN_CONTAINERS,
+    st.none() | st.sampled_from(["/outputs", "/out puts/it's", "{{ Folder }}"]),
+)
 
 
 CREATE_NETWORKS = st.builds(
@@ -367,6 +379,7 @@ WAIT_FORS = st.builds(
 )
 STEPS = st.one_of(
     COMPOSE_UPS,
+    RUN_ONCES,
     APPROVES,
     WAIT_FORS,
     RUN_SCRIPTS,
@@ -572,6 +585,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.Resource: RESOURCES,
     oc.Rolling: ROLLINGS,
     oc.RunContainer: RUN_CONTAINERS,
+    oc.RunOnce: RUN_ONCES,
     oc.RunScript: RUN_SCRIPTS,
     oc.SecretRef: SECRETS,
     oc.Prune: PRUNES,

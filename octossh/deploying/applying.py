@@ -22,7 +22,7 @@ from octossh.model.credentials import Credentials
 from octossh.planning import Facts, Plan, Resolver, SecretOutput, Task
 from octossh.reading import Answer, read_answer, read_output
 from octossh.recording import Record
-from octossh.rendering import render
+from octossh.rendering import forget, render
 from octossh.shell import Frame, Result, Script, Secret
 from octossh.transport import Local, Transport
 
@@ -250,6 +250,8 @@ class _Run:
             return attrs.evolve(made, state=State.UNKNOWN, why=why)
         if answer.state == "locked":
             self.locked = True
+        elif step.leaves:
+            self._forget(step, target)
         with self._lock:
             self.known[original.name, target.name] = Facts(answer.inspect, {**answer.outputs, **hidden})
         return attrs.evolve(
@@ -261,6 +263,14 @@ class _Run:
             inspect=self.secrecy.masked(answer.inspect),
             outputs=Pairs({**self.secrecy.masked(answer.outputs), **dict.fromkeys(hidden, "***")}),
         )
+
+    def _forget(self, step: Step, target: Target) -> None:
+        """Its end has been seen, so what it left is of no use any more; what stays, the next deployment removes."""
+        try:
+            script = forget(order(step, target, self.resolver, self.deployment, self.logins))
+            self.transport.run(target, script, timeout_s=60)
+        except OctosshError as error:
+            _log.warning("%s: what step %r left could not be removed: %s", target.name, step.name, error)
 
     def _asked(self, step: Approve, made: Outcome) -> Outcome:
         assert self.approver is not None

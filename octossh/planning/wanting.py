@@ -10,7 +10,18 @@ from typing import Any
 from attrs import field, frozen
 
 from octossh.errors import PlanError
-from octossh.model import ComposeUp, PullImage, Release, RunContainer, RunScript, SecretRef, Step, kept
+from octossh.model import (
+    ComposeUp,
+    ContainerStep,
+    PullImage,
+    Release,
+    RunContainer,
+    RunOnce,
+    RunScript,
+    SecretRef,
+    Step,
+    kept,
+)
 from octossh.planning.composing import service_fields
 from octossh.shell import Secret
 
@@ -132,16 +143,16 @@ def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _container(step: RunContainer, context: _Context) -> dict[str, Any]:
-    env = {name: context.env(value) for name, value in step.env.items()}
     late = getattr(step.strategy, "network", None)
-    return {
-        **_image(step, context),
-        **({"env": env} if env else {}),
-        **({"joins_when_healthy": late} if late else {}),
-    }
+    return {**_once(step, context), **({"joins_when_healthy": late} if late else {})}
 
 
-def _image(step: PullImage | RunContainer, context: _Context) -> dict[str, Any]:
+def _once(step: ContainerStep, context: _Context) -> dict[str, Any]:
+    env = {name: context.env(value) for name, value in step.env.items()}
+    return {**_image(step, context), **({"env": env} if env else {})}
+
+
+def _image(step: PullImage | ContainerStep, context: _Context) -> dict[str, Any]:
     pin = context.release.pin(step.image)
     return {"image": pin.reference, "tag": pin.tag}
 
@@ -158,6 +169,7 @@ _MORE: dict[type[Step], Callable[[Any, _Context], dict[str, Any]]] = {
     ComposeUp: _compose,
     PullImage: _image,
     RunContainer: _container,
+    RunOnce: _once,
     RunScript: _script,
 }
 """What is kept besides what the fields say."""

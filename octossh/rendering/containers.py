@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from octossh.model import LABELS, Join, RunContainer, StartFirst, options
+from octossh.model import LABELS, ContainerStep, Join, RunContainer, StartFirst, options
 from octossh.planning import Wanted, next_name, old_name
 from octossh.rendering.orders import (
     Env,
@@ -21,7 +22,7 @@ from octossh.rendering.orders import (
 from octossh.rendering.probes import probe_values
 from octossh.rendering.pulls import pulling
 
-__all__ = ["run_container"]
+__all__ = ["creating", "run_container"]
 
 
 _BESIDE = "start-first"
@@ -33,7 +34,6 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
     step, wanted = order.step, order.wanted
     assert isinstance(step, RunContainer)
     assert wanted is not None
-    env = Env(step.env, secrets)
     owner = owner_format(order, ".Config.Labels")
     restart = f"{{{{with {label_format('restart', '.Config.Labels')}}}}}{{{{.}}}}{{{{else}}}}no{{{{end}}}}"
     beside = (
@@ -44,26 +44,22 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
     joined = (
         f"{{{{if index .NetworkSettings.Networks {go_text(late)}}}}}joined{{{{else}}}}-{{{{end}}}}" if late else "-"
     )
+    labels = [] if step.restart == "no" else ["--label", f"{LABELS['restart']}={step.restart}"]
+    if isinstance(step.strategy, StartFirst):
+        labels += ["--label", f"{LABELS['strategy']}={_BESIDE}"]
     return {
+        **creating(order, secrets, labels, late),
         "name": wanted.name,
         "old": old_name(wanted.name),
         "next": next_name(wanted.name),
         "spec": wanted.spec,
-        **pulling(order, secrets),
-        "options": _container_options(order, step, wanted, env),
-        "command": step.entrypoint[1:] + step.command,
         "restart": step.restart,
-        "pull": step.pull,
         "policy": step.restart.partition(":")[0],
-        "joins": [_connecting(step, join) for join in _joins(step) if join.network != late][1:],
-        "late": next((_connecting(step, join) for join in _joins(step) if join.network == late), None),
+        "late": next((_connecting(step, join, late) for join in _joins(step) if join.network == late), None),
         "strategy": step.strategy.kind,
         "drain": drain.drain,
         "drain_s": f"{drain.drain_s:g}",
         "drain_whole_s": math.ceil(drain.drain_s),
-        "exported": env.exported,
-        "env_file": env.lines,
-        "guarded": env.guarded,
         "probe": probe_values(step.health),
         "healthy_timeout_s": f"{step.healthy_timeout_s:g}",
         "healthy_cs": math.ceil(step.healthy_timeout_s * 100),
@@ -82,22 +78,31 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
     }
 
 
-def _container_options(order: Order, step: RunContainer, wanted: Wanted, env: Env) -> list[str]:
-    words = label_options(order, wanted, step.labels)
-    if step.restart != "no":
-        words += ["--label", f"{LABELS['restart']}={step.restart}"]
-    if isinstance(step.strategy, StartFirst):
-        words += ["--label", f"{LABELS['strategy']}={_BESIDE}"]
-    words += options(step)
-    late = _late(step)
-    for join in [join for join in _joins(step) if join.network != late][:1]:
-        words += ["--network", join.network, *join.words("--network-alias", () if late else step.aliases)]
+def creating(order: Order, secrets: Secrets, labels: Sequence[str] = (), late: str | None = None) -> dict[str, Any]:
+    """What ``_create.sh.j2`` needs: *labels* are words for further ones; the network *late* is joined by others."""
+    step, wanted = order.step, order.wanted
+    assert isinstance(step, ContainerStep)
+    assert wanted is not None
+    env = Env(step.env, secrets)
+    joins = [join for join in _joins(step) if join.network != late]
+    words = [*label_options(order, wanted, step.labels), *labels, *options(step)]
+    for first in joins[:1]:
+        words += ["--network", first.network, *first.words("--network-alias", () if late else step.aliases)]
     words += ["--entrypoint", step.entrypoint[0]] if step.entrypoint else []
     words += [word for name, _ in env.exported for word in ("--env", name)]
-    return words + list(step.extra_args)
+    return {
+        **pulling(order, secrets),
+        "options": words + list(step.extra_args),
+        "command": step.entrypoint[1:] + step.command,
+        "joins": [_connecting(step, join, late) for join in joins[1:]],
+        "pull": step.pull,
+        "exported": env.exported,
+        "env_file": env.lines,
+        "guarded": env.guarded,
+    }
 
 
-def _joins(step: RunContainer) -> list[Join]:
+def _joins(step: ContainerStep) -> list[Join]:
     return [Join(item) if isinstance(item, str) else item for item in step.networks]
 
 
@@ -106,10 +111,10 @@ def _late(step: RunContainer) -> str | None:
     return step.strategy.network if isinstance(step.strategy, StartFirst) else None
 
 
-def _connecting(step: RunContainer, join: Join) -> list[str]:
+def _connecting(step: ContainerStep, join: Join, late: str | None) -> list[str]:
     """Options of ``docker network connect``, and the network."""
     # Where one of them is that by which requests come, the step's aliases are for it alone.
-    aliases = step.aliases if _late(step) in {None, join.network} else ()
+    aliases = step.aliases if late in {None, join.network} else ()
     return [*join.words("--alias", aliases), join.network]
 
 

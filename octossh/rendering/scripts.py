@@ -17,6 +17,7 @@ from octossh.model import (
     Prune,
     PullImage,
     RunContainer,
+    RunOnce,
     RunScript,
     Step,
     StopResource,
@@ -26,6 +27,8 @@ from octossh.model import (
 from octossh.rendering.compose import compose_up
 from octossh.rendering.containers import run_container
 from octossh.rendering.networks import create_network
+from octossh.rendering.once import forget as _forget
+from octossh.rendering.once import run_once
 from octossh.rendering.orders import Order, Secrets
 from octossh.rendering.prunes import prune
 from octossh.rendering.pulls import pull_image
@@ -36,7 +39,7 @@ from octossh.rendering.waits import wait_for
 from octossh.shell import Script, Words
 from octossh.templating import script_environment
 
-__all__ = ["check", "observe", "render"]
+__all__ = ["check", "forget", "observe", "render"]
 
 
 def render(order: Order) -> Script:
@@ -58,6 +61,12 @@ def render(order: Order) -> Script:
     }
     body = _environment().get_template(f"{order.step.kind}.sh.j2").render(values)
     return Script(f"{order.step.kind} {order.step.name}", body, tuple(secrets.names))
+
+
+def forget(order: Order) -> Script:
+    """A script that removes what a step left, once its end has been seen."""
+    values = {"title": f"forget {order.step.name!r}", "needs_docker": True, **_forget(order)}
+    return Script(f"forget {order.step.name}", _environment().get_template("forget.sh.j2").render(values))
 
 
 def observe(project: str, environment: str, names: Iterable[tuple[str, str]]) -> Script:
@@ -114,6 +123,7 @@ _VALUES: dict[type[Step], Callable[[Order, Secrets], dict[str, Any]]] = {
     Prune: prune,
     PullImage: pull_image,
     RunContainer: run_container,
+    RunOnce: run_once,
     RunScript: run_script,
     StopResource: stop_resource,
     WaitFor: wait_for,

@@ -12,7 +12,7 @@ import octossh as oc
 from octossh.model import KINDS, Image, Pin, Process, Registry, Release, Step
 from octossh.model.serialising import from_dict
 from octossh.planning import Resolver
-from octossh.rendering import Order, check, observe, render
+from octossh.rendering import Order, check, forget, observe, render
 from octossh.shell import Script, Secret
 
 GOLDEN = Path(__file__).parent
@@ -64,6 +64,8 @@ def script(case: Path) -> Script:
     if case.parent.name not in KINDS:
         if case.parent.name == "check":
             return check(data["urls"])
+        if case.parent.name == "forget":
+            return forget(order(from_dict(Step, data.pop("step")), **data))
         assert case.parent.name == "observe"
         return observe(data["project"], data["environment"], [(kind, name) for kind, name in data["names"]])
     return render(order(from_dict(Step, data.pop("step")), **data))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,127 @@ def test_stopping_takes_what_older_releases_left_and_never_a_volume_unasked(clea
         "theirs",
         "1",
     ]
+
+
+def once(lab: Lab, text: str, **fields: Any) -> oc.RunOnce:
+    image = shops.registry(lab).image("acme/worker")
+    return oc.RunOnce("migrate", image=image, entrypoint=["sh", "-c"], command=[text], **fields)
+
+
+def test_a_container_runs_once_on_one_host_and_gives_its_files_to_later_steps(clean_lab: Lab, tmp_path: Path) -> None:
+    text = r"mkdir /out; echo $FROM-$TOKEN; printf '7' >/out/SCHEMA; printf '\377\0' >/out/BLOB"
+    migrate = once(clean_lab, text, outputs="/out", env={"FROM": "6", "TOKEN": oc.secret("TOKEN")}, roles=["web"])
+    told = oc.RunScript("tell", script="echo schema {{ steps.migrate.outputs.SCHEMA }}")
+    secrets = {"TOKEN": "s3cret-t0ken"}
+    targets = shops.targets(clean_lab, "Dev", "Dev")
+    with shops.space(clean_lab, shops.project(migrate, told), targets, tmp_path, secrets=secrets) as space:
+        release = space.create_release()
+        assert "> run       migrate  once" in str(space.plan(release, "Dev"))
+        ended = space.deploy(release, "Dev")
+        again = space.deploy(release, "Dev")
+    assert [(outcome.step, outcome.target) for outcome in ended.outcomes] == [
+        ("migrate", "h01"), ("tell", "h01"), ("tell", "h02")
+    ]  # fmt: skip
+    first = ended.outcomes[0]
+    assert (first.action, dict(first.outputs)) == ("ran", {"SCHEMA": "7", "BLOB": b"\xff\0"})
+    assert "6-***" in first.log
+    assert "s3cret" not in json.dumps(first.to_dict())
+    assert first.inspect["State"]["ExitCode"] == 0
+    assert {outcome.log for outcome in ended.outcomes[1:]} == {"schema 7\n"}
+    assert again.outcomes[0].action == "ran"
+    assert shops.containers(clean_lab, "h01") == shops.containers(clean_lab, "h02") == {}
+
+
+def test_the_exit_code_of_a_container_that_runs_once_decides(clean_lab: Lab, tmp_path: Path) -> None:
+    ended = deploy(clean_lab, tmp_path, once(clean_lab, "echo no such table >&2; exit 3"), shops.web(clean_lab))
+    assert ended.outcomes[0].why == "the container ended with exit code 3"
+    assert "no such table" in ended.outcomes[0].log
+    assert ended.outcomes[1].state is oc.State.SKIPPED
+    assert shops.containers(clean_lab, "h01") == {}
+
+
+def test_a_container_that_runs_once_is_stopped_when_its_time_is_over(clean_lab: Lab, tmp_path: Path) -> None:
+    ended = deploy(clean_lab, tmp_path, once(clean_lab, "sleep 100", timeout_s=2, stop_grace_s=0))
+    assert ended.outcomes[0].why == "it did not end within 2 s and was stopped"
+    assert shops.containers(clean_lab, "h01") == {}
+
+
+def test_a_link_that_drops_while_a_container_runs_once_does_not_run_it_twice(clean_lab: Lab, tmp_path: Path) -> None:
+    dropped = threading.Event()
+
+    def drop(event: oc.Event) -> None:
+        if "migrating" in event.data.get("line", "") and not dropped.is_set():
+            dropped.set()
+            clean_lab.sh("h01", "pkill -9 -f '^sshd: deploy'")
+
+    step = once(clean_lab, "echo x >>/w/count; echo migrating; sleep 2; echo done", volumes=["/tmp/once:/w"])
+    ended = deploy(clean_lab, tmp_path, step, on_event=drop)
+    assert dropped.is_set()
+    assert ended.error == ""
+    assert "migrating" in ended.outcomes[0].log
+    assert ended.outcomes[0].log.rstrip().endswith("done")
+    assert clean_lab.sh("h01", "cat /tmp/once/count; rm -r /tmp/once") == "x\n"
+    assert shops.containers(clean_lab, "h01") == {}
+
+
+def test_what_a_killed_script_left_running_is_waited_for_before_it_runs_again(clean_lab: Lab, tmp_path: Path) -> None:
+    killed = threading.Event()
+
+    def kill(event: oc.Event) -> None:
+        if "migrating" in event.data.get("line", "") and not killed.is_set():
+            killed.set()
+            clean_lab.sh("h01", "pkill -9 -f '^sh -s'; true")
+
+    step = once(clean_lab, "echo begin >>/w/log; echo migrating; sleep 3; echo end >>/w/log", volumes=["/tmp/once:/w"])
+    first = deploy(clean_lab, tmp_path, step, on_event=kill)
+    assert first.outcomes[0].state is oc.State.UNKNOWN
+    assert [line.split()[-1] for line in shops.containers(clean_lab, "h01").values()] == ["running"]
+    second = deploy(clean_lab, tmp_path, step)
+    assert second.error == ""
+    assert "an earlier deployment left shop-dev-migrate--" in second.outcomes[0].log
+    assert clean_lab.sh("h01", "cat /tmp/once/log; rm -r /tmp/once").split() == ["begin", "end"] * 2
+    assert shops.containers(clean_lab, "h01") == {}
+
+
+def test_a_script_runs_in_a_container_with_its_variables_and_leaves_nothing(clean_lab: Lab, tmp_path: Path) -> None:
+    image = shops.registry(clean_lab).image("acme/worker")
+    text = (
+        "echo $LEVEL-$TOKEN; octossh_output HOST $(hostname); printf 'a\\0b' | octossh_output NUL; test -f /.dockerenv"
+    )
+    fields: dict[str, Any] = {"image": image, "env": {"LEVEL": "it's", "TOKEN": oc.secret("TOKEN")}}
+    net = oc.CreateNetwork("net")
+    step = oc.RunScript("in", script=text, network="{{ steps.net.inspect.Name }}", **fields)
+    ended = deploy(clean_lab, tmp_path, net, step, secrets={"TOKEN": "s3cret-t0ken"})
+    assert ended.error == ""
+    outcome = ended.outcomes[1]
+    assert outcome.log.endswith("it's-***\n")
+    assert len(str(outcome.outputs["HOST"])) == 12
+    assert outcome.outputs["NUL"] == "a\0b"
+    assert shops.containers(clean_lab, "h01") == {}
+    for fields, said in (
+        ({"script": "exit 7"}, "the script ended with exit code 7"),
+        ({"script": "true", "shell": "bash"}, "the script ended with exit code 127"),
+    ):
+        failed = deploy(clean_lab, tmp_path, oc.RunScript("in", image=image, **fields))
+        assert failed.outcomes[0].why == said
+
+
+def test_waiting_asks_the_container_or_the_host(clean_lab: Lab, tmp_path: Path) -> None:
+    web = shops.web(clean_lab)
+    here = {"container": "{{ steps.web.inspect.Id }}", "interval_s": 0.2}
+    steps = [
+        oc.WaitFor("page", oc.Http(8080, "/health"), **here),
+        oc.WaitFor("port", oc.Tcp(8080), container="{{ steps.web.inspect.Name }}"),
+        oc.WaitFor("file", oc.Command(["test", "-f", "/www/health"]), **here),
+        oc.WaitFor("line", oc.LogLine("starting (mode"), **here),
+        oc.WaitFor("on the host", oc.Command(["test", "-d", "/etc/docker"])),
+        oc.WaitFor("sshd", oc.Tcp(22)),
+    ]
+    ended = deploy(clean_lab, tmp_path, web, *steps)
+    assert ended.error == ""
+    assert {outcome.action for outcome in ended.outcomes[1:]} == {"waited"}
+    never = oc.WaitFor("never", oc.LogLine("no such line"), timeout_s=1, **here)
+    failed = deploy(clean_lab, tmp_path, web, never)
+    assert failed.outcomes[1].why == "it did not come within 1 s: no line of its log holds no such line"
+    gone = deploy(clean_lab, tmp_path, oc.WaitFor("gone", oc.Tcp(1), container="no-such-one", timeout_s=0))
+    assert "No such container: no-such-one" in gone.outcomes[0].why

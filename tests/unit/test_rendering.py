@@ -47,10 +47,10 @@ def test_step_kinds_templates_and_golden_folders_have_the_same_names() -> None:
     files = resources.files("octossh.rendering").joinpath("templates").iterdir()
     templates = {file.name.removesuffix(".sh.j2") for file in files if not file.name.startswith("_")}
     folders = {case.parent.name for case in CASES}
-    assert templates == folders == {*SENT, "check", "observe"}
+    assert templates == folders == {*SENT, "check", "forget", "observe"}
 
 
-@pytest.mark.parametrize("kind", [*sorted(SENT), "check", "observe"])
+@pytest.mark.parametrize("kind", [*sorted(SENT), "check", "forget", "observe"])
 def test_golden_scripts_are_accepted_by_every_shell_and_by_shellcheck(kind: str) -> None:
     files = sorted((GOLDEN / kind).glob("*.sh"))
     assert syntax_errors(files) == ""

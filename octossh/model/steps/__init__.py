@@ -12,6 +12,7 @@ from octossh.model.steps.compose import ComposeStep, ComposeUp
 from octossh.model.steps.containers import RunContainer
 from octossh.model.steps.flags import Flag, flags, kept, options
 from octossh.model.steps.networks import CreateNetwork, Subnet
+from octossh.model.steps.once import RunOnce
 from octossh.model.steps.options import ContainerStep
 from octossh.model.steps.parts import HealthCheck, Join, Mount
 from octossh.model.steps.probes import PROBES, Command, Http, LogLine, Probe, Tcp
@@ -47,6 +48,7 @@ __all__ = [
     "PullImage",
     "Replace",
     "RunContainer",
+    "RunOnce",
     "RunScript",
     "StartFirst",
     "Step",
@@ -72,6 +74,7 @@ KINDS: dict[str, type[Step]] = {
         Prune,
         PullImage,
         RunContainer,
+        RunOnce,
         RunScript,
         StopResource,
         WaitFor,

@@ -67,6 +67,9 @@ class Step(Described):
     scripted: ClassVar[bool] = True
     """Whether it is a script; if not, nothing is sent anywhere."""
 
+    leaves: ClassVar[bool] = False
+    """Whether its script leaves a container for as long as its answer has not been seen."""
+
     @property
     def runs_on(self) -> str:
         """``each`` of its targets, ``one`` of them, or the ``controller``."""

@@ -145,6 +145,11 @@ octossh_connect_more() {
     return 0
 }
 
+octossh_cr=$(printf '\r')
+case "${octossh_secret_0?}" in
+    *"$octossh_nl"* | *"$octossh_cr") octossh_fail "a secret holds a line break, which a variable of that name cannot" ;;
+esac
+
 octossh_restart_policy() {
     [ "$1" = no ] || octossh_try update --restart "$1" "$2"
 }
@@ -266,11 +271,6 @@ octossh_pull() {
     octossh_say 'pulling registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
     octossh_said=$(docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1)
 }
-
-octossh_cr=$(printf '\r')
-case "${octossh_secret_0?}" in
-    *"$octossh_nl"* | *"$octossh_cr") octossh_fail "a secret holds a line break, which a variable of that name cannot" ;;
-esac
 
 octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
 octossh_old_restart=no

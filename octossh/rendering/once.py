@@ -1,0 +1,46 @@
+"""The values for ``run_once.sh.j2`` and ``forget.sh.j2``."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from octossh.model import LABELS, RunOnce
+from octossh.planning import Wanted
+from octossh.rendering.containers import creating
+from octossh.rendering.orders import Order, Secrets, owner_format
+
+__all__ = ["forget", "run_once"]
+
+
+def _name(order: Order, wanted: Wanted) -> str:
+    return f"{wanted.name}--{order.deployment}"
+
+
+def run_once(order: Order, secrets: Secrets) -> dict[str, Any]:
+    """What the template needs besides what all templates get."""
+    step, wanted = order.step, order.wanted
+    assert isinstance(step, RunOnce)
+    assert wanted is not None
+    mine = {"project": order.project, "environment": order.environment, "step": step.name}
+    return {
+        **creating(order, secrets),
+        "name": _name(order, wanted),
+        "restart": "no",
+        "filters": [f"label={LABELS[key]}={value}" for key, value in mine.items()],
+        "prefix": f"{wanted.name}--",
+        "id_format": "{{.ID}} {{.Names}}",
+        "state_format": "{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} "
+        + owner_format(order, ".Config.Labels"),
+        "json_format": "{{json .}}",
+        "limit_s": math.ceil(step.timeout_s),
+        "timeout_s": f"{step.timeout_s:g}",
+        "stop_grace_s": step.stop_grace_s,
+        "outputs": step.outputs,
+    }
+
+
+def forget(order: Order) -> dict[str, Any]:
+    """What the template needs besides what all templates get."""
+    assert order.wanted is not None
+    return {"name": _name(order, order.wanted)}

@@ -1,0 +1,208 @@
+# run_once 'b\'a"c$k`end' of "O'Brien" in '$(id)'
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY.
+octossh_end() {
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+# shellcheck disable=SC2317
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+command -v docker >/dev/null ||
+    octossh_fail "there is no docker command on this host for user $(id -un); install docker, or put it on the PATH"
+
+# The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
+# shellcheck disable=SC2317
+docker() { command docker "$@" 3>&- 9>&-; }
+octossh_nl='
+'
+octossh_begun=$(date +%s)
+
+# A kernel lock: it goes when its holder does, however that ends.
+octossh_lock=/dev/shm/octossh-o-brien-id.lock
+[ -d /dev/shm ] || octossh_lock=/tmp/octossh-o-brien-id.lock
+command -v flock >/dev/null || octossh_fail "there is no flock command on this host; install util-linux"
+[ -e "$octossh_lock" ] || (umask 0; set -C; : >"$octossh_lock") 2>/dev/null || :
+if [ ! -f "$octossh_lock" ] || [ ! -r "$octossh_lock" ] || [ -h "$octossh_lock" ]; then
+    octossh_fail "the lock $octossh_lock is no file that can be read; look at who made it"
+fi
+exec 9<"$octossh_lock"
+octossh_waited=0
+until flock -n 9; do
+    if [ "$octossh_waited" -eq 0 ]; then
+        octossh_say "waiting for $(cat "$octossh_lock")"
+    fi
+    [ "$octossh_waited" -lt 30 ] ||
+        octossh_end locked none no "another run holds the lock of this project and environment on this host; it was last taken by $(cat "$octossh_lock")"
+    octossh_waited=$((octossh_waited + 1))
+    sleep 1
+done
+(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || :
+# What a run that was killed while it pulled has left: a folder without a login.
+for octossh_config in "$octossh_lock".login.*; do
+    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+done
+
+octossh_create() (
+    DATABASE_URL="${octossh_secret_0?}"
+    export DATABASE_URL
+    {
+        printf '%s=%s\n' PATH "${octossh_secret_1?}"
+    } | docker create --env-file /dev/stdin --name "$1" --restart no --label 'octossh.project=O'"'"'Brien' --label 'octossh.environment=$(id)' --label 'octossh.step=b'"'"'a"c$k`end' --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:36bb526f0355dc1bd12b112c9f4e032da02fb3f876a659c92b6f0e6c40b03529 --label 'octossh.fields={"env":{"DATABASE_URL":{"secret":"DB","version":"aa217f09e5b11002"},"PATH":{"secret":"P","version":"ab76468e1919d1d1"}},"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","networks":["back","front"],"stop_grace_s":3,"tag":"1.4.2","user":"1000","v":1,"volumes":["/srv:/srv:ro"]}' --user 1000 --stop-timeout 3 --volume /srv:/srv:ro --network back --env DATABASE_URL registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+)
+
+# Join container $1, which does not run yet, to the networks beside its first one.
+octossh_connect_more() {
+    octossh_said=$(docker network connect front "$1" 2>&1) || return 1
+    return 0
+}
+
+octossh_cr=$(printf '\r')
+case "${octossh_secret_1?}" in
+    *"$octossh_nl"* | *"$octossh_cr") octossh_fail "a secret holds a line break, which a variable of that name cannot" ;;
+esac
+
+octossh_have_image() { docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1; }
+
+# Gives 1, and the reason in octossh_said, where it cannot be pulled.
+octossh_pull() {
+    octossh_say 'pulling registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
+    # Docker reads its config once, when it starts: here out of a pipe. So the login is in no file, and gone with the
+    # processes at both ends of the pipe, whatever ends them. The folder holds a link to the pipe and nothing else.
+    if ! octossh_config=$(mktemp -d "$octossh_lock.login.XXXXXXXX") || ! ln -s /proc/self/fd/0 "$octossh_config/config.json"; then
+        octossh_fail "no folder for docker's config can be made beside $octossh_lock; see whether that place is full"
+    fi
+    octossh_said=$(
+        printf '%s' "${octossh_secret_2?}" 2>/dev/null | {
+            DOCKER_CONFIG=$octossh_config
+            export DOCKER_CONFIG
+            docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1
+        }
+    )
+    set "$?"
+    rm -rf "$octossh_config"
+    return "$1"
+}
+
+# Sets octossh_{status,code,memory} of container $1; gives 1 where there is none.
+octossh_look() {
+    octossh_status='' octossh_code='' octossh_memory=''
+    octossh_said=$(docker container inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{if and (eq (index .Config.Labels "octossh.project") "O'"'"'Brien") (eq (index .Config.Labels "octossh.environment") "$(id)") (eq (index .Config.Labels "octossh.step") "b'"'"'a\"c$k`end")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}}' "$1" 2>&1) || return 1
+    # shellcheck disable=SC2086
+    set -- $octossh_said
+    octossh_status=$1 octossh_code=$2 octossh_memory=$3
+    [ "$4" = ours ] || octossh_fail 'a container of that name is not ours: o-brien-id-b-a-c-k-end--d-20260102-030405-1'
+}
+
+octossh_late() { [ $(($(date +%s) - octossh_begun)) -ge 91 ]; }
+
+# Until container $1 has ended. Gives 1 where the time is over, 2 where it is gone.
+octossh_await() {
+    while :; do
+        if octossh_look "$1"; then
+            case $octossh_status in exited | dead) return 0 ;; esac
+        else
+            # Is it gone, or is docker away for a moment?
+            docker version --format '{{.Server.Version}}' >/dev/null 2>&1 && ! octossh_look "$1" && return 2
+        fi
+        ! octossh_late || return 1
+        sleep 0.3 2>/dev/null || sleep 1
+    done
+}
+
+# What an earlier deployment left of this step, when its script was ended: two at once must not be.
+octossh_clear() {
+    octossh_left=$(docker ps -a --filter 'label=octossh.project=O'"'"'Brien' --filter 'label=octossh.environment=$(id)' --filter 'label=octossh.step=b'"'"'a"c$k`end' --format '{{.ID}} {{.Names}}' 2>/dev/null) ||
+        octossh_fail "docker does not answer: $(docker ps 2>&1)"
+    set -f
+    IFS=$octossh_nl
+    # shellcheck disable=SC2086
+    set -- $octossh_left
+    unset IFS
+    set +f
+    for octossh_one in "$@"; do
+        case ${octossh_one#* } in
+            *--old | *--next) continue ;;
+            o-brien-id-b-a-c-k-end--*) ;;
+            *) continue ;;
+        esac
+        octossh_say "an earlier deployment left ${octossh_one#* }; it is removed once it has ended"
+        octossh_await "${octossh_one%% *}" ||
+            [ "$?" -eq 2 ] || octossh_fail "${octossh_one#* }, of an earlier deployment, still runs after 90.5 s"
+        docker rm -f -v "${octossh_one%% *}" >/dev/null 2>&1
+    done
+}
+
+if octossh_look o-brien-id-b-a-c-k-end--d-20260102-030405-1; then
+    octossh_say 'finding again o-brien-id-b-a-c-k-end--d-20260102-030405-1'
+else
+    octossh_clear
+octossh_have_image || octossh_pull || octossh_fail "docker pull: $octossh_said"
+    octossh_say 'creating o-brien-id-b-a-c-k-end--d-20260102-030405-1'
+    octossh_said=$(octossh_create o-brien-id-b-a-c-k-end--d-20260102-030405-1 2>&1) || octossh_fail "docker create: $octossh_said"
+    octossh_status=created
+    octossh_connect_more o-brien-id-b-a-c-k-end--d-20260102-030405-1 || {
+        docker rm -f -v o-brien-id-b-a-c-k-end--d-20260102-030405-1 >/dev/null 2>&1
+        octossh_fail "docker network connect: $octossh_said"
+    }
+fi
+octossh_changed=yes
+if [ "$octossh_status" = created ]; then
+    octossh_said=$(docker start o-brien-id-b-a-c-k-end--d-20260102-030405-1 2>&1) || {
+        docker rm -f -v o-brien-id-b-a-c-k-end--d-20260102-030405-1 >/dev/null 2>&1
+        octossh_fail "docker start: $octossh_said"
+    }
+fi
+docker logs -f o-brien-id-b-a-c-k-end--d-20260102-030405-1 2>&1 &
+octossh_reader=$!
+octossh_await o-brien-id-b-a-c-k-end--d-20260102-030405-1
+octossh_how=$?
+if [ "$octossh_how" -eq 1 ]; then
+    octossh_say "stopping it, since its time is over"
+    docker stop -t 3 o-brien-id-b-a-c-k-end--d-20260102-030405-1 >/dev/null 2>&1
+fi
+# Its log has ended with it; where its driver says otherwise, that is not waited for.
+octossh_naps=0
+while kill -0 "$octossh_reader" 2>/dev/null && [ "$octossh_naps" -lt 10 ]; do
+    octossh_naps=$((octossh_naps + 1))
+    sleep 0.3 2>/dev/null || sleep 1
+done
+kill "$octossh_reader" 2>/dev/null
+docker container inspect --format "##octossh $octossh_nonce inspect "'{{json .}}' o-brien-id-b-a-c-k-end--d-20260102-030405-1 >&3 2>/dev/null || :
+case $octossh_how in
+    1) octossh_end failed ran yes "it did not end within 90.5 s and was stopped" ;;
+    2) octossh_end failed ran yes "the container is gone: somebody else removed it" ;;
+esac
+[ "$octossh_memory" != true ] || octossh_end failed ran yes "the container ended with exit code $octossh_code, killed for want of memory"
+[ "$octossh_code" = 0 ] || octossh_end failed ran yes "the container ended with exit code $octossh_code"
+octossh_files=$(docker cp 'o-brien-id-b-a-c-k-end--d-20260102-030405-1:/out puts/it'"'"'s' - | head -c 20000000 | base64 | tr -d '\n')
+octossh_frame "files $octossh_files"
+octossh_end succeeded ran yes ""
+}
+{ octossh_main </dev/null; }
