@@ -29,7 +29,13 @@ shop = oc.Project(
         oc.RunContainer("cache", image=hub.image("acme/cache"), health=oc.Tcp(6379)),
         oc.RunContainer("worker", image=hub.image("acme/worker"), health=oc.LogLine("ready")),
         oc.RunScript("report", script="true", reads_only=True, rolling="25%"),
-        oc.StopResource("clear", steps=["gone"]),
+        oc.StopResource("clear", steps=["gone"], releases="older", volumes=True),
+        oc.CreateVolume("data", options={"type": "tmpfs"}, replace=True),
+        oc.PullImage("ahead", image=hub.image("acme/web")),
+        oc.RunOnce("migrate", image=hub.image("acme/web"), command=["migrate"], outputs="/outputs"),
+        oc.RunScript("here", script="print(1)", shell="python3", where="controller"),
+        oc.WaitFor("port", oc.Tcp(5432), address="10.0.0.9", timeout_s=30),
+        oc.Approve("go", instructions="Look.", approvers=["ada"]),
     ],
     variables=[oc.Variable("PingCount", 2), oc.Variable("PingCount", 5, environment="Production")],
     channels=[oc.Channel("stable", "[1.0,2.0)"), oc.Channel("next", prerelease="^rc")],
@@ -59,6 +65,15 @@ def a_space_of_other_parts(path: Path, values: Mapping[str, str]) -> oc.Space:
     oc.Space(projects=(shop,), environments=[oc.Environment("Extra")], secrets=values, transport=oc.Local())
     host = oc.Target("h01", "10.0.0.11", user="deploy", port=2222, roles=["web"], environments=("Dev",))
     return oc.Space(projects={shop}, targets=[host], transport=oc.SSH(known_hosts=path, user="deploy"))
+
+
+def approving() -> oc.Space:
+    def ask(request: oc.ApprovalRequest) -> oc.Approval:
+        assert_type(request.approvers, tuple[str, ...])
+        return oc.Approval(True, by="ada", notes=request.instructions)
+
+    oc.Space(projects=[shop], approve={"go": oc.Approval(True, by="ada")})
+    return oc.Space(projects=[shop], approve=ask)
 
 
 def looking(space: oc.Space) -> None:

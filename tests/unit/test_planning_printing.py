@@ -136,3 +136,35 @@ def test_in_a_notebook_nothing_of_a_plan_is_taken_for_markup():
 def test_a_script_counts_as_a_change_unless_it_only_reads(reads_only):
     made = planned(Fleet(TARGETS), release(oc.RunScript("s", script="true", reads_only=reads_only)))
     assert made.has_changes is not reads_only
+
+
+def test_a_plan_says_what_runs_in_one_place_only_and_where() -> None:
+    hub = oc.Registry("hub", "https://registry.example.com")
+    hosts = [oc.Target(name, name, roles=["web"], environments=["Dev"]) for name in ("h01", "h02")]
+    process = oc.Process(
+        [
+            oc.RunOnce("migrate", image=hub.image("acme/web"), roles=["web"]),
+            oc.RunScript("tell", script="echo {{ steps.migrate.outputs.SCHEMA }}"),
+            oc.WaitFor("port", oc.Tcp(5432), address="db", where="controller", timeout_s=30),
+            oc.Approve("Go live", approvers=["bob", "ada"]),
+        ]
+    )
+    release = oc.Release(
+        project="shop",
+        number="0.0.1",
+        channel="stable",
+        process=process,
+        pins=tuple(oc.Pin(image=image, tag="1.0", digest=f"sha256:{'a' * 64}") for image in process.images),
+        created_at=MOMENT,
+    )
+    assert str(plan(release, "Dev", hosts)).splitlines() == [
+        "shop 0.0.1 -> Dev (deploy): 1 to run, 1 to wait, 1 to ask, 2 to decide on the host",
+        "  h01 (web)",
+        "    > run       migrate  once",
+        "    ? decide    tell  (known after 'migrate')",
+        "  h02 (web)",
+        "    ? decide    tell  (known after 'migrate')",
+        "  (controller)",
+        "    . wait      port  for tcp on db, 30 s",
+        "    * ask       Go live  ada, bob",
+    ]

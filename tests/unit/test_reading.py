@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import tarfile
 from datetime import UTC, datetime
 from typing import Any
 
@@ -184,3 +186,40 @@ def test_a_look_that_did_not_come_to_its_end_is_an_error_and_no_snapshot(
 def test_a_look_says_what_the_host_runs(text: str, docker: str, platform: str) -> None:
     seen = read_snapshot(result(("docker", text), ("end", "succeeded observed no ")), "h01")
     assert (seen.docker, seen.platform) == (docker, platform)
+
+
+def packed(**files: bytes) -> str:
+    """A folder as docker packs it."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        folder = tarfile.TarInfo("outputs/")
+        folder.type = tarfile.DIRTYPE
+        tar.addfile(folder)
+        for name, data in files.items():
+            info = tarfile.TarInfo(f"outputs/{name}")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return base64.b64encode(made.getvalue()).decode()
+
+
+def test_the_files_of_a_folder_are_outputs_as_they_were() -> None:
+    files = packed(TEXT=b"it's\n", NUL=b"a\0b", BLOB=b"\xff\0", NONE=b"")
+    answer = read_answer(result(("files", files), ("end", "succeeded ran yes ")))
+    assert answer.state == "succeeded"
+    assert answer.outputs == {"TEXT": "it's\n", "NUL": "a\0b", "BLOB": b"\xff\0", "NONE": ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (packed(**{"a b": b"1"}), "output 'a b' is no name"),
+        (packed(BIG=b"0" * (1 << 20 | 1)), "output BIG: the value is larger than 1 MiB"),
+        (packed(A=b"0" * 9000)[:8000], "the folder with the outputs cannot be read"),
+        ("", "the folder with the outputs cannot be read"),
+        ("bm8gdGFy", "the folder with the outputs cannot be read"),
+    ],
+)
+def test_a_folder_that_gives_no_outputs_makes_the_step_fail(text: str, why: str) -> None:
+    answer = read_answer(result(("files", text), ("end", "succeeded ran yes ")))
+    assert answer.state == "failed"
+    assert answer.why.startswith(why)
