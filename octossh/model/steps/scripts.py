@@ -12,7 +12,7 @@ from octossh.model._values import Pairs, checked, of, telling
 from octossh.model.images import Image
 from octossh.model.secrets import SecretRef
 from octossh.model.steps.base import LITERAL, MAY_BE_SECRET, SHELL, Step, check_controller
-from octossh.model.steps.fields import check_network_name, check_place, env_pairs
+from octossh.model.steps.fields import check_place, env_pairs, matching
 
 __all__ = ["Evaluated", "RunScript"]
 
@@ -23,6 +23,7 @@ class Evaluated(str):
     __slots__ = ()
 
 
+_NETWORK = matching(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*(:[a-zA-Z0-9][a-zA-Z0-9_.-]*)?", "a network, or container:NAME")
 _SHELLS = ("sh", "bash", "python3")
 
 
@@ -45,7 +46,7 @@ class RunScript(Step):
             LOGNAME, LANG, TMPDIR and ``env``, and starts in the home folder.
         image: Run it in a new container of this image, which is removed afterwards; by the digest that the release
             pins. The shell has to be in the image; the image's entrypoint is not used.
-        network: Of that container.
+        network: Of that container: a name, ``host``, ``none`` or ``container:NAME``.
         reads_only: It changes nothing: a plan that only runs such scripts counts as "no changes".
     """
 
@@ -57,7 +58,7 @@ class RunScript(Step):
     env: Pairs[str | SecretRef] = field(factory=Pairs, kw_only=True, converter=env_pairs, metadata=MAY_BE_SECRET)
     where: str = field(default="host", kw_only=True, validator=checked(check_place), metadata=LITERAL)
     image: Image | None = field(default=None, kw_only=True, validator=of(Image, optional=True))
-    network: str | None = field(default=None, kw_only=True, validator=checked(check_network_name, optional=True))
+    network: str | None = field(default=None, kw_only=True, validator=checked(_NETWORK, optional=True))
     reads_only: bool = field(default=False, kw_only=True, validator=of(bool))
 
     @shell.validator
