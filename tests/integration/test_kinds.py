@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -168,20 +169,25 @@ def test_a_link_that_drops_while_a_container_runs_once_does_not_run_it_twice(cle
 
 
 def test_what_a_killed_script_left_running_is_waited_for_before_it_runs_again(clean_lab: Lab, tmp_path: Path) -> None:
-    killed = threading.Event()
+    def when(said: str, command: str) -> Callable[[oc.Event], None]:
+        done = threading.Event()
 
-    def kill(event: oc.Event) -> None:
-        if "migrating" in event.data.get("line", "") and not killed.is_set():
-            killed.set()
-            clean_lab.sh("h01", "pkill -9 -f '^sh -s'; true")
+        def on_event(event: oc.Event) -> None:
+            if said in event.data.get("line", "") and not done.is_set():
+                done.set()
+                clean_lab.sh("h01", command)
 
-    step = once(clean_lab, "echo begin >>/w/log; echo migrating; sleep 3; echo end >>/w/log", volumes=["/tmp/once:/w"])
-    first = deploy(clean_lab, tmp_path, step, on_event=kill)
+        return on_event
+
+    text = "echo begin >>/w/log; echo migrating; until [ -e /w/go ]; do sleep 0.1; done; echo end >>/w/log"
+    step = once(clean_lab, text, volumes=["/tmp/once:/w"])
+    first = deploy(clean_lab, tmp_path, step, on_event=when("migrating", "pkill -9 -f '^sh -s'; true"))
     assert first.outcomes[0].state is oc.State.UNKNOWN
     assert [line.split()[-1] for line in shops.containers(clean_lab, "h01").values()] == ["running"]
-    second = deploy(clean_lab, tmp_path, step)
+    left = "an earlier deployment left shop-dev-migrate--"
+    second = deploy(clean_lab, tmp_path, step, on_event=when(left, "touch /tmp/once/go"))
     assert second.error == ""
-    assert "an earlier deployment left shop-dev-migrate--" in second.outcomes[0].log
+    assert left in second.outcomes[0].log
     assert clean_lab.sh("h01", "cat /tmp/once/log; rm -r /tmp/once").split() == ["begin", "end"] * 2
     assert shops.containers(clean_lab, "h01") == {}
 

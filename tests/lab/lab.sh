@@ -180,7 +180,7 @@ lab_clean() {
     for h in "$@"; do
         # shellcheck disable=SC2016  # expanded in the host
         [ -z "$h" ] || inside "$h" sh -c 'ids=$(docker ps -aq); [ -z "$ids" ] || docker rm -fv $ids
-            docker network prune -f; docker volume prune -f --filter all=1 || docker volume prune -f' >/dev/null 2>&1 &
+            docker network prune -f; vols=$(docker volume ls -q); [ -z "$vols" ] || docker volume rm -f $vols' >/dev/null 2>&1 &
     done
     wait
 }

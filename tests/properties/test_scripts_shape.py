@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from properties.stand import SHELLS, Host, clear_locks, syntax_errors, unique
 
 from octossh.errors import ModelError
-from octossh.model import RunContainer, RunScript, SecretRef, Step, texts
+from octossh.model import Step, texts
 from octossh.rendering import render
 from octossh.shell import Script, Secret, payload
 from octossh.templating import has_expression
@@ -29,10 +29,8 @@ STEPS = (strategies.STEPS | strategies.PRUNES).filter(
 
 
 def rendered(step: Step) -> Script | None:
-    env = step.env if isinstance(step, RunContainer | RunScript) else {}
-    secrets = {value.name: "x" for value in env.values() if isinstance(value, SecretRef)}
     try:
-        return render(order(step, secrets=secrets))
+        return render(order(step, secrets=dict.fromkeys(step.secrets, "x")))
     except ModelError:
         return None
 
