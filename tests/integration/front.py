@@ -70,7 +70,7 @@ class Front:
     def behind(self, method: str, target: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         """What the registry answers: status, headers and body."""
         made: http.client.HTTPConnection
-        if self._context:
+        if self._behind.scheme == "https":
             made = http.client.HTTPSConnection(self._behind.netloc, context=self._context, timeout=60)
         else:
             made = http.client.HTTPConnection(self._behind.netloc, timeout=60)
