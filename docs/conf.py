@@ -9,6 +9,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from commands import Commands
+from kinds import Kinds
 from sphinx.ext.napoleon.docstring import GoogleDocstring
 
 import octossh
@@ -61,6 +62,8 @@ GoogleDocstring._consume_inline_attribute = lambda self: ("", self._consume_to_e
 
 
 def _signature(app, what, name, obj, options, signature, returns):
+    if what == "class" and issubclass(obj, octossh.Step):
+        return "(name, **fields)", None  # they stand in a table: reference/kinds
     return (signature.replace("NOTHING", "..."), returns) if signature else None
 
 
@@ -71,5 +74,6 @@ def _text(app, env, node, contnode):
 
 def setup(app):
     app.add_directive("commands", Commands)
+    app.add_directive("kinds", Kinds)
     app.connect("autodoc-process-signature", _signature)
     app.connect("missing-reference", _text)

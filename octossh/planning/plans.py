@@ -216,7 +216,9 @@ def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Cha
         before, after = old.get(name), new.get(name)
         if before == after:
             continue
-        if isinstance(before or {}, Mapping) and isinstance(after or {}, Mapping):
+        if name not in _SEQUENCES and isinstance(before or [], list) and isinstance(after or [], list):
+            changes += _items(name, before or [], after or [])
+        elif isinstance(before or {}, Mapping) and isinstance(after or {}, Mapping):
             was, will = dict(before or {}), dict(after or {})
             keys: Iterable[str] = sorted(was.keys() | will.keys())
             changes += [
@@ -227,6 +229,17 @@ def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Cha
         else:
             changes.append(Change(name, _shown(before), _shown(after)))
     return tuple(changes)
+
+
+_SEQUENCES = {"command", "entrypoint", "extra_args"}
+"""Lists whose items mean nothing without the others."""
+
+
+def _items(name: str, before: list[Any], after: list[Any]) -> list[Change]:
+    """What a list has lost and won, one item each; the whole of it where only the order differs."""
+    gone = [Change(name, _shown(item), None) for item in before if item not in after]
+    come = [Change(name, None, _shown(item)) for item in after if item not in before]
+    return gone + come or [Change(name, _shown(before), _shown(after))]
 
 
 def _with_image(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,14 @@ import pkgutil
 import re
 from pathlib import Path
 
+import attrs
 import click
 import documents
 import pytest
 
 import octossh
 from octossh.cli import octossh as command
-from octossh.model import LABELS
+from octossh.model import KINDS, LABELS, flags
 
 PURE = [path for path in documents.PAGES if not documents.needs_hosts(path)]
 REFERENCE = {path.stem: path.read_text() for path in (documents.ROOT / "docs" / "reference").glob("*.rst")}
@@ -117,6 +118,25 @@ def test_every_command_and_option_is_in_the_reference() -> None:
                 assert parameter.help or parameter.show_default, f"{name} {parameter.opts} has no help"
                 assert parameter.opts[0] in text.partition(f"\n{name}\n")[2]
     assert ".. commands::" in REFERENCE["command"]
+
+
+def test_every_field_of_every_kind_is_in_the_reference_with_its_option_and_a_meaning() -> None:
+    spec = importlib.util.spec_from_file_location("kinds", documents.ROOT / "docs" / "kinds.py")
+    assert spec
+    assert spec.loader
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    text = "\n".join(made.reference())
+    for kind in KINDS.values():
+        told = made.described(kind)
+        part = text.partition(f"\n{kind.__name__}\n---")[2].partition("</details>")[0]
+        assert "octossh_main" in part, f"{kind.__name__} shows no script"
+        for name, flag in flags(kind).items():
+            assert f" - ``{name}``" in part
+            assert flag.name in part
+        for name in attrs.fields_dict(kind):
+            assert told.get(name), f"{kind.__name__}.{name} has no meaning"
+    assert ".. kinds::" in REFERENCE["kinds"]
 
 
 def test_the_commands_that_the_pages_name_are_there() -> None:
