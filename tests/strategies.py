@@ -185,6 +185,12 @@ _PLAIN_CONTAINERS: dict[str, st.SearchStrategy[Any]] = dict(
     stop_grace_s=SECONDS,
     strategy=REPLACES,
 )
+SECRET_FILES = st.builds(
+    oc.SecretFile,
+    SECRETS | st.just("{{ Password }}"),
+    owner=st.sampled_from(["0", "1000:99"]),
+    mode=st.sampled_from(["0400", "440"]),
+)
 # Of each further option of a container a value that is not docker's default.
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "platform": st.just("linux/amd64"),
@@ -211,6 +217,7 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "dns_options": st.just(["ndots:1"]),
     "mounts": st.lists(MOUNTS, min_size=1, max_size=3, unique_by=lambda mount: mount.target),
     "tmpfs": st.just(["/run:mode=1777,size=64m", "/var/cache"]),
+    "secret_files": st.just({"/run/secrets/db": oc.SecretFile(oc.secret("db"), owner="1000", mode="0400")}),
     "volumes_from": st.just(["data:ro"]),
     "volume_driver": st.just("local"),
     "read_only": st.just(True),
@@ -587,6 +594,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.RunContainer: RUN_CONTAINERS,
     oc.RunOnce: RUN_ONCES,
     oc.RunScript: RUN_SCRIPTS,
+    oc.SecretFile: SECRET_FILES,
     oc.SecretRef: SECRETS,
     oc.Prune: PRUNES,
     oc.Snapshot: SNAPSHOTS,

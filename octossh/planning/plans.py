@@ -253,8 +253,14 @@ def _with_image(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _secret_change(old: Any, new: Any) -> tuple[str | None, str | None]:
     if isinstance(old, Mapping) and isinstance(new, Mapping) and old.get("secret") == new.get("secret"):
-        return f"(secret {old.get('secret')})", "(another value)"
+        return _facts(old), "(another value)" if old.get("version") != new.get("version") else _facts(new)
     return _shown(old), _shown(new)
+
+
+def _facts(value: Mapping[str, Any]) -> str:
+    """A secret with what else is said of it, such as the mode of a file."""
+    more = [f"{name} {item}" for name, item in value.items() if name not in {"secret", "version"}]
+    return f"(secret {', '.join([str(value.get('secret')), *more])})"
 
 
 def _shown(value: Any) -> str | None:

@@ -18,6 +18,7 @@ from octossh.model import (
     RunContainer,
     RunOnce,
     RunScript,
+    SecretFile,
     SecretRef,
     Step,
     kept,
@@ -147,9 +148,17 @@ def _container(step: RunContainer, context: _Context) -> dict[str, Any]:
     return {**_once(step, context), **({"joins_when_healthy": late} if late else {})}
 
 
+def _file(item: SecretFile, context: _Context) -> dict[str, Any]:
+    if isinstance(item.secret, str):
+        raise PlanError("a secret file is made of a variable that is no secret; define it as octossh.secret('NAME')")
+    return {**context.env(item.secret), **kept(item)}
+
+
 def _once(step: ContainerStep, context: _Context) -> dict[str, Any]:
     env = {name: context.env(value) for name, value in step.env.items()}
-    return {**_image(step, context), **({"env": env} if env else {})}
+    files = {path: _file(item, context) for path, item in step.secret_files.items()}
+    more = {"env": env, "secret_files": files}
+    return {**_image(step, context), **{name: value for name, value in more.items() if value}}
 
 
 def _image(step: PullImage | ContainerStep, context: _Context) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from octossh.model import LABELS, ContainerStep, Join, RunContainer, StartFirst, options
 from octossh.planning import Wanted, next_name, old_name
+from octossh.rendering.files import file_mounts, file_values
 from octossh.rendering.orders import (
     Env,
     Order,
@@ -85,7 +86,7 @@ def creating(order: Order, secrets: Secrets, labels: Sequence[str] = (), late: s
     assert wanted is not None
     env = Env(step.env, secrets)
     joins = [join for join in _joins(step) if join.network != late]
-    words = [*label_options(order, wanted, step.labels), *labels, *options(step)]
+    words = [*label_options(order, wanted, step.labels), *labels, *options(step), *file_mounts(order, step, wanted)]
     for first in joins[:1]:
         words += ["--network", first.network, *first.words("--network-alias", () if late else step.aliases)]
     words += ["--entrypoint", step.entrypoint[0]] if step.entrypoint else []
@@ -95,7 +96,7 @@ def creating(order: Order, secrets: Secrets, labels: Sequence[str] = (), late: s
         "options": words + list(step.extra_args),
         "command": step.entrypoint[1:] + step.command,
         "joins": [_connecting(step, join, late) for join in joins[1:]],
-        "pull": step.pull,
+        **file_values(order, step, wanted, secrets),
         "exported": env.exported,
         "env_file": env.lines,
         "guarded": env.guarded,

@@ -24,6 +24,7 @@ __all__ = [
     "label_of",
     "label_options",
     "owner_format",
+    "owner_labels",
     "read_by_others",
 ]
 
@@ -120,6 +121,12 @@ def label_options(order: Order, wanted: Wanted, labels: Mapping[str, str]) -> li
             what = "what it describes is" if key == LABELS["fields"] else f"label {key} is"
             raise ModelError(f"step {order.step.name!r}: {what} too long; Linux takes 128 KiB, use a file")
     return [word for key, value in pairs for word in ("--label", f"{key}={value}")]
+
+
+def owner_labels(order: Order) -> list[str]:
+    """``--label`` options that say whose it is, and nothing else."""
+    ours = {"project": order.project, "environment": order.environment, "step": order.step.name}
+    return [word for key, value in ours.items() for word in ("--label", f"{LABELS[key]}={value}")]
 
 
 def foreign(wanted: Wanted) -> str:

@@ -12,14 +12,16 @@ __all__ = ["one_pull", "pull_image", "pulling"]
 
 def pulling(order: Order, secrets: Secrets) -> dict[str, Any]:
     """What ``_pull.sh.j2`` needs."""
-    platform = order.step.platform if isinstance(order.step, ContainerStep) else None
-    return one_pull(order.image, order.login, platform, secrets)
+    step = order.step
+    platform, pull = (step.platform, step.pull) if isinstance(step, ContainerStep) else (None, "missing")
+    return one_pull(order.image, order.login, platform, secrets) | {"pull": pull}
 
 
 def one_pull(image: str, login: str | None, platform: str | None, secrets: Secrets) -> dict[str, Any]:
     """The same for one of several images."""
     return {
         "image": image,
+        "pull": "missing",
         "platform": platform,
         "platform_format": "{{.Os}}/{{.Architecture}}",
         "platform_start": "/".join(platform.split("/")[:2]) if platform else "",

@@ -26,6 +26,7 @@ from octossh.model import (
 )
 from octossh.rendering.compose import compose_up
 from octossh.rendering.containers import run_container
+from octossh.rendering.files import files_base
 from octossh.rendering.networks import create_network
 from octossh.rendering.once import forget as _forget
 from octossh.rendering.once import run_once
@@ -56,6 +57,8 @@ def render(order: Order) -> Script:
         "lock_wait_s": order.lock_wait_s,
         "holder": order.holder or order.deployment,
         "needs_docker": True,
+        "files_base": files_base(order),
+        "spec_filter": f"label={LABELS['spec']}=sha256:",
         "server_format": "{{.Server.Version}}",
         **make(order, secrets),
     }

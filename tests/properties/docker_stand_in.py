@@ -5,17 +5,20 @@ It lives in the process of the test: `stand.Host` hands it each call, and takes 
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 from attrs import define, field
 
 SERVER = "20.10.24"
 WITH_VALUE = {
-    "--name", "--restart", "--label", "--publish", "--volume", "--network", "--network-alias", "--alias", "--stop-timeout",
+    "--name", "--restart", "--label", "--mount", "--publish", "--volume", "--network", "--network-alias", "--alias", "--stop-timeout",
     "--env", "--env-file", "--annotation", "--driver", "--opt", "--subnet", "--gateway", "--format", "--filter", "--tail", "--since", "-t",
 }  # fmt: skip
 
@@ -275,7 +278,7 @@ class Call:
         at = 0
         while at < len(args):
             word = args[at]
-            if word.startswith("-") and not (stop_at_word and self.rest):
+            if word.startswith("-") and word != "-" and not (stop_at_word and self.rest):
                 if word in WITH_VALUE:
                     at += 1
                     self.options.setdefault(word, []).append(args[at])
@@ -367,12 +370,18 @@ class Call:
                 env.append(f"{item}={self.environ[item]}")
         restart, _, count = self.one("--restart", "no").partition(":")
         made = os.urandom(32).hex()
-        networks = self.options.get("--network", ["bridge"])
+        networks = [name for name in self.options.get("--network", ["bridge"]) if name != "none"]
+        mounts = [
+            dict(cell.partition("=")[::2] for cell in text.split(",")) for text in self.options.get("--mount", [])
+        ]
+        binds = {mount["target"]: mount["source"] for mount in mounts if mount["type"] == "bind"}
+        self.look_for(binds)
         self.containers[made] = {
             "Id": made,
             "Name": f"/{name}",
             "RestartCount": 0,
             "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False, "StartedAt": "", "Health": None},
+            "Binds": binds,
             "HostConfig": {"RestartPolicy": {"Name": restart, "MaximumRetryCount": int(count or 0)}},
             "Config": {
                 "Labels": dict(item.split("=", 1) for item in self.options.get("--label", [])),
@@ -384,8 +393,25 @@ class Call:
         }
         return made
 
+    def look_for(self, binds: Mapping[str, str]) -> None:
+        for source in binds.values():
+            if not Path(source).exists():
+                raise Refused(f"Error response from daemon: bind source path does not exist: {source}")
+
+    def do_cp(self) -> str:
+        name, _, target = self.rest[1].partition(":")
+        source = Path(self.find(name)["Binds"][target])
+        with tarfile.open(fileobj=io.BytesIO(os.fsencode(self.stdin))) as archive:
+            for member in archive:
+                made = source / member.name
+                made.write_bytes(archive.extractfile(member).read())  # type: ignore[union-attr]
+                made.chmod(member.mode)
+                os.chown(made, member.uid, member.gid)
+        return ""
+
     def do_start(self) -> str:
         def start(seen: Any) -> None:
+            self.look_for(seen["Binds"])
             ways = self.docker.ways.get(seen["Config"]["Image"], "good")
             if ways == "refuses":
                 raise Refused(

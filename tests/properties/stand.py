@@ -112,7 +112,7 @@ class Host:
         argv = tuple((here / "cmdline").read_bytes().split(b"\0")[2:-1])
         words = (pair.partition(b"=") for pair in (here / "environ").read_bytes().split(b"\0") if pair)
         pairs = {name: text for name, _, text in words}
-        read = b"/dev/stdin" in argv or b"DOCKER_CONFIG" in pairs
+        read = b"/dev/stdin" in argv or b"DOCKER_CONFIG" in pairs or argv[:2] == (b"cp", b"-")
         stdin = (here / "fd/0").read_bytes() if read else b""
         # From number 10 on they are dash's own.
         descriptors = frozenset(int(file.name) for file in (here / "fd").iterdir() if len(file.name) == 1)

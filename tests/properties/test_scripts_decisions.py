@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from golden.cases import IMAGE, order
-from properties.stand import Host, clear_locks, unique
+from properties.stand import SHELLS, Host, clear_locks, unique
 from properties.webs import NAME, ONE, THREE, TWO, image, names, script, short
 
 import octossh as oc
@@ -331,3 +333,109 @@ def test_a_second_run_on_the_same_host_is_told_who_holds_the_lock(host: Host) ->
     assert (answer.state, answer.changed) == ("locked", False)
     assert "it was last taken by deployment d-20260102-030405-1 by ada@desk" in answer.why
     assert host.calls == []
+
+
+FILES = {
+    "/run/secrets/db": oc.secret("db"),
+    "/etc/app/key": oc.SecretFile(oc.secret("key"), owner="1000:99", mode="400"),
+}
+CONTENT = {"db": "pa55 of db\nüñ $(id) '\"\\%s", "key": "pa55 of key"}
+
+
+def with_files(digest: str, contents: dict[str, str] | None = None) -> Script:
+    step = oc.RunContainer(
+        "web", image=IMAGE, container_name=NAME, monitor_s=0, healthy_timeout_s=0, secret_files=FILES
+    )
+    return render(order(step, digest=digest, project=unique(), secrets=contents or CONTENT))
+
+
+def stored() -> dict[str, list[tuple[bytes, int, int, int]]]:
+    """The secret files on this host, by folder: what is in each, its mode, and whose it is."""
+    made: dict[str, list[tuple[bytes, int, int, int]]] = {}
+    for folder in sorted(Path("/dev/shm").glob(f"octossh-{unique()}-dev.files/*/*")):
+        facts = [(file.read_bytes(), file.stat()) for file in sorted(folder.iterdir())]
+        made[folder.name] = [(text, stat.st_mode & 0o777, stat.st_uid, stat.st_gid) for text, stat in facts]
+    return made
+
+
+@pytest.fixture
+def no_files() -> Iterator[None]:
+    yield
+    shutil.rmtree(f"/dev/shm/octossh-{unique()}-dev.files", ignore_errors=True)
+
+
+@pytest.mark.parametrize("shell", sorted(SHELLS))
+def test_secret_files_stand_in_memory_with_owner_and_mode_and_in_no_command_line(
+    tmp_path: Path, shell: str, no_files: None
+) -> None:
+    host = Host(tmp_path / "host", shell, record=True, registry=[image(ONE)])
+    answer, result = host.run(with_files(ONE), CONTENT)
+    assert answer.action == "created", (answer.why, result.log)
+    ((first, second),) = stored().values()
+    # Files in the order of their paths.
+    assert first == (CONTENT["key"].encode(), 0o400, 1000, 99)
+    assert second == (CONTENT["db"].encode(), 0o444, 0, 0)
+    base = Path(f"/dev/shm/octossh-{unique()}-dev.files")
+    assert base.stat().st_mode & 0o777 == 0o700
+    assert set(host.containers) == {NAME}
+    assert b"pa55" not in host.argv
+    assert "pa55" not in result.log
+    assert "pa55" not in json.dumps(answer.inspect)
+    assert [path for path in host.folder.rglob("*") if path.is_file() and b"pa55" in path.read_bytes()] == []
+
+
+def test_secret_files_of_what_is_gone_are_forgotten(host: Host, no_files: None) -> None:
+    host.run(with_files(ONE), CONTENT)
+    (before,) = stored()
+    other = CONTENT | {"db": "another"}
+    answer, _ = host.run(with_files(ONE, other), other)
+    assert answer.action == "replaced"
+    (after,) = stored()
+    assert after != before
+    assert stored()[after][1][0] == b"another"
+    assert host.run(script(ONE))[0].action == "replaced"
+    assert stored() == {}
+
+
+def test_an_image_that_does_not_work_leaves_the_secret_files_of_the_old_container_alone(
+    host: Host, no_files: None
+) -> None:
+    host.run(with_files(ONE), CONTENT)
+    before = stored()
+    host.docker.ways[image(TWO)] = "exits"
+    answer, _ = host.run(with_files(TWO), CONTENT)
+    assert answer.action == "put back"
+    assert stored() == before
+
+
+def test_after_a_reboot_the_next_deployment_writes_the_secret_files_again(host: Host, no_files: None) -> None:
+    host.run(with_files(ONE), CONTENT)
+    before = stored()
+    shutil.rmtree(f"/dev/shm/octossh-{unique()}-dev.files")
+    host.containers[NAME]["State"]["Status"] = "exited"
+    answer, result = host.run(with_files(ONE), CONTENT)
+    assert answer.action == "started", (answer.why, result.log)
+    assert stored() == before
+    assert short(host) == {NAME: ("running", image(ONE))}
+
+
+def test_a_folder_for_secret_files_that_others_can_read_is_not_used(host: Host, no_files: None) -> None:
+    base = Path(f"/dev/shm/octossh-{unique()}-dev.files")
+    base.mkdir(mode=0o755)
+    answer, _ = host.run(with_files(ONE), CONTENT)
+    assert (answer.state, answer.changed) == ("failed", False)
+    assert "is not a folder of this user alone" in answer.why
+    assert list(base.iterdir()) == []
+
+
+def test_a_run_that_was_killed_while_it_wrote_secret_files_is_taken_up(tmp_path: Path, no_files: None) -> None:
+    for number in range(30):
+        host = Host(tmp_path / str(number), registry=[image(ONE)])
+        if not host.run_and_kill(with_files(ONE), number, CONTENT):
+            break
+        answer, result = host.run(with_files(ONE), CONTENT)
+        assert answer.state == "succeeded", (number, answer.why, result.log)
+        assert set(host.containers) == {NAME}
+        assert len(stored()) == 1
+        shutil.rmtree(f"/dev/shm/octossh-{unique()}-dev.files")
+    assert number > 5

@@ -60,7 +60,11 @@ def _ports(step: ContainerStep) -> Iterator[str]:
 def _mounts(step: ContainerStep) -> Iterator[str]:
     targets = [next(part for part in reversed(text.split(":")) if part.startswith("/"))
                for text in step.volumes if _known(text)]  # fmt: skip
-    targets += [mount.target for mount in step.mounts] + [text.partition(":")[0] for text in step.tmpfs]
+    targets += [
+        *step.secret_files,
+        *(mount.target for mount in step.mounts),
+        *(text.partition(":")[0] for text in step.tmpfs),
+    ]
     counted = Counter(target for target in targets if _known(target))
     if twice := next((target for target, count in counted.items() if count > 1), None):
         yield f"two things are mounted at {twice}; a place in the container takes one"

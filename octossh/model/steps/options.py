@@ -43,7 +43,7 @@ from octossh.model.steps.normal import (
     ulimits,
     volume,
 )
-from octossh.model.steps.parts import HealthCheck, Join, Mount, joins, mounts
+from octossh.model.steps.parts import HealthCheck, Join, Mount, SecretFile, joins, mounts, secret_files
 
 __all__ = ["ContainerStep"]
 
@@ -112,6 +112,8 @@ class ContainerStep(Step):
             in each new container.
         mounts: The same with more to say, as `Mount`.
         tmpfs: Paths in memory: ``/in/container`` or ``/in/container:size=64m,mode=1777``.
+        secret_files: Paths in the container, each with `octossh.secret` or `SecretFile`. They stand in the host's
+            memory, so after it was switched off the container starts with the next deployment only.
         volumes_from: Containers whose volumes it takes over.
         volume_driver: Makes the named volumes that are not there.
         read_only: Its own file system cannot be written to.
@@ -232,6 +234,9 @@ class ContainerStep(Step):
     )
     volume_driver: str | None = field(
         default=None, kw_only=True, converter=text, metadata=flag("--volume-driver", _DRIVER)
+    )
+    secret_files: Pairs[SecretFile] = field(
+        factory=Pairs, kw_only=True, converter=secret_files, metadata=flag("--mount", by_hand=True)
     )
     read_only: bool = field(default=False, kw_only=True, validator=of(bool), metadata=flag("--read-only"))
     shm_size: str | None = field(default=None, kw_only=True, converter=text, metadata=flag("--shm-size", size))

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 
 from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Pairs, checked, of, words
-from octossh.model.steps.base import SHELL, Part
+from octossh.model.secrets import SecretRef
+from octossh.model.steps.base import MAY_BE_SECRET, SHELL, Part
 from octossh.model.steps.fields import check_host_name, check_network_name, option_pairs, seconds
 from octossh.model.steps.flags import flag, flags, normalised, text
 from octossh.model.steps.normal import address, argument, number, one_of, plain, size, target_of
+from octossh.templating import has_expression
 
-__all__ = ["HealthCheck", "Join", "Mount", "joins", "mounts"]
+__all__ = ["HealthCheck", "Join", "Mount", "SecretFile", "joins", "mounts", "secret_files"]
 
 _TYPE = one_of("bind", "volume", "tmpfs")
 _PROPAGATION = one_of("rprivate", "private", "shared", "rshared", "slave", "rslave")
+
+
+def _owner(given: str) -> str:
+    if not re.fullmatch(r"\d{1,7}(:\d{1,7})?", given):
+        raise ModelError(f"{given!r} is not an owner; write '1000' or '1000:1000', since names are the container's own")
+    user, _, group = given.partition(":")
+    return f"{int(user)}:{int(group or user)}"
+
+
 _OCTAL = argument(r"0?[0-7]{3,4}", "a mode in octal, such as '0700'")
 
 
@@ -136,6 +148,34 @@ def joins(value: Any) -> tuple[str | Join, ...]:
             raise ModelError(f"{item!r} is not the name of a network; put it in quotes, or write octossh.Join(...)")
         made.append(item.network if isinstance(item, Join) and item == Join(item.network) else item)
     return tuple(made)
+
+
+@frozen(field_transformer=normalised)
+class SecretFile(Part):
+    """A secret as a file inside of a container: it stands in the memory of the host, and nowhere on its disk.
+
+    Attributes:
+        secret: `octossh.secret`, or the expression of a variable that is one.
+        owner: Numbers of user and group.
+        mode: In octal; docker's own secrets have this one, too: everybody in the container may read it.
+    """
+
+    secret: str | SecretRef = field(metadata=MAY_BE_SECRET)
+    owner: str = field(default="0:0", kw_only=True, converter=text, metadata=flag("uid", _owner))
+    mode: str = field(default="0444", kw_only=True, converter=text, metadata=flag("mode", _OCTAL))
+
+    @secret.validator
+    def _check_secret(self, _attribute: object, secret: object) -> None:
+        if not isinstance(secret, SecretRef) and not (isinstance(secret, str) and has_expression(secret)):
+            raise ModelError("a secret file is made of a secret, not of text; write octossh.secret('NAME')")
+
+
+def secret_files(value: Any) -> Pairs[SecretFile]:
+    """Paths in a container, each with a secret."""
+    made = {}
+    for place, item in Pairs[Any](value).items():
+        made[target_of(place)] = item if isinstance(item, SecretFile) else SecretFile(item)
+    return Pairs(made)
 
 
 def _seconds(instance: Any, attribute: Any, value: Any) -> None:
