@@ -395,6 +395,10 @@ def test_secret_files_of_what_is_gone_are_forgotten(host: Host, no_files: None) 
     assert stored()[after][1][0] == b"another"
     assert host.run(script(ONE))[0].action == "replaced"
     assert stored() == {}
+    host.run(with_files(ONE), CONTENT)
+    assert len(stored()) == 1
+    host.run(render(order(oc.StopResource("stop"), project=unique())))
+    assert stored() == {}
 
 
 def test_an_image_that_does_not_work_leaves_the_secret_files_of_the_old_container_alone(

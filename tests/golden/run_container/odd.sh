@@ -21,8 +21,9 @@ octossh_line() {
     printf '%s' "$*"
 }
 
-# Every way out: STATE ACTION CHANGED WHY.
+# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last names.
 octossh_end() {
+    "${octossh_last:-:}"
     octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
     [ "$1" = succeeded ]
     exit "$?"
@@ -286,7 +287,7 @@ case $? in
     0) octossh_end succeeded unchanged no "" ;;
     1) octossh_look ;;
 esac
-trap octossh_forget_files EXIT
+octossh_last=octossh_forget_files
 if [ -z "$octossh_main_id$octossh_old_id$octossh_next_id" ]; then
     # Nothing there, or nobody to ask?
     octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"

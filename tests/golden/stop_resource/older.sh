@@ -21,8 +21,9 @@ octossh_line() {
     printf '%s' "$*"
 }
 
-# Every way out: STATE ACTION CHANGED WHY.
+# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last names.
 octossh_end() {
+    "${octossh_last:-:}"
     octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
     [ "$1" = succeeded ]
     exit "$?"
@@ -68,6 +69,16 @@ for octossh_config in "$octossh_lock".login.*; do
     [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
 done
 
+# The secret files of containers that are gone.
+# shellcheck disable=SC2317
+octossh_forget_files() {
+    for octossh_dir in /dev/shm/octossh-shop-dev.files/*/*; do
+        [ -d "$octossh_dir" ] || continue
+        octossh_said=$(docker ps -aq --filter label=octossh.spec=sha256:"${octossh_dir##*/}" 2>/dev/null) || continue
+        [ -n "$octossh_said" ] || rm -rf "$octossh_dir"
+    done
+}
+
 octossh_did=''
 
 # What docker lists by the words "$@", in lines of an id and a name: sets octossh_ids and octossh_names.
@@ -106,6 +117,7 @@ if octossh_find docker ps -a --format '{{if and (ne (.Label "octossh.release") "
     octossh_said=$(docker stop -t 10 $octossh_ids 2>&1) || octossh_fail "docker stop: $octossh_said"
     # shellcheck disable=SC2086
     octossh_said=$(docker rm -f $octossh_ids 2>&1) || octossh_fail "docker rm: $octossh_said"
+    octossh_forget_files
 fi
 if octossh_find docker network ls --no-trunc --format '{{if and (ne (.Label "octossh.release") "0.0.7") (ne .Name "shop-dev-net") (ne (.Label "octossh.step") "it'"'"'s \"$x\" {{ y }}")}}{{.ID}} {{.Name}}{{end}}'; then
     octossh_tell networks removing
