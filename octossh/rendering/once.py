@@ -8,6 +8,7 @@ from typing import Any
 from octossh.model import LABELS, RunOnce
 from octossh.planning import Wanted
 from octossh.rendering.containers import creating
+from octossh.rendering.files import files_base
 from octossh.rendering.orders import Order, Secrets, owner_format
 
 __all__ = ["forget", "run_once"]
@@ -43,4 +44,4 @@ def run_once(order: Order, secrets: Secrets) -> dict[str, Any]:
 def forget(order: Order) -> dict[str, Any]:
     """What the template needs besides what all templates get."""
     assert order.wanted is not None
-    return {"name": _name(order, order.wanted)}
+    return {"name": _name(order, order.wanted), "files_folder": f"{files_base(order)}/{order.wanted.name}"}

@@ -21,8 +21,9 @@ octossh_line() {
     printf '%s' "$*"
 }
 
-# Every way out: STATE ACTION CHANGED WHY.
+# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last names.
 octossh_end() {
+    "${octossh_last:-:}"
     octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
     [ "$1" = succeeded ]
     exit "$?"
@@ -41,6 +42,7 @@ command -v docker >/dev/null ||
 # shellcheck disable=SC2317
 docker() { command docker "$@" 3>&- 9>&-; }
 octossh_said=$(docker rm -f -v shop-dev-migrate--d-20260102-030405-1 2>&1) || octossh_fail "docker rm: $octossh_said"
+rm -rf /dev/shm/octossh-shop-dev.files/shop-dev-migrate
 octossh_end succeeded removed no ""
 }
 { octossh_main </dev/null; }

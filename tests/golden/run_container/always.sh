@@ -69,16 +69,6 @@ for octossh_config in "$octossh_lock".login.*; do
     [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
 done
 
-# The secret files of containers that are gone.
-# shellcheck disable=SC2317
-octossh_forget_files() {
-    for octossh_dir in /dev/shm/octossh-shop-dev.files/*/*; do
-        [ -d "$octossh_dir" ] || continue
-        octossh_said=$(docker ps -aq --filter label=octossh.spec=sha256:"${octossh_dir##*/}" 2>/dev/null) || continue
-        [ -n "$octossh_said" ] || rm -rf "$octossh_dir"
-    done
-}
-
 # docker, with all that it says kept: a docker that writes to the closed pipe of a lost link dies of it.
 octossh_try() {
     octossh_said=$(docker "$@" 2>&1) && return 0
@@ -138,6 +128,17 @@ octossh_done() {
     octossh_inspect
     octossh_end succeeded "$1" "$2" "$3"
 }
+
+# The secret files of containers that are gone.
+# shellcheck disable=SC2317
+octossh_forget_files() {
+    for octossh_dir in /dev/shm/octossh-shop-dev.files/*/*; do
+        [ -d "$octossh_dir" ] || continue
+        octossh_said=$(docker ps -aq --filter label=octossh.spec=sha256:"${octossh_dir##*/}" 2>/dev/null) || continue
+        [ -n "$octossh_said" ] || rm -rf "$octossh_dir"
+    done
+}
+octossh_last=octossh_forget_files
 
 octossh_create() (
     docker create --name "$1" --restart always --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:e5c86f7762620931cca7eb3a5552388b6745b6401a56f7e0841fe1ec14faa69c --label 'octossh.fields={"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","networks":["a-net","b-net"],"restart":"always","tag":"1.4.2","v":1}' --label octossh.restart=always --network a-net registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
@@ -281,7 +282,6 @@ case $? in
     0) octossh_end succeeded unchanged no "" ;;
     1) octossh_look ;;
 esac
-octossh_last=octossh_forget_files
 if [ -z "$octossh_main_id$octossh_old_id$octossh_next_id" ]; then
     # Nothing there, or nobody to ask?
     octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"

@@ -69,70 +69,6 @@ for octossh_config in "$octossh_lock".login.*; do
     [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
 done
 
-# The secret files of containers that are gone.
-# shellcheck disable=SC2317
-octossh_forget_files() {
-    for octossh_dir in /dev/shm/octossh-shop-dev.files/*/*; do
-        [ -d "$octossh_dir" ] || continue
-        octossh_said=$(docker ps -aq --filter label=octossh.spec=sha256:"${octossh_dir##*/}" 2>/dev/null) || continue
-        [ -n "$octossh_said" ] || rm -rf "$octossh_dir"
-    done
-}
-
-# Secret files stand in memory. Docker writes them, so that they may belong to anybody: what belongs to the user who
-# logs in, some hosts remove from there as soon as that one logs out.
-octossh_zeros() { dd if=/dev/zero bs=1 count="$1" 2>/dev/null; }
-
-# One file of a tar archive: its name of two digits, its mode, user and group in octal digits, and what is in it.
-octossh_member() {
-    octossh_size=$(printf '%011o' "$(printf '%s' "$5" | wc -c)")
-    octossh_rest=$1$2$3$4$octossh_size
-    octossh_sum=1487 # of all that is the same in every header
-    while [ -n "$octossh_rest" ]; do
-        octossh_tail=${octossh_rest#?}
-        octossh_sum=$((octossh_sum + 48 + ${octossh_rest%"$octossh_tail"}))
-        octossh_rest=$octossh_tail
-    done
-    printf '%s' "$1"
-    octossh_zeros 98
-    printf '%s\0%s\0%s\0%s\0%011d\0%06o\0 0' "$2" "$3" "$4" "$octossh_size" 0 "$octossh_sum"
-    octossh_zeros 100
-    printf 'ustar\0%s' 00
-    octossh_zeros 247
-    printf '%s' "$5"
-    octossh_zeros $(((512 - 0$octossh_size % 512) % 512))
-}
-
-# Says what is wrong, and gives 1, where they cannot be written.
-octossh_files() (
-    [ ! -d /dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce ] || return 0
-    octossh_memory=no
-    while read -r _ octossh_at octossh_type _; do
-        [ "$octossh_at $octossh_type" != "/dev/shm tmpfs" ] || octossh_memory=yes
-    done </proc/mounts
-    [ "$octossh_memory" = yes ] || { echo "this host has no /dev/shm in memory to keep secret files in"; return 1; }
-    [ -d /dev/shm/octossh-shop-dev.files ] || mkdir /dev/shm/octossh-shop-dev.files || return 1
-    # shellcheck disable=SC2012
-    case $(ls -ldn /dev/shm/octossh-shop-dev.files | { read -r octossh_mode _ octossh_user _ && echo "$octossh_mode $octossh_user"; }) in
-        drwx------*" $(id -u)") ;;
-        *) echo '/dev/shm/octossh-shop-dev.files is not a folder of this user alone; look at who made it'; return 1 ;;
-    esac
-    rm -rf /dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce.new
-    mkdir -p /dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce.new || return 1
-    case $(docker container inspect --format '{{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}}' shop-dev-web--files 2>/dev/null) in
-        ours*) docker rm -f shop-dev-web--files >/dev/null || return 1 ;;
-    esac
-    # This container is never started: it is there for docker to write through.
-    docker create --name shop-dev-web--files --network none --mount target=/octossh,type=bind,source=/dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce.new --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef octossh >/dev/null || return 1
-    {
-        octossh_member 00 0000400 0001750 0001750 "${octossh_secret_0?}"
-        octossh_member 01 0000444 0000000 0000000 "${octossh_secret_1?}"
-        octossh_zeros 1024
-    } | docker cp - shop-dev-web--files:/octossh || { docker rm -f shop-dev-web--files >/dev/null; return 1; }
-    docker rm -f shop-dev-web--files >/dev/null
-    mv /dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce.new /dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce
-)
-
 # docker, with all that it says kept: a docker that writes to the closed pipe of a lost link dies of it.
 octossh_try() {
     octossh_said=$(docker "$@" 2>&1) && return 0
@@ -191,6 +127,71 @@ octossh_done() {
     octossh_inspect
     octossh_end succeeded "$1" "$2" "$3"
 }
+
+# The secret files of containers that are gone.
+# shellcheck disable=SC2317
+octossh_forget_files() {
+    for octossh_dir in /dev/shm/octossh-shop-dev.files/*/*; do
+        [ -d "$octossh_dir" ] || continue
+        octossh_said=$(docker ps -aq --filter label=octossh.spec=sha256:"${octossh_dir##*/}" 2>/dev/null) || continue
+        [ -n "$octossh_said" ] || rm -rf "$octossh_dir"
+    done
+}
+octossh_last=octossh_forget_files
+
+# Secret files stand in memory. Docker writes them, so that they may belong to anybody: what belongs to the user who
+# logs in, some hosts remove from there as soon as that one logs out.
+octossh_zeros() { dd if=/dev/zero bs=1 count="$1" 2>/dev/null; }
+
+# One file of a tar archive: its name of two digits, its mode, user and group in octal digits, and what is in it.
+octossh_member() {
+    octossh_size=$(printf '%011o' "$(printf '%s' "$5" | wc -c)")
+    octossh_rest=$1$2$3$4$octossh_size
+    octossh_sum=1487 # of all that is the same in every header
+    while [ -n "$octossh_rest" ]; do
+        octossh_tail=${octossh_rest#?}
+        octossh_sum=$((octossh_sum + 48 + ${octossh_rest%"$octossh_tail"}))
+        octossh_rest=$octossh_tail
+    done
+    printf '%s' "$1"
+    octossh_zeros 98
+    printf '%s\0%s\0%s\0%s\0%011d\0%06o\0 0' "$2" "$3" "$4" "$octossh_size" 0 "$octossh_sum"
+    octossh_zeros 100
+    printf 'ustar\0%s' 00
+    octossh_zeros 247
+    printf '%s' "$5"
+    octossh_zeros $(((512 - 0$octossh_size % 512) % 512))
+}
+
+# Says what is wrong, and gives 1, where they cannot be written.
+octossh_files() (
+    [ ! -d /dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce ] || return 0
+    octossh_memory=no
+    while read -r _ octossh_at octossh_type _; do
+        [ "$octossh_at $octossh_type" != "/dev/shm tmpfs" ] || octossh_memory=yes
+    done </proc/mounts
+    [ "$octossh_memory" = yes ] || { echo "this host has no /dev/shm in memory to keep secret files in"; return 1; }
+    [ -d /dev/shm/octossh-shop-dev.files ] || mkdir /dev/shm/octossh-shop-dev.files || return 1
+    # shellcheck disable=SC2012
+    case $(ls -ldn /dev/shm/octossh-shop-dev.files | { read -r octossh_mode _ octossh_user _ && echo "$octossh_mode $octossh_user"; }) in
+        drwx------*" $(id -u)") ;;
+        *) echo '/dev/shm/octossh-shop-dev.files is not a folder of this user alone; look at who made it'; return 1 ;;
+    esac
+    rm -rf /dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce.new
+    mkdir -p /dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce.new || return 1
+    case $(docker container inspect --format '{{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}}' shop-dev-web--files 2>/dev/null) in
+        ours*) docker rm -f shop-dev-web--files >/dev/null || return 1 ;;
+    esac
+    # This container is never started: it is there for docker to write through.
+    docker create --name shop-dev-web--files --network none --mount target=/octossh,type=bind,source=/dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce.new --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef octossh >/dev/null || return 1
+    {
+        octossh_member 00 0000400 0001750 0001750 "${octossh_secret_0?}"
+        octossh_member 01 0000444 0000000 0000000 "${octossh_secret_1?}"
+        octossh_zeros 1024
+    } | docker cp - shop-dev-web--files:/octossh || { docker rm -f shop-dev-web--files >/dev/null; return 1; }
+    docker rm -f shop-dev-web--files >/dev/null
+    mv /dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce.new /dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce
+)
 
 octossh_create() (
     octossh_files || exit 1
@@ -330,7 +331,6 @@ case $? in
     0) octossh_end succeeded unchanged no "" ;;
     1) octossh_look ;;
 esac
-octossh_last=octossh_forget_files
 if [ -z "$octossh_main_id$octossh_old_id$octossh_next_id" ]; then
     # Nothing there, or nobody to ask?
     octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"

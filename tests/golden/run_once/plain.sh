@@ -21,8 +21,9 @@ octossh_line() {
     printf '%s' "$*"
 }
 
-# Every way out: STATE ACTION CHANGED WHY.
+# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last names.
 octossh_end() {
+    "${octossh_last:-:}"
     octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
     [ "$1" = succeeded ]
     exit "$?"
@@ -68,6 +69,17 @@ done
 for octossh_config in "$octossh_lock".login.*; do
     [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
 done
+
+# The secret files of containers that are gone.
+# shellcheck disable=SC2317
+octossh_forget_files() {
+    for octossh_dir in /dev/shm/octossh-shop-dev.files/*/*; do
+        [ -d "$octossh_dir" ] || continue
+        octossh_said=$(docker ps -aq --filter label=octossh.spec=sha256:"${octossh_dir##*/}" 2>/dev/null) || continue
+        [ -n "$octossh_said" ] || rm -rf "$octossh_dir"
+    done
+}
+octossh_last=octossh_forget_files
 
 octossh_create() (
     docker create --name "$1" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=migrate --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:8f437774492a9c2bc1a77eb0b5a2d3389bef805265e84251f4174a8cf24a283a --label 'octossh.fields={"command":["migrate","--all"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","tag":"1.4.2","v":1}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef migrate --all
@@ -124,7 +136,7 @@ octossh_clear() {
     set +f
     for octossh_one in "$@"; do
         case ${octossh_one#* } in
-            *--old | *--next) continue ;;
+            *--old | *--next | *--files) continue ;;
             shop-dev-migrate--*) ;;
             *) continue ;;
         esac

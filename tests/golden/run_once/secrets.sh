@@ -21,8 +21,9 @@ octossh_line() {
     printf '%s' "$*"
 }
 
-# Every way out: STATE ACTION CHANGED WHY.
+# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last names.
 octossh_end() {
+    "${octossh_last:-:}"
     octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
     [ "$1" = succeeded ]
     exit "$?"
@@ -68,6 +69,17 @@ done
 for octossh_config in "$octossh_lock".login.*; do
     [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
 done
+
+# The secret files of containers that are gone.
+# shellcheck disable=SC2317
+octossh_forget_files() {
+    for octossh_dir in /dev/shm/octossh-o-brien-id.files/*/*; do
+        [ -d "$octossh_dir" ] || continue
+        octossh_said=$(docker ps -aq --filter label=octossh.spec=sha256:"${octossh_dir##*/}" 2>/dev/null) || continue
+        [ -n "$octossh_said" ] || rm -rf "$octossh_dir"
+    done
+}
+octossh_last=octossh_forget_files
 
 octossh_create() (
     DATABASE_URL="${octossh_secret_0?}"
@@ -148,7 +160,7 @@ octossh_clear() {
     set +f
     for octossh_one in "$@"; do
         case ${octossh_one#* } in
-            *--old | *--next) continue ;;
+            *--old | *--next | *--files) continue ;;
             o-brien-id-b-a-c-k-end--*) ;;
             *) continue ;;
         esac
