@@ -56,6 +56,7 @@ from octossh.model import (
     Project,
     Prune,
     PullImage,
+    PutFile,
     Registry,
     Release,
     Replace,
@@ -79,6 +80,8 @@ from octossh.model import (
     Token,
     Variable,
     WaitFor,
+    env_file,
+    read_text,
     secret,
 )
 from octossh.model.credentials import Credentials
@@ -142,6 +145,7 @@ __all__ = [
     "Project",
     "Prune",
     "PullImage",
+    "PutFile",
     "ReadError",
     "RecordError",
     "Refused",
@@ -179,6 +183,8 @@ __all__ = [
     "Variable",
     "WaitFor",
     "__version__",
+    "env_file",
+    "read_text",
     "secret",
     "versions",
 ]

@@ -180,6 +180,7 @@ def read_snapshot(result: Result, target: str) -> Snapshot:
             if frame.kind in {"container", "network", "volume"}
         ]
         resources += [_image(frame.text) for frame in result.frames if frame.kind == "image"]
+        resources += [_file(frame.text) for frame in result.frames if frame.kind == "file"]
     said = next((frame.text for frame in result.frames if frame.kind == "docker"), "")
     docker, system, architecture, *_ = (*said.split(), "", "", "")
     return Snapshot(
@@ -246,6 +247,19 @@ def _image(text: str) -> Resource:
     name, _, inspect = text.partition(" ")
     seen = _json(inspect)
     return Resource(kind="image", name=name, id=str(seen.get("Id", "")), inspect=seen)
+
+
+def _file(text: str) -> Resource:
+    name, end = json.JSONDecoder().raw_decode(text)
+    status, content, looks, *_ = (*text[end:].split(maxsplit=2), "", "")
+    if not looks:
+        return Resource(kind="file", name=name, id=name, status=status)
+    mode, uid, gid, user, group = looks.split("/", 4)
+    what: dict[str, Any] = {"Same": content == "same"} if content in {"same", "other"} else {}
+    if not what:
+        what = {"Sha256": f"sha256:{content}"}
+    seen = {"Name": name, "Mode": f"{int(mode, 8):04o}", "Uid": int(uid), "Gid": int(gid), "User": user, "Group": group}
+    return Resource(kind="file", name=name, id=name, status=status, inspect={**seen, **what})
 
 
 def _inspected(inspect: dict[str, Any]) -> Mapping[str, Any]:

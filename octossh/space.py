@@ -284,7 +284,7 @@ class Space:
         )
         if not look:
             return made
-        seen = observe(release, environment, self.targets, self._transport)
+        seen = observe(release, environment, self.targets, self._transport, secrets)
         return plan(release, environment, self.targets, mode=made.mode, seen=seen, secrets=secrets)
 
     def deploy(

@@ -15,7 +15,16 @@ from octossh.shell import Words, quote
 if TYPE_CHECKING:
     import jinja2
 
-__all__ = ["NotYetKnown", "References", "evaluate", "has_expression", "references", "script_environment", "value_alone"]
+__all__ = [
+    "NotYetKnown",
+    "References",
+    "as_text",
+    "evaluate",
+    "has_expression",
+    "references",
+    "script_environment",
+    "value_alone",
+]
 
 _EXPRESSION = re.compile(r"\{[{%#]")
 
@@ -43,6 +52,11 @@ class References:
 def has_expression(text: str) -> bool:
     """Whether *text* holds a Jinja expression, statement or comment."""
     return _EXPRESSION.search(text) is not None
+
+
+def as_text(text: str) -> str:
+    """*text* as an expression that gives it: braces in it are only braces."""
+    return _EXPRESSION.sub(lambda found: f"{{{{ '{found[0]}' }}}}", text)
 
 
 def _text(value: object) -> str:

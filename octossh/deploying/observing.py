@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from octossh.errors import OctosshError
-from octossh.model import Release, Snapshot, Target
+from octossh.model import PutFile, Release, SecretRef, Snapshot, Target
 from octossh.planning import Resolver
 from octossh.reading import read_snapshot
 from octossh.rendering import observe as observing_script
+from octossh.shell import Secret
+from octossh.templating import NotYetKnown
 from octossh.transport import Transport
 
 __all__ = ["MOST_HOSTS_AT_ONCE", "connect", "observe", "on_each"]
@@ -59,8 +62,16 @@ def connect(targets: Iterable[Target], transport: Transport) -> None:
     _raise_first(on_each(targets, transport.connect))
 
 
-def observe(release: Release, environment: str, targets: Sequence[Target], transport: Transport) -> dict[str, Snapshot]:
+def observe(
+    release: Release,
+    environment: str,
+    targets: Sequence[Target],
+    transport: Transport,
+    secrets: Mapping[str, Secret] | None = None,
+) -> dict[str, Snapshot]:
     """Look at the targets of *environment*: a snapshot of each, by name.
+
+    A host with a file that shall hold one of *secrets* compares it itself.
 
     Raises:
         TransportError: A host cannot be reached.
@@ -70,11 +81,13 @@ def observe(release: Release, environment: str, targets: Sequence[Target], trans
         untouched.
     """
     here = tuple(target for target in targets if environment in target.environments)
-    resolver = Resolver(release, environment, here)
+    resolver = Resolver(release, environment, here, secrets or {})
 
     def look(target: Target) -> Snapshot:
-        script = observing_script(release.project, environment, _names(resolver, target))
-        return read_snapshot(transport.run(target, script, timeout_s=60), target.name)
+        contents = _contents(resolver, target)
+        script = observing_script(release.project, environment, _names(resolver, target), contents)
+        given = {name: resolver.secrets[name] for name in script.secrets}
+        return read_snapshot(transport.run(target, script, secrets=given, timeout_s=60), target.name)
 
     return _raise_first(on_each(here, look))
 
@@ -83,3 +96,16 @@ def _names(resolver: Resolver, target: Target) -> list[tuple[str, str]]:
     steps = [step for step in resolver.release.process.steps if target in resolver.hosts(step)]
     kept = [(step.keeps, name) for step in steps if step.keeps and (name := resolver.docker_name(step, target))]
     return [*kept, *(named for step in steps for named in step.looks_at)]
+
+
+def _contents(resolver: Resolver, target: Target) -> dict[str, str]:
+    """The paths of files that shall hold a secret, with its name, as far as they are known."""
+    made = {}
+    for step in resolver.release.process.steps:
+        if not isinstance(step, PutFile) or target not in resolver.hosts(step):
+            continue
+        with contextlib.suppress(NotYetKnown):
+            resolved = resolver.resolve(step, target, {})
+            if isinstance(resolved, PutFile) and isinstance(resolved.content, SecretRef):
+                made[resolved.path] = resolved.content.name
+    return made

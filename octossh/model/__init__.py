@@ -6,6 +6,7 @@ from octossh.model.catalogs import Catalog
 from octossh.model.checkups import Checkup, Finding, Grade
 from octossh.model.credentials import Anonymous, Basic, CredentialHelper, DockerConfig, Keyring, Token
 from octossh.model.deployments import Deployment, Event, Mode, Outcome, State
+from octossh.model.files import env_file, read_text
 from octossh.model.images import Image, Pin, Registry, Repositories
 from octossh.model.lifecycles import Channel, Lifecycle
 from octossh.model.projects import Process, Project
@@ -33,6 +34,7 @@ from octossh.model.steps import (
     Probe,
     Prune,
     PullImage,
+    PutFile,
     Replace,
     RunContainer,
     RunOnce,
@@ -103,6 +105,7 @@ __all__ = [
     "Project",
     "Prune",
     "PullImage",
+    "PutFile",
     "Registry",
     "Release",
     "Replace",
@@ -130,11 +133,13 @@ __all__ = [
     "Variable",
     "WaitFor",
     "columns",
+    "env_file",
     "flags",
     "grouped",
     "kept",
     "mapped",
     "options",
+    "read_text",
     "secret",
     "slug",
     "texts",

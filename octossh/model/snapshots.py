@@ -26,15 +26,16 @@ GROUPS = {"com.docker.compose.project": "com.docker.compose.service"}
 
 @frozen(kw_only=True)
 class Resource(Described):
-    """A container, a network, a volume or an image on a host.
+    """A container, a network, a volume, an image or a file on a host.
 
     Attributes:
-        kind: ``container``, ``network``, ``volume`` or ``image``.
-        name: Docker's name for it; of an image its reference with the digest.
-        id: Docker's id for it; of a volume its name.
+        kind: ``container``, ``network``, ``volume``, ``image`` or ``file``.
+        name: Docker's name for it; of an image its reference with the digest, of a file its path.
+        id: Docker's id for it; of a volume its name, of a file its path.
         project: From its labels; empty where octossh did not make it. Likewise the next five.
         fields: What was wanted when it was made.
         status: Of a container: ``running``, ``exited``, ``restarting``, ...
+            Of a file: ``there``, or what is in the way.
         health: ``healthy``, ``unhealthy``, ``starting``, or empty without a health check.
         inspect: The output of ``docker inspect``, without the values of secrets.
         group: The compose project to which a container belongs.

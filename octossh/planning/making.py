@@ -22,6 +22,7 @@ from octossh.model import (
 )
 from octossh.planning.groups import judge_group
 from octossh.planning.plans import Action, Plan, Task, changes_between
+from octossh.planning.puts import file_facts, judge_file
 from octossh.planning.resolving import Facts, Resolver
 from octossh.planning.wanting import Wanted, differing, next_name, old_name
 from octossh.shell import Secret
@@ -123,6 +124,8 @@ class _Maker:
             return made
         if wanted.parts:
             return self._keep_group(made, wanted)
+        if wanted.kind == "file":
+            return self._keep_file(made, wanted)
         kept = self._served(self._keep(made, wanted))
         if kept.action not in {Action.KEEP, Action.REFUSE}:
             self._leave(step, target, wanted.kind, wanted.name, wanted.spec)
@@ -142,6 +145,14 @@ class _Maker:
         for name, part in wanted.parts.items():
             docker_name = f"{wanted.name}-{name}-1"
             self._leave(task.step, task.target, "container", docker_name, part.spec, group=wanted.name, member=name)
+        return attrs.evolve(task, action=action, why=why, changes=changes)
+
+    def _keep_file(self, task: Task, wanted: Wanted) -> Task:
+        there = self.there[task.target.name]
+        seen = next((resource for resource in there if (resource.kind, resource.name) == ("file", wanted.name)), None)
+        action, why, changes = judge_file(wanted, seen)
+        if action is Action.KEEP and seen is not None:
+            self.known[task.step.name, task.target.name] = Facts(file_facts(wanted, seen.inspect), {"changed": ""})
         return attrs.evolve(task, action=action, why=why, changes=changes)
 
     def _later(self, step: Step, target: Target, after: str) -> Task:

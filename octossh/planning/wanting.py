@@ -14,6 +14,7 @@ from octossh.model import (
     ComposeUp,
     ContainerStep,
     PullImage,
+    PutFile,
     Release,
     RunContainer,
     RunOnce,
@@ -41,11 +42,11 @@ def next_name(name: str) -> str:
 
 @frozen
 class Wanted:
-    """A container, a network, a volume, an image or a group of containers as it shall be.
+    """A container, a network, a volume, an image, a group of containers or a file as it shall be.
 
     Attributes:
-        kind: ``container``, ``network``, ``volume``, ``image`` or ``compose``.
-        name: Docker's name for it; of an image its reference.
+        kind: ``container``, ``network``, ``volume``, ``image``, ``compose`` or ``file``.
+        name: Docker's name for it; of an image its reference, of a file its path.
         fields: All that matters, without what is left at its default; secrets by name and fingerprint.
     """
 
@@ -174,9 +175,18 @@ def _script(step: RunScript, context: _Context) -> dict[str, Any]:
     return {"image": pin.reference, "tag": pin.tag, "env": env}
 
 
+def _put(step: PutFile, context: _Context) -> dict[str, Any]:
+    content = context.env(step.content)
+    if isinstance(content, str):
+        content = "sha256:" + hashlib.sha256(content.encode()).hexdigest()
+    owners = {name: value for name in ("owner", "group") if (value := getattr(step, name)) is not None}
+    return {"content": content, "mode": f"{int(step.mode, 8):04o}", **owners}
+
+
 _MORE: dict[type[Step], Callable[[Any, _Context], dict[str, Any]]] = {
     ComposeUp: _compose,
     PullImage: _image,
+    PutFile: _put,
     RunContainer: _container,
     RunOnce: _once,
     RunScript: _script,

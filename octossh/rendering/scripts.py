@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -16,6 +16,7 @@ from octossh.model import (
     CreateVolume,
     Prune,
     PullImage,
+    PutFile,
     RunContainer,
     RunOnce,
     RunScript,
@@ -33,6 +34,7 @@ from octossh.rendering.once import run_once
 from octossh.rendering.orders import Order, Secrets
 from octossh.rendering.prunes import prune
 from octossh.rendering.pulls import pull_image
+from octossh.rendering.puts import looking_at_files, put_file
 from octossh.rendering.running import run_script
 from octossh.rendering.stops import stop_resource
 from octossh.rendering.volumes import create_volume
@@ -72,10 +74,20 @@ def forget(order: Order) -> Script:
     return Script(f"forget {order.step.name}", _environment().get_template("forget.sh.j2").render(values))
 
 
-def observe(project: str, environment: str, names: Iterable[tuple[str, str]]) -> Script:
-    """A script that changes nothing and tells all that bears our labels, or one of *names* (kind and name)."""
+def observe(
+    project: str, environment: str, names: Iterable[tuple[str, str]], contents: Mapping[str, str] | None = None
+) -> Script:
+    """A script that changes nothing and tells all that bears our labels, or one of *names*.
+
+    Args:
+        project: In the labels.
+        environment: Likewise.
+        names: Kinds, and docker's names; of files the paths.
+        contents: Paths of files that shall hold a secret, with its name; the host itself compares them.
+    """
+    secrets = Secrets()
     pairs = sorted(set(names))
-    kinds = ("compose", "container", "image", "network", "volume")
+    kinds = ("compose", "container", "image", "network", "volume", "file")
     named = {kind: [name for of, name in pairs if of == kind] for kind in kinds}
     values = {
         "title": f"observe {project!r} in {environment!r}",
@@ -87,12 +99,13 @@ def observe(project: str, environment: str, names: Iterable[tuple[str, str]]) ->
         "projects": [f"label={next(iter(GROUPS))}={name}" for name in named["compose"]],
         "volumes": [f"name=^{re.escape(name)}$" for name in named["volume"]],
         "images": named["image"],
+        "files": looking_at_files(named["file"], contents or {}, secrets),
         "container_format": "container {{json .}}",
         "network_format": "network {{json .}}",
         "volume_format": "volume {{json .}}",
         "image_format": " {{json .}}",
     }
-    return Script("observe", _environment().get_template("observe.sh.j2").render(values))
+    return Script("observe", _environment().get_template("observe.sh.j2").render(values), tuple(secrets.names))
 
 
 def check(urls: Sequence[str]) -> Script:
@@ -125,6 +138,7 @@ _VALUES: dict[type[Step], Callable[[Order, Secrets], dict[str, Any]]] = {
     CreateVolume: create_volume,
     Prune: prune,
     PullImage: pull_image,
+    PutFile: put_file,
     RunContainer: run_container,
     RunOnce: run_once,
     RunScript: run_script,

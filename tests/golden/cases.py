@@ -67,5 +67,6 @@ def script(case: Path) -> Script:
         if case.parent.name == "forget":
             return forget(order(from_dict(Step, data.pop("step")), **data))
         assert case.parent.name == "observe"
-        return observe(data["project"], data["environment"], [(kind, name) for kind, name in data["names"]])
+        names = [(kind, name) for kind, name in data["names"]]
+        return observe(data["project"], data["environment"], names, data.get("contents"))
     return render(order(from_dict(Step, data.pop("step")), **data))

@@ -18,6 +18,7 @@ from octossh.model.steps.parts import HealthCheck, Join, Mount, SecretFile
 from octossh.model.steps.probes import PROBES, Command, Http, LogLine, Probe, Tcp
 from octossh.model.steps.prunes import Prune
 from octossh.model.steps.pulls import PullImage
+from octossh.model.steps.puts import PutFile
 from octossh.model.steps.scripts import Evaluated, RunScript
 from octossh.model.steps.stops import StopResource
 from octossh.model.steps.strategies import STRATEGIES, Replace, StartFirst, Strategy
@@ -46,6 +47,7 @@ __all__ = [
     "Probe",
     "Prune",
     "PullImage",
+    "PutFile",
     "Replace",
     "RunContainer",
     "RunOnce",
@@ -74,6 +76,7 @@ KINDS: dict[str, type[Step]] = {
         CreateVolume,
         Prune,
         PullImage,
+        PutFile,
         RunContainer,
         RunOnce,
         RunScript,

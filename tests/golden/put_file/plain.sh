@@ -1,0 +1,132 @@
+# put_file 'conf' of 'shop' in 'Dev'
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY.
+octossh_end() {
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+# shellcheck disable=SC2317
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+
+# A kernel lock: it goes when its holder does, however that ends.
+octossh_lock=/dev/shm/octossh-shop-dev.lock
+[ -d /dev/shm ] || octossh_lock=/tmp/octossh-shop-dev.lock
+command -v flock >/dev/null || octossh_fail "there is no flock command on this host; install util-linux"
+[ -e "$octossh_lock" ] || (umask 0; set -C; : >"$octossh_lock") 2>/dev/null || :
+if [ ! -f "$octossh_lock" ] || [ ! -r "$octossh_lock" ] || [ -h "$octossh_lock" ]; then
+    octossh_fail "the lock $octossh_lock is no file that can be read; look at who made it"
+fi
+exec 9<"$octossh_lock"
+octossh_waited=0
+until flock -n 9; do
+    if [ "$octossh_waited" -eq 0 ]; then
+        octossh_say "waiting for $(cat "$octossh_lock")"
+    fi
+    [ "$octossh_waited" -lt 30 ] ||
+        octossh_end locked none no "another run holds the lock of this project and environment on this host; it was last taken by $(cat "$octossh_lock")"
+    octossh_waited=$((octossh_waited + 1))
+    sleep 1
+done
+(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || :
+# What a run that was killed while it pulled has left: a folder without a login.
+for octossh_config in "$octossh_lock".login.*; do
+    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+done
+
+for octossh_tool in mktemp sha256sum stat; do
+    command -v "$octossh_tool" >/dev/null || octossh_fail "there is no $octossh_tool command on this host; install coreutils"
+done
+octossh_at=/etc/shop.conf
+octossh_in=/etc
+octossh_old=/etc/.shop.conf.octossh-old
+octossh_none=/etc/.shop.conf.octossh-none
+
+# The SHA-256 of what comes in.
+octossh_sum() { sha256sum | { read -r octossh_sum _ && printf '%s' "$octossh_sum"; }; }
+
+octossh_content() { printf '%s' 'level = info
+'; }
+
+octossh_done() {
+    octossh_ids=$(stat -c '"Uid": %u, "Gid": %g' "$octossh_at") || octossh_fail "$octossh_at was written, and cannot be looked at"
+    octossh_frame inspect '{"Name": "/etc/shop.conf", "Version": "sha256:a9a8e3ae0cc4f5628f458b3e80ba81d28bc04a83a918adb2db032db90cd87e25", "Mode": "0644"'", $octossh_ids}"
+    octossh_frame "output changed $3"
+    octossh_end succeeded "$1" "$2" ""
+}
+
+
+# What a run that was killed while it wrote has left.
+for octossh_made in /etc/.shop.conf.octossh-new.????????; do
+    [ ! -f "$octossh_made" ] || rm -f "$octossh_made"
+done
+
+octossh_looks=''
+octossh_did=created
+if [ -h "$octossh_at" ]; then
+    octossh_fail "$octossh_at is a symbolic link; "'move it away, or give another path'
+elif [ -d "$octossh_at" ]; then
+    octossh_fail "$octossh_at is a folder; "'move it away, or give another path'
+elif [ -e "$octossh_at" ]; then
+    [ -f "$octossh_at" ] || octossh_fail "$octossh_at is no plain file; "'move it away, or give another path'
+    [ -r "$octossh_at" ] || octossh_fail "$octossh_at cannot be read by the user who logs in; "'let that user read it'
+    octossh_did=replaced
+    octossh_looks=$(stat -c %a "$octossh_at") || octossh_fail "$octossh_at cannot be looked at"
+    octossh_looks="$octossh_looks $(octossh_sum <"$octossh_at")"
+fi
+# An earlier run that was cut short has kept what was there before its file was known to be good.
+octossh_unproven=no
+[ ! -e "$octossh_old" ] && [ ! -e "$octossh_none" ] || octossh_unproven=yes
+
+octossh_wanted=a9a8e3ae0cc4f5628f458b3e80ba81d28bc04a83a918adb2db032db90cd87e25
+if [ "$octossh_looks" = 644" $octossh_wanted" ]; then
+    [ "$octossh_unproven" = yes ] || octossh_done unchanged no ''
+    octossh_say "an earlier run was cut short; going on with its file"
+    octossh_changed=yes
+else
+    octossh_say 'writing /etc/shop.conf'
+    (umask 022 && mkdir -p "$octossh_in") || octossh_fail "the folder $octossh_in cannot be made, see the log"
+    octossh_made=$(mktemp /etc/.shop.conf.octossh-new.XXXXXXXX 2>&1) || octossh_fail "no file can be made in $octossh_in: $octossh_made"
+    octossh_drop() { rm -f "$octossh_made"; octossh_fail "$1"; }
+    if ! octossh_content >"$octossh_made" || [ "$(octossh_sum <"$octossh_made")" != "$octossh_wanted" ]; then
+        octossh_drop "the file could not be written; see whether the disk is full"
+    fi
+    [ "$octossh_did" = created ] || octossh_said=$(chown "$(stat -c %u:%g "$octossh_at")" "$octossh_made" 2>&1) ||
+        octossh_drop "the new file cannot be given to the owner of the old one: $octossh_said"
+    octossh_said=$(chmod 0644 "$octossh_made" 2>&1) || octossh_drop "chmod: $octossh_said"
+    # Before it takes its place all of it is on the disk, and its new name afterwards.
+    sync "$octossh_made"
+    mv -f "$octossh_made" "$octossh_at" || octossh_drop "the new file could not take its place, see the log"
+    octossh_changed=yes
+    sync "$octossh_in"
+fi
+rm -f "$octossh_old" "$octossh_none"
+octossh_done "$octossh_did" yes eWVz
+}
+{ octossh_main </dev/null; }
