@@ -252,7 +252,7 @@ def _image(text: str) -> Resource:
 def _file(text: str) -> Resource:
     name, end = json.JSONDecoder().raw_decode(text)
     status, content, looks, *_ = (*text[end:].split(maxsplit=2), "", "")
-    if not looks:
+    if status not in {"there", "unproven"} or not looks:
         return Resource(kind="file", name=name, id=name, status=status)
     mode, uid, gid, user, group = looks.split("/", 4)
     what: dict[str, Any] = {"Same": content == "same"} if content in {"same", "other"} else {}

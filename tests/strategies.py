@@ -327,6 +327,21 @@ CREATE_VOLUMES = st.builds(
     replace=st.booleans(),
 )
 PULL_IMAGES = st.builds(oc.PullImage, **COMMON, image=IMAGES)
+PUT_FILES = st.builds(
+    oc.PutFile,
+    COMMON["name"],
+    st.sampled_from(["/etc/shop.conf", "/srv/it's {x}/a b", "/etc/{{ Name }}.conf"]),
+    roles=COMMON["roles"],
+    rolling=COMMON["rolling"],
+    timeout_s=COMMON["timeout_s"],
+    content=TEXT | SECRETS | st.sampled_from(["level = {{ Level }}\n", "{{ Password }}"]),
+    mode=st.sampled_from(["0600", "644", "{{ Mode }}"]),
+    owner=st.none() | st.sampled_from(["www-data", "33", "{{ Owner }}"]),
+    group=st.none() | st.sampled_from(["www-data", "33"]),
+    folder_mode=st.sampled_from(["0700", "755"]),
+    validate=st.none() | st.sampled_from([["nginx", "-t"], ["nginx", "-t", "-c", "{}"]]),
+    reload=st.none() | st.just(["systemctl", "reload", "{{ Unit }}"]),
+)
 COMPOSE_FILE = """
 services:
   web: {image: acme/web, environment: ["DATABASE_URL=pg://u:${PASSWORD}@db"], profiles: [all]}
@@ -394,6 +409,7 @@ STEPS = st.one_of(
     CREATE_NETWORKS,
     CREATE_VOLUMES,
     PULL_IMAGES,
+    PUT_FILES,
     RUN_CONTAINERS,
 )
 PRUNES = st.builds(oc.Prune, **COMMON, images=few(NAMES), keep=few(NAMES), containers=few(NAMES), steps=few(NAMES))
@@ -585,6 +601,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.Process: PROCESSES,
     oc.Project: PROJECTS,
     oc.PullImage: PULL_IMAGES,
+    oc.PutFile: PUT_FILES,
     oc.Registry: REGISTRIES,
     oc.Release: RELEASES,
     Repositories: FOUND,

@@ -106,6 +106,7 @@ class _Maker:
         self.seen = seen
         self.there = {name: list(snapshot.resources) for name, snapshot in (seen or {}).items()}
         self.known: dict[tuple[str, str], Facts] = {}
+        self.files: dict[tuple[str, str], str] = {}
 
     def task(self, step: Step, target: Target) -> Task:
         try:
@@ -118,6 +119,8 @@ class _Maker:
             return self._stop(made, resolved) if self.seen is not None else made
         if isinstance(resolved, Prune):
             return self._prune(made, resolved) if self.seen is not None else made
+        if wanted is not None and wanted.kind == "file":
+            self._own(step, target, wanted.name)
         if wanted is None or not resolved.keeps:
             return attrs.evolve(made, action=Action(resolved.verb), why=resolved.purpose)
         if self.seen is None:
@@ -146,6 +149,16 @@ class _Maker:
             docker_name = f"{wanted.name}-{name}-1"
             self._leave(task.step, task.target, "container", docker_name, part.spec, group=wanted.name, member=name)
         return attrs.evolve(task, action=action, why=why, changes=changes)
+
+    def _own(self, step: Step, target: Target, path: str) -> None:
+        """A file has one step that writes it."""
+        other = self.files.setdefault((target.name, path), step.name)
+        if other != step.name:
+            project = self.resolver.release.project
+            raise ModelError(
+                f"{project}: steps {other!r} and {step.name!r} both keep the file {path} on {target.name!r}; "
+                "give one of them another path"
+            )
 
     def _keep_file(self, task: Task, wanted: Wanted) -> Task:
         there = self.there[task.target.name]

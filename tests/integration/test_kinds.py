@@ -234,3 +234,31 @@ def test_waiting_asks_the_container_or_the_host(clean_lab: Lab, tmp_path: Path) 
     assert failed.outcomes[1].why == "it did not come within 1 s: no line of its log holds no such line"
     gone = deploy(clean_lab, tmp_path, oc.WaitFor("gone", oc.Tcp(1), container="no-such-one", timeout_s=0))
     assert "No such container: no-such-one" in gone.outcomes[0].why
+
+
+def test_a_file_with_a_secret_converges_and_is_compared_on_the_host(clean_lab: Lab, tmp_path: Path) -> None:
+    path = "/home/deploy/files test/key"
+    clean_lab.sh("h01", "rm -rf '/home/deploy/files test'")
+    key = oc.PutFile("key", path, content=oc.secret("KEY"), mode="0400", folder_mode="0700")
+    targets = shops.targets(clean_lab, "Dev")
+    for value, action in (("first secret", "created"), ("second secret", "replaced")):
+        with shops.space(clean_lab, shops.project(key), targets, tmp_path, secrets={"KEY": value}) as space:
+            release = space.create_release()
+            before = str(space.plan(release, "Dev"))
+            assert value not in before
+            done = space.deploy(release, "Dev")
+            assert did(done) == {"key": action}
+            assert not space.plan(release, "Dev").has_changes
+            assert did(space.deploy(release, "Dev")) == {"key": "unchanged"}
+            assert value not in str(done.to_dict())
+        assert clean_lab.sh("h01", f"cat '{path}'; stat -c ' %a %U' '{path}'").split() == [
+            *value.split(),
+            "400",
+            "deploy",
+        ]
+    assert "content: (another) -> (secret KEY)" in before
+    clean_lab.sh("h01", f"rm -f '{path}'; ln -s /etc/passwd '{path}'")
+    with shops.space(clean_lab, shops.project(key), targets, tmp_path, secrets={"KEY": "x"}) as space:
+        plan = space.plan(space.create_release(), "Dev")
+        assert "is a symbolic link" in plan.refusals[0].why
+    clean_lab.sh("h01", "rm -rf '/home/deploy/files test'")

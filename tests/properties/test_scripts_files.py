@@ -66,7 +66,7 @@ def test_a_file_is_written_once_with_its_folders_and_then_left_alone(host: Host,
     again = put(host, place, mode="640", owner=12, group=34)
     assert (again.action, again.changed, again.outputs) == ("unchanged", False, {"changed": ""})
     assert again.inspect == first.inspect
-    assert place.stat() == made or place.stat().st_mtime_ns == made.st_mtime_ns
+    assert (place.stat().st_ino, place.stat().st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
     assert beside(place) == [place.name]
 
 
@@ -103,12 +103,12 @@ def test_a_secret_stands_in_the_file_and_in_no_command_line(host: Host, place: P
     assert place.read_text() == SECRETS["KEY"]
     assert put(host, place, oc.secret("KEY"), mode="0400").action == "unchanged"
     assert b"correct horse" not in host.argv
-    assert b"mktemp" in host.argv
+    assert b"flock" in host.argv
 
 
 def test_a_file_that_is_not_valid_never_takes_its_place(host: Host, place: Path) -> None:
     put(host, place)
-    check = ["sh", "-c", "test -s {} && ! grep bad {}"]
+    check = ["sh", "-c", 'test -s "$1" && ! grep bad "$1"', "sh", "{}"]
     answer = put(host, place, "bad\n", validate=check, reload=["touch", f"{place}.loaded"])
     assert (answer.state, answer.changed) == ("failed", False)
     assert answer.why == f"the new file is not valid: sh: exit code 1: bad; {place} is as it was before"
@@ -163,6 +163,8 @@ def test_a_run_that_was_cut_short_before_its_reload_is_gone_on_with(host: Host, 
 
 
 def test_a_disk_that_is_full_leaves_the_old_file(host: Host, place: Path) -> None:
+    if host.shell == "ash":
+        pytest.skip("it has a sha256sum of its own, which cannot be made to tell of a short file")
     put(host, place)
     host.program(
         "sha256sum",
@@ -179,7 +181,7 @@ def test_what_killed_runs_left_is_swept_away_and_nothing_else(host: Host, place:
     (place.parent / f".{place.name}.octossh-new.abcdefgh").touch()
     (place.parent / f".other{place.name}.octossh-new.abcdefgh").touch()
     put(host, place)
-    assert beside(place) == [place.name, f".other{place.name}.octossh-new.abcdefgh"] or len(beside(place)) == 2
+    assert set(beside(place)) == {place.name, f".other{place.name}.octossh-new.abcdefgh"}
 
 
 def look(host: Host, path: Path, *, secret: str = "") -> oc.Resource | None:
@@ -198,11 +200,10 @@ def test_looking_at_files_tells_what_is_there(host: Host, place: Path, tmp_path:
     assert str(seen.inspect["Sha256"]).startswith(
         "sha256:2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806"
     )
-    for name, other in {"KEY": False}.items():
-        compared = look(host, place, secret=name)
-        assert compared is not None
-        assert compared.inspect["Same"] is other
-        assert "Sha256" not in compared.inspect
+    compared = look(host, place, secret="KEY")
+    assert compared is not None
+    assert compared.inspect["Same"] is False
+    assert "Sha256" not in compared.inspect
     put(host, place, oc.secret("KEY"))
     same = look(host, place, secret="KEY")
     assert same is not None

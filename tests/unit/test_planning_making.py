@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 
 import attrs
@@ -395,3 +396,64 @@ def test_plans_are_equal_by_value_and_come_back_from_a_pickle():
     assert again == made
     assert str(again) == str(made)
     assert again.to_dict() == made.to_dict()
+
+
+CONF = oc.PutFile("conf", "/etc/shop.conf", content="level = {{ Level }}\n", owner="www-data")
+
+
+def put_there(status="there", content="level = info\n", **more):
+    """A host on which the file stands."""
+    made = Fleet((H1, H2))
+    digest = "sha256:" + hashlib.sha256(content.encode()).hexdigest()
+    seen = {"Name": "/etc/shop.conf", "Mode": "0644", "Uid": 33, "Gid": 0, "User": "www-data", "Group": "root"}
+    inspect = {**seen, "Sha256": digest, **more}
+    for name in ("h01", "h02"):
+        made.there[name].append(
+            oc.Resource(kind="file", name="/etc/shop.conf", id="/etc/shop.conf", status=status, inspect=inspect)
+        )
+    return made
+
+
+@pytest.mark.parametrize(
+    ("made", "action", "said"),
+    [
+        (Fleet((H1, H2)), "create", "file /etc/shop.conf is not there"),
+        (put_there(), "unchanged", ""),
+        (put_there("unproven"), "replace", "an earlier run was cut short"),
+        (put_there(Mode="0600"), "replace", "mode: 0600 -> 0644"),
+        (put_there(User="root"), "replace", "owner: root -> www-data"),
+        (put_there(content="old\n"), "replace", "content: sha256:"),
+        (put_there("link"), "refuse", "is a symbolic link; move it away"),
+        (put_there("folder"), "refuse", "is a folder; move it away"),
+    ],
+)
+def test_a_plan_says_in_what_a_file_differs(made, action, said):
+    task = planned(made, CONF).tasks[0]
+    assert task.action.value == action
+    assert said in " ".join([task.why, *map(str, task.changes)])
+
+
+def test_a_plan_tells_nothing_of_a_secret_file_but_that_it_differs():
+    secret = attrs.evolve(CONF, content=oc.secret("KEY"))
+    values = {"KEY": oc.Secret("correct horse")}
+    for same, said in ((True, "no changes"), (False, "content: (another) -> (secret KEY)")):
+        made = put_there(Same=same)
+        for seen in made.there.values():
+            seen[0].inspect.pop("Sha256", None)
+        text = str(plan(release(secret), "Dev", TARGETS, seen=made.look(), secrets=values))
+        assert said in text
+        assert values["KEY"].fingerprint("KEY") not in text
+        assert "horse" not in text
+
+
+def test_later_steps_know_at_once_of_a_file_that_stays():
+    tell = oc.RunScript("tell", script="[ -z {{ steps.conf.outputs.changed }} ]; echo {{ steps.conf.inspect.Version }}")
+    (_, _, task, _) = planned(put_there(), CONF, tell).tasks
+    assert task.after == ""
+    assert task.step.script.startswith("[ -z '' ]; echo sha256:")
+    assert planned(put_there(Mode="0600"), CONF, tell).tasks[2].after == "conf"
+
+
+def test_two_steps_never_keep_one_file():
+    with pytest.raises(oc.ModelError, match=r"'conf' and 'more' both keep the file /etc/shop\.conf on 'h01'"):
+        planned(put_there(), CONF, attrs.evolve(CONF, name="more"))

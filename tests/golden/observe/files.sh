@@ -97,7 +97,8 @@ elif [ -e /etc/shop.conf ]; then
     octossh_status=there
     [ ! -e /etc/.shop.conf.octossh-old ] && [ ! -e /etc/.shop.conf.octossh-none ] || octossh_status=unproven
     octossh_said=$(octossh_sum </etc/shop.conf) || octossh_status=unreadable
-    octossh_frame file '"/etc/shop.conf"' "$octossh_status $octossh_said $(stat -c %a/%u/%g/%U/%G /etc/shop.conf)"
+    octossh_looks=$(stat -c %a/%u/%g/%U/%G /etc/shop.conf) || octossh_status=unreadable
+    octossh_frame file '"/etc/shop.conf"' "$octossh_status $octossh_said $octossh_looks"
 fi
 if [ -h '/etc/shop/it'"'"'s a key' ]; then
     octossh_frame file '"/etc/shop/it'"'"'s a key"' link
@@ -112,8 +113,10 @@ elif [ -e '/etc/shop/it'"'"'s a key' ]; then
     [ ! -e '/etc/shop/.it'"'"'s a key.octossh-old' ] && [ ! -e '/etc/shop/.it'"'"'s a key.octossh-none' ] || octossh_status=unproven
     octossh_said=$(octossh_sum <'/etc/shop/it'"'"'s a key') || octossh_status=unreadable
     # Whether it is the secret is decided here: no digest of it goes anywhere.
-    [ "$octossh_said" = "$(printf '%s' "${octossh_secret_0?}" | octossh_sum)" ] && octossh_said=same || octossh_said=other
-    octossh_frame file '"/etc/shop/it'"'"'s a key"' "$octossh_status $octossh_said $(stat -c %a/%u/%g/%U/%G '/etc/shop/it'"'"'s a key')"
+    octossh_wanted=$(printf '%s' "${octossh_secret_0?}" | octossh_sum)
+    [ "$octossh_said" = "$octossh_wanted" ] && octossh_said=same || octossh_said=other
+    octossh_looks=$(stat -c %a/%u/%g/%U/%G '/etc/shop/it'"'"'s a key') || octossh_status=unreadable
+    octossh_frame file '"/etc/shop/it'"'"'s a key"' "$octossh_status $octossh_said $octossh_looks"
 fi
 octossh_end succeeded observed no ""
 }
