@@ -24,7 +24,25 @@ def inspect(wanted: Wanted) -> dict[str, Any]:
         return {"Name": wanted.name, "Id": f"id-of-{wanted.name}"}
     given = wanted.fields.get("env", {})
     env = [f"{name}={value if isinstance(value, str) else '***'}" for name, value in given.items()]
-    return {"Name": f"/{wanted.name}", "Id": f"id-of-{wanted.name}", "Config": {"Env": ["PATH=/bin", *env]}}
+    joined = {text.split(" ")[0]: {} for text in wanted.fields.get("networks", [])}
+    return {
+        "Name": f"/{wanted.name}",
+        "Id": f"id-of-{wanted.name}",
+        "Config": {"Env": ["PATH=/bin", *env]},
+        "NetworkSettings": {"Networks": joined or {"bridge": {}}},
+    }
+
+
+def with_members(seen: oc.Resource, there: list[oc.Resource]) -> oc.Resource:
+    """A network with the containers that are in it, as docker tells of them."""
+    if seen.kind != "network":
+        return seen
+    members = {
+        other.id: {"Name": other.name}
+        for other in there
+        if other.kind == "container" and seen.name in other.inspect["NetworkSettings"]["Networks"]
+    }
+    return attrs.evolve(seen, inspect={**seen.inspect, "Containers": members})
 
 
 class Fleet:
@@ -38,7 +56,9 @@ class Fleet:
     def look(self) -> dict[str, oc.Snapshot]:
         """What `octossh.deploying.observe` would have seen."""
         return {
-            name: oc.Snapshot(target=name, observed_at=MOMENT, resources=tuple(there))
+            name: oc.Snapshot(
+                target=name, observed_at=MOMENT, resources=tuple(with_members(seen, there) for seen in there)
+            )
             for name, there in self.there.items()
         }
 
@@ -107,7 +127,25 @@ class Fleet:
         if seen is None:
             self._put(resolver, step, wanted, target)
             return "created"
-        return "unchanged" if self._ours(resolver, seen, step.name) and seen.spec == wanted.spec else "failed"
+        if not self._ours(resolver, seen, step.name):
+            return "failed"
+        if seen.spec == wanted.spec:
+            return "unchanged"
+        if not step.replaces:
+            return "failed"
+        for other in self.there[target]:
+            joined = other.kind == "container" and wanted.name in other.inspect["NetworkSettings"]["Networks"]
+            if joined and (other.project, other.environment) != (resolver.release.project, self.environment):
+                return "failed"
+        self.there[target] = [self._let_go(other, wanted.name) for other in self.there[target]]
+        self._put(resolver, step, wanted, target)
+        return "replaced"
+
+    def _let_go(self, seen: oc.Resource, network: str) -> oc.Resource:
+        if seen.kind != "container":
+            return seen
+        joined = {name: facts for name, facts in seen.inspect["NetworkSettings"]["Networks"].items() if name != network}
+        return attrs.evolve(seen, inspect={**seen.inspect, "NetworkSettings": {"Networks": joined}})
 
     def _volume(self, resolver: Resolver, step: oc.Step, wanted: Wanted, target: str) -> str:
         assert isinstance(step, oc.CreateVolume)
@@ -150,7 +188,10 @@ class Fleet:
             if not self._ours(resolver, seen, step.name):
                 return "failed"
             if seen.spec == wanted.spec and seen.status == "running" and seen.health != "unhealthy":
-                return "unchanged"
+                if seen.inspect["NetworkSettings"]["Networks"].keys() >= set(step.network_names):
+                    return "unchanged"
+                self._put(resolver, step, wanted, target)
+                return "updated"
             if seen.spec == wanted.spec and seen.status not in {"running", "created"}:
                 self._put(resolver, step, wanted, target)
                 return "started"

@@ -312,6 +312,7 @@ CREATE_NETWORKS = st.builds(
     internal=st.booleans(),
     attachable=st.booleans(),
     options=st.sampled_from([{}, {"com.docker.network.driver.mtu": 1400}]),
+    replace=st.booleans(),
     ipam_driver=st.sampled_from(["default", "other"]),
     ipam_options=st.sampled_from([{}, {"a": "b"}]),
     labels=LABELS,

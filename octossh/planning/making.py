@@ -9,6 +9,7 @@ import attrs
 
 from octossh.errors import ModelError, PlanError, did_you_mean
 from octossh.model import (
+    ContainerStep,
     Mode,
     Prune,
     Release,
@@ -285,6 +286,11 @@ class _Maker:
         if there.spec != wanted.spec:
             if not task.step.replaces:
                 return attrs.evolve(task, action=Action.REFUSE, why=differing(wanted), changes=changes)
+            if wanted.kind == "network":
+                if strangers := self._strangers(there, task.target):
+                    why = f"the network {wanted.name} differs, and {strangers[0]} hangs on it, which is not ours"
+                    return attrs.evolve(task, action=Action.REFUSE, why=why, changes=changes)
+                self._let_go(task.target, wanted.name)
             return attrs.evolve(task, action=Action.REPLACE, why=self._step_up(there), changes=changes)
         if old is not None:
             action = Action.START if there is old else Action.REPLACE
@@ -295,8 +301,23 @@ class _Maker:
             return attrs.evolve(task, action=Action.START, why=f"it is {there.status}")
         if there.health == "unhealthy":
             return attrs.evolve(task, action=Action.REPLACE, why="it is unhealthy")
+        if apart := _apart(task.step, there):
+            return attrs.evolve(task, action=Action.UPDATE, why=f"it is not in network {', '.join(apart)}")
         self.known[task.step.name, task.target.name] = Facts(there.inspect)
         return attrs.evolve(task, action=Action.KEEP)
+
+    def _strangers(self, network: Resource, target: Target) -> list[str]:
+        """The containers on *network* that do not belong to this project and environment."""
+        ours = {seen.id for seen in self.there[target.name] if seen.kind == "container" and self._ours(seen)}
+        members: Mapping[str, Any] = network.inspect.get("Containers") or {}
+        return [str(facts.get("Name", key)) for key, facts in members.items() if key not in ours]
+
+    def _let_go(self, target: Target, network: str) -> None:
+        """Keep in mind that *network* is made anew, and that no container is in it then."""
+        self.there[target.name] = [
+            attrs.evolve(seen, inspect=_without_network(seen.inspect, network)) if seen.kind == "container" else seen
+            for seen in self.there[target.name]
+        ]
 
     def _step_up(self, there: Resource) -> str:
         return f"made by release {there.release}" if there.release else ""
@@ -311,6 +332,24 @@ class _Maker:
             for resource in resources
             if self._ours(resource) and resource.step not in steps
         )
+
+
+def _networks(inspect: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return (inspect.get("NetworkSettings") or {}).get("Networks")
+
+
+def _without_network(inspect: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    joined = {other: facts for other, facts in (_networks(inspect) or {}).items() if other != name}
+    settings = inspect.get("NetworkSettings") or {}
+    return {**inspect, "NetworkSettings": {**settings, "Networks": joined}} if settings else inspect
+
+
+def _apart(step: Step, there: Resource) -> list[str]:
+    """The networks that the container of *step* is not in, though it should be."""
+    joined = _networks(there.inspect)
+    if joined is None or not isinstance(step, ContainerStep):
+        return []
+    return [name for name in step.network_names if name not in joined]
 
 
 def _with_values(there: Resource) -> dict[str, Any]:

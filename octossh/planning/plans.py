@@ -22,6 +22,7 @@ class Action(enum.Enum):
     PULL = "pull"
     REPLACE = "replace"
     START = "start"
+    UPDATE = "update"
     STOP = "stop"
     RUN = "run"
     WAIT = "wait"
@@ -36,6 +37,7 @@ _MARKS = {
     Action.PULL: "+",
     Action.REPLACE: "~",
     Action.START: "^",
+    Action.UPDATE: "~",
     Action.STOP: "-",
     Action.RUN: ">",
     Action.WAIT: ".",

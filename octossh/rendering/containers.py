@@ -42,8 +42,9 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
     )
     late = _late(step)
     drain = step.strategy if isinstance(step.strategy, StartFirst) else StartFirst()
-    joined = (
-        f"{{{{if index .NetworkSettings.Networks {go_text(late)}}}}}joined{{{{else}}}}-{{{{end}}}}" if late else "-"
+    named = _named(step)
+    missing = "".join(
+        f"{{{{if {_joined(join)}}}}}{{{{else}}}}{number}.{{{{end}}}}" for number, join in enumerate(named)
     )
     labels = [] if step.restart == "no" else ["--label", f"{LABELS['restart']}={step.restart}"]
     if isinstance(step.strategy, StartFirst):
@@ -56,6 +57,7 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
         "spec": wanted.spec,
         "restart": step.restart,
         "policy": step.restart.partition(":")[0],
+        "named": [{"sign": f"{number}.", "words": _connecting(step, join, late)} for number, join in enumerate(named)],
         "late": next((_connecting(step, join, late) for join in _joins(step) if join.network == late), None),
         "strategy": step.strategy.kind,
         "drain": drain.drain,
@@ -68,7 +70,7 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
         "stop_grace_s": step.stop_grace_s,
         # What others may have written stands last, where blanks in it do no harm.
         "look_format": f"{{{{.Name}}}} {{{{.ID}}}} {{{{.State.Status}}}} {_HEALTH} {beside} "
-        f"{{{{with .HostConfig.RestartPolicy.Name}}}}{{{{.}}}}{{{{else}}}}no{{{{end}}}} {joined} {owner} {restart}",
+        f"{{{{with .HostConfig.RestartPolicy.Name}}}}{{{{.}}}}{{{{else}}}}no{{{{end}}}} -{missing} {owner} {restart}",
         "json_format": "{{json .}}",
         "settled_format": _settled_format(order, step, wanted),
         "gate_format": f"{{{{.State.Status}}}} {_HEALTH} {{{{.State.ExitCode}}}} {{{{.RestartCount}}}} "
@@ -107,6 +109,15 @@ def _joins(step: ContainerStep) -> list[Join]:
     return [Join(item) if isinstance(item, str) else item for item in step.networks]
 
 
+def _named(step: ContainerStep) -> list[Join]:
+    return [join for join in _joins(step) if join.network in step.network_names]
+
+
+def _joined(join: Join) -> str:
+    """Go template: a condition that a container is in that network."""
+    return f"index .NetworkSettings.Networks {go_text(join.network)}"
+
+
 def _late(step: RunContainer) -> str | None:
     """The network that a container joins only once it is healthy."""
     return step.strategy.network if isinstance(step.strategy, StartFirst) else None
@@ -128,7 +139,6 @@ def _settled_format(order: Order, step: RunContainer, wanted: Wanted) -> str:
     )
     if step.restart != "no":
         conditions += f" (eq .HostConfig.RestartPolicy.Name {go_text(step.restart.partition(':')[0])})"
-    if late := _late(step):
-        conditions += f" (index .NetworkSettings.Networks {go_text(late)})"
+    conditions += "".join(f" ({_joined(join)})" for join in _named(step))
     well = '{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}'
     return f"{{{{if and {conditions}}}}}{well}{{{{end}}}}\n{{{{json .}}}}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from octossh.model import CreateNetwork, options
-from octossh.rendering.orders import Order, Secrets, foreign, label_options, owner_format
+from octossh.model import LABELS, CreateNetwork, options
+from octossh.rendering.orders import Order, Secrets, foreign, go_text, label_options, owner_format
 
 __all__ = ["create_network"]
 
@@ -15,6 +15,8 @@ def create_network(order: Order, _secrets: Secrets) -> dict[str, Any]:
     step, wanted = order.step, order.wanted
     assert isinstance(step, CreateNetwork)
     assert wanted is not None
+    ours = {"project": order.project, "environment": order.environment}
+    mine = " ".join(f"(eq (.Label {go_text(LABELS[key])}) {go_text(value)})" for key, value in ours.items())
     return {
         "name": wanted.name,
         "spec": wanted.spec,
@@ -23,4 +25,6 @@ def create_network(order: Order, _secrets: Secrets) -> dict[str, Any]:
         "differs": f"the network {wanted.name} is there and differs from what is wanted; containers hang on it, so it "
         "is not replaced: remove it yourself, or give this step another name",
         "foreign": foreign(wanted),
+        "replace": step.replace,
+        "member_format": f"{{{{if and {mine}}}}}ours{{{{else}}}}!{{{{end}}}} {{{{.Names}}}}",
     }

@@ -18,7 +18,7 @@ from attrs import define, field
 
 SERVER = "20.10.24"
 WITH_VALUE = {
-    "--name", "--restart", "--label", "--mount", "--publish", "--volume", "--network", "--network-alias", "--alias", "--stop-timeout",
+    "--name", "--restart", "--label", "--mount", "--ip", "--ip6", "--memory", "--platform", "--user", "--publish", "--volume", "--network", "--network-alias", "--alias", "--stop-timeout",
     "--env", "--env-file", "--annotation", "--driver", "--opt", "--subnet", "--gateway", "--format", "--filter", "--tail", "--since", "-t",
 }  # fmt: skip
 
@@ -481,7 +481,9 @@ class Call:
             fits = True
             for given in self.options.get("--filter", []):
                 key, _, wanted = given.partition("=")
-                if key == "label":
+                if key == "network":
+                    fits &= self.net(wanted)["Name"] in seen["NetworkSettings"]["Networks"]
+                elif key == "label":
                     name, _, text = wanted.partition("=")
                     fits &= labels(seen).get(name) == text
                 else:
@@ -541,6 +543,11 @@ class Call:
         if self.net(network)["Name"] in joined:
             raise Refused(f"Error response from daemon: endpoint with name {name} already exists in network {network}")
         joined[self.net(network)["Name"]] = {"IPAddress": ""}
+        return ""
+
+    def do_network_disconnect(self) -> str:
+        network, name = self.rest
+        self.find(name)["NetworkSettings"]["Networks"].pop(self.net(network)["Name"])
         return ""
 
     def do_network_rm(self) -> str:

@@ -35,9 +35,11 @@ STEPS = {
         "web", image=hub.image("web"), roles=["web"], env={"LEVEL": "{{ Level }}"}, rolling=[1, "50%"]
     ),
     "joined": oc.RunContainer("joined", image=hub.image("web"), networks=["{{ steps.net.inspect.Name }}"]),
+    "moving": oc.CreateNetwork("moving", replace=True, labels={"level": "{{ Level }}"}),
+    "hung": oc.RunContainer("hung", image=hub.image("web"), networks=["shop-dev-moving", oc.Join("bridge")]),
     "far": oc.RunContainer("far", image=hub.image("web"), env={"DB": "{{ steps.db.on['h03'].inspect.Id }}"}),
 }
-NEEDS = {"joined": "net", "far": "db"}
+NEEDS = {"joined": "net", "hung": "moving", "far": "db"}
 
 
 @st.composite
@@ -84,6 +86,7 @@ WORD = {
     "pull": "pulled",
     "replace": "replaced",
     "start": "started",
+    "update": "updated",
     "stop": "removed",
     "run": "ran",
     "unchanged": "unchanged",

@@ -57,6 +57,51 @@ def test_a_volume_that_differs_is_left_as_it_is_unless_told_otherwise(host: Host
     assert host.docker.volumes["data"]["Labels"]["team"] == "blue"
 
 
+def network(**fields: Any) -> Script:
+    return render(order(oc.CreateNetwork("net", network_name="net-1", replace=True, **fields), project=unique()))
+
+
+def hung(name: str, **fields: Any) -> Script:
+    networks = ["bridge", oc.Join("net-1", aliases=["db"], ip="172.28.6.4")]
+    step = oc.RunContainer(name, image=IMAGE, networks=networks, container_name=name, monitor_s=0)
+    return render(order(step, **{"project": unique(), **fields}))
+
+
+def networks_of(host: Host, name: str) -> set[str]:
+    return set(host.containers[name]["NetworkSettings"]["Networks"])
+
+
+def test_a_network_is_made_anew_when_told_and_containers_join_it_when_their_steps_run(host: Host) -> None:
+    host.run(network())
+    host.run(hung("first"))
+    host.run(hung("second"))
+    before = dict(host.containers)
+    answer, result = host.run(network(subnet="172.28.6.0/24"))
+    assert (answer.action, answer.changed) == ("replaced", True), (answer.why, result.log)
+    assert networks_of(host, "first") == networks_of(host, "second") == {"bridge"}
+    answer, result = host.run(hung("first"))
+    assert (answer.action, answer.changed) == ("updated", True), (answer.why, result.log)
+    (connect,) = [call for call in host.calls if call.name == "network connect"]
+    assert connect.argv[2:] == (b"--alias", b"db", b"--ip", b"172.28.6.4", b"net-1", b"first")
+    assert (networks_of(host, "first"), networks_of(host, "second")) == ({"bridge", "net-1"}, {"bridge"})
+    assert host.run(hung("first"))[0].action == "unchanged"
+    assert {name: seen["Id"] for name, seen in host.containers.items()} == {
+        name: seen["Id"] for name, seen in before.items()
+    }
+
+
+def test_a_network_on_which_others_hang_is_not_made_anew(host: Host) -> None:
+    host.run(network())
+    host.run(hung("mine"))
+    host.run(hung("theirs", environment="Test"))
+    before = dict(host.docker.networks)
+    answer, _ = host.run(network(subnet="172.28.6.0/24"))
+    assert (answer.state, answer.changed) == ("failed", False)
+    assert answer.why.endswith("that is not of this project and environment: theirs")
+    assert host.docker.networks == before
+    assert networks_of(host, "mine") == {"bridge", "net-1"}
+
+
 @pytest.mark.parametrize("replace", [True, False])
 def test_a_volume_of_others_is_never_touched(host: Host, replace: bool) -> None:
     host.docker.volumes["data"] = {"Name": "data", "Driver": "local", "Labels": {"team": "red"}, "Options": {}}

@@ -64,8 +64,8 @@ def subnets(value: Any) -> tuple[Subnet, ...]:
 class CreateNetwork(Step):
     """Keep a network.
 
-    A network that is there and differs is not replaced, since containers hang on it: the step fails and
-    says what differs.
+    A network that is there and differs is not replaced unless that was asked for, since containers hang on it: the
+    step fails and says what differs.
 
     Attributes:
         driver: ``bridge``, ``macvlan``, ``ipvlan``, ``overlay``, or that of a plugin.
@@ -83,6 +83,8 @@ class CreateNetwork(Step):
         ipam_options: Of that driver, by name.
         labels: Further labels.
         network_name: Default: project, environment and step joined by ``-``.
+        replace: Make a network that differs anew. Containers of this project and environment lose it, and join the
+            new one when their own steps run; while others hang on it, it stays, and the step fails.
     """
 
     kind: ClassVar[str] = "create_network"
@@ -117,6 +119,8 @@ class CreateNetwork(Step):
         metadata=flag("NAME", by_hand=True, kept=False),
     )
 
+    replace: bool = field(default=False, kw_only=True, validator=of(bool))
+
     def __attrs_post_init__(self) -> None:
         if said := self._contradiction():
             raise ModelError(f"CreateNetwork {self.name!r}: {said}")
@@ -148,5 +152,5 @@ class CreateNetwork(Step):
 
     @property
     def replaces(self) -> bool:
-        """Never: containers hang on it."""
-        return False
+        """Only where that was asked for: containers hang on it."""
+        return self.replace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from attrs import field, frozen
@@ -314,6 +315,12 @@ class ContainerStep(Step):
     extra_args: tuple[str, ...] = field(
         default=(), kw_only=True, converter=words, metadata=flag("OPTIONS", plain, ordered=True, by_hand=True)
     )
+
+    @property
+    def network_names(self) -> tuple[str, ...]:
+        """The networks that it joins, but for those given by an id: docker lists none by its id."""
+        names = (item.network if isinstance(item, Join) else item for item in self.networks)
+        return tuple(name for name in names if not re.fullmatch(r"[0-9a-f]{12,64}", name))
 
     def __attrs_post_init__(self) -> None:
         if said := contradiction(self) or check_extra_args(self):

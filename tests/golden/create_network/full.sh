@@ -72,6 +72,7 @@ done
 octossh_look() { docker network inspect --format '{{.Name}} {{if and (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "backend")}}ours{{else}}other{{end}} {{with (index .Labels "octossh.spec")}}{{.}}{{else}}-{{end}}
 {{json .}}' db 2>/dev/null; }
 
+octossh_did=created
 octossh_seen=$(octossh_look) || octossh_seen=''
 octossh_head=${octossh_seen%%"$octossh_nl"*}
 octossh_json=${octossh_seen#*"$octossh_nl"}
@@ -92,6 +93,6 @@ octossh_said=$(docker network create --driver macvlan --subnet 172.28.6.0/24 --g
 octossh_changed=yes
 octossh_seen=$(octossh_look) || octossh_fail 'network db was created, and cannot be inspected'
 octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"
-octossh_end succeeded created yes ""
+octossh_end succeeded "$octossh_did" yes ""
 }
 { octossh_main </dev/null; }

@@ -72,6 +72,7 @@ done
 octossh_look() { docker network inspect --format '{{.Name}} {{if and (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "Custom Network")}}ours{{else}}other{{end}} {{with (index .Labels "octossh.spec")}}{{.}}{{else}}-{{end}}
 {{json .}}' shop-dev-custom-network 2>/dev/null; }
 
+octossh_did=created
 octossh_seen=$(octossh_look) || octossh_seen=''
 octossh_head=${octossh_seen%%"$octossh_nl"*}
 octossh_json=${octossh_seen#*"$octossh_nl"}
@@ -91,6 +92,6 @@ octossh_said=$(docker network create --driver bridge --label octossh.project=sho
 octossh_changed=yes
 octossh_seen=$(octossh_look) || octossh_fail 'network shop-dev-custom-network was created, and cannot be inspected'
 octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"
-octossh_end succeeded created yes ""
+octossh_end succeeded "$octossh_did" yes ""
 }
 { octossh_main </dev/null; }

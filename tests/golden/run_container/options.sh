@@ -79,7 +79,7 @@ octossh_try() {
 # The usual case, in one question: the wanted container runs and is well, and no cut run has left anything.
 # Gives 2 where there is nothing at all.
 octossh_settled() {
-    docker container inspect --format '{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
+    docker container inspect --format '{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce") (index .NetworkSettings.Networks "a-net") (index .NetworkSettings.Networks "b-net")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
 {{json .}}' shop-dev-web shop-dev-web--old shop-dev-web--next 2>/dev/null | {
         read -r octossh_head
         # Where there is none, docker prints nothing, or an empty line.
@@ -92,7 +92,7 @@ octossh_settled() {
 # "beside" is what start-first made.
 octossh_look() {
     octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
-    octossh_seen=$(docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} - {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}' shop-dev-web shop-dev-web--old shop-dev-web--next 2>/dev/null) || :
+    octossh_seen=$(docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} -{{if index .NetworkSettings.Networks "a-net"}}{{else}}0.{{end}}{{if index .NetworkSettings.Networks "b-net"}}{{else}}1.{{end}} {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}' shop-dev-web shop-dev-web--old shop-dev-web--next 2>/dev/null) || :
     while [ -n "$octossh_seen" ]; do
         octossh_head=${octossh_seen%%"$octossh_nl"*}
         case $octossh_seen in
@@ -105,6 +105,7 @@ octossh_look() {
             /shop-dev-web)
                 octossh_main_id=$2 octossh_main_status=$3 octossh_main_health=$4 octossh_main_beside=$5
                 octossh_main_owner=$8
+                octossh_main_missing=$7
                 shift 8
                 octossh_main_spec=$1 octossh_main_restart=$2
                 ;;
@@ -387,6 +388,22 @@ fi
 
 # The wanted container runs: what else belongs to it, and a run that was cut short did not come to?
 octossh_complete() {
+    # A network that was made anew has let go of it.
+    case $octossh_main_missing in
+        *0.*)
+            octossh_said=$(docker network connect --alias web a-net shop-dev-web 2>&1) ||
+                octossh_fail "docker network connect: $octossh_said"
+            octossh_changed=yes octossh_found=${octossh_found:-updated}
+            ;;
+    esac
+    # A network that was made anew has let go of it.
+    case $octossh_main_missing in
+        *1.*)
+            octossh_said=$(docker network connect --alias web --alias db --ip 10.0.0.4 b-net shop-dev-web 2>&1) ||
+                octossh_fail "docker network connect: $octossh_said"
+            octossh_changed=yes octossh_found=${octossh_found:-updated}
+            ;;
+    esac
     octossh_done "${octossh_found:-unchanged}" "${octossh_changed:-no}" "$1"
 }
 
