@@ -181,7 +181,9 @@ def test_what_a_killed_script_left_running_is_waited_for_before_it_runs_again(cl
 
     text = "echo begin >>/w/log; echo migrating; until [ -e /w/go ]; do sleep 0.1; done; echo end >>/w/log"
     step = once(clean_lab, text, volumes=["/tmp/once:/w"])
-    first = deploy(clean_lab, tmp_path, step, on_event=when("migrating", "pkill -9 -f '^sh -s'; true"))
+    # What follows the log would keep the session open for as long as the container runs.
+    kill = "pkill -9 -f '^sh -s'; pkill -9 -f 'docker logs'; true"
+    first = deploy(clean_lab, tmp_path, step, on_event=when("migrating", kill))
     assert first.outcomes[0].state is oc.State.UNKNOWN
     assert [line.split()[-1] for line in shops.containers(clean_lab, "h01").values()] == ["running"]
     left = "an earlier deployment left shop-dev-migrate--"
