@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import functools
-import getpass
-import os
-import platform
 import secrets as _random
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -50,15 +47,16 @@ from octossh.planning import (
     to_prune,
     to_roll_back,
 )
-from octossh.recording import Store, Verification, controller_here
+from octossh.recording import Store, Verification, controller_here, whoami
 from octossh.releasing import explain_image, last_picked, pin_images
+from octossh.rendering import read_templates
 from octossh.shell import Script
 from octossh.transport import SSH, Transport
 from octossh.vaults import SecretSource
 from octossh.versions import Explanation
 from octossh.versions.rules import RuleFields
 
-__all__ = ["Space", "whoami"]
+__all__ = ["Space"]
 
 # The releases among which the last one of a channel is sought.
 _LOOK_BACK = 100
@@ -81,10 +79,11 @@ class Space:
             Default: the environment variables of this process.
         approve: Who is asked by `Approve`: a function that is called with an `ApprovalRequest`, in the thread that
             deploys, and gives an `Approval`; or the answers themselves, by the name of the step.
+        templates: A folder of templates for scripts; those in it stand before octossh's own of the same name.
         on_event: Is called with each `Event` while something is deployed.
 
     Raises:
-        ModelError: Two projects or targets have one name, or the file of targets is wrong.
+        ModelError: Two projects or targets have one name, or the file of targets or a template is wrong.
     """
 
     def __init__(
@@ -97,6 +96,7 @@ class Space:
         transport: Transport | None = None,
         secrets: SecretSource | Iterable[SecretSource] | None = None,
         approve: Approver | None = None,
+        templates: str | Path | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
         made = read_targets(targets) if isinstance(targets, str | Path) else targets
@@ -105,6 +105,7 @@ class Space:
             raise ModelError(f"the transport {transport!r} is none; give an octossh.SSH(...), or leave it out")
         self.store = Store(store)
         self.approve, self.on_event = approve, on_event
+        self._templates = read_templates(templates)
         self._transport = transport if transport is not None else SSH()
         images = (image for project in self._catalog.projects.values() for image in project.process.images)
         self._access = Access((image.registry for image in images), secrets)
@@ -281,11 +282,22 @@ class Space:
             self.targets,
             mode=mode or mode_of(release.number, environment, history),
             secrets=secrets,
+            templates=self._templates,
         )
+        if self._templates.marks:
+            self.render(made)  # a shell here reads the scripts that it would send
         if not look:
             return made
         seen = observe(release, environment, self.targets, self._transport, secrets)
-        return plan(release, environment, self.targets, mode=made.mode, seen=seen, secrets=secrets)
+        return plan(
+            release,
+            environment,
+            self.targets,
+            mode=made.mode,
+            seen=seen,
+            secrets=secrets,
+            templates=self._templates,
+        )
 
     def deploy(
         self,
@@ -374,7 +386,8 @@ class Space:
         stands = next(d.release for d in every if (d.project, d.environment) == (owner.name, place))
         release = attrs.evolve(self.release(owner.name, stands), process=Process([step]), variables=())
         seen = observe(release, place, self.targets, self._transport)
-        return attrs.evolve(plan(release, place, self.targets, mode=Mode.PRUNE, seen=seen), notes=())
+        made = plan(release, place, self.targets, mode=Mode.PRUNE, seen=seen, templates=self._templates)
+        return attrs.evolve(made, notes=())
 
     def render(self, plan: Plan) -> tuple[tuple[Task, Script | None], ...]:
         """The scripts that applying *plan* would send; None where one is not known before an earlier step has run.
@@ -488,12 +501,3 @@ class Space:
 
     def __repr__(self) -> str:
         return f"Space({self.store!r}, {len(self.projects)} projects, {len(self.targets)} targets)"
-
-
-def whoami() -> str:
-    """Who deploys, as the record has it: user and machine."""
-    try:
-        name = getpass.getuser()
-    except (OSError, KeyError):
-        name = str(os.getuid())
-    return f"{name}@{platform.node()}"

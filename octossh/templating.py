@@ -19,9 +19,11 @@ __all__ = [
     "NotYetKnown",
     "References",
     "as_text",
+    "check_syntax",
     "evaluate",
     "has_expression",
     "references",
+    "rendered",
     "script_environment",
     "value_alone",
 ]
@@ -207,15 +209,16 @@ def script_environment(
         load: Gives the text of a template by name, or None where there is none.
         tests: More Jinja tests.
     """
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from jinja2 import FunctionLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     def finalize(value: Any) -> object:
         return str(value) if isinstance(value, StrictUndefined) else quote(value)
 
-    environment = Environment(
+    environment = ImmutableSandboxedEnvironment(
         loader=FunctionLoader(load),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - a shell script is not HTML; finalize quotes
+        autoescape=False,
         finalize=finalize,
         keep_trailing_newline=True,
         trim_blocks=True,
@@ -224,6 +227,35 @@ def script_environment(
     environment.tests.update(tests or {})
     environment.globals["fail"] = _fail
     return environment
+
+
+def rendered(environment: jinja2.Environment, name: str, values: Mapping[str, Any]) -> str:
+    """The template *name* with its values.
+
+    Raises:
+        ModelError: It reads what there is not, or fails.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        return environment.get_template(name).render(values)
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        known = ", ".join(sorted(values))
+        raise ModelError(f"template {name} cannot be rendered: {error}; what it may read: {known}") from error
+
+
+def check_syntax(text: str, where: str) -> None:
+    """Check that a template is Jinja.
+
+    Raises:
+        ModelError: It is none.
+    """
+    from jinja2 import TemplateSyntaxError
+
+    try:
+        script_environment(lambda _: None).parse(text)
+    except TemplateSyntaxError as error:
+        raise ModelError(f"{where}, line {error.lineno}: it is no Jinja: {error.message}; correct it there") from error
 
 
 def _fail(message: str) -> NoReturn:

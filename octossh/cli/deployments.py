@@ -10,7 +10,8 @@ import click
 from octossh.cli.options import CONTROL, Options, command, octossh
 from octossh.errors import DeployFailed
 from octossh.model import Approval, ApprovalRequest, Deployment
-from octossh.space import Space, whoami
+from octossh.recording import whoami
+from octossh.space import Space
 
 _project = click.option("--project", help="Default: the only one.")
 _number = click.argument("release", default="latest")

@@ -16,13 +16,14 @@ from octossh.deploying.approving import Approver, ask, check_approvals
 from octossh.deploying.observing import MOST_HOSTS_AT_ONCE, connect
 from octossh.deploying.orders import order
 from octossh.deploying.secrecy import Secrecy
+from octossh.deploying.syntax import script_of
 from octossh.errors import ConnectionLost, DeployFailed, Hosts, OctosshError, PlanError, ReadError, RecordError
 from octossh.model import CONTROLLER, Approve, Deployment, Event, Image, Outcome, Pairs, State, Step, Target
 from octossh.model.credentials import Credentials
 from octossh.planning import Facts, Plan, Resolver, SecretOutput, Task
 from octossh.reading import Answer, read_answer, read_output
 from octossh.recording import Record
-from octossh.rendering import forget, render
+from octossh.rendering import forget
 from octossh.shell import Frame, Result, Script, Secret
 from octossh.transport import Local, Transport
 
@@ -114,7 +115,7 @@ class _Run:
         self.secrecy, self.logins, self.login, self.on_event = Secrecy(secrets), logins, login, on_event
         self.mask, self.approver = self.secrecy.mask, approver
         self.here = Local()
-        self.resolver = Resolver(plan.release, plan.environment, plan.targets, self.secrecy.secrets)
+        self.resolver = Resolver(plan.release, plan.environment, plan.targets, self.secrecy.secrets, plan.templates)
         self.known: dict[tuple[str, str], Facts] = {}
         self.outcomes: list[Outcome] = []
         self.locked = False
@@ -234,7 +235,7 @@ class _Run:
             step = self.resolver.resolve(original, target, self.known)
             if isinstance(step, Approve):
                 return self._asked(step, made)
-            script = render(order(step, target, self.resolver, self.deployment, self.logins))
+            script = script_of(order(step, target, self.resolver, self.deployment, self.logins))
             result, answer = self._send(step, target, script)
         except OctosshError as error:
             unknown = error.hosts is Hosts.UNKNOWN
@@ -310,7 +311,7 @@ class _Run:
             # finds what the first one left, and says so: no container is made twice.
             line("octossh: the link was lost; connecting again to see how the step ended")
             made = order(step, target, self.resolver, self.deployment, self.logins, lock_wait_s=int(step.patience_s))
-            result = self._second_look(target, render(made), step, given)
+            result = self._second_look(target, script_of(made), step, given)
         try:
             return result, read_answer(result)
         except ReadError as error:

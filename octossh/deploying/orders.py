@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from octossh.deploying.syntax import script_of
 from octossh.model import Deployment, Step, StopResource, Target
 from octossh.planning import Plan, Resolver, Task
-from octossh.rendering import Order, render
+from octossh.rendering import Order
 from octossh.shell import Script, Secret
 
 __all__ = ["order", "scripts"]
@@ -50,6 +51,7 @@ def order(
         login=login,
         pulls=tuple(pulls),
         lock_wait_s=lock_wait_s,
+        templates=resolver.templates,
     )
 
 
@@ -60,13 +62,13 @@ def scripts(
 
     No secret is in them.
     """
-    resolver = Resolver(plan.release, plan.environment, plan.targets, secrets)
+    resolver = Resolver(plan.release, plan.environment, plan.targets, secrets, plan.templates)
     return tuple(
         (
             task,
             None
             if task.after or not task.step.scripted
-            else render(order(task.step, task.target, resolver, deployment, logins)),
+            else script_of(order(task.step, task.target, resolver, deployment, logins)),
         )
         for task in plan.tasks
     )

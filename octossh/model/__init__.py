@@ -54,6 +54,7 @@ from octossh.model.steps import (
     texts,
 )
 from octossh.model.targets import CONTROLLER, Environment, Target
+from octossh.model.templates import Templates
 from octossh.model.variables import Value, Variable, value_of
 from octossh.model.views import History, Standing, Status, columns
 
@@ -128,6 +129,7 @@ __all__ = [
     "Subnet",
     "Target",
     "Tcp",
+    "Templates",
     "Token",
     "Value",
     "Variable",

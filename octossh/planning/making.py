@@ -19,6 +19,7 @@ from octossh.model import (
     Step,
     StopResource,
     Target,
+    Templates,
     grouped,
 )
 from octossh.planning.groups import judge_group
@@ -40,6 +41,7 @@ def plan(
     mode: Mode = Mode.DEPLOY,
     seen: Mapping[str, Snapshot] | None = None,
     secrets: Mapping[str, Secret] | None = None,
+    templates: Templates | None = None,
 ) -> Plan:
     """What deploying *release* to the targets of *environment* would do.
 
@@ -50,6 +52,7 @@ def plan(
         mode: What it is.
         seen: A snapshot for each target of the environment; None: the hosts decide when their turn comes.
         secrets: A value for each secret that `secrets_of` names.
+        templates: Of the user, in front of ours.
 
     Raises:
         PlanError: No target stands there, a step reaches none, or a snapshot or secret is missing.
@@ -59,7 +62,7 @@ def plan(
     if not here:
         known = {name for target in targets for name in target.environments}
         raise PlanError(f"no target stands in environment {environment!r}; {did_you_mean(environment, known)}")
-    resolver = Resolver(release, environment, here, secrets or {})
+    resolver = Resolver(release, environment, here, secrets or {}, templates or Templates())
     for step in release.process.steps:
         if not resolver.hosts(step):
             roles = {role for target in here for role in target.roles}
@@ -80,6 +83,7 @@ def plan(
         tasks=tuple(tasks),
         observed=seen is not None,
         notes=maker.notes(),
+        templates=resolver.templates,
     )
 
 

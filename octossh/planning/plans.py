@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
-from octossh.model import CONTROLLER, Described, Mode, Release, Step, Target
+from octossh.model import CONTROLLER, Described, Mode, Release, Step, Target, Templates
 from octossh.planning.wanting import Wanted
 
 __all__ = ["Action", "Change", "Plan", "Stage", "Task", "changes_between"]
@@ -127,6 +127,7 @@ class Plan(Described):
         tasks: In the order of the process, and of the targets.
         observed: Whether the hosts were looked at. If not, each host decides when its turn comes.
         notes: What else there is to know.
+        templates: Of the user, with which it was made and is applied.
     """
 
     release: Release
@@ -136,6 +137,7 @@ class Plan(Described):
     tasks: tuple[Task, ...] = ()
     observed: bool = False
     notes: tuple[str, ...] = ()
+    templates: Templates = field(factory=Templates)
 
     @property
     def has_changes(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model import CONTROLLER, Evaluated, Release, SecretRef, Step, Target, mapped, slug, value_of
+from octossh.model import CONTROLLER, Evaluated, Release, SecretRef, Step, Target, Templates, mapped, slug, value_of
 from octossh.planning.wanting import Wanted, next_name, old_name, wanted_of
 from octossh.shell import Secret
 from octossh.templating import NotYetKnown, evaluate, has_expression, references, value_alone
@@ -99,12 +99,14 @@ class Resolver:
         environment: The name of the environment.
         targets: All targets of the environment.
         secrets: Values of the secrets, by name; only their fingerprints go anywhere.
+        templates: Of the user, in front of ours.
     """
 
     release: Release
     environment: str
     targets: tuple[Target, ...]
     secrets: Mapping[str, Secret] = field(factory=dict, repr=False)
+    templates: Templates = field(factory=Templates)
 
     def reach(self, step: Step) -> tuple[str, ...]:
         """The names of the targets that *step* runs on."""
@@ -192,7 +194,13 @@ class Resolver:
         """
         if not step.makes:
             return None
-        return wanted_of(step, step.given_name or self.name(step), self.release, self.secrets)
+        return wanted_of(
+            step,
+            step.given_name or self.name(step),
+            self.release,
+            self.secrets,
+            self.templates.marks.get(step.kind, ""),
+        )
 
     def docker_name(self, step: Step, target: Target) -> str | None:
         """Docker's name for what *step* keeps on *target*; None where it is not known yet."""

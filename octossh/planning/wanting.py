@@ -115,14 +115,18 @@ class _Context:
         return {"secret": value.name, "version": self.secrets[value.name].fingerprint(value.name)}
 
 
-def wanted_of(step: Step, name: str, release: Release, secrets: Mapping[str, Secret]) -> Wanted:
-    """What the resolved *step* keeps under the docker name *name*.
+def wanted_of(step: Step, name: str, release: Release, secrets: Mapping[str, Secret], template: str = "") -> Wanted:
+    """What the resolved *step* keeps under the docker name *name*; *template* is a digest of the user's own.
 
     Raises:
         PlanError: A secret has no value.
     """
     more = _MORE.get(type(step))
     fields = {**kept(step), **(more(step, _Context(release, secrets)) if more else {})}
+    if template and step.makes != "file":  # a file is what it holds, however it came there
+        fields["template"] = template
+        if "services" in fields:
+            fields["services"] = {key: {**part, "template": template} for key, part in fields["services"].items()}
     return Wanted(step.makes, name, {"v": _TEMPLATES, **fields})
 
 

@@ -5,8 +5,8 @@ The door of sqlalchemy, which enters when a store is first used. Nothing here sp
 
 from __future__ import annotations
 
-from octossh.recording.controllers import alive, controller_here
+from octossh.recording.controllers import alive, controller_here, whoami
 from octossh.recording.store import Record, Store
 from octossh.recording.verification import Verification
 
-__all__ = ["Record", "Store", "Verification", "alive", "controller_here"]
+__all__ = ["Record", "Store", "Verification", "alive", "controller_here", "whoami"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import getpass
 import os
+import platform
 import re
 import socket
 from pathlib import Path
 
-__all__ = ["alive", "controller_here"]
+__all__ = ["alive", "controller_here", "whoami"]
 
 _HOST_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel
 
@@ -22,6 +24,15 @@ def controller_here() -> str:
     pid = os.getpid()
     started = _started(pid)
     return f"{_machine()} {pid} {'-' if started is None else started}"
+
+
+def whoami() -> str:
+    """Who deploys, as the record has it: user and machine."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):
+        name = str(os.getuid())
+    return f"{name}@{platform.node()}"
 
 
 def alive(controller: str) -> bool | None:

@@ -1,6 +1,7 @@
 """What to send: steps rendered as POSIX sh. Templates are in ``templates/``, one for each kind of step."""
 
 from octossh.rendering.orders import Order
+from octossh.rendering.own_templates import read_templates
 from octossh.rendering.scripts import check, forget, observe, render
 
-__all__ = ["Order", "check", "forget", "observe", "render"]
+__all__ = ["Order", "check", "forget", "observe", "read_templates", "render"]

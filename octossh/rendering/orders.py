@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Mapping
 
-from attrs import frozen
+from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model import LABELS, SecretRef, Step
+from octossh.model import LABELS, SecretRef, Step, Templates
 from octossh.planning import Wanted
 from octossh.shell import Words
 
@@ -44,6 +44,7 @@ class Order:
         login: The name of the secret with the registry's login; None: nobody logs in.
         pulls: Of a step with several images each one by digest, and the name of the secret with its login, or None.
         lock_wait_s: Seconds to wait for another run on the same host.
+        templates: Of the user, in front of ours.
     """
 
     step: Step
@@ -59,6 +60,7 @@ class Order:
     login: str | None = None
     pulls: tuple[tuple[str, str | None], ...] = ()
     lock_wait_s: int = 30
+    templates: Templates = field(factory=Templates)
 
 
 class Secrets:

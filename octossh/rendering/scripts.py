@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib import resources
 from typing import Any
 
 from octossh.model import (
@@ -22,6 +21,7 @@ from octossh.model import (
     RunScript,
     Step,
     StopResource,
+    Templates,
     WaitFor,
     slug,
 )
@@ -36,20 +36,23 @@ from octossh.rendering.prunes import prune
 from octossh.rendering.pulls import pull_image
 from octossh.rendering.puts import looking_at_files, put_file
 from octossh.rendering.running import run_script
+from octossh.rendering.sources import our_template
 from octossh.rendering.stops import stop_resource
 from octossh.rendering.volumes import create_volume
 from octossh.rendering.waits import wait_for
 from octossh.shell import Script, Words
-from octossh.templating import script_environment
+from octossh.templating import rendered, script_environment
 
 __all__ = ["check", "forget", "observe", "render"]
+
+_NONE = Templates()
 
 
 def render(order: Order) -> Script:
     """The script that does what *order* says.
 
     Raises:
-        ModelError: A value cannot stand in a script or an environment variable.
+        ModelError: A value cannot stand in a script or an environment variable, or a template of the user's fails.
     """
     make = _VALUES[type(order.step)]
     secrets = Secrets()
@@ -64,14 +67,14 @@ def render(order: Order) -> Script:
         "server_format": "{{.Server.Version}}",
         **make(order, secrets),
     }
-    body = _environment().get_template(f"{order.step.kind}.sh.j2").render(values)
+    body = rendered(_environment(order.templates), f"{order.step.kind}.sh.j2", values)
     return Script(f"{order.step.kind} {order.step.name}", body, tuple(secrets.names))
 
 
 def forget(order: Order) -> Script:
     """A script that removes what a step left, once its end has been seen."""
     values = {"title": f"forget {order.step.name!r}", "needs_docker": True, **_forget(order)}
-    return Script(f"forget {order.step.name}", _environment().get_template("forget.sh.j2").render(values))
+    return Script(f"forget {order.step.name}", rendered(_environment(), "forget.sh.j2", values))
 
 
 def observe(
@@ -105,7 +108,7 @@ def observe(
         "volume_format": "volume {{json .}}",
         "image_format": " {{json .}}",
     }
-    return Script("observe", _environment().get_template("observe.sh.j2").render(values), tuple(secrets.names))
+    return Script("observe", rendered(_environment(), "observe.sh.j2", values), tuple(secrets.names))
 
 
 def check(urls: Sequence[str]) -> Script:
@@ -116,17 +119,15 @@ def check(urls: Sequence[str]) -> Script:
         "root_format": "{{.DockerRootDir}}",
         "registries": [{"number": number, "url": f"{url}/v2/"} for number, url in enumerate(urls)],
     }
-    return Script("check", _environment().get_template("check.sh.j2").render(values))
+    return Script("check", rendered(_environment(), "check.sh.j2", values))
 
 
-def _load(name: str) -> str | None:
-    file = resources.files("octossh.rendering").joinpath("templates", name)
-    return file.read_text(encoding="utf-8") if file.is_file() else None
+@functools.lru_cache(maxsize=16)
+def _environment(templates: Templates = _NONE) -> Any:
+    def load(name: str) -> str | None:
+        return templates.texts[name] if name in templates.texts else our_template(name)
 
-
-@functools.cache
-def _environment() -> Any:
-    environment = script_environment(_load)
+    environment = script_environment(load)
     environment.filters["word"] = Words
     environment.filters["comment"] = lambda text: Words(re.sub(r"[^ -~]+", " ", text))
     return environment
