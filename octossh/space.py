@@ -276,28 +276,14 @@ class Space:
             check_may_enter(owner, release.number, environment, history)
         secrets, _ = self._access.of(release, environment)
         # Made once without having looked: what is wrong with the description shows before any host is asked.
-        made = plan(
-            release,
-            environment,
-            self.targets,
-            mode=mode or mode_of(release.number, environment, history),
-            secrets=secrets,
-            templates=self._templates,
-        )
+        make = functools.partial(plan, release, environment, self.targets, secrets=secrets, templates=self._templates)
+        made = make(mode=mode or mode_of(release.number, environment, history))
         if self._templates.marks:
             self.render(made)  # a shell here reads the scripts that it would send
         if not look:
             return made
         seen = observe(release, environment, self.targets, self._transport, secrets)
-        return plan(
-            release,
-            environment,
-            self.targets,
-            mode=made.mode,
-            seen=seen,
-            secrets=secrets,
-            templates=self._templates,
-        )
+        return make(mode=made.mode, seen=seen)
 
     def deploy(
         self,

@@ -2,7 +2,7 @@
 
 How a block is run follows from its language and its first line:
 
-* ``# octofile.py`` (a comment with the name of a file) makes it that file;
+* ``# octofile.py`` (a comment with the name of a file) makes it that file, and so does ``:caption: FILE``;
 * ``console``: what stands behind ``$`` is run by one shell for the whole page; a command that fails is followed
   by ``$ echo $?``;
 * ``pycon``: what stands behind ``>>>`` is run by one interpreter for the whole page;
@@ -56,12 +56,14 @@ class Block:
     Attributes:
         at: The number of its first line of text in the file, from 0.
         indent: Blanks before each of its lines.
+        caption: The name of a file that it is.
     """
 
     language: str
     lines: list[str]
     at: int
     indent: int
+    caption: str | None = None
 
     @property
     def text(self) -> str:
@@ -69,6 +71,8 @@ class Block:
 
     @property
     def file(self) -> str | None:
+        if self.caption:
+            return self.caption
         named = re.fullmatch(r"# ([\w./-]+\.(?:py|yml))", self.lines[0])
         return named[1] if named and self.language in {"python", "yaml"} else None
 
@@ -86,7 +90,9 @@ def blocks(path: Path) -> list[Block]:
         code = re.match(r"( *)\.\. code-block:: ([\w-]+)$", line)
         if not code:
             continue
+        caption = None
         while number < len(lines) and (not lines[number].strip() or lines[number].lstrip().startswith(":")):
+            caption = lines[number].strip().removeprefix(":caption: ") if ":caption: " in lines[number] else caption
             number += 1
         start, indent = number, len(lines[number]) - len(lines[number].lstrip())
         assert indent > len(code[1]), f"{path}:{number + 1}: an empty code-block"
@@ -95,7 +101,7 @@ def blocks(path: Path) -> list[Block]:
         body = [text[indent:] for text in lines[start:number]]
         while not body[-1]:
             body.pop()
-        found.append(Block(code[2], body, start, indent))
+        found.append(Block(code[2], body, start, indent, caption))
     return found
 
 
@@ -354,6 +360,7 @@ def run_block(stage: Stage, block: Block) -> tuple[list[str], list[str]]:
     if block.language == "test":
         stage.direct(block.lines[0].split())
     elif block.file is not None:
+        (stage.work / block.file).parent.mkdir(exist_ok=True)
         (stage.work / block.file).write_text(stage.to_lab(block.text))
     elif block.language == "console":
         return run_console(stage, block)

@@ -63,14 +63,7 @@ def plan(
         known = {name for target in targets for name in target.environments}
         raise PlanError(f"no target stands in environment {environment!r}; {did_you_mean(environment, known)}")
     resolver = Resolver(release, environment, here, secrets or {}, templates or Templates())
-    for step in release.process.steps:
-        if not resolver.hosts(step):
-            roles = {role for target in here for role in target.roles}
-            wanted = sorted(step.roles)
-            raise PlanError(
-                f"step {step.name!r} is for role {wanted[0]!r}, which no target in {environment!r} has; "
-                f"{did_you_mean(wanted[0], roles)}"
-            )
+    _check_reach(resolver)
     if seen is not None and (unseen := [target.name for target in here if target.name not in seen]):
         raise PlanError(f"target {unseen[0]!r} was not looked at; observe it first")
     maker = _Maker(resolver, seen)
@@ -85,6 +78,17 @@ def plan(
         notes=maker.notes(),
         templates=resolver.templates,
     )
+
+
+def _check_reach(resolver: Resolver) -> None:
+    for step in resolver.release.process.steps:
+        if not resolver.hosts(step):
+            roles = {role for target in resolver.targets for role in target.roles}
+            wanted = sorted(step.roles)
+            raise PlanError(
+                f"step {step.name!r} is for role {wanted[0]!r}, which no target in {resolver.environment!r} has; "
+                f"{did_you_mean(wanted[0], roles)}"
+            )
 
 
 def secrets_of(release: Release, environment: str | None = None) -> frozenset[str]:
