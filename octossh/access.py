@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from octossh.errors import ModelError
-from octossh.model import Registry, Release
+from octossh.model import Image, Pin, Registry, Release
+from octossh.model.credentials import Credentials
 from octossh.planning import secrets_of
-from octossh.registry import Registries
+from octossh.registry import Archive, Registries
 from octossh.shell import Secret
 from octossh.vaults import SecretSource, find_secret, sources_of
 
@@ -66,6 +67,14 @@ class Access:
                 # By itself, so that it is masked by itself, too.
                 found[f"{logins[registry.name]}:password"] = credentials.password
         return found, logins
+
+    def login(self, image: Image) -> Credentials | None:
+        """See `octossh.registry.RegistryClient.pull_login`."""
+        return self.registries.client(image.registry).pull_login(image)
+
+    def archive(self, pin: Pin, tag: str, platform: str, there: Iterable[Sequence[str]]) -> Archive:
+        """See `octossh.registry.RegistryClient.archive`."""
+        return self.registries.client(pin.image.registry).archive(pin, tag, platform, there)
 
     def close(self) -> None:
         """Close the connections to registries."""

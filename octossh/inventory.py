@@ -11,7 +11,7 @@ from octossh.model import Target
 
 __all__ = ["read_targets"]
 
-_FIELDS = ("address", "user", "port", "roles", "environments")
+_FIELDS = ("address", "user", "port", "roles", "environments", "docker", "docker_host", "images")
 
 
 def read_targets(path: str | Path) -> tuple[Target, ...]:
@@ -25,6 +25,9 @@ def read_targets(path: str | Path) -> tuple[Target, ...]:
             user: deploy
             roles: [web]
             environments: [Dev]
+            docker: sudo -n docker
+
+    Each entry has the fields of `Target`.
 
     Raises:
         ModelError: The file cannot be read, or holds something else.

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import attrs
 
@@ -16,6 +16,7 @@ from octossh.deploying.approving import Approver, ask, check_approvals
 from octossh.deploying.observing import MOST_HOSTS_AT_ONCE, connect
 from octossh.deploying.orders import order
 from octossh.deploying.secrecy import Secrecy
+from octossh.deploying.sending import Pack, send
 from octossh.deploying.syntax import script_of
 from octossh.errors import ConnectionLost, DeployFailed, Hosts, OctosshError, PlanError, ReadError, RecordError
 from octossh.model import CONTROLLER, Approve, Deployment, Event, Image, Outcome, Pairs, State, Step, Target
@@ -25,7 +26,7 @@ from octossh.reading import Answer, read_answer, read_output
 from octossh.recording import Record
 from octossh.rendering import forget
 from octossh.shell import Frame, Result, Script, Secret
-from octossh.transport import Local, Transport
+from octossh.transport import Feed, Local, Transport
 
 __all__ = ["apply"]
 
@@ -44,6 +45,7 @@ def apply(
     secrets: Mapping[str, Secret] | None = None,
     logins: Mapping[str, str] | None = None,
     login: Callable[[Image], Credentials | None] | None = None,
+    pack: Pack | None = None,
     approver: Approver | None = None,
     on_event: Callable[[Event], None] | None = None,
     check: bool = True,
@@ -60,6 +62,7 @@ def apply(
         secrets: A value for each secret that the scripts need.
         logins: Names of the secrets with registry logins, by name of the registry.
         login: Gives a login for an image when a host is about to pull it, in place of the secret of that name.
+        pack: Gives the archive of an image for a host to which images are sent.
         approver: Who is asked where a step wants an approval.
         on_event: Is called with each event as it happens, from several threads, one at a time.
         check: Raise when the deployment does not succeed; otherwise return it either way.
@@ -74,17 +77,20 @@ def apply(
     Hosts:
         as the error says; untouched with the first three.
     """
-    if plan.refusals:
-        task = plan.refusals[0]
-        raise PlanError(f"{task.target.name}: step {task.step.name!r} cannot be done: {task.why}")
+    _check_refusals(plan)
     check_approvals(plan, approver)
     used = {task.target.name for task in plan.tasks}
     connect([target for target in plan.targets if target.name in used], transport)
-    run = _Run(plan, transport, record, deployment, secrets or {}, logins or {}, login, approver, on_event)
+    run = _Run(plan, transport, record, deployment, secrets or {}, logins or {}, login, pack, approver, on_event)
     ended = run.all()
     if check and ended.state is not State.SUCCEEDED:
         raise _failure(ended, locked=run.locked)
     return ended
+
+
+def _check_refusals(plan: Plan) -> None:
+    for task in plan.refusals:
+        raise PlanError(f"{task.target.name}: step {task.step.name!r} cannot be done: {task.why}")
 
 
 class _Given(TypedDict):
@@ -94,6 +100,7 @@ class _Given(TypedDict):
     timeout_s: float
     on_line: Callable[[str], None]
     on_frame: Callable[[Frame], None]
+    feed: NotRequired[Feed]
 
 
 class _Run:
@@ -108,12 +115,13 @@ class _Run:
         secrets: Mapping[str, Secret],
         logins: Mapping[str, str],
         login: Callable[[Image], Credentials | None] | None,
+        pack: Pack | None,
         approver: Approver | None,
         on_event: Callable[[Event], None] | None,
     ) -> None:
         self.plan, self.transport, self.record, self.deployment = plan, transport, record, deployment
         self.secrecy, self.logins, self.login, self.on_event = Secrecy(secrets), logins, login, on_event
-        self.mask, self.approver = self.secrecy.mask, approver
+        self.mask, self.approver, self.pack = self.secrecy.mask, approver, pack
         self.here = Local()
         self.resolver = Resolver(plan.release, plan.environment, plan.targets, self.secrecy.secrets, plan.templates)
         self.known: dict[tuple[str, str], Facts] = {}
@@ -302,6 +310,8 @@ class _Run:
 
         transport = self.here if target is CONTROLLER else self.transport
         given: _Given = {"secrets": secrets, "timeout_s": step.patience_s, "on_line": line, "on_frame": frame}
+        if target.images == "push" and (pack := self.pack):
+            given["feed"] = lambda frame: send(frame, self.plan.release, pack, line)
         try:
             result = transport.run(target, script, **given)
         except ConnectionLost:

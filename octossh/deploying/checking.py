@@ -25,9 +25,10 @@ def check(targets: Sequence[Target], registries: Iterable[Registry], transport: 
         untouched.
     """
     asked = tuple(registries)
-    script = checking_script([registry.pull_url for registry in asked])
 
     def look(target: Target) -> tuple[Finding, ...]:
+        there = asked if target.images == "pull" else ()
+        script = checking_script([registry.pull_url for registry in there], target)
         result = transport.run(target, script, timeout_s=120)
         return judge(
             target.name,
@@ -35,7 +36,9 @@ def check(targets: Sequence[Target], registries: Iterable[Registry], transport: 
                 facts=read_facts(result, target.name),
                 at=result.started_at + timedelta(seconds=result.duration_s / 2),
                 within_s=result.duration_s / 2,
-                registries=tuple((registry.name, registry.pull_url) for registry in asked),
+                call=target.docker,
+                socket=target.docker_host,
+                registries=tuple((registry.name, registry.pull_url) for registry in there),
             ),
         )
 

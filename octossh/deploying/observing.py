@@ -85,7 +85,7 @@ def observe(
 
     def look(target: Target) -> Snapshot:
         contents = _contents(resolver, target)
-        script = observing_script(release.project, environment, _names(resolver, target), contents)
+        script = observing_script(release.project, environment, _names(resolver, target), contents, target)
         given = {name: resolver.secrets[name] for name in script.secrets}
         return read_snapshot(transport.run(target, script, secrets=given, timeout_s=60), target.name)
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from octossh.deploying.syntax import script_of
+from octossh.errors import PlanError
 from octossh.model import Deployment, Step, StopResource, Target
-from octossh.planning import Plan, Resolver, Task
+from octossh.planning import Plan, Resolver, Task, unsuited
 from octossh.rendering import Order
 from octossh.shell import Script, Secret
 
@@ -32,9 +33,16 @@ def order(
         deployment: For labels and lock.
         logins: Names of the secrets with registry logins, by name of the registry.
         lock_wait_s: Seconds to wait for another run on the same host.
+
+    Raises:
+        PlanError: It cannot be done with docker as the target has it.
     """
+    if why := unsuited(step, target, resolver.secrets):
+        raise PlanError(f"{target.name}: step {step.name!r} cannot be done: {why}")
     images = dict.fromkeys(step.needed_images)
-    pulls = [(resolver.release.pin(image).reference, logins.get(image.registry.name)) for image in images]
+    # Where images are sent, the host logs in nowhere.
+    names = {} if target.images == "push" else logins
+    pulls = [(resolver.release.pin(image).reference, names.get(image.registry.name)) for image in images]
     image, login = pulls[0] if pulls else ("", None)
     kept, spared = resolver.kept(target) if isinstance(step, StopResource) else ((), ())
     return Order(
@@ -52,6 +60,7 @@ def order(
         pulls=tuple(pulls),
         lock_wait_s=lock_wait_s,
         templates=resolver.templates,
+        target=target,
     )
 
 

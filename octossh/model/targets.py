@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 from typing import Any
 
 from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model._values import Described, named, sorted_names, telling, unique_names
+from octossh.model._values import Described, named, sorted_names, telling, unique_names, words
 
 __all__ = ["CONTROLLER", "Environment", "Target"]
 
@@ -53,6 +54,48 @@ def _user(instance: Target, _attribute: Any, user: Any) -> None:
         )
 
 
+def _call(value: Any) -> tuple[str, ...]:
+    """Words of a command, or one text of them as one writes it in a shell."""
+    if isinstance(value, str):
+        try:
+            value = shlex.split(value)
+        except ValueError:
+            raise ModelError(f"{value!r} has a quote without its other half; write a list of words") from None
+    return words(value)
+
+
+def _docker(instance: Target, _attribute: Any, call: tuple[str, ...]) -> None:
+    if not call:
+        raise ModelError(f"target {instance.name!r}: docker has no words; leave it out for 'docker'")
+    for word in call:
+        if not re.fullmatch(r"[A-Za-z0-9_./:=@%+,-]+", word):
+            raise ModelError(
+                f"target {instance.name!r}: {word!r} cannot be part of how docker is called; give words such as "
+                "['sudo', '-n', 'docker']"
+            )
+    if call[0].startswith("-") or "=" in call[0]:
+        raise ModelError(f"target {instance.name!r}: {call[0]!r} is no command; give one such as 'docker' first")
+    if call[0].rpartition("/")[2] == "sudo" and "-n" not in call and "--non-interactive" not in call:
+        raise ModelError(
+            f"target {instance.name!r}: nobody is there to type a password for sudo; write ['sudo', '-n', 'docker']"
+        )
+
+
+def _images(instance: Target, _attribute: Any, way: Any) -> None:
+    if way not in ("pull", "push"):
+        raise ModelError(
+            f"target {instance.name!r}: images {way!r} is no way for images to come there; give 'pull' or 'push'"
+        )
+
+
+def _docker_host(instance: Target, _attribute: Any, host: Any) -> None:
+    if host is not None and (not isinstance(host, str) or not re.fullmatch(r"unix:///[A-Za-z0-9_./@%+,-]+", host)):
+        raise ModelError(
+            f"target {instance.name!r}: docker_host {host!r} is no socket on that host; give one such as "
+            "'unix:///run/user/1000/docker.sock'"
+        )
+
+
 @frozen(field_transformer=telling)
 class Target(Described):
     """A Linux host with a docker CLI and a POSIX shell.
@@ -64,6 +107,12 @@ class Target(Described):
         port: Of its SSH server.
         roles: What it is for; steps choose their targets by role.
         environments: Where it stands.
+        docker: How docker is called there: its name or path, or with what stands before it, such as
+            ``["sudo", "-n", "docker"]``; ``podman`` where that takes its place.
+        docker_host: The socket of its engine, such as ``unix:///run/user/1000/docker.sock`` of a rootless one.
+            None: as the login of the user says, else docker's own.
+        images: How images come there. ``"pull"``: docker there pulls them. ``"push"``: octossh gets them from the
+            registry and sends them over the same connection as the script, for hosts that reach no registry.
     """
 
     name: str = field(validator=named("target"))
@@ -72,6 +121,15 @@ class Target(Described):
     port: int = field(default=22, kw_only=True, validator=_port)
     roles: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names)
     environments: tuple[str, ...] = field(default=(), kw_only=True, converter=unique_names)
+    docker: tuple[str, ...] = field(default=("docker",), kw_only=True, converter=_call, validator=_docker)
+    docker_host: str | None = field(default=None, kw_only=True, validator=_docker_host)
+
+    images: str = field(default="pull", kw_only=True, validator=_images)
+
+    @property
+    def bare(self) -> bool:
+        """Whether docker is started as it is, and so gets the environment: sudo and its like hand on none."""
+        return len(self.docker) == 1
 
     def __str__(self) -> str:
         return self.name

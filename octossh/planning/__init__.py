@@ -10,6 +10,7 @@ from octossh.planning.plans import Action, Change, Plan, Stage, Task, changes_be
 from octossh.planning.pruning import to_prune
 from octossh.planning.resolving import Facts, Resolver, SecretOutput
 from octossh.planning.rules import check_may_enter, current, mode_of, to_promote, to_roll_back
+from octossh.planning.suiting import unsuited
 from octossh.planning.wanting import Wanted, differing, next_name, old_name
 
 __all__ = [
@@ -41,4 +42,5 @@ __all__ = [
     "to_promote",
     "to_prune",
     "to_roll_back",
+    "unsuited",
 ]

@@ -29,12 +29,16 @@ class Visit:
         facts: By name, as ``check.sh.j2`` tells them.
         at: When the host read its clock, by the clock here; aware.
         within_s: By how much *at* may be wrong.
+        call: How docker is called there.
+        socket: Of its engine, where the target says which.
         registries: Name and address of the registries that it was to ask, in their order.
     """
 
     facts: Mapping[str, str]
     at: datetime
     within_s: float = 0.0
+    call: tuple[str, ...] = ("docker",)
+    socket: str | None = None
     registries: tuple[tuple[str, str], ...] = ()
 
 
@@ -75,19 +79,37 @@ def _system(visit: Visit) -> Iterator[_Row]:
 def _docker(visit: Visit) -> Iterator[_Row]:
     facts = visit.facts
     user = facts.get("user", "").partition(" ")[0] or "this user"
-    if "tool.docker" not in facts:
-        yield "docker", Grade.FAULT, f"there is no docker command for {user}", "install docker, or put it on the PATH"
+    command = visit.call[0]
+    if f"tool.{command}" not in facts:
+        yield (
+            "docker",
+            Grade.FAULT,
+            f"there is no {command} command for {user}",
+            f"install {command}, or put it on the PATH",
+        )
         return
     if "docker.silent" in facts:
         what = f"the docker daemon did not answer within {facts['docker.silent']} s"
         yield "docker", Grade.FAULT, what, "look at its log: journalctl -u docker"
         return
-    if error := facts.get("docker.error"):
-        yield "docker", Grade.FAULT, f"docker does not answer {user}: {error[-200:]}", _docker_advice(error, user)
+    if facts.get("docker.name", "").startswith("podman"):
+        what = f"it is podman's own command ({facts['docker.name']}), which answers otherwise than docker's"
+        yield "docker", Grade.FAULT, what, _PODMAN
         return
-    client, server, system, arch, *_ = [*facts.get("docker", "").split(), "", "", "", ""]
+    if error := facts.get("docker.error"):
+        yield (
+            "docker",
+            Grade.FAULT,
+            f"docker does not answer {user}: {error[-200:]}",
+            _docker_advice(error, user, visit),
+        )
+        return
+    client, server, system, arch, *parts = [*facts.get("docker", "").split(), "", "", "", ""]
     found = f"client {client}, server {server} on {system}/{arch}"
-    if system != "linux":
+    if "Podman" in parts:
+        what = f"client {client}, and podman {server} for an engine on {system}/{arch}"
+        yield "docker", Grade.WARNING, what, "most steps work with it; see which in 'A host for octossh'"
+    elif system != "linux":
         what = f"the docker engine runs {system or 'unknown'} containers"
         yield "docker", Grade.FAULT, what, "octossh deploys Linux containers: give a Linux host, reached over SSH"
     elif _number(client) < _OLDEST or _number(server) < _OLDEST:
@@ -96,7 +118,16 @@ def _docker(visit: Visit) -> Iterator[_Row]:
         yield "docker", Grade.OK, found, ""
 
 
-def _docker_advice(error: str, user: str) -> str:
+_PODMAN = "install docker's command (docker-cli), start podman.socket, and say so: docker_host='unix:///run/podman/podman.sock'"
+
+
+def _docker_advice(error: str, user: str, visit: Visit) -> str:
+    if error.startswith("sudo:") or "not allowed to execute" in error:
+        said = visit.call[-1]
+        path = said if said.startswith("/") else visit.facts.get("tool.docker", "/usr/bin/docker")
+        return f"let {user} call docker without a password: {user} ALL=(root) NOPASSWD: {path}"
+    if visit.socket:
+        return f"see whether the engine listens at {visit.socket}, and {user} may write to it"
     if "permission denied" in error.lower():
         return f"add {user} to the group docker, or log in as a user who may talk to docker"
     if "Cannot connect to the Docker daemon" in error or "connection refused" in error.lower():

@@ -26,6 +26,7 @@ from octossh.planning.groups import judge_group
 from octossh.planning.plans import Action, Plan, Task, changes_between
 from octossh.planning.puts import file_facts, judge_file
 from octossh.planning.resolving import Facts, Resolver
+from octossh.planning.suiting import unsuited
 from octossh.planning.wanting import Wanted, differing, next_name, old_name
 from octossh.shell import Secret
 from octossh.templating import NotYetKnown
@@ -124,6 +125,8 @@ class _Maker:
             return self._later(step, target, unknown.step)
         wanted = self.resolver.wanted(resolved)
         made = Task(step=resolved, target=target, action=Action.DECIDE, wanted=wanted)
+        if why := unsuited(resolved, target, self.resolver.secrets):
+            return attrs.evolve(made, action=Action.REFUSE, why=why)
         if isinstance(resolved, StopResource):
             return self._stop(made, resolved) if self.seen is not None else made
         if isinstance(resolved, Prune):

@@ -6,7 +6,8 @@ The HTTP library (``requests``) enters in ``exchanges`` alone, and only when the
 from __future__ import annotations
 
 from octossh.model.credentials import Credentials
+from octossh.registry.archives import Archive
 from octossh.registry.clients import RegistryClient
 from octossh.registry.registries import Registries
 
-__all__ = ["Credentials", "Registries", "RegistryClient"]
+__all__ = ["Archive", "Credentials", "Registries", "RegistryClient"]

@@ -6,7 +6,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import requests
@@ -29,8 +29,8 @@ class Unreadable(OSError):
     """The body is packed in a way that cannot be unpacked; the text says which."""
 
 
-def read_body(response: requests.Response, limit_bytes: int) -> bytes:
-    """The body of *response*, unpacked.
+def read_body(response: requests.Response, limit_bytes: int, into: IO[bytes] | None = None) -> bytes:
+    """The body of *response*, unpacked; where it goes *into* a file, from the beginning of that, nothing is given.
 
     Of an answer that is not 200 it is the beginning; then the connection is of no more use.
 
@@ -44,6 +44,9 @@ def read_body(response: requests.Response, limit_bytes: int) -> bytes:
         parts = _unpacked(parts, limit_bytes)
     elif coding not in {"", "identity"} and response.status_code == 200:
         raise Unreadable("is packed, though that was not asked for")
+    if into is not None:
+        _write(parts, limit_bytes, into)
+        return b""
     body = bytearray()
     for part in parts:
         body += part
@@ -52,6 +55,15 @@ def read_body(response: requests.Response, limit_bytes: int) -> bytes:
                 raise TooLong
             break
     return bytes(body)
+
+
+def _write(parts: Iterator[bytes], limit_bytes: int, into: IO[bytes]) -> None:
+    into.seek(0)
+    into.truncate()
+    for part in parts:
+        into.write(part)
+        if into.tell() > limit_bytes:
+            raise TooLong
 
 
 def _parts(response: requests.Response) -> Iterator[bytes]:

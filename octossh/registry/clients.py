@@ -6,7 +6,7 @@ import os
 import re
 import threading
 import urllib.parse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from octossh.errors import RegistryError
 from octossh.model.credentials import Credentials
 from octossh.model.images import Image, Pin, Registry, Repositories
 from octossh.registry import lists
+from octossh.registry.archives import Archive, Blobs, archive
 from octossh.registry.deadlines import Deadline
 from octossh.registry.logins import Login
 from octossh.registry.pulls import Pulls
@@ -34,6 +35,8 @@ __all__ = ["RegistryClient"]
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 # How many times as long as one question a list of many pages may take.
 _LISTS = 5
+# And the parts of an image.
+_BLOBS = 30
 MOST_DATED = 200
 _DATED_AT_ONCE = 8
 
@@ -73,6 +76,7 @@ class RegistryClient:
         self._total_s = max(total_s, timeout_s)
         self._lock = threading.Lock()
         self._closed = False
+        self._blobs = Blobs()
         self._exchange: Exchange | None = None
         self._pulls = Pulls(registry)
         self._login = Login(self._subject, registry.host, self._url, self._find, self._source.looked_in)
@@ -226,6 +230,28 @@ class RegistryClient:
             question = evolve(question, deadline=question.deadline.part(self._pulls.minting_s))
         return self._pulls.login(known, question)
 
+    def archive(self, pin: Pin, tag: str, platform: str, there: Iterable[Sequence[str]] = ()) -> Archive:
+        """The image of *pin* for a host of *platform*, as an archive for ``docker load``.
+
+        Its parts are fetched once, checked by their digests before any of them is given, and kept in files without
+        a name until the client is closed.
+
+        Args:
+            pin: Says which image.
+            tag: What docker shall know it as.
+            platform: Of the host, such as ``linux/amd64``.
+            there: The layers of images that the host has; what is among them from the lowest one on is left out.
+
+        Raises:
+            RegistryError: It cannot be had, or is for no such platform.
+
+        Hosts:
+            untouched: nothing is sent.
+        """
+        self._check_registry(pin.image)
+        question = self._question(f"repository:{pin.image.path}:pull", pin.image.path, _BLOBS)
+        return archive(question, self._blobs, pin.digest, tag, platform, there)
+
     def close(self) -> None:
         """Close the connections; nothing can be asked after that.
 
@@ -234,6 +260,7 @@ class RegistryClient:
         """
         with self._lock:
             self._closed = True
+            self._blobs.close()
             if self._exchange:
                 self._exchange.close()
 

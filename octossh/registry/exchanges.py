@@ -14,7 +14,7 @@ import ssl
 import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import IO, Any
 
 import requests
 import requests.adapters
@@ -111,6 +111,7 @@ class _Question:
     limit_bytes: int
     deadline: Deadline
     inner: bool = field(kw_only=True)
+    into: IO[bytes] | None = field(default=None, kw_only=True, repr=False)
 
 
 class _Broken(Exception):
@@ -170,6 +171,7 @@ class Exchange:
         form: Mapping[str, str] | None = None,
         limit_bytes: int = _REFUSAL_BYTES,
         wary: bool = False,
+        into: IO[bytes] | None = None,
     ) -> Answer:
         """Ask once, or a few times where the fault may pass; any status is an answer.
 
@@ -182,13 +184,14 @@ class Exchange:
             deadline: When all tries together have to be over.
             form: What to POST.
             limit_bytes: How long the body of an answer with status 200 may be.
+            into: A file that gets the body of an answer with status 200, which then is not in the answer.
             wary: Go to no inner network by any name, unless the registry itself is in one.
 
         Raises:
             RegistryError: No answer, or one that is longer than it may be, or a redirect that must not be
                 followed.
         """
-        question = _Question(method, form, limit_bytes, deadline, inner=not wary or self.is_inner)
+        question = _Question(method, form, limit_bytes, deadline, inner=not wary or self.is_inner, into=into)
         for attempt in range(1, TRIES + 1):
             pause = PAUSE_S * 2 ** (attempt - 1)
             try:
@@ -258,7 +261,8 @@ class Exchange:
                 limit_bytes = question.limit_bytes if response.status_code == 200 else _REFUSAL_BYTES
                 # Cut into the smallest of chunks a body takes six times as many.
                 bounds.left_bytes += 8 * limit_bytes
-                body = read_body(response, limit_bytes)
+                into = question.into if response.status_code == 200 else None
+                body = read_body(response, limit_bytes, into)
                 return Answer(response.status_code, url, response.headers, body)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # The foreign error is not chained: its text may quote a URL with a token in its query.

@@ -21,6 +21,7 @@ __all__ = [
     "MEDIA_TYPES",
     "Child",
     "Config",
+    "Layer",
     "Manifest",
     "check_bytes",
     "error_code",
@@ -51,6 +52,14 @@ class Child:
 
 
 @frozen
+class Layer:
+    """One layer of an image, as it is stored: packed or not."""
+
+    digest: str
+    size: int
+
+
+@frozen
 class Manifest:
     """A manifest or an index.
 
@@ -61,6 +70,7 @@ class Manifest:
         children: The images of an index; those for no platform, such as attestations, are left out.
         config: The digest of an image's configuration, or None.
         created_at: From its annotations, or None.
+        layers: Of an image, from the lowest one on.
     """
 
     digest: str
@@ -69,6 +79,7 @@ class Manifest:
     children: tuple[Child, ...] = ()
     config: str | None = None
     created_at: datetime | None = None
+    layers: tuple[Layer, ...] = ()
 
     @property
     def platforms(self) -> tuple[str, ...]:
@@ -78,10 +89,15 @@ class Manifest:
 
 @frozen
 class Config:
-    """What the configuration of an image says: its platform (or empty), and when it was made."""
+    """What the configuration of an image says: its platform (or empty), and when it was made.
+
+    Attributes:
+        layers: The digests of its layers as they are unpacked, from the lowest one on.
+    """
 
     platform: str = ""
     created_at: datetime | None = None
+    layers: tuple[str, ...] = ()
 
 
 def read_head(answer: Answer) -> str | None:
@@ -127,6 +143,7 @@ def read_body(answer: Answer, expected: str | None = None) -> Manifest:
         children=children,
         config=config_digest if isinstance(config_digest, str) and _DIGEST.fullmatch(config_digest) else None,
         created_at=_moment(_mapping(document, "annotations").get(_CREATED)),
+        layers=_layers(document),
     )
 
 
@@ -153,7 +170,9 @@ def read_config(body: bytes) -> Config:
         document = None
     if not isinstance(document, dict):
         return Config()
-    return Config(_platform(document), _moment(document.get("created")))
+    layers = _mapping(document, "rootfs").get("diff_ids")
+    unpacked = tuple(str(layer) for layer in layers) if isinstance(layers, list) else ()
+    return Config(_platform(document), _moment(document.get("created")), unpacked)
 
 
 def error_code(body: bytes) -> str | None:
@@ -193,6 +212,20 @@ def _kind(document: dict[str, Any]) -> str | None:
 def _mapping(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = document.get(key)
     return value if isinstance(value, dict) else {}
+
+
+def _layers(document: Mapping[str, Any]) -> tuple[Layer, ...]:
+    entries = document.get("layers")
+    pairs = (
+        [(entry.get("digest"), entry.get("size")) for entry in entries if isinstance(entry, dict)]
+        if isinstance(entries, list)
+        else []
+    )
+    return tuple(
+        Layer(digest, size)
+        for digest, size in pairs
+        if isinstance(digest, str) and _DIGEST.fullmatch(digest) and isinstance(size, int) and size >= 0
+    )
 
 
 def _children(document: Mapping[str, Any]) -> tuple[Child, ...]:

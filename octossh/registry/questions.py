@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from typing import IO, TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -19,6 +20,7 @@ __all__ = ["Question"]
 
 # Without a login, with an old one, with a new one, with one for another scope, and again with other credentials.
 _ATTEMPTS = 7
+_PIECE_BYTES = 65_536
 
 
 @frozen(kw_only=True)
@@ -76,6 +78,28 @@ class Question:
             return manifests.read_body(answer, digest)
         except ValueError as error:
             raise self.error(f"the tag {tag!r} {error}") from None
+
+    def blob(self, digest: str, size: int, into: IO[bytes]) -> None:
+        """Write the blob of that *digest* and *size* (bytes) into a file; its bytes are checked.
+
+        Raises:
+            RegistryError: There is none, or not of that digest.
+        """
+        answer = self._ask("GET", self._place("blobs", digest), {}, size, self.deadline, into)
+        if answer.status == 404:
+            raise self.error(f"a part of the image ({digest[:19]}) is gone from it; push the image again")
+        if answer.status != 200:
+            raise self.refusal(answer)
+        into.seek(0)
+        made = hashlib.sha256()
+        while piece := into.read(_PIECE_BYTES):
+            made.update(piece)
+        got = f"sha256:{made.hexdigest()}"
+        if got != digest:
+            raise self.error(
+                f"what it gives for {digest[:19]} has the digest {got[:19]}: something on the way changed it, or the "
+                "registry is broken; look at the proxies between"
+            )
 
     def config(self, tag: str, digest: str) -> manifests.Config:
         """The configuration of *tag*'s image; its bytes are checked.
@@ -143,13 +167,23 @@ class Question:
     def _place(self, what: str, reference: str) -> str:
         return f"{self.url}/v2/{self.repository}/{what}/{reference}"
 
-    def _ask(self, method: str, url: str, headers: dict[str, str], limit_bytes: int, deadline: Deadline) -> Answer:
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        limit_bytes: int,
+        deadline: Deadline,
+        into: IO[bytes] | None = None,
+    ) -> Answer:
         asking = Asking(self.scope, self.exchange, deadline)
         at_home = origin(url) == origin(self.url)
         sent = self.login.header(self.scope) if at_home else None
         for _ in range(_ATTEMPTS):
             login = {"Authorization": sent} if sent else {}
-            answer = self.exchange.ask(method, url, {**headers, **login}, deadline=deadline, limit_bytes=limit_bytes)
+            answer = self.exchange.ask(
+                method, url, {**headers, **login}, deadline=deadline, limit_bytes=limit_bytes, into=into
+            )
             if answer.status != 401:
                 return answer
             if origin(answer.url) != origin(self.url):

@@ -86,7 +86,7 @@ def creating(order: Order, secrets: Secrets, labels: Sequence[str] = (), late: s
     step, wanted = order.step, order.wanted
     assert isinstance(step, ContainerStep)
     assert wanted is not None
-    env = Env(step.env, secrets)
+    env = Env(step.env, secrets, order.target)
     joins = [join for join in _joins(step) if join.network != late]
     words = [*label_options(order, wanted, step.labels), *labels, *options(step), *file_mounts(order, step, wanted)]
     for first in joins[:1]:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model import LABELS, SecretRef, Step, Templates
+from octossh.model import LABELS, SecretRef, Step, Target, Templates
 from octossh.planning import Wanted
-from octossh.shell import Words
+from octossh.shell import Words, quote
 
 __all__ = [
     "Env",
     "Order",
     "Secrets",
+    "docker_values",
     "foreign",
     "go_text",
+    "image_there",
     "is_ours",
     "label_format",
     "label_of",
@@ -45,6 +48,7 @@ class Order:
         pulls: Of a step with several images each one by digest, and the name of the secret with its login, or None.
         lock_wait_s: Seconds to wait for another run on the same host.
         templates: Of the user, in front of ours.
+        target: Whose docker is called; None: docker by its name.
     """
 
     step: Step
@@ -61,6 +65,26 @@ class Order:
     pulls: tuple[tuple[str, str | None], ...] = ()
     lock_wait_s: int = 30
     templates: Templates = field(factory=Templates)
+    target: Target | None = None
+
+
+def docker_values(target: Target | None) -> dict[str, Any]:
+    """What the templates need to call docker on *target*."""
+    call = target.docker if target else ("docker",)
+    host = target.docker_host if target else None
+    # Sudo hands on no environment, so that there the socket has to be told by words.
+    words = [*call, *(["--host", host] if host and target and not target.bare else [])]
+    pushed = target is not None and target.images == "push"
+    made = {"docker": Words(" ".join(map(quote, words))), "docker_command": call[0], "docker_host": host}
+    return {**made, "pushed": pushed}
+
+
+def image_there(reference: str, target: Target | None) -> str:
+    """What *target* knows the image *reference*, a name by digest, as.
+
+    Docker knows an image by its digest only where it has pulled it itself; one that was sent gets a tag of its digest.
+    """
+    return reference.replace("@sha256:", ":sha256-") if target is not None and target.images == "push" else reference
 
 
 class Secrets:
@@ -159,16 +183,18 @@ class Env:
 
     Attributes:
         exported: Names and values that the shell exports; docker takes them by name.
-        lines: Names and values that would confuse shell or docker there: docker reads them as a file.
+        lines: Names and values that would confuse shell or docker there: docker reads them as a file. All of them,
+            where what stands before docker, such as sudo, hands on no environment.
         guarded: Secrets among the latter, which must not hold a line break.
     """
 
-    def __init__(self, env: Mapping[str, str | SecretRef], secrets: Secrets) -> None:
+    def __init__(self, env: Mapping[str, str | SecretRef], secrets: Secrets, target: Target | None = None) -> None:
+        bare = target is None or target.bare
         self.exported: list[tuple[Words, str]] = []
         self.lines: list[tuple[str, str]] = []
         self.guarded: list[Words] = []
         for name, value in env.items():
-            plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and not read_by_others(name)
+            plain = bare and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and not read_by_others(name)
             if isinstance(value, str) and len(value.encode(errors="surrogatepass")) > (_MOST if plain else 60_000):
                 raise ModelError(
                     f"environment variable {name} is too long; docker takes about 100,000 bytes, use a file"
@@ -184,8 +210,8 @@ class Env:
                 self.exported.append((Words(name), text))
                 continue
             if name.startswith("#") or (isinstance(value, str) and ("\n" in value or value.endswith("\r"))):
-                raise ModelError(
-                    f"environment variable {name}: docker takes a name like this only with a value of one line; "
-                    "choose another name, or encode the value"
-                )
+                why = "docker takes a name like this only with a value of one line; choose another name, or encode"
+                if target is not None and not bare:
+                    why = f"{target.docker[0]} before docker lets values of one line through only; encode"
+                raise ModelError(f"environment variable {name}: {why} the value")
             self.lines.append((name, text))

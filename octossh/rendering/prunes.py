@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from octossh.model import LABELS, Prune
-from octossh.rendering.orders import Order, Secrets, go_text, label_of
+from octossh.rendering.orders import Order, Secrets, go_text, image_there, label_of
 
 __all__ = ["prune"]
 
@@ -23,7 +23,7 @@ def prune(order: Order, _secrets: Secrets) -> dict[str, Any]:
             "status=dead",
         ],
         "format": _format(step),
-        "images": step.images,
+        "images": [image_there(name, order.target) for name in step.images],
         "id_format": "{{.Id}}",
     }
 

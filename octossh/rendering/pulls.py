@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from octossh.model import ContainerStep
-from octossh.rendering.orders import Order, Secrets
+from octossh.model import ContainerStep, Target
+from octossh.rendering.orders import Order, Secrets, image_there
 
 __all__ = ["one_pull", "pull_image", "pulling"]
 
@@ -14,13 +14,19 @@ def pulling(order: Order, secrets: Secrets) -> dict[str, Any]:
     """What ``_pull.sh.j2`` needs."""
     step = order.step
     platform, pull = (step.platform, step.pull) if isinstance(step, ContainerStep) else (None, "missing")
-    return one_pull(order.image, order.login, platform, secrets) | {"pull": pull}
+    return one_pull(order.image, order.login, platform, secrets, order.target) | {"pull": pull}
 
 
-def one_pull(image: str, login: str | None, platform: str | None, secrets: Secrets) -> dict[str, Any]:
+def one_pull(
+    image: str, login: str | None, platform: str | None, secrets: Secrets, target: Target | None = None
+) -> dict[str, Any]:
     """The same for one of several images."""
     return {
-        "image": image,
+        "image": image_there(image, target),
+        "wanted_image": image,
+        "layers_format": "{{range .RootFS.Layers}}{{.}},{{end}}",
+        "image_id_format": "{{.Id}}",
+        "host_platform_format": "{{.Server.Os}}/{{.Server.Arch}}",
         "pull": "missing",
         "platform": platform,
         "platform_format": "{{.Os}}/{{.Architecture}}",

@@ -21,6 +21,7 @@ from octossh.model import (
     RunScript,
     Step,
     StopResource,
+    Target,
     Templates,
     WaitFor,
     slug,
@@ -31,7 +32,7 @@ from octossh.rendering.files import files_base
 from octossh.rendering.networks import create_network
 from octossh.rendering.once import forget as _forget
 from octossh.rendering.once import run_once
-from octossh.rendering.orders import Order, Secrets
+from octossh.rendering.orders import Order, Secrets, docker_values, image_there
 from octossh.rendering.prunes import prune
 from octossh.rendering.pulls import pull_image
 from octossh.rendering.puts import looking_at_files, put_file
@@ -65,6 +66,7 @@ def render(order: Order) -> Script:
         "files_base": files_base(order),
         "spec_filter": f"label={LABELS['spec']}=sha256:",
         "server_format": "{{.Server.Version}}",
+        **docker_values(order.target),
         **make(order, secrets),
     }
     body = rendered(_environment(order.templates), f"{order.step.kind}.sh.j2", values)
@@ -73,12 +75,21 @@ def render(order: Order) -> Script:
 
 def forget(order: Order) -> Script:
     """A script that removes what a step left, once its end has been seen."""
-    values = {"title": f"forget {order.step.name!r}", "needs_docker": True, **_forget(order)}
+    values = {
+        "title": f"forget {order.step.name!r}",
+        "needs_docker": True,
+        **docker_values(order.target),
+        **_forget(order),
+    }
     return Script(f"forget {order.step.name}", rendered(_environment(), "forget.sh.j2", values))
 
 
 def observe(
-    project: str, environment: str, names: Iterable[tuple[str, str]], contents: Mapping[str, str] | None = None
+    project: str,
+    environment: str,
+    names: Iterable[tuple[str, str]],
+    contents: Mapping[str, str] | None = None,
+    target: Target | None = None,
 ) -> Script:
     """A script that changes nothing and tells all that bears our labels, or one of *names*.
 
@@ -87,6 +98,7 @@ def observe(
         environment: Likewise.
         names: Kinds, and docker's names; of files the paths.
         contents: Paths of files that shall hold a secret, with its name; the host itself compares them.
+        target: Whose docker is called; None: docker by its name.
     """
     secrets = Secrets()
     pairs = sorted(set(names))
@@ -95,13 +107,14 @@ def observe(
     values = {
         "title": f"observe {project!r} in {environment!r}",
         "needs_docker": True,
+        **docker_values(target),
         "version_format": "{{.Server.Version}} {{.Server.Os}} {{.Server.Arch}}",
         "filters": [f"label={LABELS['project']}={project}", f"label={LABELS['environment']}={environment}"],
         "containers": [f"name=^/?{re.escape(name)}$" for name in named["container"]],
         "networks": [f"name=^{re.escape(name)}$" for name in named["network"]],
         "projects": [f"label={next(iter(GROUPS))}={name}" for name in named["compose"]],
         "volumes": [f"name=^{re.escape(name)}$" for name in named["volume"]],
-        "images": named["image"],
+        "images": [{"name": name, "there": image_there(name, target)} for name in named["image"]],
         "files": looking_at_files(named["file"], contents or {}, secrets),
         "container_format": "container {{json .}}",
         "network_format": "network {{json .}}",
@@ -111,11 +124,13 @@ def observe(
     return Script("observe", rendered(_environment(), "observe.sh.j2", values), tuple(secrets.names))
 
 
-def check(urls: Sequence[str]) -> Script:
+def check(urls: Sequence[str], target: Target | None = None) -> Script:
     """A script that changes nothing and tells what the host has, and whether it can reach the registries *urls*."""
     values = {
         "title": "check",
-        "version_format": "{{.Client.Version}} {{.Server.Version}} {{.Server.Os}} {{.Server.Arch}}",
+        **docker_values(target),
+        "version_format": "{{.Client.Version}} {{.Server.Version}} {{.Server.Os}} {{.Server.Arch}}"
+        "{{range .Server.Components}} {{.Name}}{{end}}",
         "root_format": "{{.DockerRootDir}}",
         "registries": [{"number": number, "url": f"{url}/v2/"} for number, url in enumerate(urls)],
     }

@@ -5,9 +5,9 @@ Importing it is cheap: fabric and paramiko enter at the first connection.
 
 from __future__ import annotations
 
-from octossh.transport.contract import Transport
+from octossh.transport.contract import Feed, Transport
 from octossh.transport.local import Local
 from octossh.transport.replay import Call, Replay
 from octossh.transport.ssh import SSH
 
-__all__ = ["SSH", "Call", "Local", "Replay", "Transport"]
+__all__ = ["SSH", "Call", "Feed", "Local", "Replay", "Transport"]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import secrets as _random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Protocol, Self, runtime_checkable
 
 from octossh.model.targets import Target
 from octossh.shell import Frame, Result, Script, Secret
 
-__all__ = ["NO_SECRETS", "Sealed", "Transport", "new_nonce"]
+__all__ = ["NO_SECRETS", "Feed", "Sealed", "Transport", "new_nonce"]
 
 NO_SECRETS: Mapping[str, Secret] = MappingProxyType({})
+
+
+Feed = Callable[[Frame], Iterator[bytes]]
+"""Gives the bytes that a script asks for by a frame of the kind ``want``."""
 
 
 def new_nonce() -> str:
@@ -49,6 +53,7 @@ class Transport(Protocol):
         timeout_s: float = 900.0,
         on_line: Callable[[str], None] | None = None,
         on_frame: Callable[[Frame], None] | None = None,
+        feed: Feed | None = None,
     ) -> Result:
         """Send *script* to the shell of *target* and wait for its end. Connects when it has to.
 
@@ -61,6 +66,9 @@ class Transport(Protocol):
                 thread, one call at a time; what it raises is logged and does no harm to the run. A line
                 above 1 MiB comes in pieces.
             on_frame: Gets every frame in the same way, before any line that stands behind it in its stream.
+            feed: Gets every frame of the kind ``want``, and gives the bytes that then go to the standard input of
+                the script, a piece at a time. None: standard input ends with the script. When it raises, standard
+                input ends there.
 
         Returns:
             Frames, log and exit code. When a signal ended the shell itself, the exit code is 255 and the last

@@ -8,6 +8,7 @@ greeting of a login shell) is log, and does not hide the frame.
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -192,7 +193,11 @@ def _boundary(data: bytes | bytearray, at: int) -> int:
 
 
 class Collector:
-    """What comes back from one script: both streams in, a `Result` out. Its two streams may come from two threads."""
+    """What comes back from one script: both streams in, a `Result` out. Its two streams may come from two threads.
+
+    Attributes:
+        wants: What the script asks for, as it comes.
+    """
 
     def __init__(
         self,
@@ -204,6 +209,7 @@ class Collector:
         self._frames: list[Frame] = []
         self._callback, self._on_frame = on_line, on_frame
         self._complained = False
+        self.wants: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self.started_at = datetime.now(UTC)
         self._began = self.heard_at = time.monotonic()
@@ -269,6 +275,8 @@ class Collector:
     def _frame(self, data: bytes) -> None:
         kind, _, text = data.decode("utf-8", "replace").partition(" ")
         self._frames.append(Frame(kind, text))
+        if kind == "want":
+            self.wants.put(self._frames[-1])
         if self._on_frame is not None:
             self._told(self._on_frame, self._frames[-1])
 

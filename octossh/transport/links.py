@@ -14,6 +14,7 @@ from paramiko.config import SSHConfig
 from octossh.errors import ConnectError, ConnectionLost, HostKeyError, TimedOut
 from octossh.shell import Result, Script
 from octossh.transport import sockets
+from octossh.transport.contract import Feed
 from octossh.transport.faults import Fault, Where, connect_fault
 from octossh.transport.framing import LINGER_NOTE, Collector
 from octossh.transport.known_hosts import KnownHosts, fingerprint
@@ -163,14 +164,16 @@ class Link:
         self.pulse.join(1)
         self._transport.join(1)
 
-    def run(self, script: Script, sent: bytes, collector: Collector, timeout_s: float) -> Result:
+    def run(
+        self, script: Script, sent: bytes, collector: Collector, timeout_s: float, feed: Feed | None = None
+    ) -> Result:
         """Run one script over it.
 
         Raises:
             NotSent: There was no session for it.
             ConnectionLost, TimedOut, ReadError: As `Transport.run` says.
         """
-        runner = ScriptRunner(self._connection, sent, collector, self.pulse, timeout_s)
+        runner = ScriptRunner(self._connection, sent, collector, self.pulse, timeout_s, feed)
         try:
             # Everything is set, so that no default of anybody counts; in_stream=False leaves our stdin alone.
             runner.run(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import queue
 import selectors
 import signal
 import subprocess
@@ -15,10 +17,12 @@ from typing import IO, Self
 from octossh.errors import ConnectError, ConnectionLost, TimedOut
 from octossh.model.targets import Target
 from octossh.shell import Frame, Result, Script, Secret, payload
-from octossh.transport.contract import NO_SECRETS, Sealed, new_nonce
+from octossh.transport.contract import NO_SECRETS, Feed, Sealed, new_nonce
 from octossh.transport.framing import CHUNK, LINGER_NOTE, LINGER_S, Collector
 
 __all__ = ["Local"]
+
+_log = logging.getLogger("octossh")
 
 _TICK_S = 0.1
 _GRACE_S = 2.0
@@ -54,6 +58,7 @@ class Local:
         timeout_s: float = 900.0,
         on_line: Callable[[str], None] | None = None,
         on_frame: Callable[[Frame], None] | None = None,
+        feed: Feed | None = None,
     ) -> Result:
         """Run *script* here. See `Transport.run`; ``on_line`` is called in the calling thread.
 
@@ -69,7 +74,7 @@ class Local:
         sent = Sealed(payload(script, nonce, secrets))
         collector = Collector(nonce, on_line, on_frame)
         with _shell() as process:
-            lingered = self._exchange(target, script, process, sent, collector, timeout_s)
+            lingered = self._exchange(target, script, process, sent, collector, timeout_s, feed)
         if collector.error is not None:
             raise collector.error
         return _result(collector, process.returncode, lingered=lingered)
@@ -82,11 +87,12 @@ class Local:
         sent: bytes,
         collector: Collector,
         timeout_s: float,
+        feed: Feed | None,
     ) -> bool:
         """Feed and read until the end; True when something else still holds the output."""
         collector.start()
         with selectors.DefaultSelector() as selector:
-            pipes = _Pipes(process, sent, collector, selector)
+            pipes = _Pipes(process, sent, collector, selector, feed)
             while collector.error is None:
                 if self._closed.is_set():
                     raise ConnectionLost(
@@ -128,21 +134,28 @@ class _Pipes:
         sent: bytes,
         collector: Collector,
         selector: selectors.BaseSelector,
+        feed: Feed | None,
     ) -> None:
         assert process.stdin
         assert process.stdout
         assert process.stderr
         self._process, self._selector = process, selector
         self._left = memoryview(sent)
+        self._wants = collector.wants
+        self._pieces = _pieces(feed, collector) if feed else iter(())
+        self._idle: IO[bytes] | None = None
         self.reading = 2
-        for pipe, feed in ((process.stdout, collector.feed_out), (process.stderr, collector.feed_err)):
+        for pipe, take in ((process.stdout, collector.feed_out), (process.stderr, collector.feed_err)):
             os.set_blocking(pipe.fileno(), False)
-            selector.register(pipe, selectors.EVENT_READ, feed)
+            selector.register(pipe, selectors.EVENT_READ, take)
         os.set_blocking(process.stdin.fileno(), False)
         selector.register(process.stdin, selectors.EVENT_WRITE)
 
     def move(self, wait_s: float) -> None:
         """Do what can be done; wait for it up to *wait_s* seconds."""
+        if self._idle is not None and not self._wants.empty():
+            self._selector.register(self._idle, selectors.EVENT_WRITE)
+            self._idle = None
         if not self._selector.get_map():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(wait_s)
@@ -165,8 +178,27 @@ class _Pipes:
         except BrokenPipeError:
             self._left = self._left[:0]
         if not self._left:
-            self._selector.unregister(pipe)
-            pipe.close()
+            piece = next(self._pieces, b"")
+            self._left = memoryview(piece or b"")
+            if not piece:
+                self._selector.unregister(pipe)
+            if piece is None:
+                self._idle = pipe
+            elif not piece:
+                pipe.close()
+
+
+def _pieces(feed: Feed, collector: Collector) -> Iterator[bytes | None]:
+    """What *feed* gives for what the script asks for; None where it asks for nothing yet."""
+    while True:
+        try:
+            frame = collector.wants.get_nowait()
+            yield from filter(None, feed(frame) if frame else ())
+        except queue.Empty:
+            yield None
+        except Exception:  # noqa: BLE001 - whatever it was, the script must not wait for more
+            _log.exception("what a script asked for could not be given")
+            return
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from octossh.model.targets import Target
 from octossh.shell import Frame, Result, Script, Secret, payload
-from octossh.transport.contract import NO_SECRETS, new_nonce
+from octossh.transport.contract import NO_SECRETS, Feed, new_nonce
 
 __all__ = ["Answer", "Call", "Replay"]
 
@@ -78,6 +78,7 @@ class Replay:
         timeout_s: float = 900.0,
         on_line: Callable[[str], None] | None = None,
         on_frame: Callable[[Frame], None] | None = None,
+        feed: Feed | None = None,  # noqa: ARG002 - nobody asks for anything
     ) -> Result:
         """Give the handler's answer. See `Transport.run`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 import paramiko
 from fabric.runners import Remote
 
+from octossh.transport.contract import Feed
 from octossh.transport.framing import CHUNK, LINGER_S, Collector
 from octossh.transport.pulse import Pulse
 
 __all__ = ["ScriptRunner"]
+
+_log = logging.getLogger("octossh")
 
 _TICK_S = 0.1
 _PATIENCE_S = 5.0
@@ -28,9 +32,12 @@ class ScriptRunner(Remote):  # type: ignore[misc]
 
     channel: paramiko.Channel
 
-    def __init__(self, context: Any, sent: bytes, collector: Collector, pulse: Pulse, timeout_s: float) -> None:
+    def __init__(
+        self, context: Any, sent: bytes, collector: Collector, pulse: Pulse, timeout_s: float, feed: Feed | None
+    ) -> None:
         super().__init__(context=context, inline_env=True)
         self._bytes, self._collector, self._pulse, self._timeout_s = sent, collector, pulse, timeout_s
+        self._more, self._wants = feed, collector.wants
         self._streams = 2
         self._lock = threading.Lock()
         self._drained = threading.Event()
@@ -54,11 +61,19 @@ class ScriptRunner(Remote):  # type: ignore[misc]
             for at in range(0, len(self._bytes), CHUNK):
                 self.channel.sendall(self._bytes[at : at + CHUNK])
                 self._pulse.heard()
+            while self._more is not None and (frame := self._wants.get()) is not None:
+                for piece in self._more(frame):
+                    self.channel.sendall(piece)
+                    self._pulse.heard()
             self.channel.shutdown_write()
         except OSError:
             return  # the end of a script that does not read all of itself
         except (paramiko.SSHException, EOFError):
             self._abandon()  # the shell must not wait for the rest
+        except Exception:  # noqa: BLE001 - whatever it was, the script must not wait for more
+            _log.exception("what a script asked for could not be given")
+            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+                self.channel.shutdown_write()
 
     def handle_stdout(self, **_given: Any) -> None:
         """Thread body: standard output, to its end."""
@@ -136,6 +151,7 @@ class ScriptRunner(Remote):  # type: ignore[misc]
         """Close the session, and leave signal handlers alone, which Fabric's own does not."""
         if hasattr(self, "channel"):
             self._hang_up()
+        self._wants.put(None)
         if self._feeder is not None:
             self._feeder.join(1)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from octossh.errors import ConnectError, ModelError
 from octossh.model.targets import Target
 from octossh.shell import Frame, Result, Script, Secret, payload
-from octossh.transport.contract import NO_SECRETS, Sealed, new_nonce
+from octossh.transport.contract import NO_SECRETS, Feed, Sealed, new_nonce
 from octossh.transport.faults import Fault, Where, connect_fault
 from octossh.transport.framing import Collector
 from octossh.transport.known_hosts import KnownHosts
@@ -103,6 +103,7 @@ class SSH:
         timeout_s: float = 900.0,
         on_line: Callable[[str], None] | None = None,
         on_frame: Callable[[Frame], None] | None = None,
+        feed: Feed | None = None,
     ) -> Result:
         """Run *script* on *target*. See `Transport.run`.
 
@@ -117,7 +118,7 @@ class SSH:
             with slot.lock:
                 fresh = slot.link is None or not slot.link.alive
                 link = self._ready(slot, where)
-            outcome = _attempt(link, script, sent, Collector(nonce, on_line, on_frame), timeout_s)
+            outcome = _attempt(link, script, sent, Collector(nonce, on_line, on_frame), timeout_s, feed)
             if isinstance(outcome, Result):
                 return outcome
             # Nothing was sent, so a connection that had died while nobody looked may be replaced, once.
@@ -199,12 +200,14 @@ class SSH:
         link.join()
 
 
-def _attempt(link: Link, script: Script, sent: bytes, collector: Collector, timeout_s: float) -> Result | Exception:
+def _attempt(
+    link: Link, script: Script, sent: bytes, collector: Collector, timeout_s: float, feed: Feed | None
+) -> Result | Exception:
     """The result, or the reason why there was no session for the script; all else is raised."""
     from octossh.transport.links import NotSent
 
     try:
-        return link.run(script, sent, collector, timeout_s)
+        return link.run(script, sent, collector, timeout_s, feed)
     except NotSent as error:
         return error
 

@@ -43,6 +43,7 @@ def order(
         created_at=datetime(2026, 1, 2, tzinfo=UTC),
     )
     target = oc.Target("h01", "10.0.0.1", environments=[environment])
+    asked = more.pop("target", None)
     resolver = Resolver(made, environment, (target,), {name: Secret(text) for name, text in (secrets or {}).items()})
     return Order(
         step=step,
@@ -54,6 +55,7 @@ def order(
         image=pins[0].reference if pins else "",
         pulls=tuple((pin.reference, more.get("login")) for pin in pins),
         holder=more.pop("holder", "deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC"),
+        target=oc.Target("h01", "10.0.0.1", **asked) if isinstance(asked, dict) else asked,
         **more,
     )
 
@@ -63,10 +65,11 @@ def script(case: Path) -> Script:
     data = json.loads(case.read_text(encoding="utf-8"))
     if case.parent.name not in KINDS:
         if case.parent.name == "check":
-            return check(data["urls"])
+            return check(data["urls"], oc.Target("h01", "10.0.0.1", **data.get("target", {})))
         if case.parent.name == "forget":
             return forget(order(from_dict(Step, data.pop("step")), **data))
         assert case.parent.name == "observe"
         names = [(kind, name) for kind, name in data["names"]]
-        return observe(data["project"], data["environment"], names, data.get("contents"))
+        target = oc.Target("h01", "h01", **data.get("target", {}))
+        return observe(data["project"], data["environment"], names, data.get("contents"), target)
     return render(order(from_dict(Step, data.pop("step")), **data))

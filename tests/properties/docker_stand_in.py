@@ -184,6 +184,7 @@ class Docker:
         fails: A call that fails, such as ``network_connect``.
         wrong: What must never be, and was.
         together: Whether two of one step may run beside each other.
+        goes_on: Whether an archive may leave out the layers that are there.
         front: A network in which, from the first on, there always is a container that works.
     """
 
@@ -199,6 +200,7 @@ class Docker:
     wrong: list[str] = field(factory=list)
     together: bool = False
     front: str = ""
+    goes_on: bool = True
 
     def call(self, args: list[str], environ: Mapping[str, str], stdin: str) -> tuple[int, str, str]:
         """Exit code, standard output and standard error of one call."""
@@ -343,9 +345,34 @@ class Call:
         return self.each(self.net, lambda seen: fill(template, seen))
 
     def do_image_inspect(self) -> str:
-        if self.rest[0] not in self.docker.images:
-            raise Refused(f"Error response from daemon: no such image: {self.rest[0]}")
-        return fill(self.one("--format"), {"Id": f"id-of-{self.rest[0]}", "Config": {}})
+        def find(name: str) -> dict[str, Any]:
+            images = self.docker.images
+            if name.startswith("sha256:"):
+                name = images[int(name.removeprefix("sha256:"))]
+            if name not in images:
+                raise Refused(f"Error response from daemon: no such image: {name}")
+            layers = ["sha256:base", f"sha256:of-{name}"]
+            return {"Id": f"id-of-{name}", "Config": {}, "RootFS": {"Layers": layers}}
+
+        template = self.one("--format")
+        return self.each(find, lambda seen: fill(template, seen))
+
+    def do_load(self) -> str:
+        """The stand-in's own archives: *whole*, or *part* of the layers; and the name of the image."""
+        what, _, name = self.stdin.partition(" ")
+        if what == "part" and not self.docker.goes_on:
+            raise Refused("open /var/lib/docker/tmp/docker-import-1/0123.tar: no such file or directory")
+        if what not in {"whole", "part"}:
+            raise Refused("unexpected EOF")
+        self.docker.images.append(name)
+        return f"Loaded image: {name}"
+
+    def do_rmi(self) -> str:
+        self.docker.images.remove(self.rest[0])
+        return f"Untagged: {self.rest[0]}"
+
+    def do_image_ls(self) -> str:
+        return "\n".join(f"sha256:{number}" for number, _ in enumerate(self.docker.images))
 
     def do_pull(self) -> str:
         if self.rest[0] not in self.docker.registry:

@@ -12,7 +12,7 @@ import subprocess
 import threading
 import traceback
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,10 @@ OTHERS = ("flock", "cat", "sleep", "mktemp", "rm", "base64", "tr", "id")
 
 @frozen
 class Call:
-    """One call of docker: its words, its environment and its standard input, as bytes, and which files it was given."""
+    """One call of docker: its words, the options ahead of them, its environment and its standard input, as bytes, and which files it was given."""
 
     argv: tuple[bytes, ...]
+    ahead: Mapping[bytes, bytes]
     environ: Mapping[bytes, bytes] = field(repr=False)
     stdin: bytes = field(repr=False)
     descriptors: frozenset[int] = field(repr=False)
@@ -63,6 +64,7 @@ class Host:
         kill_at: All that runs there is killed at the call of docker with this number; from 0 on, -1: at none.
         down_from: From this call on docker's daemon is down.
         away_after: After the first call of this name, docker's daemon is down for four; then it starts again.
+        feed: Gives what is sent to a script that wants something, by the line in which it says so.
         drop_link_at: At this call the reading ends of the script's output are closed.
     """
 
@@ -74,6 +76,7 @@ class Host:
         self.environ: dict[str, str] = {}
         self.kill_at = self.down_from = self.drop_link_at = -1
         self.away_after = ""
+        self.feed: Callable[[bytes], bytes] | None = None
         self._link: list[int] = []
         for name in ("bin", "home"):
             (folder / name).mkdir(parents=True)
@@ -90,6 +93,11 @@ class Host:
         file = self.folder / "bin" / name
         file.write_text(text)
         file.chmod(0o755)
+
+    def sudo(self) -> None:
+        """From now on there is a sudo: it hands on no environment, and of what is open only the first three."""
+        close = " ".join(f"{number}>&-" for number in range(3, 10))
+        self.program("sudo", f'#!/bin/sh\n[ "$1" = -n ] || exit 1\nshift\nexec env -i PATH="$PATH" "$@" {close}\n')
 
     def curl(self, code: int) -> None:
         """From now on there is a curl, which ends with *code*."""
@@ -110,13 +118,16 @@ class Host:
     def _answer(self, pid: int) -> None:
         here = Path(f"/proc/{pid}")
         argv = tuple((here / "cmdline").read_bytes().split(b"\0")[2:-1])
+        ahead = {}
+        while argv and argv[0] in {b"--config", b"--host"}:
+            ahead[argv[0]], argv = argv[1], argv[2:]
         words = (pair.partition(b"=") for pair in (here / "environ").read_bytes().split(b"\0") if pair)
         pairs = {name: text for name, _, text in words}
-        read = b"/dev/stdin" in argv or b"DOCKER_CONFIG" in pairs or argv[:2] == (b"cp", b"-")
+        read = argv[:1] == (b"load",) or argv[:2] == (b"cp", b"-") or b"/dev/stdin" in argv or b"--config" in ahead
         stdin = (here / "fd/0").read_bytes() if read else b""
         # From number 10 on they are dash's own.
         descriptors = frozenset(int(file.name) for file in (here / "fd").iterdir() if len(file.name) == 1)
-        call = Call(argv, pairs, stdin, descriptors)
+        call = Call(argv, ahead, pairs, stdin, descriptors)
         number = len(self.calls)
         self.calls.append(call)
         if number == self.kill_at:
@@ -173,13 +184,30 @@ class Host:
             for end in ends:
                 os.close(end)
             try:
-                out, err = shell.communicate(data, timeout=60)
+                out = self._fed(shell, data) if self.feed else b""
+                more, err = shell.communicate(None if self.feed else data, timeout=60)
+                out += more or b""
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(shell.pid, signal.SIGKILL)
         while self._link:
             os.close(self._link.pop())
         return subprocess.CompletedProcess(command, shell.returncode, out or b"", err or b"")
+
+    def _fed(self, shell: subprocess.Popen[bytes], data: bytes) -> bytes:
+        """Send *data*, and then what is asked for; gives the answer up to the end of it."""
+        assert shell.stdin is not None
+        assert shell.stdout is not None
+        assert self.feed is not None
+        shell.stdin.write(data)
+        shell.stdin.flush()
+        said = b""
+        while line := shell.stdout.readline():
+            said += line
+            if b" want " in line:
+                shell.stdin.write(self.feed(line))
+                shell.stdin.flush()
+        return said
 
     def run(self, script: Script, secrets: Mapping[str, str] | None = None) -> tuple[Answer, Result]:
         """Run *script*, and read its answer."""

@@ -184,13 +184,13 @@ def test_a_registry_login_is_there_for_the_pull_only_and_in_no_file(host: Host) 
         if (pull := host.calls[-1]).name == "pull":
             break
     # Docker reads it out of the pipe that is its standard input; what a kill leaves is a link to no pipe.
-    config = Path(pull.environ[b"DOCKER_CONFIG"].decode())
+    config = Path(pull.ahead[b"--config"].decode())
     assert pull.stdin.decode() == secrets["hub"]
     assert [(file.name, str(file.readlink())) for file in config.iterdir()] == [("config.json", "/proc/self/fd/0")]
     assert config.stat().st_mode & 0o777 == 0o700
     answer, _ = host.run(script(ONE, login="hub"), secrets)
     assert answer.action == "created"
-    assert [call.name for call in host.calls if b"DOCKER_CONFIG" in call.environ] == ["pull"]
+    assert [call.name for call in host.calls if b"--config" in call.ahead] == ["pull"]
     assert list(left(f"octossh-{unique()}*login*")) == []
 
 

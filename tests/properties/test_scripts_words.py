@@ -188,6 +188,110 @@ def test_secrets_of_any_name_reach_the_container_and_no_command_line(tmp_path: P
     assert not [file for file in host.folder.glob("home/**/*") if file.is_file()]
 
 
+@pytest.mark.parametrize("shell", sorted(SHELLS))
+def test_by_sudo_for_docker_alone_variables_secrets_and_logins_arrive_all_the_same(tmp_path: Path, shell: str) -> None:
+    values = {name: f"of {name} = $x 'y' \"z\" # \\ " for name in [*AWKWARD, *PLAIN]}
+    secrets = {"pass": "pa55 $(id) '\"\\", "hub": '{"auths": {"pa55 of hub": {}}}'}
+    step = oc.RunContainer(
+        "web", image=IMAGE, env={**values, "PASSWORD": oc.secret("pass")}, health=oc.Command(["true"]), monitor_s=0
+    )
+    target = oc.Target("h01", "10.0.0.1", docker=["sudo", "-n", "docker"], docker_host="unix:///run/other.sock")
+    made = order(step, project=unique(), secrets=secrets, login="hub", target=target)
+    host = Host(tmp_path / "host", shell, record=True, registry=[made.image])
+    host.sudo()
+    answer, result = host.run(render(made), secrets)
+    assert answer.action == "created", (answer.why, result.log)
+    calls = {call.name: call for call in host.calls}
+    assert env_of(calls["create"]) == {
+        **{name.encode(): text.encode() for name, text in values.items()}, b"PASSWORD": secrets["pass"].encode()
+    }  # fmt: skip
+    assert calls["pull"].stdin.decode() == secrets["hub"]
+    assert "exec" in calls
+    for call in host.calls:
+        assert set(call.environ) <= OWN
+        assert call.ahead[b"--host"] == b"unix:///run/other.sock"
+    assert b"pa55" not in host.argv
+    assert b"pa55" not in result.log.encode()
+
+
+@pytest.mark.parametrize("shell", sorted(SHELLS))
+def test_the_socket_of_a_target_is_where_all_calls_of_docker_go(tmp_path: Path, shell: str) -> None:
+    target = oc.Target("h01", "10.0.0.1", docker_host="unix:///run/user/1000/docker.sock")
+    made = order(oc.RunContainer("web", image=IMAGE, monitor_s=0), project=unique(), target=target)
+    host = Host(tmp_path / "host", shell, registry=[made.image])
+    assert host.run(render(made))[0].action == "created"
+    assert {call.environ[b"DOCKER_HOST"] for call in host.calls} == {b"unix:///run/user/1000/docker.sock"}
+    user = order(oc.RunScript("say", script='echo "at $DOCKER_HOST"'), project=unique(), target=target)
+    assert "at unix:///run/user/1000/docker.sock" in host.run(render(user))[1].log
+
+
+SENT = oc.Target("h01", "10.0.0.1", images="push")
+
+
+@pytest.mark.parametrize("shell", sorted(SHELLS))
+def test_an_image_that_is_sent_arrives_by_its_tag_and_once(tmp_path: Path, shell: str) -> None:
+    made = order(oc.RunContainer("web", image=IMAGE, monitor_s=0), project=unique(), target=SENT)
+    tag = made.image.replace("@sha256:", ":sha256-")
+    host = Host(tmp_path / "host", shell, images=["other"])
+    asked: list[bytes] = []
+
+    def feed(line: bytes) -> bytes:
+        asked.append(line.split(b" want ")[1])
+        data = f"part {tag}".encode()
+        return f"{len(data)} id-of-{tag}\n".encode() + data
+
+    host.feed = feed
+    answer, result = host.run(render(made))
+    assert answer.action == "created", (answer.why, result.log)
+    assert asked == [f"{made.image} {tag} linux/amd64 sha256:base,sha256:of-other,\n".encode()]
+    assert next(call for call in host.calls if call.name == "create").argv[-1] == tag.encode()
+    assert all(4 not in call.descriptors for call in host.calls)
+    answer, _ = host.run(render(made))
+    assert (answer.action, len(asked)) == ("unchanged", 1)
+
+
+@pytest.mark.parametrize(
+    ("goes_on", "data", "count", "why"),
+    [
+        (False, [b"part", b"whole"], 2, ""),
+        (True, [b"torn", b"torn"], 2, "docker pull: unexpected EOF"),
+        (True, [None], 1, "docker pull: there is no such image"),
+        (True, [b"whole wrong", b"whole wrong"], 2, "docker pull: it arrived as id-of-TAG and not as id-of-wrong"),
+    ],
+)
+def test_an_image_that_does_not_arrive_whole_is_asked_for_again_or_told(
+    tmp_path: Path, goes_on: bool, data: list[bytes | None], count: int, why: str
+) -> None:
+    made = order(oc.RunContainer("web", image=IMAGE, monitor_s=0), project=unique(), target=SENT)
+    tag = made.image.replace("@sha256:", ":sha256-")
+    host = Host(tmp_path / "host", images=["other"], goes_on=goes_on)
+    asked: list[bytes] = []
+
+    def feed(line: bytes) -> bytes:
+        asked.append(line)
+        given = data[len(asked) - 1]
+        if given is None:
+            return b"no there is no such image\n"
+        what, _, wrong = given.decode().partition(" ")
+        archive = f"{what} {tag}".encode()
+        return f"{len(archive)} id-of-{wrong or tag}\n".encode() + archive
+
+    host.feed = feed
+    answer, result = host.run(render(made))
+    assert len(asked) == count, result.log
+    assert answer.why == why.replace("TAG", tag), result.log
+    assert answer.action == ("created" if not why else "")
+    assert (tag in host.docker.images) is (not why)
+    if count == 2:
+        assert asked[-1].endswith(b" -\n")
+
+
+def test_without_anybody_who_sends_the_script_says_so_and_does_not_wait(tmp_path: Path) -> None:
+    made = order(oc.RunContainer("web", image=IMAGE, monitor_s=0), project=unique(), target=SENT)
+    answer, _ = Host(tmp_path / "host").run(render(made))
+    assert answer.why == "docker pull: nothing came; the connection to this host sends no images"
+
+
 @pytest.mark.parametrize("value", ["one\ntwo", "one\r", "one\r\n"])
 def test_a_secret_that_docker_would_cut_is_refused_before_anything_is_done(tmp_path: Path, value: str) -> None:
     made = order(

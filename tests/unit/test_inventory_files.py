@@ -18,15 +18,24 @@ targets:
     port: 2222
     roles: [web, db]
     environments: [Dev]
-  h02: {address: h02.example.com}
+    docker: sudo -n docker
+  h02: {address: h02.example.com, docker_host: "unix:///run/user/1000/docker.sock"}
 """
 
 
 def test_a_file_gives_targets_in_its_order(tmp_path):
     (tmp_path / "targets.yml").write_text(GOOD)
     assert read_targets(str(tmp_path / "targets.yml")) == (
-        oc.Target("h01", "10.0.0.11", user="deploy", port=2222, roles=["db", "web"], environments=["Dev"]),
-        oc.Target("h02", "h02.example.com"),
+        oc.Target(
+            "h01",
+            "10.0.0.11",
+            user="deploy",
+            port=2222,
+            roles=["db", "web"],
+            environments=["Dev"],
+            docker=["sudo", "-n", "docker"],
+        ),
+        oc.Target("h02", "h02.example.com", docker_host="unix:///run/user/1000/docker.sock"),
     )
 
 
@@ -47,7 +56,7 @@ WRONG = {
     ),
     "a target twice": (
         GOOD + "  h01: {address: 10.0.0.12}\n",
-        ["line 10", "'h01' stands there twice", "rename or remove"],
+        ["line 11", "'h01' stands there twice", "rename or remove"],
     ),
     "a field twice": ("targets: {h01: {address: a, address: b}}", ["line 1", "'address' stands there twice"]),
     "a name that is a number": ("targets: {1: {address: h}}", ["the name 1 is not text", "quotes"]),

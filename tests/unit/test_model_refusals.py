@@ -213,6 +213,12 @@ WRONG = {
     # targets
     "target without an address": (lambda: oc.Target("h01", ""), ["target 'h01'", "no address", "give a host name"]),
     "target with a user in the address": (lambda: oc.Target("h01", "deploy@10.0.0.1"), ["'h01'", "'deploy@10.0.0.1'", "fields of their own"]),
+    "docker with a sudo that asks": (lambda: oc.Target("h01", "h01", docker=["sudo", "docker"]), ["'h01'", "type a password", "['sudo', '-n', 'docker']"]),
+    "docker with shell in it": (lambda: oc.Target("h01", "h01", docker="docker; id"), ["'h01'", "'docker;' cannot be part of"]),
+    "docker with an open quote": (lambda: oc.Target("h01", "h01", docker="'docker"), ["'h01'", "docker", "without its other half"]),
+    "docker without words": (lambda: oc.Target("h01", "h01", docker=[]), ["'h01'", "no words", "leave it out"]),
+    "docker with a variable first": (lambda: oc.Target("h01", "h01", docker="A=b docker"), ["'h01'", "'A=b' is no command"]),
+    "docker_host by the network": (lambda: oc.Target("h01", "h01", docker_host="tcp://h02:2375"), ["'h01'", "'tcp://h02:2375'", "unix:///run/user/1000/docker.sock"]),
     "target with a port in the address": (lambda: oc.Target("h01", "10.0.0.1:22"), ["'h01'", "'10.0.0.1:22'", "fields of their own"]),
     "target with an option for an address": (lambda: oc.Target("h01", "-oProxyCommand=x"), ["'h01'", "neither a host name"]),
     "port as text": (lambda: oc.Target("h01", "h", port="22"), ["target 'h01'", "port '22'", "leave it out for 22"]),

@@ -25,11 +25,14 @@ WELL = {
 }
 
 
-def judged(without=(), **facts):
+REGISTRIES = (("hub", "https://registry.example.com"),)
+
+
+def judged(without=(), call=("docker",), socket=None, **facts):
     """The grade and the text of each subject."""
     facts = {key.replace("__", "."): value for key, value in facts.items()}
     kept = {name: value for name, value in {**WELL, **facts}.items() if name not in without}
-    visit = Visit(facts=kept, at=AT, within_s=0.5, registries=(("hub", "https://registry.example.com"),))
+    visit = Visit(facts=kept, at=AT, within_s=0.5, registries=REGISTRIES, call=call, socket=socket)
     return {f.subject: (f.grade, f"{f.found}; {f.advice}") for f in judge("h01", visit)}
 
 
@@ -55,6 +58,17 @@ def test_a_host_that_has_all_it_needs_is_ok_in_everything():
             {"docker__error": "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?"},
             "docker", Grade.FAULT, "systemctl start docker",
         ),
+        (
+            {"docker__error": "sudo: a password is required", "call": ("sudo", "-n", "docker"), "tool.sudo": "/usr/bin/sudo"},
+            "docker", Grade.FAULT, "deploy ALL=(root) NOPASSWD: /usr/bin/docker",
+        ),
+        ({"call": ("sudo", "-n", "docker")}, "docker", Grade.FAULT, "no sudo command for deploy; install sudo"),
+        (
+            {"docker__error": "Cannot connect to the Docker daemon at unix:///run/x.sock.", "socket": "unix:///run/x.sock"},
+            "docker", Grade.FAULT, "see whether the engine listens at unix:///run/x.sock, and deploy may write to it",
+        ),
+        ({"docker__name": "podman version 4.3.1", "docker__error": "Error: template"}, "docker", Grade.FAULT, "start podman.socket"),
+        ({"docker": "20.10.24 4.3.1 linux amd64 Podman Engine"}, "docker", Grade.WARNING, "podman 4.3.1 for an engine"),
         ({"docker": "24.0.7 24.0.7 windows amd64"}, "docker", Grade.FAULT, "windows containers; octossh deploys Linux"),
         ({"docker": "20.10.24 19.03.8 linux amd64"}, "docker", Grade.WARNING, "older than 20.10"),
         ({"disk": "/dev/vda1 100000000 99900000 100000 99% /srv"}, "disk", Grade.FAULT, "0.1 of 100.0 GB are free in /srv"),

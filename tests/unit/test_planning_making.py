@@ -457,3 +457,28 @@ def test_later_steps_know_at_once_of_a_file_that_stays():
 def test_two_steps_never_keep_one_file():
     with pytest.raises(oc.ModelError, match=r"'conf' and 'more' both keep the file /etc/shop\.conf on 'h01'"):
         planned(put_there(), CONF, attrs.evolve(CONF, name="more"))
+
+
+COMPOSE = "services:\n  web:\n    image: registry.example.com/acme/web:1.0\n"
+BEHIND_SUDO = attrs.evolve(H1, docker=["sudo", "-n", "docker"])
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (oc.RunContainer("web", image=hub.image("acme/web"), env={"KEY": "one\ntwo"}), "KEY travels in a file of lines"),
+        (oc.RunContainer("web", image=hub.image("acme/web"), env={"KEY": oc.secret("KEY")}), "KEY travels in a file of lines"),
+        (oc.RunScript("say", script="env", image=hub.image("acme/web"), env={"A": "b"}), "in which env would reach the container"),
+        (oc.ComposeUp("all", file=COMPOSE, images=[hub.image("acme/web")]), "compose reads its variables there"),
+    ],
+)  # fmt: skip
+def test_what_docker_behind_sudo_would_not_get_is_refused_in_the_plan(step, words):
+    made = plan(release(step), "Dev", [BEHIND_SUDO], secrets={"KEY": oc.Secret("one\ntwo")})
+    assert [(task.action.value, words in task.why) for task in made.tasks] == [("refuse", True)]
+    assert not plan(release(step), "Dev", [attrs.evolve(H1)], secrets={"KEY": oc.Secret("one\ntwo")}).refusals
+
+
+def test_behind_sudo_the_same_container_is_wanted():
+    step = oc.RunContainer("web", image=hub.image("acme/web"), env={"KEY": "one"})
+    specs = {plan(release(step), "Dev", [target]).tasks[0].wanted.spec for target in (BEHIND_SUDO, H1)}
+    assert len(specs) == 1

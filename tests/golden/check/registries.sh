@@ -51,7 +51,8 @@ done
 [ ! -d /dev/shm ] || [ ! -w /dev/shm ] || octossh_fact memory "$(df -P /dev/shm 2>/dev/null | sed -n 2p)"
 
 if octossh_has docker; then
-    octossh_said=$(octossh_soon docker version --format '{{.Client.Version}} {{.Server.Version}} {{.Server.Os}} {{.Server.Arch}}' 2>&1)
+    octossh_fact docker.name "$(octossh_soon docker --version 2>/dev/null)"
+    octossh_said=$(octossh_soon docker version --format '{{.Client.Version}} {{.Server.Version}} {{.Server.Os}} {{.Server.Arch}}{{range .Server.Components}} {{.Name}}{{end}}' 2>&1)
     case $? in
         0) octossh_fact docker "$octossh_said" ;;
         124) octossh_fact docker.silent 20 ;;

@@ -79,9 +79,7 @@ octossh_pull() {
     fi
     octossh_said=$(
         printf '%s' "${octossh_secret_0?}" 2>/dev/null | {
-            DOCKER_CONFIG=$octossh_config
-            export DOCKER_CONFIG
-            docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1
+            docker --config "$octossh_config" pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1
         }
     )
     set "$?"

@@ -1,0 +1,107 @@
+# prune 'prune' of 'shop' in 'Dev'
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last names.
+octossh_end() {
+    "${octossh_last:-:}"
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+# shellcheck disable=SC2317
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+command -v docker >/dev/null ||
+    octossh_fail "there is no docker command on this host for user $(id -un); install docker, or put it on the PATH"
+
+# The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
+# shellcheck disable=SC2317
+docker() { command docker "$@" 3>&- 9>&- 4<&-; }
+
+# A kernel lock: it goes when its holder does, however that ends.
+octossh_lock=/dev/shm/octossh-shop-dev.lock
+[ -d /dev/shm ] || octossh_lock=/tmp/octossh-shop-dev.lock
+command -v flock >/dev/null || octossh_fail "there is no flock command on this host; install util-linux"
+[ -e "$octossh_lock" ] || (umask 0; set -C; : >"$octossh_lock") 2>/dev/null || :
+if [ ! -f "$octossh_lock" ] || [ ! -r "$octossh_lock" ] || [ -h "$octossh_lock" ]; then
+    octossh_fail "the lock $octossh_lock is no file that can be read; look at who made it"
+fi
+exec 9<"$octossh_lock"
+octossh_waited=0
+until flock -n 9; do
+    if [ "$octossh_waited" -eq 0 ]; then
+        octossh_say "waiting for $(cat "$octossh_lock")"
+    fi
+    [ "$octossh_waited" -lt 30 ] ||
+        octossh_end locked none no "another run holds the lock of this project and environment on this host; it was last taken by $(cat "$octossh_lock")"
+    octossh_waited=$((octossh_waited + 1))
+    sleep 1
+done
+(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || :
+# What a run that was killed while it pulled has left: a folder without a login.
+for octossh_config in "$octossh_lock".login.*; do
+    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+done
+
+octossh_did=''
+
+octossh_add() { octossh_did="${octossh_did:+$octossh_did, }$1"; octossh_changed=yes; }
+
+# $1 is an id, $2 a name.
+octossh_container() {
+    case $2 in *--old | *--next) return ;; esac # what a run that was cut needs to go on
+    if octossh_said=$(docker rm -v "$1" 2>&1); then
+        octossh_say "removed container $2"
+        octossh_add "container $2"
+    else
+        octossh_say "container $2 stays: $octossh_said"
+    fi
+}
+
+
+octossh_image() {
+    docker image inspect --format '{{.Id}}' "$1" >/dev/null 2>&1 || return 0
+    if octossh_said=$(docker rmi "$1" 2>&1); then
+        octossh_say "removed image $1"
+        octossh_add "image $1"
+    else
+        octossh_say "image $1 stays: $octossh_said"
+    fi
+}
+
+octossh_found=$(docker ps -a --no-trunc --filter label=octossh.project=shop --filter label=octossh.environment=Dev --filter status=created --filter status=exited --filter status=dead --format '{{if and true (ne (.Label "octossh.release") "0.0.6") (ne (.Label "octossh.release") "0.0.7") (ne .Names "shop-dev-web")}}{{.ID}} {{.Names}}{{end}}' 2>/dev/null) ||
+    octossh_fail "docker does not answer: $(docker version 2>&1)"
+while read -r octossh_id octossh_name; do
+    [ -z "$octossh_id" ] || octossh_container "$octossh_id" "$octossh_name"
+done <<OCTOSSH_FOUND
+$octossh_found
+OCTOSSH_FOUND
+octossh_image registry.example.com/acme/web:sha256-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+[ -n "$octossh_did" ] || octossh_end succeeded unchanged no "nothing to remove"
+octossh_end succeeded removed yes "$octossh_did"
+}
+{ octossh_main 4<&0 </dev/null; }

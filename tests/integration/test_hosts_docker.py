@@ -1,0 +1,111 @@
+"""Docker as hosts have it: behind a sudo for docker alone, and at a socket of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+import shops
+from lab.lab import Lab
+
+import octossh as oc
+from octossh.model import Grade
+
+pytestmark = pytest.mark.lab
+
+SOCKET = "/run/user/1501/docker.sock"
+
+
+@pytest.fixture
+def guest(clean_lab: Lab) -> Iterator[oc.Target]:
+    """The user guest, who may call docker by sudo and nothing else."""
+    clean_lab.sh("h01", "echo 'guest ALL=(root) NOPASSWD: /usr/bin/docker' >/etc/sudoers.d/guest")
+    yield attrs.evolve(shops.targets(clean_lab, "Dev")[0], user="guest", docker=["sudo", "-n", "/usr/bin/docker"])
+    clean_lab.sh("h01", "rm /etc/sudoers.d/guest")
+
+
+@pytest.fixture
+def rootless(clean_lab: Lab) -> Iterator[oc.Target]:
+    """A daemon whose one socket is guest's, in the place where a rootless one has it."""
+    clean_lab.service("h01", "dockerd", "stop")
+    clean_lab.sh(
+        "h01",
+        f"rm -f /var/run/docker.sock; mkdir -p /run/user/1501; chmod 755 /run/user; setsid dockerd -H unix://{SOCKET} "
+        "</dev/null >>/var/log/dockerd.log 2>&1 & "
+        f"until docker -H unix://{SOCKET} version >/dev/null 2>&1; do sleep 0.05; done; "
+        f"chown guest:guest /run/user/1501 {SOCKET}; chmod 700 /run/user/1501; chmod 600 {SOCKET}",
+    )
+    yield attrs.evolve(shops.targets(clean_lab, "Dev")[0], user="guest", docker_host=f"unix://{SOCKET}")
+    clean_lab.service("h01", "dockerd", "stop")
+    clean_lab.service("h01", "dockerd", "start")
+
+
+def deploy_twice(lab: Lab, target: oc.Target, folder: Path) -> oc.Checkup:
+    """A step of each common kind, with secrets and a login, on a host that has no image yet; gives the check."""
+    auth = lab.registry_auth
+    hub = oc.Registry(
+        "closed", f"https://{auth.server}", auth=oc.Basic(auth.user, oc.secret("PASSWORD")), ca=str(auth.ca)
+    )
+    web = oc.RunContainer(
+        "web",
+        image=hub.image("acme/web"),
+        env={"TOKEN": oc.secret("TOKEN"), "http_proxy": "none", "PYTHONPATH": "/srv"},
+        networks=["{{ steps.net.inspect.Name }}"],
+        health=oc.Command(["true"], timeout_s=10),
+        monitor_s=0,
+    )
+    steps = [oc.CreateNetwork("net"), oc.CreateVolume("data"), oc.PullImage("ahead", image=web.image), web]
+    secrets = {"PASSWORD": auth.password, "TOKEN": "s3cr3t 'with' $(quotes)"}
+    with shops.space(lab, shops.project(*steps), [target], folder, secrets=secrets) as space:
+        checkup = space.check()
+        release = space.create_release(versions={"acme/web": "1.0.0"})
+        made = space.deploy(release, "Dev")
+        assert [outcome.action for outcome in made.outcomes] == ["created", "created", "pulled", "created"]
+        again = space.deploy(release, "Dev")
+        assert {outcome.action for outcome in again.outcomes} == {"unchanged"}
+        assert {task.action for task in space.plan(release, "Dev").tasks} == {oc.Action.KEEP}
+    return checkup
+
+
+def test_a_user_who_may_call_docker_by_sudo_alone_can_deploy(guest: oc.Target, clean_lab: Lab, tmp_path: Path) -> None:
+    clean_lab.sh("h01", "docker rmi -f $(docker images -aq) >/dev/null 2>&1 || true")
+    checkup = deploy_twice(clean_lab, guest, tmp_path)
+    assert checkup.ok, str(checkup)
+    env = shops.inspect(clean_lab, "h01", "shop-dev-web")["Config"]["Env"]
+    assert {"TOKEN=s3cr3t 'with' $(quotes)", "http_proxy=none", "PYTHONPATH=/srv"} <= set(env)
+    places = "/var/log /tmp /home /root /run/lock /dev/shm /etc"
+    assert clean_lab.sh("h01", f"grep -rls s3cr3t {places} 2>/dev/null || echo none") == "none\n"
+
+
+def test_without_the_rule_the_check_says_which_one_it_takes(clean_lab: Lab, tmp_path: Path) -> None:
+    target = attrs.evolve(shops.targets(clean_lab, "Dev")[0], user="guest", docker=["sudo", "-n", "/usr/bin/docker"])
+    with shops.space(clean_lab, shops.project(shops.web(clean_lab)), [target], tmp_path) as space:
+        (found,) = [f for f in space.check() if f.subject == "docker"]
+    assert found.grade is Grade.FAULT
+    assert found.advice.endswith("guest ALL=(root) NOPASSWD: /usr/bin/docker")
+
+
+def test_what_sudo_would_lose_is_refused_before_any_host_is_touched(
+    guest: oc.Target, clean_lab: Lab, tmp_path: Path
+) -> None:
+    step = shops.web(clean_lab, env={"KEY": oc.secret("KEY")})
+    with shops.space(clean_lab, shops.project(step), [guest], tmp_path, secrets={"KEY": "one\ntwo"}) as space:
+        release = space.create_release(versions={"acme/web": "1.0.0"})
+        with pytest.raises(oc.PlanError, match="KEY travels in a file of lines and must be one"):
+            space.deploy(release, "Dev")
+    assert shops.containers(clean_lab, "h01") == {}
+
+
+def test_an_engine_at_the_socket_of_a_user_is_reached_without_a_session(
+    rootless: oc.Target, clean_lab: Lab, tmp_path: Path
+) -> None:
+    clean_lab.sh(
+        "h01", f"docker -H unix://{SOCKET} rmi -f $(docker -H unix://{SOCKET} images -aq) >/dev/null 2>&1 || true"
+    )
+    checkup = deploy_twice(clean_lab, rootless, tmp_path)
+    assert checkup.ok, str(checkup)
+    names = clean_lab.sh("h01", f"docker -H unix://{SOCKET} ps --format '{{{{.Names}}}}'")
+    assert names == "shop-dev-web\n"
+    clean_lab.sh("h01", f"docker -H unix://{SOCKET} rm -f shop-dev-web >/dev/null")
