@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 import requests
+import shops
 
+import octossh as oc
 from octossh.errors import RegistryError
 from octossh.model.credentials import Basic
 from octossh.model.images import Registry
@@ -138,6 +141,36 @@ def test_a_tag_of_an_index_is_resolved_to_the_index(media_type, pushed, client, 
     made = pushed.index(media_type, "1.0")
     pin = client.resolve(image, "1.0")
     assert (pin.digest, pin.media_type, pin.size) == (made["digest"], media_type, made["size"])
+
+
+def test_a_pin_says_the_platforms_of_an_index_and_of_an_image(lab, client, pushed, image):
+    pushed.index(INDEX, "1.0")
+    assert client.resolve(image, "1.0").platforms == ("linux/amd64", "linux/arm64")
+    # One of the lab's own, which runs on its hosts.
+    runs = client.resolve(Registry("open", f"http://{lab.registry}").image("acme/web"), "1.0.0")
+    assert runs.platforms == (lab.sh("h01", "docker version -f '{{.Server.Os}}/{{.Server.Arch}}'").strip(),)
+
+
+def test_the_times_of_tags_are_those_in_their_images(lab, client):
+    image = Registry("open", f"http://{lab.registry}").image("acme/web")
+    made = datetime(2026, 1, 1, tzinfo=UTC)
+    assert client.created(image, ["1.0.0", "1.1.0"]) == {"1.0.0": made, "1.1.0": made}
+
+
+def test_a_plan_refuses_an_image_that_is_not_built_for_the_host(lab, pushed, tmp_path):
+    config = {"os": "linux", "architecture": "s390x", "rootfs": {"type": "layers", "diff_ids": []}}
+    config = {"mediaType": "application/vnd.docker.container.image.v1+json"} | pushed.blob(json.dumps(config).encode())
+    pushed.manifest({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": []}, MANIFEST, "1.0.0")
+    web = oc.RunContainer("web", image=Registry("open", f"http://{lab.registry}").image(pushed.repository))
+    with shops.space(lab, shops.project(web), shops.targets(lab, "Dev"), tmp_path) as space:
+        (task,) = space.plan(space.create_release(), "Dev").tasks
+    assert task.action is oc.Action.REFUSE
+    assert "is built for linux/s390x, and the host is linux/" in task.why
+
+
+def test_the_repositories_of_a_registry_are_searched(client, pushed):
+    pushed.image("1.0")
+    assert client.repositories(pushed.repository[-12:]).names == (pushed.repository,)
 
 
 def test_a_tag_that_moved_is_resolved_anew(pushed, client, image):
