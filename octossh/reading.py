@@ -12,6 +12,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import attrs
 from attrs import field, frozen
 
 from octossh.errors import ReadError
@@ -24,6 +25,8 @@ __all__ = ["Answer", "read_answer", "read_facts", "read_output", "read_snapshot"
 _MOST = 1 << 20  # bytes of one output
 
 _ONE_OFF = "com.docker.compose.oneoff"  # what `docker compose run` began belongs to no service
+_STACK = "com.docker.stack.namespace"
+_CHANGING = {"updating", "paused", "rollback_started", "rollback_paused"}
 
 
 @frozen(kw_only=True)
@@ -181,6 +184,9 @@ def read_snapshot(result: Result, target: str) -> Snapshot:
         ]
         resources += [_image(frame.text) for frame in result.frames if frame.kind == "image"]
         resources += [_file(frame.text) for frame in result.frames if frame.kind == "file"]
+        tasks = dict(frame.text.split(" ", 1) for frame in result.frames if frame.kind == "replicas")
+        resources += [_service(_json(frame.text), tasks) for frame in result.frames if frame.kind == "service"]
+    swarm = next((frame.text for frame in result.frames if frame.kind == "swarm"), "")
     said = next((frame.text for frame in result.frames if frame.kind == "docker"), "")
     docker, system, architecture, *_ = (*said.split(), "", "", "")
     return Snapshot(
@@ -188,6 +194,7 @@ def read_snapshot(result: Result, target: str) -> Snapshot:
         observed_at=result.started_at,
         docker=docker,
         platform=platform(system, architecture) if architecture else "",
+        swarm=swarm,
         resources=tuple({(seen.kind, seen.id, seen.name): seen for seen in resources}.values()),
     )
 
@@ -219,6 +226,8 @@ def _json(text: str) -> dict[str, Any]:
 
 
 def _labels(inspect: Mapping[str, Any]) -> Mapping[str, str]:
+    if "Spec" in inspect:
+        return inspect["Spec"].get("Labels") or {}
     return inspect.get("Labels") or (inspect.get("Config") or {}).get("Labels") or {}
 
 
@@ -236,7 +245,12 @@ def _without_secrets(inspect: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(env, Mapping):
         return inspect
     secret = {name for name, value in env.items() if isinstance(value, Mapping)}
-    config = inspect.get("Config")
+    if "Spec" in inspect:
+        # Of the secrets in what it was before, no label tells any more.
+        inspect.pop("PreviousSpec", None)
+        config = inspect["Spec"].get("TaskTemplate", {}).get("ContainerSpec")
+    else:
+        config = inspect.get("Config")
     if secret and isinstance(config, dict) and config.get("Env"):
         pairs = (pair.partition("=") for pair in config["Env"])
         config["Env"] = [f"{name}=***" if name in secret else f"{name}{sep}{value}" for name, sep, value in pairs]
@@ -266,7 +280,26 @@ def _inspected(inspect: dict[str, Any]) -> Mapping[str, Any]:
     """What was inspected, without the values of secrets; of a group of containers, by service."""
     if "Containers" in inspect and "Id" not in inspect:
         return grouped(inspect["Name"], [_resource("container", container) for container in inspect["Containers"]])
+    if "Members" in inspect:
+        return grouped(inspect["Name"], [_service(service, {}) for service in inspect["Members"]])
     return _without_secrets(inspect)
+
+
+def _service(inspect: dict[str, Any], tasks: Mapping[str, str]) -> Resource:
+    """A service of a swarm. Its status is ``running`` where all of its tasks run and swarm is not changing it."""
+    labels, name = _labels(inspect), str(inspect["Spec"]["Name"])
+    made = _resource("service", {**inspect, "Name": name, "Id": inspect["ID"]})
+    state = str((inspect.get("UpdateStatus") or {}).get("State", ""))
+    up, _, of = tasks.get(name, "").partition(" ")[0].partition("/")
+    changing = state if state in _CHANGING else f"{up} of {of} running"
+    stack = labels.get(_STACK, "")
+    return attrs.evolve(
+        made,
+        status="running" if up == of and state not in _CHANGING else changing,
+        inspect=_without_secrets(inspect) if made.project else {},
+        group=stack,
+        member=name.removeprefix(f"{stack}_"),
+    )
 
 
 def _resource(kind: str, inspect: dict[str, Any]) -> Resource:

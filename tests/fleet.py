@@ -15,6 +15,7 @@ import attrs
 import octossh as oc
 from octossh.planning import Facts, Resolver, Wanted
 
+SWARM = {"h01": "worker", "h02": "manager"}
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -57,7 +58,10 @@ class Fleet:
         """What `octossh.deploying.observe` would have seen."""
         return {
             name: oc.Snapshot(
-                target=name, observed_at=MOMENT, resources=tuple(with_members(seen, there) for seen in there)
+                target=name,
+                observed_at=MOMENT,
+                swarm=SWARM.get(name, "none"),
+                resources=tuple(with_members(seen, there) for seen in there),
             )
             for name, there in self.there.items()
         }
@@ -92,6 +96,8 @@ class Fleet:
         assert wanted is not None
         if wanted.kind == "compose":
             return self._compose(resolver, step, wanted, target), Facts()
+        if wanted.kind == "stack":
+            return self._stack(resolver, step, wanted) if SWARM.get(target) == "manager" else "unchanged", Facts()
         ways = {"network": self._network, "volume": self._volume, "image": self._image, "container": self._container}
         return ways[wanted.kind](resolver, step, wanted, target), Facts(inspect(wanted))
 
@@ -221,6 +227,22 @@ class Fleet:
             self._put(resolver, step, attrs.evolve(part, name=f"{wanted.name}-{name}-1"), target)
             self.there[target][-1] = attrs.evolve(self.there[target][-1], group=wanted.name, member=name)
         return "created" if not seen else "replaced" if differ or unhealthy else "started"
+
+    def _stack(self, resolver: Resolver, step: oc.Step, wanted: Wanted) -> str:
+        target = next(name for name, part in SWARM.items() if part == "manager")
+        seen = [r for r in self.there[target] if r.kind == "service" and r.group == wanted.name]
+        seen = [r for r in seen if r.member in wanted.parts or "orphans" not in wanted.fields]
+        if any(not self._ours(resolver, resource, step.name) for resource in seen):
+            return "failed"
+        right = {(name, part.spec) for name, part in wanted.parts.items()} == {(r.member, r.spec) for r in seen}
+        if right and all(resource.status != "paused" for resource in seen):
+            return "unchanged"
+        self.there[target] = [resource for resource in self.there[target] if resource not in seen]
+        for name, part in wanted.parts.items():
+            self._put(resolver, step, attrs.evolve(part, name=f"{wanted.name}_{name}"), target)
+            made = attrs.evolve(self.there[target][-1], group=wanted.name, member=name, status="running")
+            self.there[target][-1] = made
+        return "replaced" if seen else "created"
 
     def _stop(self, resolver: Resolver, step: oc.StopResource, target: str) -> str:
         matched = [

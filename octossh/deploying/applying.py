@@ -14,7 +14,7 @@ import attrs
 
 from octossh.deploying.approving import Approver, ask, check_approvals
 from octossh.deploying.observing import MOST_HOSTS_AT_ONCE, connect
-from octossh.deploying.orders import order
+from octossh.deploying.orders import login_names, order
 from octossh.deploying.secrecy import Secrecy
 from octossh.deploying.sending import Pack, send
 from octossh.deploying.syntax import script_of
@@ -126,6 +126,7 @@ class _Run:
         self.resolver = Resolver(plan.release, plan.environment, plan.targets, self.secrecy.secrets, plan.templates)
         self.known: dict[tuple[str, str], Facts] = {}
         self.outcomes: list[Outcome] = []
+        self.through: dict[str, str] = {}
         self.locked = False
         self.begun: dict[tuple[str, str], datetime] = {}
         self.interrupted = self.left = False
@@ -243,6 +244,9 @@ class _Run:
             step = self.resolver.resolve(original, target, self.known)
             if isinstance(step, Approve):
                 return self._asked(step, made)
+            if original.name in self.through:
+                why = f"done through {self.through[original.name]}"
+                return attrs.evolve(made, state=State.SUCCEEDED, action="unchanged", why=why)
             script = script_of(order(step, target, self.resolver, self.deployment, self.logins))
             result, answer = self._send(step, target, script)
         except OctosshError as error:
@@ -261,8 +265,15 @@ class _Run:
             self.locked = True
         elif step.leaves:
             self._forget(step, target)
+        if answer.action == "elsewhere":
+            return self._elsewhere(original, attrs.evolve(made, why=answer.why))
+        places = [target]
+        if original.runs_on == "manager":
+            self.through[original.name] = target.name
+            places = list(self.resolver.hosts(original))
         with self._lock:
-            self.known[original.name, target.name] = Facts(answer.inspect, {**answer.outputs, **hidden})
+            for place in places:
+                self.known[original.name, place.name] = Facts(answer.inspect, {**answer.outputs, **hidden})
         return attrs.evolve(
             made,
             state=State.SUCCEEDED if answer.state == "succeeded" else State.FAILED,
@@ -280,6 +291,17 @@ class _Run:
             self.transport.run(target, script, timeout_s=60)
         except OctosshError as error:
             _log.warning("%s: what step %r left could not be removed: %s", target.name, step.name, error)
+
+    def _elsewhere(self, step: Step, made: Outcome) -> Outcome:
+        """The outcome on a host that is no manager of a swarm: another one does it, unless this was the last."""
+        hosts = self.resolver.hosts(step)
+        if made.target != hosts[-1].name:
+            return attrs.evolve(made, state=State.SUCCEEDED, action="unchanged")
+        with self._lock:
+            others = [f"{outcome.target} is {outcome.why}" for outcome in self.outcomes if outcome.step == step.name]
+        where = "; ".join([*others, f"{made.target} is {made.why}"])
+        why = f"no target of this step is a manager of a swarm: {where}; give it the role of one"
+        return attrs.evolve(made, why=why)
 
     def _asked(self, step: Approve, made: Outcome) -> Outcome:
         assert self.approver is not None
@@ -332,9 +354,13 @@ class _Run:
         """The secrets of *script*; a registry's login is got now, since it may be good for some minutes only."""
         known = self.secrecy.secrets
         values = {name: known[name] for name in script.secrets if name in known}
-        for image in step.needed_images if self.login else ():
-            name = self.logins.get(image.registry.name)
-            if name in values and self.login and (found := self.login(image)):
+        for image, name in login_names(step, self.logins).items():
+            if name not in script.secrets:
+                continue
+            values[name] = known[self.logins[image.registry.name]]
+            # Nodes of a swarm pull whenever it moves a task: with a token for some minutes only if it has to be one.
+            lasting = step.runs_on == "manager" and image.registry.host_login != "token"
+            if self.login and not lasting and (found := self.login(image)):
                 values[name] = found.docker_config(image.registry.pull_host)
                 self.secrecy.hide(found.password)
         return values

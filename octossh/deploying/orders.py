@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 from octossh.deploying.syntax import script_of
 from octossh.errors import PlanError
-from octossh.model import Deployment, Step, StopResource, Target
+from octossh.model import Deployment, Image, Step, StopResource, Target
 from octossh.planning import Plan, Resolver, Task, unsuited
 from octossh.rendering import Order
 from octossh.shell import Script, Secret
 
-__all__ = ["order", "scripts"]
+__all__ = ["login_names", "order", "scripts"]
 
 
 def order(
@@ -41,8 +41,8 @@ def order(
         raise PlanError(f"{target.name}: step {step.name!r} cannot be done: {why}")
     images = dict.fromkeys(step.needed_images)
     # Where images are sent, the host logs in nowhere.
-    names = {} if target.images == "push" else logins
-    pulls = [(resolver.release.pin(image).reference, names.get(image.registry.name)) for image in images]
+    names = {} if target.images == "push" else login_names(step, logins)
+    pulls = [(resolver.release.pin(image).reference, names.get(image)) for image in images]
     image, login = pulls[0] if pulls else ("", None)
     kept, spared = resolver.kept(target) if isinstance(step, StopResource) else ((), ())
     return Order(
@@ -62,6 +62,20 @@ def order(
         templates=resolver.templates,
         target=target,
     )
+
+
+def login_names(step: Step, logins: Mapping[str, str]) -> dict[Image, str]:
+    """The name of the secret with the login for each image of *step*, where there is one.
+
+    A registry may give a token for one image only: where a step has several of its images, each has a name of its own.
+    """
+    images = list(dict.fromkeys(step.needed_images))
+    made = {}
+    for image in images:
+        if name := logins.get(image.registry.name):
+            alone = sum(other.registry.name == image.registry.name for other in images) == 1
+            made[image] = name if alone or step.runs_on == "manager" else f"{name}/{image.path}"
+    return made
 
 
 def scripts(

@@ -38,8 +38,8 @@ class Resource(Described):
             Of a file: ``there``, or what is in the way.
         health: ``healthy``, ``unhealthy``, ``starting``, or empty without a health check.
         inspect: The output of ``docker inspect``, without the values of secrets.
-        group: The compose project to which a container belongs.
-        member: The service of that project.
+        group: The compose project to which a container belongs, or the stack to which a service of a swarm does.
+        member: The service of that project, or the service's name in that stack.
     """
 
     kind: str
@@ -73,13 +73,15 @@ class Snapshot(Described):
         observed_at: When.
         docker: The version of its docker.
         platform: What its docker runs, such as ``linux/amd64``; empty: not known.
-        resources: Containers, networks, volumes and images.
+        swarm: ``manager`` or ``worker`` of a swarm, or ``none``; empty: not asked.
+        resources: Containers, networks, volumes, images, and services of a swarm.
     """
 
     target: str
     observed_at: datetime
     docker: str = ""
     platform: str = ""
+    swarm: str = ""
     resources: tuple[Resource, ...] = ()
 
     def find(self, kind: str, name: str) -> Resource | None:

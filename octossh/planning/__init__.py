@@ -11,6 +11,7 @@ from octossh.planning.pruning import to_prune
 from octossh.planning.resolving import Facts, Resolver, SecretOutput
 from octossh.planning.rules import check_may_enter, current, mode_of, to_promote, to_roll_back
 from octossh.planning.suiting import unsuited
+from octossh.planning.swarming import file_contents, service_document
 from octossh.planning.wanting import Wanted, differing, next_name, old_name
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "current",
     "differing",
     "explain_tags",
+    "file_contents",
     "judge",
     "lint_channels",
     "lint_tags",
@@ -39,6 +41,7 @@ __all__ = [
     "old_name",
     "plan",
     "secrets_of",
+    "service_document",
     "to_promote",
     "to_prune",
     "to_roll_back",

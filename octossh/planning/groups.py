@@ -1,4 +1,4 @@
-"""Planning for what is kept as a group: the services of a compose file."""
+"""Planning for what is kept as a group: the services of a compose file, or of a stack in a swarm."""
 
 from __future__ import annotations
 
@@ -20,41 +20,51 @@ def judge_group(wanted: Wanted, there: Sequence[Resource]) -> tuple[Action, str,
     for resource in there:
         members.setdefault(resource.member, []).append(resource)
     changes: list[Change] = []
-    ill = ""
+    differs, states = False, []
     for name, part in wanted.parts.items():
         seen = members.get(name, [])
         if not seen:
             changes.append(Change(f"service {name}", None, str(part.fields["image"])))
-        elif differing := next((resource for resource in seen if resource.spec != part.spec), None):
-            found = changes_between(differing.fields, part.marks)
+        elif other := next((resource for resource in seen if resource.spec != part.spec), None):
+            differs = True
+            found = changes_between(other.fields, part.marks)
             changes += [Change(f"{name} {change.field}", change.old, change.new) for change in found]
-            ill = ill or f"{name} differs"
         else:
-            ill = ill or _ill(part, seen)
-    gone = wanted.fields.get("orphans", "removed") == "removed" and sorted(members.keys() - wanted.parts.keys())
-    changes += [Change(f"service {name}", str(members[name][0].fields.get("image", "?")), None) for name in gone or ()]
-    if changes or ill.endswith(" differs"):
+            states.append(_task_state(name, seen[0]) if part.kind == "service" else _state(part, seen))
+    gone = sorted(members.keys() - wanted.parts.keys()) if "orphans" not in wanted.fields else []
+    changes += [Change(f"service {name}", str(members[name][0].fields.get("image", "?")), None) for name in gone]
+    if changes or differs:
         return Action.REPLACE, "", tuple(changes)
-    if ill.endswith(" is unhealthy"):
-        return Action.REPLACE, ill, ()
-    return (Action.START, ill, ()) if ill else (Action.KEEP, "", ())
+    for action in (Action.REPLACE, Action.START):
+        if why := next((why for what, why in states if what is action), ""):
+            return action, why, ()
+    return Action.KEEP, next((why for _, why in states if why), ""), ()
+
+
+def _task_state(name: str, service: Resource) -> tuple[Action, str]:
+    """What a service of a swarm needs that is the wanted one: swarm itself starts what does not run."""
+    if service.status in {"running", ""}:
+        return Action.KEEP, ""
+    stuck = service.status in {"paused", "rollback_started", "rollback_paused"}
+    return Action.REPLACE if stuck else Action.KEEP, f"{name}: {service.status}"
+
+
+def _state(part: Wanted, seen: Sequence[Resource]) -> tuple[Action, str]:
+    """What the containers of one service need that are the wanted ones."""
+    states = [resource.health if resource.status == "running" else resource.status for resource in seen]
+    if "unhealthy" in states:
+        return Action.REPLACE, f"{part.name} is unhealthy"
+    if part.fields.get("job"):
+        done = any(resource.status == "exited" and _exit_code(resource) == 0 for resource in seen)
+        return (Action.KEEP, "") if done or _WELL & set(states) else (Action.START, f"{part.name} is {states[0]}")
+    if down := next((state for state in states if state not in _WELL), None):
+        return Action.START, f"{part.name} is {down}"
+    if (count := count_of(part.fields)) and count != len(seen):
+        return Action.START, f"{part.name} has {len(seen)} of {count} containers"
+    return Action.KEEP, ""
 
 
 _WELL = {"", "healthy", "starting"}
-
-
-def _ill(part: Wanted, seen: Sequence[Resource]) -> str:
-    """Why the containers of one service are not as they shall be, though they are the right ones."""
-    up = [resource for resource in seen if resource.running]
-    if part.fields.get("job"):
-        done = [resource for resource in seen if resource.status == "exited" and _exit_code(resource) == 0]
-        return "" if up or done else f"{part.name} is {seen[0].status}"
-    if len(up) < len(seen):
-        down = [resource.health if resource.status == "running" else resource.status for resource in seen]
-        return f"{part.name} is {'unhealthy' if 'unhealthy' in down else next(s for s in down if s not in _WELL)}"
-    if (count := count_of(part.fields)) and count != len(seen):
-        return f"{part.name} has {len(seen)} of {count} containers"
-    return ""
 
 
 def _exit_code(resource: Resource) -> int | None:

@@ -18,6 +18,7 @@ from octossh.model import (
     Snapshot,
     Step,
     StopResource,
+    SwarmService,
     Target,
     Templates,
     grouped,
@@ -138,7 +139,8 @@ class _Maker:
         if self.seen is None:
             return made
         if wanted.parts:
-            return self._keep_group(made, wanted)
+            through = self._through(made) if step.runs_on == "manager" else None
+            return through or self._keep_group(made, wanted)
         if wanted.kind == "file":
             return self._keep_file(made, wanted)
         kept = self._served(self._keep(made, wanted))
@@ -147,20 +149,44 @@ class _Maker:
         return kept
 
     def _keep_group(self, task: Task, wanted: Wanted) -> Task:
-        there = self.there[task.target.name]
-        seen = [resource for resource in there if resource.kind == "container" and resource.group == wanted.name]
+        step, there = task.step, self.there[task.target.name]
+        kind = next(iter(wanted.parts.values())).kind
+        seen = [resource for resource in there if resource.kind == kind and resource.group == wanted.name]
+        if isinstance(step, SwarmService):  # it shares its stack with others
+            seen = [resource for resource in seen if resource.member in wanted.parts]
         for resource in seen:
-            if not self._ours(resource, task.step.name):
+            if not self._ours(resource, step.name):
                 return attrs.evolve(task, action=Action.REFUSE, why=_foreign(resource))
         action, why, changes = judge_group(wanted, seen)
         if action is Action.KEEP:
-            self.known[task.step.name, task.target.name] = Facts(grouped(wanted.name, seen))
-            return attrs.evolve(task, action=action)
+            facts = seen[0].inspect if isinstance(step, SwarmService) else grouped(wanted.name, seen)
+            self._know(step, task.target, Facts(facts))
+            return attrs.evolve(task, action=action, why=why)
         self.there[task.target.name] = [other for other in there if other not in seen]
         for name, part in wanted.parts.items():
-            docker_name = f"{wanted.name}-{name}-1"
-            self._leave(task.step, task.target, "container", docker_name, part.spec, group=wanted.name, member=name)
+            docker_name = f"{wanted.name}_{name}" if kind == "service" else f"{wanted.name}-{name}-1"
+            self._leave(step, task.target, kind, docker_name, part.spec, group=wanted.name, member=name)
         return attrs.evolve(task, action=action, why=why, changes=changes)
+
+    def _know(self, step: Step, target: Target, facts: Facts) -> None:
+        for place in self.resolver.hosts(step) if step.runs_on == "manager" else (target,):
+            self.known[step.name, place.name] = facts
+
+    def _through(self, task: Task) -> Task | None:
+        """What a step that goes through a manager of a swarm does on a target which is not the one; else None."""
+        assert self.seen is not None
+        hosts = self.resolver.hosts(task.step)
+        swarm = {target.name: self.seen[target.name].swarm for target in hosts}
+        manager = next((name for name, part in swarm.items() if part == "manager"), None)
+        if manager == task.target.name:
+            return None
+        if manager is not None:
+            return attrs.evolve(task, action=Action.KEEP, why=f"done through {manager}")
+        where = ", ".join(
+            f"{name} is {'a worker' if part == 'worker' else 'in no swarm'}" for name, part in swarm.items()
+        )
+        why = f"no target of this step is a manager of a swarm: {where}; give it the role of one"
+        return attrs.evolve(task, action=Action.REFUSE, why=why)
 
     def _own(self, step: Step, target: Target, path: str) -> None:
         """A file has one step that writes it."""
@@ -206,7 +232,7 @@ class _Maker:
             step=step.name,
             release=release.number,
             spec=spec,
-            status="running" if kind == "container" else "",
+            status="running" if kind in {"container", "service"} else "",
             group=group,
             member=member,
         )

@@ -160,7 +160,9 @@ class Plan(Described):
             if not tasks:
                 continue
             waves, start = [], 0
-            for size in step.rolling.waves(len(tasks)) if step.rolling else (len(tasks),):
+            # Until one of them is a manager, which only they know.
+            each = [1] * len(tasks) if step.runs_on == "manager" else [len(tasks)]
+            for size in step.rolling.waves(len(tasks)) if step.rolling else each:
                 waves.append(tuple(tasks[start : start + size]))
                 start += size
             yield Stage(step, tuple(waves))

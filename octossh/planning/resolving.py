@@ -223,7 +223,7 @@ class Resolver:
             if not step.keeps or target not in self.hosts(step):
                 continue
             name = self.docker_name(step, target)
-            if name is None or step.keeps == "compose":  # it names its containers itself
+            if name is None or step.keeps in {"compose", "stack"}:  # docker names what is in it
                 unknown.append(step.name)
                 continue
             names.append((step.keeps, name))
@@ -235,4 +235,4 @@ class Resolver:
         """What docker calls what *step* keeps, unless the step says otherwise."""
         if step.keeps == "image":
             return self.release.pin(step.needed_images[0]).reference
-        return step.docker_name("-".join(slug(part) for part in (self.release.project, self.environment, step.name)))
+        return step.docker_name(*(slug(part) for part in (self.release.project, self.environment, step.name)))

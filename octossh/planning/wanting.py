@@ -22,9 +22,12 @@ from octossh.model import (
     SecretFile,
     SecretRef,
     Step,
+    SwarmService,
+    SwarmStack,
     kept,
 )
 from octossh.planning.composing import service_fields
+from octossh.planning.swarming import file_names, stack_fields, swarm_fields
 from octossh.shell import Secret
 
 __all__ = ["Wanted", "differing", "next_name", "old_name", "wanted_of"]
@@ -58,7 +61,8 @@ class Wanted:
     def parts(self) -> Mapping[str, Wanted]:
         """What a group consists of, by the name of the service; empty for what is no group."""
         services = self.fields.get("services", {})
-        return {name: Wanted("container", name, fields) for name, fields in services.items()}
+        kind = "service" if self.kind == "stack" else "container"
+        return {name: Wanted(kind, name, fields) for name, fields in services.items()}
 
     @property
     def marks(self) -> Mapping[str, Any]:
@@ -103,6 +107,7 @@ def _canonical(fields: Mapping[str, Any]) -> str:
 class _Context:
     """What the fields of a kind are made with, besides the step."""
 
+    name: str
     release: Release
     secrets: Mapping[str, Secret]
 
@@ -122,7 +127,7 @@ def wanted_of(step: Step, name: str, release: Release, secrets: Mapping[str, Sec
         PlanError: A secret has no value.
     """
     more = _MORE.get(type(step))
-    fields = {**kept(step), **(more(step, _Context(release, secrets)) if more else {})}
+    fields = {**kept(step), **(more(step, _Context(name, release, secrets)) if more else {})}
     if template and step.makes != "file":  # a file is what it holds, however it came there
         fields["template"] = template
         if "services" in fields:
@@ -132,6 +137,19 @@ def wanted_of(step: Step, name: str, release: Release, secrets: Mapping[str, Sec
 
 _TEMPLATES = 1
 """Goes up when the templates make something else of the same fields, so that all that they made before is replaced."""
+
+
+def _stack(step: SwarmStack, context: _Context) -> dict[str, Any]:
+    services = stack_fields(step, context.release, context.env)
+    files = file_names(step, context.name, context.env)
+    made = {name: {"v": _TEMPLATES, **_given(fields)} for name, fields in services.items()}
+    return _given({"services": made, "files": files, "orphans": "" if step.prune else "left"})
+
+
+def _service(step: SwarmService, context: _Context) -> dict[str, Any]:
+    fields = swarm_fields(step, context.release, context.env)
+    files = file_names(step, context.name, context.env)
+    return _given({"services": {step.service: {"v": _TEMPLATES, **_given(fields)}}, "files": files, "orphans": "left"})
 
 
 def _compose(step: ComposeUp, context: _Context) -> dict[str, Any]:
@@ -194,5 +212,7 @@ _MORE: dict[type[Step], Callable[[Any, _Context], dict[str, Any]]] = {
     RunContainer: _container,
     RunOnce: _once,
     RunScript: _script,
+    SwarmService: _service,
+    SwarmStack: _stack,
 }
 """What is kept besides what the fields say."""

@@ -15,7 +15,7 @@ from octossh.rendering.orders import Env, Order, Secrets, go_text, is_ours, labe
 from octossh.rendering.pulls import one_pull
 from octossh.shell import Words
 
-__all__ = ["compose_env", "compose_up", "labelled", "pulls", "unset_names"]
+__all__ = ["compose_env", "compose_up", "literal", "owned", "owner_labels", "unset_names"]
 
 
 def compose_up(order: Order, secrets: Secrets) -> dict[str, Any]:
@@ -42,12 +42,12 @@ def compose_up(order: Order, secrets: Secrets) -> dict[str, Any]:
     return {
         "name": wanted.name,
         "services": services,
-        "document": json.dumps(labelled(order, step, wanted, origin), ensure_ascii=False, indent=1),
+        "document": json.dumps(_labelled(order, step, wanted, origin), ensure_ascii=False, indent=1),
         "exported": compose_env(step, secrets),
         "unset": unset_names(step),
         "release": order.release,
         "deployment": order.deployment,
-        "pulls": pulls(order, wanted, secrets),
+        "pulls": _pulls(order, wanted, secrets),
         "remove_orphans": step.remove_orphans,
         "extra_args": step.extra_args,
         "project_filter": f"label={of_project}={wanted.name}",
@@ -62,7 +62,7 @@ def compose_up(order: Order, secrets: Secrets) -> dict[str, Any]:
     }
 
 
-def pulls(order: Order, wanted: Wanted, secrets: Secrets) -> list[dict[str, Any]]:
+def _pulls(order: Order, wanted: Wanted, secrets: Secrets) -> list[dict[str, Any]]:
     """The images of the release that the services run, for ``_pull.sh.j2``; once for each platform."""
     made = {}
     for part in wanted.parts.values():
@@ -105,7 +105,7 @@ def unset_names(step: ComposeStep) -> list[str]:
     return [name for name in variables_of(step.document) if name not in step.env and not read_by_others(name)]
 
 
-def labelled(order: Order, step: ComposeStep, wanted: Wanted, origin: Callable[[str], Mapping[str, str]]) -> Document:
+def _labelled(order: Order, step: ComposeStep, wanted: Wanted, origin: Callable[[str], Mapping[str, str]]) -> Document:
     """The compose file as it is sent: digests for tags, and our labels on all that it makes.
 
     Args:
@@ -115,14 +115,24 @@ def labelled(order: Order, step: ComposeStep, wanted: Wanted, origin: Callable[[
         origin: Gives the labels that say which release made a service, as compose shall read them.
     """
     document = step.document
-    mine = {"project": order.project, "environment": order.environment, "step": order.step.name}
-    ours = {LABELS[key]: _literal(text) for key, text in mine.items()}
+    ours = owner_labels(order)
     for name, service in document["services"].items():
         part = wanted.parts[name]
         service["image"] = part.fields["image"]
         made_by = {LABELS[key]: text for key, text in origin(name).items()}
-        what = {LABELS["spec"]: part.spec, LABELS["fields"]: _literal(part.text)}
+        what = {LABELS["spec"]: part.spec, LABELS["fields"]: literal(part.text)}
         service["labels"] = {**service.get("labels", {}), **ours, **made_by, **what}
+    return owned(document, ours)
+
+
+def owner_labels(order: Order) -> dict[str, str]:
+    """The labels that say whose something is, as a compose file has them."""
+    mine = {"project": order.project, "environment": order.environment, "step": order.step.name}
+    return {LABELS[key]: literal(text) for key, text in mine.items()}
+
+
+def owned(document: Document, ours: Mapping[str, str]) -> Document:
+    """*document* with the labels *ours* on the networks and volumes that it makes."""
     for kind in ("networks", "volumes"):
         entries = dict(document.get(kind) or {})
         if kind == "networks" and any(_joins_default(service) for service in document["services"].values()):
@@ -140,6 +150,6 @@ def _joins_default(service: Mapping[str, Any]) -> bool:
     return "default" in networks if networks else "network_mode" not in service
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """*text* so that compose reads no variable in it."""
     return text.replace("$", "$$")

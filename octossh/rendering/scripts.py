@@ -21,6 +21,8 @@ from octossh.model import (
     RunScript,
     Step,
     StopResource,
+    SwarmService,
+    SwarmStack,
     Target,
     Templates,
     WaitFor,
@@ -39,6 +41,7 @@ from octossh.rendering.puts import looking_at_files, put_file
 from octossh.rendering.running import run_script
 from octossh.rendering.sources import our_template
 from octossh.rendering.stops import stop_resource
+from octossh.rendering.swarm import swarm_service, swarm_stack
 from octossh.rendering.volumes import create_volume
 from octossh.rendering.waits import wait_for
 from octossh.shell import Script, Words
@@ -102,7 +105,7 @@ def observe(
     """
     secrets = Secrets()
     pairs = sorted(set(names))
-    kinds = ("compose", "container", "image", "network", "volume", "file")
+    kinds = ("compose", "container", "file", "image", "network", "stack", "volume")
     named = {kind: [name for of, name in pairs if of == kind] for kind in kinds}
     values = {
         "title": f"observe {project!r} in {environment!r}",
@@ -113,6 +116,11 @@ def observe(
         "containers": [f"name=^/?{re.escape(name)}$" for name in named["container"]],
         "networks": [f"name=^{re.escape(name)}$" for name in named["network"]],
         "projects": [f"label={next(iter(GROUPS))}={name}" for name in named["compose"]],
+        "swarm": bool(named["stack"]),
+        "stacks": [f"label=com.docker.stack.namespace={name}" for name in named["stack"]],
+        "swarm_format": "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}",
+        "service_format": "service {{json .}}",
+        "replicas_format": "replicas {{.Name}} {{.Replicas}}",
         "volumes": [f"name=^{re.escape(name)}$" for name in named["volume"]],
         "images": [{"name": name, "there": image_there(name, target)} for name in named["image"]],
         "files": looking_at_files(named["file"], contents or {}, secrets),
@@ -159,5 +167,7 @@ _VALUES: dict[type[Step], Callable[[Order, Secrets], dict[str, Any]]] = {
     RunOnce: run_once,
     RunScript: run_script,
     StopResource: stop_resource,
+    SwarmService: swarm_service,
+    SwarmStack: swarm_stack,
     WaitFor: wait_for,
 }

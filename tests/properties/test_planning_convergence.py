@@ -29,6 +29,14 @@ STEPS = {
         env={"LEVEL": "{{ Level }}"},
         roles=["db"],
     ),
+    "api": oc.SwarmService("api", image=hub.image("web"), env={"LEVEL": "{{ Level }}"}, replicas=2),
+    "jobs": oc.SwarmService("jobs", image=hub.image("db"), roles=["web"], labels={"level": "{{ Level }}"}),
+    "stack": oc.SwarmStack(
+        "stack",
+        file="services:\n  web: {image: web, environment: {LEVEL: '${LEVEL}'}}\n  db: {image: db}\n",
+        images={"web": hub.image("web"), "db": hub.image("db")},
+        env={"LEVEL": "{{ Level }}"},
+    ),
     "facts": oc.RunScript("facts", script="octossh_output NUMBER 1", reads_only=True),
     "db": oc.RunContainer("db", image=hub.image("db"), roles=["db"], env={"LEVEL": "{{ Level }}"}),
     "web": oc.RunContainer(
@@ -72,6 +80,8 @@ MISHAPS = {
     "dead": happens(status="dead"),
     "created": happens(status="created"),
     "unhealthy": happens(health="unhealthy"),
+    "tasks down": happens("service", status="1 of 2 running"),
+    "paused": happens("service", status="paused"),
     "set aside": set_aside,
     "half replaced": lambda seen: (
         [*set_aside(seen), *happens(spec="sha256:other")(seen)] if seen.kind == "container" else [seen]

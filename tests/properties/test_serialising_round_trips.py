@@ -54,7 +54,12 @@ def test_every_noun_comes_back_from_json_and_from_a_pickle_with_all_that_it_hold
         assert value._repr_html_().startswith("<pre>")
 
 
-@pytest.mark.parametrize("kind", [kind for kind in NOUNS if attrs.fields(kind)], ids=lambda kind: kind.__name__)
+def needs(kind):
+    """Whether there is something that data of this kind has to say."""
+    return any(field.default is attrs.NOTHING for field in attrs.fields(kind))
+
+
+@pytest.mark.parametrize("kind", filter(needs, NOUNS), ids=lambda kind: kind.__name__)
 @quick
 @given(data=st.data())
 def test_what_is_no_such_data_is_a_model_error(kind, data):

@@ -22,6 +22,7 @@ from octossh.model.steps.puts import PutFile
 from octossh.model.steps.scripts import Evaluated, RunScript
 from octossh.model.steps.stops import StopResource
 from octossh.model.steps.strategies import STRATEGIES, Replace, StartFirst, Strategy
+from octossh.model.steps.swarm import SwarmService, SwarmStack, SwarmUpdate
 from octossh.model.steps.volumes import CreateVolume
 from octossh.model.steps.waits import WaitFor
 
@@ -58,6 +59,9 @@ __all__ = [
     "StopResource",
     "Strategy",
     "Subnet",
+    "SwarmService",
+    "SwarmStack",
+    "SwarmUpdate",
     "Tcp",
     "WaitFor",
     "flags",
@@ -81,6 +85,8 @@ KINDS: dict[str, type[Step]] = {
         RunOnce,
         RunScript,
         StopResource,
+        SwarmService,
+        SwarmStack,
         WaitFor,
     )
 }

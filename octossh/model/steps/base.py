@@ -121,9 +121,9 @@ class Step(Described):
         return True
 
     @classmethod
-    def docker_name(cls, made: str) -> str:
-        """The name *made* of project, environment and step, as docker takes it for what this kind keeps."""
-        return made
+    def docker_name(cls, project: str, environment: str, step: str) -> str:
+        """Docker's name for what it keeps, made of these; each is fit for a container's."""
+        return f"{project}-{environment}-{step}"
 
     @property
     def looks_at(self) -> tuple[tuple[str, str], ...]:

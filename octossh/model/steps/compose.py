@@ -151,9 +151,9 @@ class ComposeUp(ComposeStep):
         return self.compose_name
 
     @classmethod
-    def docker_name(cls, made: str) -> str:
+    def docker_name(cls, project: str, environment: str, step: str) -> str:
         """Compose takes no dots."""
-        return re.sub(r"[^a-z0-9_-]", "-", made)
+        return re.sub(r"[^a-z0-9_-]", "-", f"{project}-{environment}-{step}")
 
     @property
     def all_jobs(self) -> frozenset[str]:

@@ -1,0 +1,262 @@
+# swarm_service 'api' of 'shop' in 'Dev'
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY.
+octossh_end() {
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+# shellcheck disable=SC2317
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+command -v docker >/dev/null ||
+    octossh_fail "there is no docker command on this host for user $(id -un); install docker, or put it on the PATH"
+
+# The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
+# shellcheck disable=SC2317
+docker() { command docker "$@" 3>&- 9>&-; }
+
+# A kernel lock: it goes when its holder does, however that ends.
+octossh_lock=/dev/shm/octossh-shop-dev.lock
+[ -d /dev/shm ] || octossh_lock=/tmp/octossh-shop-dev.lock
+command -v flock >/dev/null || octossh_fail "there is no flock command on this host; install util-linux"
+[ -e "$octossh_lock" ] || (umask 0; set -C; : >"$octossh_lock") 2>/dev/null || :
+if [ ! -f "$octossh_lock" ] || [ ! -r "$octossh_lock" ] || [ -h "$octossh_lock" ]; then
+    octossh_fail "the lock $octossh_lock is no file that can be read; look at who made it"
+fi
+exec 9<"$octossh_lock"
+octossh_waited=0
+until flock -n 9; do
+    if [ "$octossh_waited" -eq 0 ]; then
+        octossh_say "waiting for $(cat "$octossh_lock")"
+    fi
+    [ "$octossh_waited" -lt 30 ] ||
+        octossh_end locked none no "another run holds the lock of this project and environment on this host; it was last taken by $(cat "$octossh_lock")"
+    octossh_waited=$((octossh_waited + 1))
+    sleep 1
+done
+(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || :
+# What a run that was killed while it pulled has left: a folder without a login.
+for octossh_config in "$octossh_lock".login.*; do
+    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+done
+
+octossh_swarm=$(docker info --format '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}} {{.Swarm.Error}}' 2>/dev/null) || octossh_fail "docker does not answer: $(docker info 2>&1)"
+case $octossh_swarm in
+    'active true '*) ;;
+    'active false '*) octossh_end succeeded elsewhere no "a worker of a swarm, not a manager" ;;
+    'inactive '*) octossh_end succeeded elsewhere no "in no swarm" ;;
+    *) octossh_fail "the swarm cannot be used: $(octossh_line "$octossh_swarm")" ;;
+esac
+
+# What there is: a line for each service, in octossh_seen; and how many of its tasks run, in octossh_running.
+octossh_list() {
+    octossh_running=$(docker service ls --format '{{.Name}} {{.Replicas}}' 2>/dev/null) ||
+        octossh_fail "docker does not answer: $(docker service ls 2>&1)${octossh_changed:+; the swarm may go on by itself: deploy again to see}"
+    set -- shop-dev_api
+    octossh_seen=$(docker service inspect --format '{{.Spec.Name}} {{if and (eq (index .Spec.Labels "octossh.project") "shop") (eq (index .Spec.Labels "octossh.environment") "Dev") (eq (index .Spec.Labels "octossh.step") "api")}}ours{{else}}other{{end}} {{with (index .Spec.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{if .UpdateStatus}}{{with .UpdateStatus.State}}{{.}}{{else}}none{{end}} {{.UpdateStatus.Message}}{{else}}none{{end}}' "$@" 2>/dev/null) || :
+}
+
+# Looks at service $1 with the hash $2. Adds to octossh_differing, octossh_waiting and octossh_ill.
+octossh_service() {
+    octossh_found='' octossh_spec=''
+    while read -r octossh_of octossh_owner octossh_spec octossh_state octossh_message; do
+        [ "$octossh_of" != "$1" ] || { octossh_found=$octossh_owner; break; }
+    done <<OCTOSSH_SEEN
+$octossh_seen
+OCTOSSH_SEEN
+    case $octossh_found in
+        '') octossh_differing="$octossh_differing $1" octossh_missing="$octossh_missing $1"; return ;;
+        ours) ;;
+        *) octossh_fail "the service $1"' was not made by this step; remove it, or give this step another name or stack' ;;
+    esac
+    octossh_there="$octossh_there $1"
+    case $octossh_state/$octossh_spec in
+        rollback_completed/"$2") ;; # it is the wanted one that was taken back to
+        rollback_*) octossh_ill="swarm took back the change of $1 ($octossh_state: $octossh_message)" ;;
+        paused/*) octossh_ill="swarm stopped changing $1 ($octossh_message)" ;;
+    esac
+    [ "$octossh_spec" = "$2" ] || octossh_differing="$octossh_differing $1"
+    octossh_tasks=''
+    while read -r octossh_of octossh_tasks; do
+        [ "$octossh_of" != "$1" ] || break
+        octossh_tasks=''
+    done <<OCTOSSH_RUNNING
+$octossh_running
+OCTOSSH_RUNNING
+    octossh_tasks=${octossh_tasks%% *}
+    octossh_progress="$octossh_progress, $1 ${octossh_tasks:-0/?}"
+    if [ "$octossh_state" = updating ] || [ "$octossh_state" = rollback_started ]; then
+        octossh_waiting="$octossh_waiting $1 ($octossh_state)"
+    elif [ "${octossh_tasks%%/*}" != "${octossh_tasks#*/}" ] || [ -z "$octossh_tasks" ]; then
+        octossh_waiting="$octossh_waiting $1 (${octossh_tasks:-no} tasks run)"
+    fi
+}
+
+octossh_look() {
+    octossh_list
+    octossh_differing='' octossh_missing='' octossh_waiting='' octossh_ill='' octossh_there='' octossh_progress=''
+    octossh_service shop-dev_api sha256:4825025c2101f591f4ac78a97a59fc757318b257e7faa266247b23c114df00bc
+    octossh_extra=''
+}
+
+octossh_now() {
+    read -r octossh_uptime _ </proc/uptime
+    octossh_now=${octossh_uptime%.*}${octossh_uptime#*.}
+}
+
+# Wait until all tasks run and have gone on running; otherwise octossh_why says why not.
+octossh_converge() {
+    octossh_now
+    octossh_deadline=$((octossh_now + 30000))
+    octossh_since='' octossh_why='' octossh_told=''
+    while :; do
+        octossh_look
+        octossh_why=$octossh_ill
+        case $octossh_waiting in *' (rollback_started)'*) octossh_why='' ;; esac
+        [ -z "$octossh_why" ] || return 1
+        [ -z "$octossh_differing" ] || [ -n "$octossh_waiting" ] || { octossh_why="it is not what was deployed:$octossh_differing"; return 1; }
+        [ "$octossh_progress" = "$octossh_told" ] || octossh_say "running: ${octossh_progress#, }"
+        octossh_told=$octossh_progress
+        octossh_now
+        if [ -z "$octossh_waiting" ]; then
+            octossh_since=${octossh_since:-$octossh_now}
+            [ $((octossh_now - octossh_since)) -lt 500 ] || return 0
+        else
+            octossh_since=''
+            octossh_why="not all tasks run within 300 s:$octossh_waiting"
+            [ "$octossh_now" -lt "$octossh_deadline" ] || return 1
+        fi
+        sleep 0.5 2>/dev/null || sleep 1
+    done
+}
+
+# What became of the tasks, for the log of this step, and the first error for the reason.
+octossh_evidence() {
+    for octossh_of in $octossh_there; do
+        octossh_said=$(docker service ps --no-trunc --format '{{.Name}} on {{.Node}}: {{.CurrentState}} {{.Error}}' "$octossh_of" 2>&1) || :
+        octossh_say "the tasks of $octossh_of:"
+        printf '%s\n' "$octossh_said"
+        octossh_error=$(printf '%s\n' "$octossh_said" | sed -n 's/^.* ago \([^ ].*\)$/\1/p' | sed -n 1p)
+        [ -z "$octossh_error" ] || octossh_why="$octossh_why; a task of $octossh_of: $octossh_error"
+        if command -v timeout >/dev/null; then
+            octossh_say "the last lines of its log:"
+            timeout 10 docker service logs --raw --tail 30 "$octossh_of" 2>&1 3>&- 9>&- || :
+        fi
+    done
+}
+
+octossh_done() {
+    # shellcheck disable=SC2086
+    docker service inspect --format "##octossh $octossh_nonce inspect "'{{json .}}' $octossh_there >&3 2>/dev/null || :
+    octossh_end succeeded "$1" "$2" "$3"
+}
+
+# Removes the secrets and configs of this step that are of another version; swarm keeps what a task still uses.
+octossh_tidy() {
+    for octossh_kind in secret config; do
+        for octossh_of in $(docker "$octossh_kind" ls --filter label=octossh.project=shop --filter label=octossh.environment=Dev --filter label=octossh.step=api --format '{{.Name}}' 2>/dev/null); do
+            case $octossh_of in '') continue ;; esac
+            docker "$octossh_kind" rm "$octossh_of" >/dev/null 2>&1 || :
+        done
+    done
+}
+
+# Nothing of the stack, and no secret in it, is written to a disk here: docker reads it from its standard input.
+octossh_deploy() (
+    unset COMPOSE_FILE
+    cd / || exit
+    printf '%s' '{
+ "version": "3.8",
+ "services": {
+  "api": {
+   "stop_grace_period": "10s",
+   "deploy": {
+    "mode": "global",
+    "update_config": {
+     "parallelism": 1,
+     "delay": "0s",
+     "order": "stop-first",
+     "failure_action": "rollback",
+     "monitor": "5s",
+     "max_failure_ratio": 0.0
+    },
+    "rollback_config": {
+     "parallelism": 1,
+     "delay": "0s",
+     "order": "stop-first",
+     "failure_action": "continue",
+     "monitor": "5s",
+     "max_failure_ratio": 0.0
+    },
+    "labels": {
+     "octossh.project": "shop",
+     "octossh.environment": "Dev",
+     "octossh.step": "api",
+     "octossh.release": "0.0.7",
+     "octossh.deployment": "d-20260102-030405-1",
+     "octossh.spec": "sha256:4825025c2101f591f4ac78a97a59fc757318b257e7faa266247b23c114df00bc",
+     "octossh.fields": "{\"deploy\":{\"mode\":\"global\",\"rollback_config\":{\"delay\":\"0s\",\"failure_action\":\"continue\",\"max_failure_ratio\":0.0,\"monitor\":\"5s\",\"order\":\"stop-first\",\"parallelism\":1},\"update_config\":{\"delay\":\"0s\",\"failure_action\":\"rollback\",\"max_failure_ratio\":0.0,\"monitor\":\"5s\",\"order\":\"stop-first\",\"parallelism\":1}},\"image\":\"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\",\"stop_grace_period\":\"10s\",\"tag\":\"1.4.2\",\"v\":1}"
+    }
+   },
+   "environment": {},
+   "image": "registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  }
+ },
+ "networks": {
+  "default": {
+   "labels": {
+    "octossh.project": "shop",
+    "octossh.environment": "Dev",
+    "octossh.step": "api"
+   }
+  }
+ }
+}' | docker stack deploy -c - --resolve-image never shop-dev 2>&1
+)
+
+octossh_look
+if [ -z "$octossh_differing$octossh_extra$octossh_ill" ]; then
+    [ -n "$octossh_waiting" ] || octossh_done unchanged no ""
+    octossh_converge || { octossh_evidence; octossh_fail "$octossh_why"; }
+    octossh_done unchanged no ""
+fi
+octossh_action=replaced
+[ -n "$octossh_there" ] || octossh_action=created
+
+octossh_changed=yes
+octossh_say 'docker stack deploy shop-dev'":$octossh_differing$octossh_extra"
+octossh_said=$(octossh_deploy)
+set "$?"
+printf '%s\n' "$octossh_said"
+[ "$1" -eq 0 ] || octossh_fail "docker stack deploy: $octossh_said"
+octossh_converge || { octossh_evidence; octossh_fail "$octossh_why"; }
+octossh_tidy
+octossh_done "$octossh_action" yes ""
+}
+{ octossh_main </dev/null; }

@@ -1,0 +1,316 @@
+# swarm_stack 'api' of 'shop' in 'Dev'
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY.
+octossh_end() {
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+# shellcheck disable=SC2317
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+command -v docker >/dev/null ||
+    octossh_fail "there is no docker command on this host for user $(id -un); install docker, or put it on the PATH"
+
+# The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
+# shellcheck disable=SC2317
+docker() { command docker "$@" 3>&- 9>&-; }
+
+# A kernel lock: it goes when its holder does, however that ends.
+octossh_lock=/dev/shm/octossh-shop-dev.lock
+[ -d /dev/shm ] || octossh_lock=/tmp/octossh-shop-dev.lock
+command -v flock >/dev/null || octossh_fail "there is no flock command on this host; install util-linux"
+[ -e "$octossh_lock" ] || (umask 0; set -C; : >"$octossh_lock") 2>/dev/null || :
+if [ ! -f "$octossh_lock" ] || [ ! -r "$octossh_lock" ] || [ -h "$octossh_lock" ]; then
+    octossh_fail "the lock $octossh_lock is no file that can be read; look at who made it"
+fi
+exec 9<"$octossh_lock"
+octossh_waited=0
+until flock -n 9; do
+    if [ "$octossh_waited" -eq 0 ]; then
+        octossh_say "waiting for $(cat "$octossh_lock")"
+    fi
+    [ "$octossh_waited" -lt 30 ] ||
+        octossh_end locked none no "another run holds the lock of this project and environment on this host; it was last taken by $(cat "$octossh_lock")"
+    octossh_waited=$((octossh_waited + 1))
+    sleep 1
+done
+(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || :
+# What a run that was killed while it pulled has left: a folder without a login.
+for octossh_config in "$octossh_lock".login.*; do
+    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+done
+
+octossh_swarm=$(docker info --format '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}} {{.Swarm.Error}}' 2>/dev/null) || octossh_fail "docker does not answer: $(docker info 2>&1)"
+case $octossh_swarm in
+    'active true '*) ;;
+    'active false '*) octossh_end succeeded elsewhere no "a worker of a swarm, not a manager" ;;
+    'inactive '*) octossh_end succeeded elsewhere no "in no swarm" ;;
+    *) octossh_fail "the swarm cannot be used: $(octossh_line "$octossh_swarm")" ;;
+esac
+
+# What there is: a line for each service, in octossh_seen; and how many of its tasks run, in octossh_running.
+octossh_list() {
+    octossh_running=$(docker service ls --format '{{.Name}} {{.Replicas}}' 2>/dev/null) ||
+        octossh_fail "docker does not answer: $(docker service ls 2>&1)${octossh_changed:+; the swarm may go on by itself: deploy again to see}"
+    set -- shop_web shop_db
+    # shellcheck disable=SC2046
+    set -- "$@" $(docker service ls --filter label=com.docker.stack.namespace=shop --format '{{.Name}}' 2>/dev/null)
+    octossh_seen=$(docker service inspect --format '{{.Spec.Name}} {{if and (eq (index .Spec.Labels "octossh.project") "shop") (eq (index .Spec.Labels "octossh.environment") "Dev") (eq (index .Spec.Labels "octossh.step") "api")}}ours{{else}}other{{end}} {{with (index .Spec.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{if .UpdateStatus}}{{with .UpdateStatus.State}}{{.}}{{else}}none{{end}} {{.UpdateStatus.Message}}{{else}}none{{end}}' "$@" 2>/dev/null) || :
+}
+
+# Looks at service $1 with the hash $2. Adds to octossh_differing, octossh_waiting and octossh_ill.
+octossh_service() {
+    octossh_found='' octossh_spec=''
+    while read -r octossh_of octossh_owner octossh_spec octossh_state octossh_message; do
+        [ "$octossh_of" != "$1" ] || { octossh_found=$octossh_owner; break; }
+    done <<OCTOSSH_SEEN
+$octossh_seen
+OCTOSSH_SEEN
+    case $octossh_found in
+        '') octossh_differing="$octossh_differing $1" octossh_missing="$octossh_missing $1"; return ;;
+        ours) ;;
+        *) octossh_fail "the service $1"' was not made by this step; remove it, or give this step another name or stack' ;;
+    esac
+    octossh_there="$octossh_there $1"
+    case $octossh_state/$octossh_spec in
+        rollback_completed/"$2") ;; # it is the wanted one that was taken back to
+        rollback_*) octossh_ill="swarm took back the change of $1 ($octossh_state: $octossh_message)" ;;
+        paused/*) octossh_ill="swarm stopped changing $1 ($octossh_message)" ;;
+    esac
+    [ "$octossh_spec" = "$2" ] || octossh_differing="$octossh_differing $1"
+    octossh_tasks=''
+    while read -r octossh_of octossh_tasks; do
+        [ "$octossh_of" != "$1" ] || break
+        octossh_tasks=''
+    done <<OCTOSSH_RUNNING
+$octossh_running
+OCTOSSH_RUNNING
+    octossh_tasks=${octossh_tasks%% *}
+    octossh_progress="$octossh_progress, $1 ${octossh_tasks:-0/?}"
+    if [ "$octossh_state" = updating ] || [ "$octossh_state" = rollback_started ]; then
+        octossh_waiting="$octossh_waiting $1 ($octossh_state)"
+    elif [ "${octossh_tasks%%/*}" != "${octossh_tasks#*/}" ] || [ -z "$octossh_tasks" ]; then
+        octossh_waiting="$octossh_waiting $1 (${octossh_tasks:-no} tasks run)"
+    fi
+}
+
+octossh_look() {
+    octossh_list
+    octossh_differing='' octossh_missing='' octossh_waiting='' octossh_ill='' octossh_there='' octossh_progress=''
+    octossh_service shop_web sha256:7551e69d9d6e3c5608d7ce5bd592b50c967ad57be4acbf5ea9f113389690689c
+    octossh_service shop_db sha256:c5ee585a780a2567d1df2c9a831e87b057fb4239a6729b03be8c1df43ba5a1fb
+    octossh_extra=''
+    while read -r octossh_of octossh_owner _; do
+        case $octossh_of in '' | shop_web | shop_db) continue ;; esac
+        [ "$octossh_owner" = ours ] || octossh_fail "the service $octossh_of"' was not made by this step; remove it, or give this step another name or stack'
+    done <<OCTOSSH_SEEN
+$octossh_seen
+OCTOSSH_SEEN
+}
+
+octossh_now() {
+    read -r octossh_uptime _ </proc/uptime
+    octossh_now=${octossh_uptime%.*}${octossh_uptime#*.}
+}
+
+# Wait until all tasks run and have gone on running; otherwise octossh_why says why not.
+octossh_converge() {
+    octossh_now
+    octossh_deadline=$((octossh_now + 30000))
+    octossh_since='' octossh_why='' octossh_told=''
+    while :; do
+        octossh_look
+        octossh_why=$octossh_ill
+        case $octossh_waiting in *' (rollback_started)'*) octossh_why='' ;; esac
+        [ -z "$octossh_why" ] || return 1
+        [ -z "$octossh_differing" ] || [ -n "$octossh_waiting" ] || { octossh_why="it is not what was deployed:$octossh_differing"; return 1; }
+        [ "$octossh_progress" = "$octossh_told" ] || octossh_say "running: ${octossh_progress#, }"
+        octossh_told=$octossh_progress
+        octossh_now
+        if [ -z "$octossh_waiting" ]; then
+            octossh_since=${octossh_since:-$octossh_now}
+            [ $((octossh_now - octossh_since)) -lt 100 ] || return 0
+        else
+            octossh_since=''
+            octossh_why="not all tasks run within 300 s:$octossh_waiting"
+            [ "$octossh_now" -lt "$octossh_deadline" ] || return 1
+        fi
+        sleep 0.5 2>/dev/null || sleep 1
+    done
+}
+
+# What became of the tasks, for the log of this step, and the first error for the reason.
+octossh_evidence() {
+    for octossh_of in $octossh_there; do
+        octossh_said=$(docker service ps --no-trunc --format '{{.Name}} on {{.Node}}: {{.CurrentState}} {{.Error}}' "$octossh_of" 2>&1) || :
+        octossh_say "the tasks of $octossh_of:"
+        printf '%s\n' "$octossh_said"
+        octossh_error=$(printf '%s\n' "$octossh_said" | sed -n 's/^.* ago \([^ ].*\)$/\1/p' | sed -n 1p)
+        [ -z "$octossh_error" ] || octossh_why="$octossh_why; a task of $octossh_of: $octossh_error"
+        if command -v timeout >/dev/null; then
+            octossh_say "the last lines of its log:"
+            timeout 10 docker service logs --raw --tail 30 "$octossh_of" 2>&1 3>&- 9>&- || :
+        fi
+    done
+}
+
+octossh_done() {
+    # shellcheck disable=SC2086
+    octossh_json=$(docker service inspect $octossh_there 2>/dev/null | tr -d '\n') || octossh_json=''
+    [ -z "$octossh_json" ] || octossh_frame "inspect {\"Name\": \"shop\", \"Members\": $octossh_json}"
+    octossh_end succeeded "$1" "$2" "$3"
+}
+
+# Removes the secrets and configs of this step that are of another version; swarm keeps what a task still uses.
+octossh_tidy() {
+    for octossh_kind in secret config; do
+        for octossh_of in $(docker "$octossh_kind" ls --filter label=octossh.project=shop --filter label=octossh.environment=Dev --filter label=octossh.step=api --format '{{.Name}}' 2>/dev/null); do
+            case $octossh_of in shop_0caf421b-0de104082142 | '') continue ;; esac
+            docker "$octossh_kind" rm "$octossh_of" >/dev/null 2>&1 || :
+        done
+    done
+}
+
+# Nothing of the stack, and no secret in it, is written to a disk here: docker reads it from its standard input.
+octossh_deploy() (
+    PW="${octossh_secret_0?}"
+    export PW
+    unset COMPOSE_FILE LEVEL
+    cd / || exit
+    printf '%s' '{
+ "version": "3.8",
+ "networks": {
+  "back": {
+   "labels": {
+    "octossh.project": "shop",
+    "octossh.environment": "Dev",
+    "octossh.step": "api"
+   }
+  },
+  "default": {
+   "labels": {
+    "octossh.project": "shop",
+    "octossh.environment": "Dev",
+    "octossh.step": "api"
+   }
+  }
+ },
+ "secrets": {
+  "db": {
+   "external": true,
+   "name": "shop_0caf421b-0de104082142"
+  }
+ },
+ "services": {
+  "web": {
+   "image": "registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+   "environment": {
+    "URL": "pg://u:${PW}@db",
+    "LEVEL": "${LEVEL:-info}"
+   },
+   "secrets": [
+    "db"
+   ],
+   "deploy": {
+    "replicas": 2,
+    "labels": {
+     "team": "shop",
+     "octossh.project": "shop",
+     "octossh.environment": "Dev",
+     "octossh.step": "api",
+     "octossh.release": "0.0.7",
+     "octossh.deployment": "d-20260102-030405-1",
+     "octossh.spec": "sha256:7551e69d9d6e3c5608d7ce5bd592b50c967ad57be4acbf5ea9f113389690689c",
+     "octossh.fields": "{\"deploy\":{\"labels\":{\"team\":\"shop\"},\"replicas\":2,\"update_config\":{\"failure_action\":\"rollback\"}},\"env\":{\"URL\":{\"in\":\"pg://u:$${PW}@db\",\"secret\":\"pw\",\"version\":\"9fbde90cb009ddf6\"}},\"environment\":{\"LEVEL\":\"$${LEVEL:-info}\"},\"image\":\"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\",\"secrets\":[\"db\"],\"shared\":{\"secrets\":{\"db\":{\"secret\":\"pw\",\"version\":\"9fbde90cb009ddf6\"}}},\"tag\":\"1.4.2\",\"v\":1,\"variables\":{\"PW\":{\"secret\":\"pw\",\"version\":\"9fbde90cb009ddf6\"}}}"
+    },
+    "update_config": {
+     "failure_action": "rollback"
+    }
+   }
+  },
+  "db": {
+   "image": "docker.io/library/postgres@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+   "networks": [
+    "back"
+   ],
+   "deploy": {
+    "labels": {
+     "octossh.project": "shop",
+     "octossh.environment": "Dev",
+     "octossh.step": "api",
+     "octossh.release": "0.0.7",
+     "octossh.deployment": "d-20260102-030405-1",
+     "octossh.spec": "sha256:c5ee585a780a2567d1df2c9a831e87b057fb4239a6729b03be8c1df43ba5a1fb",
+     "octossh.fields": "{\"image\":\"docker.io/library/postgres@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\",\"networks\":[\"back\"],\"shared\":{\"networks\":{\"back\":{}}},\"v\":1}"
+    }
+   }
+  }
+ }
+}' | docker stack deploy -c - --with-registry-auth --resolve-image never shop 2>&1
+)
+
+octossh_look
+if [ -z "$octossh_differing$octossh_extra$octossh_ill" ]; then
+    [ -n "$octossh_waiting" ] || octossh_done unchanged no ""
+    octossh_converge || { octossh_evidence; octossh_fail "$octossh_why"; }
+    octossh_done unchanged no ""
+fi
+octossh_action=replaced
+[ -n "$octossh_there" ] || octossh_action=created
+
+octossh_changed=yes
+if ! docker secret inspect shop_0caf421b-0de104082142 >/dev/null 2>&1; then
+    octossh_said=$(printf '%s' "${octossh_secret_0?}" | docker secret create --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=api shop_0caf421b-0de104082142 - 2>&1) ||
+        octossh_fail "docker secret create: $octossh_said"
+fi
+octossh_say 'docker stack deploy shop'":$octossh_differing$octossh_extra"
+# Docker reads its config once, when it starts: here out of a pipe, so that the login is in no file.
+if ! octossh_config=$(mktemp -d "$octossh_lock.login.XXXXXXXX") || ! ln -s /proc/self/fd/8 "$octossh_config/config.json"; then
+    octossh_fail "no folder for docker's config can be made beside $octossh_lock; see whether that place is full"
+fi
+octossh_auths=''
+octossh_one="${octossh_secret_1?}"
+octossh_one=${octossh_one#'{"auths": {'}
+octossh_auths="$octossh_auths${octossh_auths:+, }${octossh_one%'}}'}"
+octossh_said=$(
+    printf '%s' "{\"auths\": {$octossh_auths}}" 2>/dev/null | {
+        DOCKER_CONFIG=$octossh_config
+        export DOCKER_CONFIG
+        octossh_deploy 8<&0
+    }
+)
+set "$?"
+rm -rf "$octossh_config"
+printf '%s\n' "$octossh_said"
+[ "$1" -eq 0 ] || octossh_fail "docker stack deploy: $octossh_said"
+octossh_converge || { octossh_evidence; octossh_fail "$octossh_why"; }
+octossh_tidy
+octossh_done "$octossh_action" yes ""
+}
+{ octossh_main </dev/null; }
