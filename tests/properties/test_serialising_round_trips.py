@@ -59,7 +59,7 @@ def needs(kind):
     return any(field.default is attrs.NOTHING for field in attrs.fields(kind))
 
 
-@pytest.mark.parametrize("kind", filter(needs, NOUNS), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", list(filter(needs, NOUNS)), ids=lambda kind: kind.__name__)
 @quick
 @given(data=st.data())
 def test_what_is_no_such_data_is_a_model_error(kind, data):
