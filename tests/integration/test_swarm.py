@@ -140,7 +140,7 @@ def test_a_change_whose_tasks_do_not_get_well_is_rolled_back_by_swarm_and_the_st
         assert failed.value.hosts is oc.Hosts.CHANGED
         image = spec(swarm_lab, "shop-dev_api")["TaskTemplate"]["ContainerSpec"]["Image"]
         assert image.endswith(good.pins[0].digest)
-        assert made.deploy(good, "Dev").succeeded
+        assert made.deploy(good, "Dev").state is oc.State.SUCCEEDED
 
 
 def test_a_new_service_that_never_runs_fails_in_time_with_the_error_of_its_tasks(
@@ -215,7 +215,7 @@ def test_a_manager_that_is_lost_in_the_middle_is_told_and_the_next_deployment_se
         finally:
             swarm_lab.service("h01", "dockerd", "start")
         swarm_lab.sh("h01", "until docker node ls >/dev/null 2>&1; do sleep 0.2; done")
-        assert made.deploy(first, "Dev").succeeded
+        assert made.deploy(first, "Dev").state is oc.State.SUCCEEDED
         assert not made.plan(first, "Dev").has_changes
 
 
@@ -227,7 +227,7 @@ def test_swarm_nodes_get_the_login_for_a_private_registry(swarm_lab: Lab, tmp_pa
     step = oc.SwarmService("api", image=hub.image("acme/worker"), mode="global", monitor_s=1)
     with space(swarm_lab, tmp_path, step, secrets={"REGISTRY": auth.password}) as made:
         first = made.create_release(versions={"acme/worker": "1.1.0"})
-        assert made.deploy(first, "Dev").succeeded
+        assert made.deploy(first, "Dev").state is oc.State.SUCCEEDED
     assert len(running(swarm_lab, "shop-dev_api")) == 2
 
 
