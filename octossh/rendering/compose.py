@@ -62,14 +62,16 @@ def compose_up(order: Order, secrets: Secrets) -> dict[str, Any]:
     }
 
 
-def _pulls(order: Order, wanted: Wanted, secrets: Secrets) -> list[dict[str, Any]]:
+def _pulls(order: Order, wanted: Wanted, secrets: Secrets) -> list[tuple[Any, ...]]:
     """The images of the release that the services run, for ``_pull.sh.j2``; once for each platform."""
     made = {}
+    names = ("image", "login", "platform", "platform_format", "platform_start")
+    logins = dict(order.pulls)
     for part in wanted.parts.values():
         image, platform = part.fields["image"], part.fields.get("platform")
-        login = dict(order.pulls).get(image)
-        if any(image == pulled for pulled, _ in order.pulls):
-            made[image, platform] = one_pull(image, login, platform, secrets)
+        if image in logins:
+            values = one_pull(image, logins[image], platform, secrets)
+            made[image, platform] = tuple(values[name] for name in names)
     return list(made.values())
 
 

@@ -117,7 +117,7 @@ def _common(order: Order, wanted: Wanted, document: Document, secrets: Secrets) 
         "name_format": "{{.Name}}",
         "json_format": "{{json .}}",
         "foreign": " was not made by this step; remove it, or give this step another name or stack",
-        "converge_timeout_s": f"{step.converge_timeout_s:g}",
+        "timeout_s": f"{step.converge_timeout_s:g}",
         "converge_cs": math.ceil(step.converge_timeout_s * 100),
         # Swarm takes a moment until it says that it is updating.
         "monitor_cs": max(100, math.ceil(step.monitor_s * 100)),

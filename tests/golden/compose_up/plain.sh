@@ -173,7 +173,8 @@ octossh_gate() {
 # What the sick containers said, for the log of this step, and the end of it for the reason.
 octossh_evidence() {
     for octossh_id in $octossh_sick; do
-        octossh_say "the last lines of the log of $(docker container inspect --format '{{.Name}}' "$octossh_id" 2>&1):"
+        octossh_said=$(docker container inspect --format '{{.Name}}' "$octossh_id" 2>&1)
+        octossh_say "the last lines of the log of $octossh_said:"
         docker logs --tail 50 "$octossh_id" 2>&1 || :
         octossh_said=$(octossh_line "$(docker logs --tail 3 "$octossh_id" 2>&1)")
     done

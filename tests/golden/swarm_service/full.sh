@@ -166,7 +166,7 @@ octossh_evidence() {
         [ -z "$octossh_error" ] || octossh_why="$octossh_why; a task of $octossh_of: $octossh_error"
         if command -v timeout >/dev/null; then
             octossh_say "the last lines of its log:"
-            timeout 10 docker service logs --raw --tail 30 "$octossh_of" 2>&1 3>&- 9>&- || :
+            timeout 10 docker service logs --tail 30 "$octossh_of" 2>&1 3>&- 9>&- || :
         fi
     done
 }
@@ -361,13 +361,13 @@ octossh_action=replaced
 octossh_changed=yes
 if ! docker secret inspect shop-live_ab6d182e-0de104082142 >/dev/null 2>&1; then
     octossh_said=$(printf '%s' "${octossh_secret_0?}" | docker secret create --label 'octossh.project=it'"'"'s $HOME' --label octossh.environment=Dev --label octossh.step=api shop-live_ab6d182e-0de104082142 - 2>&1) ||
-        octossh_fail "docker secret create: $octossh_said"
+        octossh_fail 'docker secret create: '"$octossh_said"
 fi
 if ! docker config inspect shop-live_276d1e45-e49a019a4364 >/dev/null 2>&1; then
     octossh_said=$(printf '%s' 'level = info
 price = $5
 ' | docker config create --label 'octossh.project=it'"'"'s $HOME' --label octossh.environment=Dev --label octossh.step=api shop-live_276d1e45-e49a019a4364 - 2>&1) ||
-        octossh_fail "docker config create: $octossh_said"
+        octossh_fail 'docker config create: '"$octossh_said"
 fi
 octossh_say 'docker stack deploy shop-live'":$octossh_differing$octossh_extra"
 # Docker reads its config once, when it starts: here out of a pipe, so that the login is in no file.

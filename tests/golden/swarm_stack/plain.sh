@@ -175,7 +175,7 @@ octossh_evidence() {
         [ -z "$octossh_error" ] || octossh_why="$octossh_why; a task of $octossh_of: $octossh_error"
         if command -v timeout >/dev/null; then
             octossh_say "the last lines of its log:"
-            timeout 10 docker service logs --raw --tail 30 "$octossh_of" 2>&1 3>&- 9>&- || :
+            timeout 10 docker service logs --tail 30 "$octossh_of" 2>&1 3>&- 9>&- || :
         fi
     done
 }
