@@ -48,6 +48,7 @@ def compose_up(order: Order, secrets: Secrets) -> dict[str, Any]:
         "release": order.release,
         "deployment": order.deployment,
         "pulls": _pulls(order, wanted, secrets),
+        "pull": "missing",
         "remove_orphans": step.remove_orphans,
         "extra_args": step.extra_args,
         "project_filter": f"label={of_project}={wanted.name}",

@@ -21,8 +21,9 @@ octossh_line() {
     printf '%s' "$*"
 }
 
-# Every way out: STATE ACTION CHANGED WHY.
+# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last names.
 octossh_end() {
+    "${octossh_last:-:}"
     octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
     [ "$1" = succeeded ]
     exit "$?"
