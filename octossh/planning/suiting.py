@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from octossh.model import ComposeStep, RunScript, SecretRef, Step, Target
+from octossh.model import ComposeStep, RunScript, SecretRef, Step, SwarmService, Target
 from octossh.shell import Secret
 
 __all__ = ["unsuited"]
@@ -12,13 +12,13 @@ __all__ = ["unsuited"]
 
 def unsuited(step: Step, target: Target, secrets: Mapping[str, Secret]) -> str:
     """Why *step*, with its expressions evaluated, cannot be done on *target*; empty where it can."""
-    if target.images == "push" and isinstance(step, ComposeStep):
-        return "images are sent to this target one by one, and compose wants to pull them itself; use RunContainer"
+    if target.images == "push" and isinstance(step, ComposeStep | SwarmService):
+        return "images are sent to this target one by one, and compose and swarm pull them themselves; use RunContainer"
     if target.bare:
         return ""
     before = f"{target.docker[0]}, which stands before docker there, hands on no environment"
     advice = "let the user talk to docker without it"
-    if isinstance(step, ComposeStep):
+    if isinstance(step, ComposeStep | SwarmService):
         return f"{before}, and compose reads its variables there; {advice}"
     env = getattr(step, "env", {})
     if isinstance(step, RunScript):
