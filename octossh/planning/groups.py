@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from octossh.model import Resource
 from octossh.planning.composing import count_of
 from octossh.planning.plans import Action, Change, changes_between
 from octossh.planning.wanting import Wanted
 
-__all__ = ["judge_group"]
+__all__ = ["judge_group", "with_values"]
 
 
 def judge_group(wanted: Wanted, there: Sequence[Resource]) -> tuple[Action, str, tuple[Change, ...]]:
@@ -27,7 +28,7 @@ def judge_group(wanted: Wanted, there: Sequence[Resource]) -> tuple[Action, str,
             changes.append(Change(f"service {name}", None, str(part.fields["image"])))
         elif other := next((resource for resource in seen if resource.spec != part.spec), None):
             differs = True
-            found = changes_between(other.fields, part.marks)
+            found = changes_between(with_values(other), part.fields)
             changes += [Change(f"{name} {change.field}", change.old, change.new) for change in found]
         else:
             states.append(_task_state(name, seen[0]) if part.kind == "service" else _state(part, seen))
@@ -70,3 +71,13 @@ _WELL = {"", "healthy", "starting"}
 def _exit_code(resource: Resource) -> int | None:
     state = resource.inspect.get("State")
     return state.get("ExitCode") if isinstance(state, Mapping) else None
+
+
+def with_values(there: Resource) -> dict[str, Any]:
+    """The fields in the label of *there*, with the values of its environment, of which the label has hashes only."""
+    service = ((there.inspect.get("Spec") or {}).get("TaskTemplate") or {}).get("ContainerSpec")
+    pairs = (pair.partition("=") for pair in (service or there.inspect.get("Config") or {}).get("Env") or ())
+    values = {name: value for name, _, value in pairs}
+    marks = there.fields.get("env") or {}
+    env = {name: values.get(name, mark) if isinstance(mark, str) else mark for name, mark in marks.items()}
+    return {**there.fields, "env": env} if env else dict(there.fields)

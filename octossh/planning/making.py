@@ -23,7 +23,7 @@ from octossh.model import (
     Templates,
     grouped,
 )
-from octossh.planning.groups import judge_group
+from octossh.planning.groups import judge_group, with_values
 from octossh.planning.plans import Action, Plan, Task, changes_between
 from octossh.planning.puts import file_facts, judge_file
 from octossh.planning.resolving import Facts, Resolver
@@ -319,7 +319,7 @@ class _Maker:
         for resource in (main, old):
             if resource is not None and not self._ours(resource, task.step.name):
                 return attrs.evolve(task, action=Action.REFUSE, why=_foreign(resource))
-        changes = changes_between(_with_values(there), wanted.fields)
+        changes = changes_between(with_values(there), wanted.fields)
         if there.spec != wanted.spec:
             if not task.step.replaces:
                 return attrs.evolve(task, action=Action.REFUSE, why=differing(wanted), changes=changes)
@@ -387,12 +387,3 @@ def _apart(step: Step, there: Resource) -> list[str]:
     if joined is None or not isinstance(step, ContainerStep):
         return []
     return [name for name in step.network_names if name not in joined]
-
-
-def _with_values(there: Resource) -> dict[str, Any]:
-    """The fields in the label of *there*, with the values of its environment, of which the label has hashes only."""
-    pairs = (pair.partition("=") for pair in (there.inspect.get("Config") or {}).get("Env") or ())
-    values = {name: value for name, _, value in pairs}
-    marks = there.fields.get("env") or {}
-    env = {name: values.get(name, mark) if isinstance(mark, str) else mark for name, mark in marks.items()}
-    return {**there.fields, "env": env} if env else dict(there.fields)
