@@ -185,6 +185,9 @@ _PLAIN_CONTAINERS: dict[str, st.SearchStrategy[Any]] = dict(
     stop_grace_s=SECONDS,
     strategy=REPLACES,
 )
+CONFIG_FILES = st.builds(
+    oc.ConfigFile, TEXT, owner=st.sampled_from(["0", "1000:99"]), mode=st.sampled_from(["0644", "600"])
+)
 SECRET_FILES = st.builds(
     oc.SecretFile,
     SECRETS | st.just("{{ Password }}"),
@@ -218,6 +221,9 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "mounts": st.lists(MOUNTS, min_size=1, max_size=3, unique_by=lambda mount: mount.target),
     "tmpfs": st.just(["/run:mode=1777,size=64m", "/var/cache"]),
     "secret_files": st.just({"/run/secrets/db": oc.SecretFile(oc.secret("db"), owner="1000", mode="0400")}),
+    "files": st.just(
+        {"/etc/app.conf": "level = {{ Level }}\n", "/etc/x y": oc.ConfigFile("x", owner="33", mode="0600")}
+    ),
     "volumes_from": st.just(["data:ro"]),
     "volume_driver": st.just("local"),
     "read_only": st.just(True),
@@ -661,6 +667,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.RunContainer: RUN_CONTAINERS,
     oc.RunOnce: RUN_ONCES,
     oc.RunScript: RUN_SCRIPTS,
+    oc.ConfigFile: CONFIG_FILES,
     oc.SecretFile: SECRET_FILES,
     oc.SecretRef: SECRETS,
     oc.Prune: PRUNES,

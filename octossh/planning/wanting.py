@@ -99,6 +99,10 @@ def _mark(value: Any) -> Any:
     return hashlib.sha256(value.encode()).hexdigest()[:16] if isinstance(value, str) else value
 
 
+def _sha256(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
 def _canonical(fields: Mapping[str, Any]) -> str:
     return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
@@ -180,7 +184,8 @@ def _file(item: SecretFile, context: _Context) -> dict[str, Any]:
 def _once(step: ContainerStep, context: _Context) -> dict[str, Any]:
     env = {name: context.env(value) for name, value in step.env.items()}
     files = {path: _file(item, context) for path, item in step.secret_files.items()}
-    more = {"env": env, "secret_files": files}
+    texts = {path: f"{_sha256(item.content)} {item.mode} {item.owner}" for path, item in step.files.items()}
+    more = {"env": env, "secret_files": files, "files": texts}
     return {**_image(step, context), **{name: value for name, value in more.items() if value}}
 
 
@@ -200,7 +205,7 @@ def _script(step: RunScript, context: _Context) -> dict[str, Any]:
 def _put(step: PutFile, context: _Context) -> dict[str, Any]:
     content = context.env(step.content)
     if isinstance(content, str):
-        content = "sha256:" + hashlib.sha256(content.encode()).hexdigest()
+        content = _sha256(content)
     owners = {name: value for name in ("owner", "group") if (value := getattr(step, name)) is not None}
     return {"content": content, "mode": f"{int(step.mode, 8):04o}", **owners}
 

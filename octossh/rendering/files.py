@@ -1,7 +1,10 @@
-"""The values for ``_files.sh.j2``: secrets as files in the memory of a host."""
+"""Files in containers: the values for ``_files.sh.j2``, secrets in the memory of a host, and texts as an archive."""
 
 from __future__ import annotations
 
+import base64
+import io
+import tarfile
 from typing import Any
 
 from octossh.model import ContainerStep, Mount, SecretRef, slug
@@ -9,12 +12,26 @@ from octossh.planning import Wanted
 from octossh.rendering.orders import Order, Secrets, owner_format, owner_labels
 from octossh.shell import Words
 
-__all__ = ["file_mounts", "file_values", "files_base"]
+__all__ = ["archive", "file_mounts", "file_values", "files_base"]
 
 
 def files_base(order: Order) -> str:
     """The folder on the host with all secret files of a project in an environment."""
     return f"/dev/shm/octossh-{slug(order.project)}-{slug(order.environment)}.files"  # noqa: S108 - it is memory
+
+
+def archive(step: ContainerStep) -> str:
+    """The files of a container as a tar archive in base64; empty for none."""
+    if not step.files:
+        return ""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for path, item in step.files.items():
+            data, member = item.content.encode(), tarfile.TarInfo(path.lstrip("/"))
+            member.size, member.mode = len(data), int(item.mode, 8)
+            member.uid, member.gid = map(int, item.owner.split(":"))
+            tar.addfile(member, io.BytesIO(data))
+    return base64.b64encode(made.getvalue()).decode()
 
 
 def file_values(order: Order, step: ContainerStep, wanted: Wanted, secrets: Secrets) -> dict[str, Any]:
@@ -28,6 +45,7 @@ def file_values(order: Order, step: ContainerStep, wanted: Wanted, secrets: Secr
         digits = {"mode": f"{int(item.mode, 8):07o}", "user": f"{int(user):07o}", "group": f"{int(group):07o}"}
         files.append({"name": f"{number:02}", "value": value, **digits})
     return {
+        "archive": archive(step),
         "files": files,
         "files_place": place,
         "files_new": f"{place}.new",

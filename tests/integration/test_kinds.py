@@ -264,3 +264,22 @@ def test_a_file_with_a_secret_converges_and_is_compared_on_the_host(clean_lab: L
         plan = space.plan(space.create_release(), "Dev")
         assert "is a symbolic link" in plan.refusals[0].why
     clean_lab.sh("h01", "rm -rf '/home/deploy/files test'")
+
+
+def test_files_are_in_a_container_when_it_starts_and_another_text_makes_another_one(
+    clean_lab: Lab, tmp_path: Path
+) -> None:
+    def web(text: str) -> oc.RunContainer:
+        files = {"/etc/app/new folder/app.conf": text, "/www/key": oc.ConfigFile("k", owner="12:34", mode="0600")}
+        return shops.web(clean_lab, files=files)
+
+    targets = shops.targets(clean_lab, "Dev")
+    for text, action in (("it's {{ environment }}\n", "created"), ("another €", "replaced")):
+        with shops.space(clean_lab, shops.project(web(text)), targets, tmp_path) as space:
+            release = space.create_release()
+            before = str(space.plan(release, "Dev"))
+            assert did(space.deploy(release, "Dev")) == {"web": action}
+            assert not space.plan(release, "Dev").has_changes
+    assert "files /etc/app/new folder/app.conf: sha256:" in before
+    inside = 'docker exec shop-dev-web sh -c \'cat "/etc/app/new folder/app.conf"; stat -c " %a %u:%g" /www/key\''
+    assert clean_lab.sh("h01", inside).split() == ["another", "€", "600", "12:34"]

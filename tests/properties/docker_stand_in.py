@@ -427,7 +427,14 @@ class Call:
 
     def do_cp(self) -> str:
         name, _, target = self.rest[1].partition(":")
-        source = Path(self.find(name)["Binds"][target])
+        seen = self.find(name)
+        if target == "/":
+            with tarfile.open(fileobj=io.BytesIO(os.fsencode(self.stdin))) as archive:
+                for member in archive:
+                    text = archive.extractfile(member).read().decode()  # type: ignore[union-attr]
+                    seen.setdefault("Files", {})[f"/{member.name}"] = (text, member.mode, member.uid, member.gid)
+            return ""
+        source = Path(seen["Binds"][target])
         with tarfile.open(fileobj=io.BytesIO(os.fsencode(self.stdin))) as archive:
             for member in archive:
                 made = source / member.name

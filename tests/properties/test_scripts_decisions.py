@@ -443,3 +443,36 @@ def test_a_run_that_was_killed_while_it_wrote_secret_files_is_taken_up(tmp_path:
         assert len(stored()) == 1
         shutil.rmtree(f"/dev/shm/octossh-{unique()}-dev.files")
     assert number > 5
+
+
+def configured(digest: str = ONE, text: str = "level = 'info'\n") -> Script:
+    files = {"/etc/app/app.conf": text, "/srv/ü $(id)": oc.ConfigFile("x", owner="1000:99", mode="600")}
+    step = oc.RunContainer("web", image=IMAGE, container_name=NAME, monitor_s=0, healthy_timeout_s=0, files=files)
+    return render(order(step, digest=digest, project=unique()))
+
+
+def test_files_are_put_into_a_container_before_it_starts_and_another_text_makes_another_one(host: Host) -> None:
+    answer, _ = host.run(configured())
+    assert answer.action == "created", answer.why
+    names = [call.name for call in host.calls]
+    assert names.index("cp") < names.index("start")
+    assert host.containers[NAME]["Files"] == {
+        "/etc/app/app.conf": ("level = 'info'\n", 0o644, 0, 0),
+        "/srv/ü $(id)": ("x", 0o600, 1000, 99),
+    }
+    assert host.run(configured())[0].action == "unchanged"
+    answer, _ = host.run(configured(text="level = 'debug'\n"))
+    assert answer.action == "replaced", answer.why
+    assert host.containers[NAME]["Files"]["/etc/app/app.conf"][0] == "level = 'debug'\n"
+
+
+def test_a_run_that_was_killed_before_its_files_were_there_is_taken_up_with_them(tmp_path: Path) -> None:
+    for at in range(12):
+        host = Host(tmp_path / str(at), registry=[image(ONE)])
+        ended = not host.run_and_kill(configured(), at)
+        answer, _ = host.run(configured())
+        assert answer.state == "succeeded", answer.why
+        assert set(host.containers[NAME]["Files"]) == {"/etc/app/app.conf", "/srv/ü $(id)"}
+        if ended:
+            return
+    raise AssertionError("it never came to its end")

@@ -28,6 +28,9 @@ shop = oc.Project(
         oc.RunContainer("db", image=hub.image("acme/db"), health=oc.Command(["pg_isready"], timeout_s=5)),
         oc.RunContainer("cache", image=hub.image("acme/cache"), health=oc.Tcp(6379)),
         oc.RunContainer("worker", image=hub.image("acme/worker"), health=oc.LogLine("ready")),
+        oc.RunContainer(
+            "app", image=hub.image("acme/app"), files={"/etc/a": "x", "/etc/b": oc.ConfigFile("y", mode="0600")}
+        ),
         oc.PutFile("conf", "/etc/shop.conf", content=oc.read_text("shop.conf"), mode="0640", reload=["true"]),
         oc.PutFile("key", "/etc/shop.key", content=oc.secret("KEY"), owner="shop", folder_mode="0750"),
         oc.RunScript("report", script="true", reads_only=True, rolling="25%"),

@@ -14,7 +14,7 @@ from octossh.model.steps.flags import Flag, flags, kept, options
 from octossh.model.steps.networks import CreateNetwork, Subnet
 from octossh.model.steps.once import RunOnce
 from octossh.model.steps.options import ContainerStep
-from octossh.model.steps.parts import HealthCheck, Join, Mount, SecretFile
+from octossh.model.steps.parts import ConfigFile, HealthCheck, Join, Mount, SecretFile
 from octossh.model.steps.probes import PROBES, Command, Http, LogLine, Probe, Tcp
 from octossh.model.steps.prunes import Prune
 from octossh.model.steps.pulls import PullImage
@@ -34,6 +34,7 @@ __all__ = [
     "Command",
     "ComposeStep",
     "ComposeUp",
+    "ConfigFile",
     "ContainerStep",
     "CreateNetwork",
     "CreateVolume",

@@ -58,10 +58,13 @@ def _ports(step: ContainerStep) -> Iterator[str]:
 
 
 def _mounts(step: ContainerStep) -> Iterator[str]:
+    if step.files and step.read_only:
+        yield "files cannot be put into a container that is read_only; keep them by PutFile and mount their folder"
     targets = [next(part for part in reversed(text.split(":")) if part.startswith("/"))
                for text in step.volumes if _known(text)]  # fmt: skip
     targets += [
         *step.secret_files,
+        *step.files,
         *(mount.target for mount in step.mounts),
         *(text.partition(":")[0] for text in step.tmpfs),
     ]

@@ -13,6 +13,7 @@ from octossh.model.secrets import SecretRef
 
 __all__ = [
     "check_container",
+    "check_content",
     "check_docker_name",
     "check_driver_name",
     "check_host",
@@ -118,6 +119,21 @@ def option_pairs(value: Any) -> Pairs[str]:
         if "\0" in made[name]:
             raise ModelError(f"option {name} holds a NUL character, which no command line can; take it out")
     return Pairs(made)
+
+
+_MOST = 1 << 20  # bytes of a file; it travels with each script, and stands in each release
+
+
+def check_content(text: str) -> None:
+    """Raise `ModelError` unless *text* can be what a file holds."""
+    if "\0" in text:
+        raise ModelError("it holds a NUL character, which no text does; take it out")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise ModelError("it holds half of a surrogate pair, which is not text; take it out") from None
+    if size > _MOST:
+        raise ModelError("it is larger than 1 MiB; put it into an image, or fetch it with RunScript")
 
 
 def check_plain(text: str) -> None:

@@ -44,7 +44,17 @@ from octossh.model.steps.normal import (
     ulimits,
     volume,
 )
-from octossh.model.steps.parts import HealthCheck, Join, Mount, SecretFile, joins, mounts, secret_files
+from octossh.model.steps.parts import (
+    ConfigFile,
+    HealthCheck,
+    Join,
+    Mount,
+    SecretFile,
+    config_files,
+    joins,
+    mounts,
+    secret_files,
+)
 
 __all__ = ["ContainerStep"]
 
@@ -113,6 +123,8 @@ class ContainerStep(Step):
             in each new container.
         mounts: The same with more to say, as `Mount`.
         tmpfs: Paths in memory: ``/in/container`` or ``/in/container:size=64m,mode=1777``.
+        files: Paths in the container, each with its text or a `ConfigFile`. They are put into it before it starts, so
+            they cannot stand in a volume, and another text makes another container.
         secret_files: Paths in the container, each with `octossh.secret` or `SecretFile`. They stand in the host's
             memory, so after it was switched off the container starts with the next deployment only.
         volumes_from: Containers whose volumes it takes over.
@@ -235,6 +247,9 @@ class ContainerStep(Step):
     )
     volume_driver: str | None = field(
         default=None, kw_only=True, converter=text, metadata=flag("--volume-driver", _DRIVER)
+    )
+    files: Pairs[ConfigFile] = field(
+        factory=Pairs, kw_only=True, converter=config_files, metadata=flag("docker cp", by_hand=True)
     )
     secret_files: Pairs[SecretFile] = field(
         factory=Pairs, kw_only=True, converter=secret_files, metadata=flag("--mount", by_hand=True)

@@ -13,12 +13,22 @@ from octossh.errors import ModelError
 from octossh.model._values import Pairs, checked, of, words
 from octossh.model.secrets import SecretRef
 from octossh.model.steps.base import MAY_BE_SECRET, SHELL, Part
-from octossh.model.steps.fields import check_host_name, check_network_name, option_pairs, seconds
+from octossh.model.steps.fields import check_content, check_host_name, check_network_name, option_pairs, seconds
 from octossh.model.steps.flags import flag, flags, normalised, text
 from octossh.model.steps.normal import address, argument, number, one_of, plain, size, target_of
 from octossh.templating import has_expression
 
-__all__ = ["HealthCheck", "Join", "Mount", "SecretFile", "joins", "mounts", "secret_files"]
+__all__ = [
+    "ConfigFile",
+    "HealthCheck",
+    "Join",
+    "Mount",
+    "SecretFile",
+    "config_files",
+    "joins",
+    "mounts",
+    "secret_files",
+]
 
 _TYPE = one_of("bind", "volume", "tmpfs")
 _PROPAGATION = one_of("rprivate", "private", "shared", "rshared", "slave", "rslave")
@@ -168,6 +178,35 @@ class SecretFile(Part):
     def _check_secret(self, _attribute: object, secret: object) -> None:
         if not isinstance(secret, SecretRef) and not (isinstance(secret, str) and has_expression(secret)):
             raise ModelError("a secret file is made of a secret, not of text; write octossh.secret('NAME')")
+
+
+@frozen(field_transformer=normalised)
+class ConfigFile(Part):
+    """A text as a file inside of a container.
+
+    Attributes:
+        content: At most 1 MiB; `octossh.read_text` reads it from a file of this machine.
+        owner: Numbers of user and group.
+        mode: In octal.
+    """
+
+    content: str = field(repr=False, validator=of(str, hidden=True))
+    owner: str = field(default="0:0", kw_only=True, converter=text, metadata=flag("uid", _owner))
+    mode: str = field(default="0644", kw_only=True, converter=text, metadata=flag("mode", _OCTAL))
+
+    @content.validator
+    def _check_content(self, _attribute: object, content: str) -> None:
+        check_content(content)
+
+
+def config_files(value: Any) -> Pairs[ConfigFile]:
+    """Paths in a container, each with a text."""
+    made = {}
+    for place, item in Pairs[Any](value).items():
+        if isinstance(item, SecretRef):
+            raise ModelError(f"{place}: a secret does not go to a disk; write secret_files={{{place!r}: ...}}")
+        made[target_of(place)] = item if isinstance(item, ConfigFile) else ConfigFile(item)
+    return Pairs(made)
 
 
 def secret_files(value: Any) -> Pairs[SecretFile]:

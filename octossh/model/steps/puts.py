@@ -12,12 +12,11 @@ from octossh.errors import ModelError
 from octossh.model._values import checked, telling, words
 from octossh.model.secrets import SecretRef
 from octossh.model.steps.base import MAY_BE_SECRET, Step
-from octossh.model.steps.fields import check_plain, matching
+from octossh.model.steps.fields import check_content, check_plain, matching
 from octossh.templating import has_expression
 
 __all__ = ["PutFile"]
 
-_MOST = 1 << 20  # bytes; it travels with each script, and stands in each release
 _LONGEST_NAME = 200  # bytes; Linux takes 255, and beside the file stand others with longer names for a moment
 
 
@@ -110,14 +109,10 @@ class PutFile(Step):
             return
         if not isinstance(content, str):
             raise ModelError(f"{where}: a {type(content).__name__} is neither text nor octossh.secret(...)")
-        if "\0" in content:
-            raise ModelError(f"{where}: it holds a NUL character, which no text does; take it out")
         try:
-            size = len(content.encode())
-        except UnicodeEncodeError:
-            raise ModelError(f"{where}: it holds half of a surrogate pair, which is not text; take it out") from None
-        if size > _MOST:
-            raise ModelError(f"{where}: it is larger than 1 MiB; put it into an image, or fetch it with RunScript")
+            check_content(content)
+        except ModelError as error:
+            raise ModelError(f"{where}: {error}") from None
 
     def __attrs_post_init__(self) -> None:
         if not has_expression(self.folder_mode) and not int(self.folder_mode, 8) & 0o700 == 0o700:

@@ -1,0 +1,404 @@
+# run_container 'web' of 'shop' in 'Dev'
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last names.
+octossh_end() {
+    "${octossh_last:-:}"
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+# shellcheck disable=SC2317
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+command -v docker >/dev/null ||
+    octossh_fail "there is no docker command on this host for user $(id -un); install docker, or put it on the PATH"
+
+# The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
+# shellcheck disable=SC2317
+docker() { command docker "$@" 3>&- 9>&-; }
+octossh_nl='
+'
+
+# A kernel lock: it goes when its holder does, however that ends.
+octossh_lock=/dev/shm/octossh-shop-dev.lock
+[ -d /dev/shm ] || octossh_lock=/tmp/octossh-shop-dev.lock
+command -v flock >/dev/null || octossh_fail "there is no flock command on this host; install util-linux"
+[ -e "$octossh_lock" ] || (umask 0; set -C; : >"$octossh_lock") 2>/dev/null || :
+if [ ! -f "$octossh_lock" ] || [ ! -r "$octossh_lock" ] || [ -h "$octossh_lock" ]; then
+    octossh_fail "the lock $octossh_lock is no file that can be read; look at who made it"
+fi
+exec 9<"$octossh_lock"
+octossh_waited=0
+until flock -n 9; do
+    if [ "$octossh_waited" -eq 0 ]; then
+        octossh_say "waiting for $(cat "$octossh_lock")"
+    fi
+    [ "$octossh_waited" -lt 30 ] ||
+        octossh_end locked none no "another run holds the lock of this project and environment on this host; it was last taken by $(cat "$octossh_lock")"
+    octossh_waited=$((octossh_waited + 1))
+    sleep 1
+done
+(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || :
+# What a run that was killed while it pulled has left: a folder without a login.
+for octossh_config in "$octossh_lock".login.*; do
+    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+done
+
+# docker, with all that it says kept: a docker that writes to the closed pipe of a lost link dies of it.
+octossh_try() {
+    octossh_said=$(docker "$@" 2>&1) && return 0
+    octossh_say "docker $1: $octossh_said"
+    return 1
+}
+
+# The usual case, in one question: the wanted container runs and is well, and no cut run has left anything.
+# Gives 2 where there is nothing at all.
+octossh_settled() {
+    docker container inspect --format '{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:850c36eecaf886b4aaca21372e113854da30888c85d3a14a937e787adc096e64")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
+{{json .}}' shop-dev-web shop-dev-web--old shop-dev-web--next 2>/dev/null | {
+        read -r octossh_head
+        # Where there is none, docker prints nothing, or an empty line.
+        IFS= read -r octossh_json || exit 2
+        [ "$octossh_head" = settled ] && ! read -r _ && octossh_frame "inspect $octossh_json"
+    }
+}
+
+# What bears the three names: sets octossh_{main,old,next}_{id,status,owner} and more.
+# "beside" is what start-first made.
+octossh_look() {
+    octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
+    octossh_seen=$(docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} - {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}' shop-dev-web shop-dev-web--old shop-dev-web--next 2>/dev/null) || :
+    while [ -n "$octossh_seen" ]; do
+        octossh_head=${octossh_seen%%"$octossh_nl"*}
+        case $octossh_seen in
+            *"$octossh_nl"*) octossh_seen=${octossh_seen#*"$octossh_nl"} ;;
+            *) octossh_seen='' ;;
+        esac
+        # shellcheck disable=SC2086
+        set -- $octossh_head
+        case ${1:-} in
+            /shop-dev-web)
+                octossh_main_id=$2 octossh_main_status=$3 octossh_main_health=$4 octossh_main_beside=$5
+                octossh_main_owner=$8
+                shift 8
+                octossh_main_spec=$1 octossh_main_restart=$2
+                ;;
+            /shop-dev-web--old)
+                octossh_old_id=$2 octossh_old_status=$3 octossh_old_owner=$8
+                shift 8
+                octossh_old_restart=$2
+                ;;
+            /shop-dev-web--next) octossh_next_id=$2 octossh_next_status=$3 octossh_next_beside=$5 octossh_next_owner=$8 ;;
+        esac
+    done
+}
+
+# What docker says of it goes into the answer unread: a shell is slow with long text.
+octossh_inspect() {
+    docker container inspect --format "##octossh $octossh_nonce inspect "'{{json .}}' shop-dev-web >&3 2>/dev/null || :
+}
+
+octossh_done() {
+    octossh_inspect
+    octossh_end succeeded "$1" "$2" "$3"
+}
+
+# The secret files of containers that are gone.
+# shellcheck disable=SC2317
+octossh_forget_files() {
+    for octossh_dir in /dev/shm/octossh-shop-dev.files/*/*; do
+        [ -d "$octossh_dir" ] || continue
+        octossh_said=$(docker ps -aq --filter label=octossh.spec=sha256:"${octossh_dir##*/}" 2>/dev/null) || continue
+        [ -n "$octossh_said" ] || rm -rf "$octossh_dir"
+    done
+}
+octossh_last=octossh_forget_files
+
+
+command -v base64 >/dev/null || octossh_fail "there is no base64 command on this host; install coreutils"
+# Put the files into container $1, which does not run.
+octossh_put() { printf '%s' ZXRjL2FwcC9hcHAuY29uZgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAADAwMDA2NDQAMDAwMDAwMAAwMDAwMDAwADAwMDAwMDAwMDE1ADAwMDAwMDAwMDAwADAxMDcyMwAgMAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB1c3RhcgAwMAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABsZXZlbCA9IGluZm8KAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAHNydi9pdCdzIHt4fQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAwMDAwNjAwADAwMDE3NTAAMDAwMDE0MwAwMDAwMDAwMDAyMQAwMDAwMDAwMDAwMAAwMTAxNzYAIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAdXN0YXIAMDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA4oKsICQoaWQpICdhJyAiYiIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA== | base64 -d | docker cp - "$1:/"; }
+
+octossh_create() (
+    docker create --name "$1" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:850c36eecaf886b4aaca21372e113854da30888c85d3a14a937e787adc096e64 --label 'octossh.fields={"files":{"/etc/app/app.conf":"sha256:a9a8e3ae0cc4f5628f458b3e80ba81d28bc04a83a918adb2db032db90cd87e25 0644 0:0","/srv/it'"'"'s {x}":"sha256:843534e12baadaf0a83f37ba85dd6bafed2b9fe72bee73c4728d5e942eb4bbb2 0600 1000:99"},"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","tag":"1.4.2","v":1}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef || exit 1
+    octossh_put "$1" || { docker rm -f -v "$1" >/dev/null 2>&1; exit 1; }
+)
+
+# Join container $1, which does not run yet, to the networks beside its first one.
+octossh_connect_more() {
+    return 0
+}
+
+octossh_restart_policy() {
+    [ "$1" = no ] || octossh_try update --restart "$1" "$2"
+}
+
+# Start the container that was kept aside, and put it back in place: in this order, since as long as it bears the
+# other name, a run after a cut knows that it was kept aside. Its own policy might not bring back one that stands still.
+octossh_put_back() {
+    octossh_try start shop-dev-web--old
+    octossh_restart_policy "$octossh_old_restart" shop-dev-web--old
+    octossh_try rename shop-dev-web--old shop-dev-web || return 1
+    octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' shop-dev-web 2>/dev/null) &&
+        [ "${octossh_state%% *}" = running ]
+}
+
+# The new container $1 failed, as octossh_why says: away with it, and back to the old one where there is one.
+octossh_undo() {
+    octossh_answering || octossh_end failed none yes "$octossh_why; docker does not answer any more; the next deployment sets right what is left"
+    octossh_evidence "$1"
+    octossh_failed=$octossh_why
+    octossh_try rm -f -v "$1"
+    [ -n "$octossh_old_id" ] || octossh_end failed removed no "$octossh_failed; there was no container before it to put back"
+    if octossh_put_back; then
+        octossh_inspect
+        octossh_end failed put-back yes "$octossh_failed; the old container was put back and runs"
+    fi
+    octossh_end failed none yes "$octossh_failed; the old container could not be put back, see the log; nothing runs now"
+}
+
+octossh_remove_old() {
+    octossh_try rm -f shop-dev-web--old || octossh_say 'the old container shop-dev-web--old could not be removed; the next deployment will'
+}
+
+# The new container of stop-first has proved itself: from here on it is what a host that starts again brings back.
+octossh_take_over() {
+    octossh_remove_old
+}
+
+octossh_now() {
+    read -r octossh_uptime _ </proc/uptime
+    octossh_now=${octossh_uptime%.*}${octossh_uptime#*.}
+}
+
+# Whether docker answers; a docker that starts again is waited for.
+octossh_answering() {
+    octossh_now
+    octossh_patience=$((octossh_now + 3000))
+    until octossh_answer=$(docker version --format '{{.Server.Version}}' 2>&1); do
+        octossh_now
+        [ "$octossh_now" -lt "$octossh_patience" ] || return 1
+        sleep 0.2 2>/dev/null || sleep 1
+    done
+}
+
+# Container $1 could not be looked at. Where docker was away for a moment, go on as it was before.
+octossh_again() {
+    octossh_answering || { octossh_why="docker does not answer: $octossh_answer"; return 1; }
+    docker container inspect --format ok "$1" >/dev/null 2>&1 || { octossh_why="the container is gone"; return 1; }
+    octossh_say "docker was away for a moment; going on"
+    # A docker that started again may have started the old one, in the place of the new one.
+    [ -z "$octossh_old_id" ] || octossh_try stop -t 10 shop-dev-web--old
+    octossh_try start "$1"
+    octossh_since=''
+}
+
+# Wait until container $1 is healthy and has stayed so; otherwise octossh_why says why not.
+octossh_gate() {
+    octossh_now
+    octossh_deadline=$((octossh_now + 6000))
+    octossh_since=''
+    octossh_why=''
+    while :; do
+        if ! octossh_state=$(docker container inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null); then
+            octossh_again "$1" || return 1
+            continue
+        fi
+        # shellcheck disable=SC2086
+        set -- "$1" $octossh_state
+        if [ "$2" != running ] || [ "$5" -gt "${octossh_restarts:=$5}" ]; then
+            [ "$6" = true ] && octossh_why=", killed for want of memory"
+            octossh_why="the container does not stay up (it is $2, exit code $4$octossh_why, restarted $5 times)"
+            return 1
+        fi
+        octossh_ready=no
+        octossh_said=''
+        case $3 in
+            unhealthy) octossh_why="its health check says unhealthy"; return 1 ;;
+            starting) ;;
+            *) octossh_ready=yes ;;
+        esac
+        octossh_now
+        if [ "$octossh_ready" = yes ]; then
+            octossh_since=${octossh_since:-$octossh_now}
+            [ $((octossh_now - octossh_since)) -lt 500 ] || return 0
+        elif [ -n "$octossh_since" ]; then
+            octossh_why="it was healthy and is not any more${octossh_said:+: $octossh_said}"
+            return 1
+        elif [ "$octossh_now" -ge "$octossh_deadline" ]; then
+            octossh_why="it did not become healthy within 60 s${octossh_said:+: $octossh_said}"
+            return 1
+        fi
+        sleep 0.2 2>/dev/null || sleep 1
+    done
+}
+
+# What container $1 said, for the log of this step, and the end of it for the reason.
+octossh_evidence() {
+    octossh_say "the last lines of the container's log:"
+    docker logs --tail 50 "$1" 2>&1 || :
+    octossh_said=$(docker container inspect --format '{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: {{.Output}}{{end}}{{end}}' "$1" 2>/dev/null) || :
+    [ -z "$octossh_said" ] || printf '%s\n' "$octossh_said"
+    octossh_said=$(octossh_line "$(docker logs --tail 3 "$1" 2>&1)")
+    [ -z "$octossh_said" ] || octossh_why="$octossh_why; its log ends with: $(printf '%.300s' "$octossh_said")"
+}
+
+octossh_have_image() { docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1; }
+
+# Gives 1, and the reason in octossh_said, where it cannot be pulled.
+octossh_pull() {
+    octossh_say 'pulling registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
+    octossh_said=$(docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1)
+}
+
+octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
+octossh_old_restart=no
+octossh_settled
+case $? in
+    0) octossh_end succeeded unchanged no "" ;;
+    1) octossh_look ;;
+esac
+if [ -z "$octossh_main_id$octossh_old_id$octossh_next_id" ]; then
+    # Nothing there, or nobody to ask?
+    octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
+fi
+[ -z "$octossh_main_id" ] || [ "$octossh_main_owner" = ours ] || octossh_fail 'the container shop-dev-web was not made by this step; remove it, or give this step another name'
+[ -z "$octossh_next_id" ] || [ "$octossh_next_owner" = ours ] || octossh_fail 'shop-dev-web--next on this host is not ours; remove it'
+[ -z "$octossh_old_id" ] || [ "$octossh_old_owner" = ours ] || octossh_fail 'shop-dev-web--old on this host is not ours; remove it'
+
+# What runs before this one left behind that were cut short. The names say how far they came.
+if [ -n "$octossh_next_id" ]; then
+    if [ -z "$octossh_main_id" ] && [ "$octossh_next_beside$octossh_next_status" = besiderunning ]; then
+        octossh_say "an earlier run was cut short; its new container takes over"
+        octossh_changed=yes
+        octossh_try rename shop-dev-web--next shop-dev-web || octossh_fail "docker rename: $octossh_said"
+        octossh_look
+    else
+        [ "$octossh_next_status" != running ] || octossh_try stop -t 10 shop-dev-web--next
+        octossh_try rm -f -v shop-dev-web--next || octossh_fail 'what an earlier run left, shop-dev-web--next, cannot be removed'
+    fi
+fi
+if [ -n "$octossh_old_id" ]; then
+    octossh_changed=yes
+    case $octossh_main_spec/${octossh_main_beside:-}/$octossh_main_status${octossh_main_health:-}/$octossh_old_status in
+        */beside/running[!u]*/*)
+            # Start-first gives the name only to what has proved itself.
+            octossh_say "an earlier run was cut short; removing its old container"
+            octossh_try stop -t 10 shop-dev-web--old
+            octossh_remove_old
+            octossh_found=replaced
+            octossh_look
+            ;;
+        sha256:850c36eecaf886b4aaca21372e113854da30888c85d3a14a937e787adc096e64/-/*/* | sha256:850c36eecaf886b4aaca21372e113854da30888c85d3a14a937e787adc096e64/beside/*/[!r]*)
+            octossh_say "an earlier run was cut short; going on with its new container"
+            [ "$octossh_old_status" != running ] || octossh_try stop -t 10 shop-dev-web--old
+            [ "$octossh_main_status" = running ] || octossh_try start shop-dev-web
+            octossh_gate shop-dev-web || octossh_undo shop-dev-web
+            octossh_take_over
+            octossh_done replaced yes "an earlier run had been cut short"
+            ;;
+        *)
+            octossh_say "an earlier run was cut short; putting its old container back first"
+            [ -z "$octossh_main_id" ] || octossh_try rm -f -v shop-dev-web
+            octossh_put_back || octossh_say "the old container does not start again"
+            octossh_found=started
+            octossh_look
+            ;;
+    esac
+fi
+if [ "$octossh_main_status" = created ]; then
+    octossh_try rm -f -v shop-dev-web || octossh_fail 'what an earlier run left, shop-dev-web, cannot be removed'
+    octossh_main_id=''
+fi
+
+# The wanted container runs: what else belongs to it, and a run that was cut short did not come to?
+octossh_complete() {
+    octossh_done "${octossh_found:-unchanged}" "${octossh_changed:-no}" "$1"
+}
+
+if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:850c36eecaf886b4aaca21372e113854da30888c85d3a14a937e787adc096e64 ]; then
+    case $octossh_main_status/$octossh_main_health in
+        running/unhealthy) ;;
+        running/starting)
+            octossh_gate shop-dev-web || { octossh_evidence shop-dev-web; octossh_fail "$octossh_why"; }
+            octossh_complete ""
+            ;;
+        running/*) octossh_complete "" ;;
+        *)
+            octossh_say "starting the container again; it was $octossh_main_status"
+            octossh_changed=yes octossh_found=started
+            octossh_said=$(octossh_put shop-dev-web && docker start shop-dev-web 2>&1) || octossh_fail "docker start: $octossh_said"
+            octossh_gate shop-dev-web || { octossh_evidence shop-dev-web; octossh_fail "$octossh_why"; }
+            octossh_complete "it was $octossh_main_status"
+            ;;
+    esac
+fi
+
+octossh_have_image || octossh_pull || octossh_fail "docker pull: $octossh_said"
+
+if [ -z "$octossh_main_id" ]; then
+    octossh_say 'creating shop-dev-web'
+    octossh_said=$(octossh_create shop-dev-web 2>&1) || octossh_fail "docker create: $octossh_said"
+    octossh_changed=yes octossh_restarts=0
+    octossh_connect_more shop-dev-web || { octossh_why="docker network connect: $octossh_said"; octossh_undo shop-dev-web; }
+    octossh_said=$(docker start shop-dev-web 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo shop-dev-web; }
+    octossh_gate shop-dev-web || octossh_undo shop-dev-web
+    octossh_done created yes ""
+fi
+
+# The new one is created beside the old one, which runs on, so that what is wrong with it shows before anything stops.
+octossh_say 'replacing shop-dev-web'
+octossh_said=$(octossh_create shop-dev-web--next 2>&1) || octossh_fail "docker create: $octossh_said"
+octossh_connect_more shop-dev-web--next || {
+    docker rm -f -v shop-dev-web--next >/dev/null 2>&1
+    octossh_fail "docker network connect: $octossh_said"
+}
+octossh_old_restart=$octossh_main_restart
+octossh_restarts=0
+if [ "$octossh_old_restart" != no ]; then
+    # Until the new one has proved itself, the old one is what a host that starts again brings back, though it was
+    # stopped; and nothing else.
+    octossh_try update --restart always shop-dev-web || :
+fi
+if ! octossh_said=$(docker rename shop-dev-web shop-dev-web--old 2>&1 && docker rename shop-dev-web--next shop-dev-web 2>&1); then
+    octossh_why=$octossh_said
+    octossh_answering && docker rename shop-dev-web--old shop-dev-web 2>/dev/null
+    octossh_restart_policy "$octossh_old_restart" shop-dev-web
+    octossh_try rm -f -v shop-dev-web--next
+    octossh_fail "docker rename: $octossh_why; the old container runs on"
+fi
+octossh_old_id=$octossh_main_id
+octossh_changed=yes
+# Between these two, and only there, none runs.
+octossh_said=$(docker stop -t 10 shop-dev-web--old 2>&1) || { octossh_why="docker stop: $octossh_said"; octossh_undo shop-dev-web; }
+octossh_said=$(docker start shop-dev-web 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo shop-dev-web; }
+octossh_gate shop-dev-web || octossh_undo shop-dev-web
+octossh_take_over
+octossh_done replaced yes ""
+}
+{ octossh_main </dev/null; }
