@@ -9,7 +9,7 @@ import attrs
 from hypothesis import strategies as st
 
 import octossh as oc
-from octossh.model import Finding, Grade, Pairs, Repositories, Standing
+from octossh.model import Finding, Grade, Pairs, Repositories, Standing, Templates
 from octossh.model.variables import RESERVED
 
 ODD = "aZ09 ._-'\"\\$`{%#}\n\té€𝄞\u2028&;|<>()*?!~="
@@ -221,9 +221,7 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "mounts": st.lists(MOUNTS, min_size=1, max_size=3, unique_by=lambda mount: mount.target),
     "tmpfs": st.just(["/run:mode=1777,size=64m", "/var/cache"]),
     "secret_files": st.just({"/run/secrets/db": oc.SecretFile(oc.secret("db"), owner="1000", mode="0400")}),
-    "files": st.just(
-        {"/etc/app.conf": "level = {{ Level }}\n", "/etc/x y": oc.ConfigFile("x", owner="33", mode="0600")}
-    ),
+    "files": st.just({"/etc/app.conf": "level = info\n", "/etc/x y": oc.ConfigFile("x", owner="33", mode="0600")}),
     "volumes_from": st.just(["data:ro"]),
     "volume_driver": st.just("local"),
     "read_only": st.just(True),
@@ -265,6 +263,7 @@ OPTIONS: dict[str, st.SearchStrategy[Any]] = {
 # What needs, and what excludes, something else.
 NEEDED = {"memory_swap": "memory", "memory_reservation": "memory", "oom_kill_disable": "memory"}
 WITHOUT = {
+    "read_only": {"files"},
     "cpus": {"cpu_period", "cpu_quota"},
     "no_healthcheck": {"healthcheck"},
     "network_mode": {"networks", "aliases", "publish", "publish_all", "mac_address", "hostname", "domainname", "hosts",
@@ -681,6 +680,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.SwarmUpdate: SWARM_UPDATES,
     oc.Target: TARGETS,
     oc.Tcp: TCPS,
+    Templates: st.builds(Templates, LABELS.map(Pairs), LABELS.map(Pairs)),
     oc.Variable: VARIABLES,
     oc.WaitFor: WAIT_FORS,
     Standing: STANDINGS,
