@@ -19,6 +19,7 @@ HARMLESS: Mapping[str, str] = {
     "timeout_s | word": "a number",
     "title | comment": "a comment; the filter leaves printable ASCII on one line",
     "name | word": "a name that docker takes: letters, digits and _ . - only, checked by the model",
+    "docker_command | word": "a path of letters, digits and _ . / : @ % + , - only, checked by the model",
     "old | word": "such a name with --old",
     "next | word": "such a name with --next",
     "spec | word": "sha256: and hex digits",
