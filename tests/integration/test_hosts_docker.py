@@ -109,3 +109,49 @@ def test_an_engine_at_the_socket_of_a_user_is_reached_without_a_session(
     names = clean_lab.sh("h01", f"docker -H unix://{SOCKET} ps --format '{{{{.Names}}}}'")
     assert names == "shop-dev-web\n"
     clean_lab.sh("h01", f"docker -H unix://{SOCKET} rm -f shop-dev-web >/dev/null")
+
+
+@pytest.fixture
+def cut_off(clean_lab: Lab) -> Iterator[oc.Target]:
+    """A host that has no image and does not reach the registry."""
+    forget = "docker rmi -f $(docker images -aq) >/dev/null 2>&1 || true"
+    address = clean_lab.registry.partition(":")[0]
+    clean_lab.sh("h01", f"{forget}; ip route add blackhole {address}")
+    yield attrs.evolve(shops.targets(clean_lab, "Dev")[0], images="push")
+    clean_lab.sh("h01", f"ip route del blackhole {address}; {forget}")
+
+
+def test_a_host_that_reaches_no_registry_gets_images_and_only_the_layers_that_it_lacks(
+    cut_off: oc.Target, clean_lab: Lab, tmp_path: Path
+) -> None:
+    events: list[oc.Event] = []
+    web = shops.web(clean_lab)
+    steps = [oc.PullImage("ahead", image=web.image), web, oc.RunScript("inside", script="echo here", image=web.image)]
+    with shops.space(clean_lab, shops.project(*steps), [cut_off], tmp_path, on_event=events.append) as space:
+        assert space.check().ok
+        one, two = (space.create_release(versions={"acme/web": version}) for version in ("1.0.0", "1.0.1"))
+        first = space.deploy(one, "Dev")
+        assert [outcome.action for outcome in first.outcomes] == ["pulled", "created", "ran"]
+        assert shops.version(clean_lab, "h01") == "1.0.0"
+        assert [outcome.action for outcome in space.deploy(one, "Dev").outcomes] == ["unchanged", "unchanged", "ran"]
+        assert [task.action.value for task in space.plan(one, "Dev").tasks] == ["unchanged", "unchanged", "run"]
+        assert [task.action.value for task in space.plan(two, "Dev").tasks] == ["pull", "replace", "run"]
+        assert [outcome.action for outcome in space.deploy(two, "Dev").outcomes] == ["pulled", "replaced", "ran"]
+        assert shops.version(clean_lab, "h01") == "1.0.1"
+    said = [event.data["line"] for event in events if "sending" in str(event.data.get("line"))]
+    assert [line.rpartition(",")[0] for line in said] == [
+        "octossh: sending acme/web:1.0.0: 2 of its 2 layers",
+        "octossh: sending acme/web:1.0.1: 1 of its 2 layers",
+    ]
+
+
+def test_what_is_sent_wants_the_same_container_as_what_is_pulled(
+    cut_off: oc.Target, clean_lab: Lab, tmp_path: Path
+) -> None:
+    web = shops.web(clean_lab)
+    with shops.space(clean_lab, shops.project(web), [cut_off], tmp_path) as space:
+        release = space.create_release(versions={"acme/web": "1.0.0"})
+        space.deploy(release, "Dev")
+    pulling = attrs.evolve(cut_off, images="pull")
+    with shops.space(clean_lab, shops.project(web), [pulling], tmp_path) as space:
+        assert space.deploy(space.release(None, release.number), "Dev").outcomes[0].action == "unchanged"
