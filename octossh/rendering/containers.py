@@ -27,7 +27,8 @@ __all__ = ["creating", "run_container"]
 
 
 _BESIDE = "start-first"
-_HEALTH = "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}"
+# Podman has a health without a status where there is no check.
+_HEALTH = "{{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}}"
 
 
 def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:

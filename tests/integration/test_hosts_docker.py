@@ -125,7 +125,7 @@ def test_a_host_that_reaches_no_registry_gets_images_and_only_the_layers_that_it
     cut_off: oc.Target, clean_lab: Lab, tmp_path: Path
 ) -> None:
     events: list[oc.Event] = []
-    web = shops.web(clean_lab)
+    web = shops.web(clean_lab, publish=["8080:8080"])
     steps = [oc.PullImage("ahead", image=web.image), web, oc.RunScript("inside", script="echo here", image=web.image)]
     with shops.space(clean_lab, shops.project(*steps), [cut_off], tmp_path, on_event=events.append) as space:
         assert space.check().ok
