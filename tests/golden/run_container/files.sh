@@ -352,7 +352,7 @@ if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:850c36eecaf886b4
         *)
             octossh_say "starting the container again; it was $octossh_main_status"
             octossh_changed=yes octossh_found=started
-            octossh_said=$(octossh_put shop-dev-web && docker start shop-dev-web 2>&1) || octossh_fail "docker start: $octossh_said"
+            octossh_said=$(docker start shop-dev-web 2>&1) || octossh_fail "docker start: $octossh_said"
             octossh_gate shop-dev-web || { octossh_evidence shop-dev-web; octossh_fail "$octossh_why"; }
             octossh_complete "it was $octossh_main_status"
             ;;
