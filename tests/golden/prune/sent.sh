@@ -84,8 +84,12 @@ octossh_container() {
 
 
 octossh_image() {
-    docker image inspect --format '{{.Id}}' "$1" >/dev/null 2>&1 || return 0
-    if octossh_said=$(docker rmi "$1" 2>&1); then
+    octossh_id=$(docker image inspect --format '{{.Id}}' "$1" 2>/dev/null) || return 0
+    # docker rmi would take its name away from it, and call that removed.
+    octossh_users=$(docker ps -aq --filter "ancestor=$octossh_id")
+    if [ -n "$octossh_users" ]; then
+        octossh_say "image $1 stays: containers use it: $(octossh_line "$octossh_users")"
+    elif octossh_said=$(docker rmi "$1" 2>&1); then
         octossh_say "removed image $1"
         octossh_add "image $1"
     else
