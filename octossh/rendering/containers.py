@@ -20,7 +20,7 @@ from octossh.rendering.orders import (
     label_options,
     owner_format,
 )
-from octossh.rendering.probes import probe_values
+from octossh.rendering.probes import SINCE, probe_values
 from octossh.rendering.pulls import pulling
 
 __all__ = ["creating", "run_container"]
@@ -75,7 +75,7 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
         "json_format": "{{json .}}",
         "settled_format": _settled_format(order, step, wanted),
         "gate_format": f"{{{{.State.Status}}}} {_HEALTH} {{{{.State.ExitCode}}}} {{{{.RestartCount}}}} "
-        "{{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}",
+        f"{{{{.State.OOMKilled}}}} {SINCE}{{{{range .NetworkSettings.Networks}}}} {{{{.IPAddress}}}}{{{{end}}}}",
         "health_log_format": "{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: "
         "{{.Output}}{{end}}{{end}}",
         "foreign": foreign(wanted),

@@ -8,7 +8,13 @@ import attrs
 
 from octossh.model import Http, Probe
 
-__all__ = ["probe_values"]
+__all__ = ["SINCE", "probe_values"]
+
+SINCE = '{{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}'
+"""Go template: a moment before all that the present run of a container logged, and behind what earlier ones did.
+
+The first line may bear an earlier time than ``StartedAt``.
+"""
 
 # HTTP by bash alone: $1 is the address, $2 the port, $3 the path; headers follow.
 _BASH = r"""exec 3<>"/dev/tcp/$1/$2" || exit

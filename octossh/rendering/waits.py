@@ -7,7 +7,7 @@ from typing import Any
 
 from octossh.model import WaitFor
 from octossh.rendering.orders import Order, Secrets
-from octossh.rendering.probes import probe_values
+from octossh.rendering.probes import SINCE, probe_values
 
 __all__ = ["wait_for"]
 
@@ -24,7 +24,6 @@ def wait_for(order: Order, _secrets: Secrets) -> dict[str, Any]:
         "whole_interval_s": math.ceil(step.interval_s),
         "limit_s": math.ceil(step.timeout_s),
         "timeout_s": f"{step.timeout_s:g}",
-        "state_format": "{{.State.Status}} {{.State.StartedAt}}"
-        "{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}",
+        "state_format": "{{.State.Status}} " + SINCE + "{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}",
         "needs_docker": step.container is not None,
     }

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from attrs import define, field
 
+NEVER = "0001-01-01T00:00:00Z"
 SERVER = "20.10.24"
 WITH_VALUE = {
     "--name", "--restart", "--label", "--mount", "--ip", "--ip6", "--memory", "--platform", "--user", "--publish", "--volume", "--network", "--network-alias", "--alias", "--stop-timeout",
@@ -407,7 +408,15 @@ class Call:
             "Id": made,
             "Name": f"/{name}",
             "RestartCount": 0,
-            "State": {"Status": "created", "ExitCode": 0, "OOMKilled": False, "StartedAt": "", "Health": None},
+            "State": {
+                "Status": "created",
+                "ExitCode": 0,
+                "OOMKilled": False,
+                "StartedAt": "",
+                "FinishedAt": NEVER,
+                "Health": None,
+            },
+            "Created": "2026-01-02T03:04:05.1Z",
             "Binds": binds,
             "HostConfig": {"RestartPolicy": {"Name": restart, "MaximumRetryCount": int(count or 0)}},
             "Config": {

@@ -169,7 +169,7 @@ octossh_put_back() {
     octossh_try start o-brien-s-hne-dev-1-w-b-s-first-step--old
     octossh_restart_policy "$octossh_old_restart" o-brien-s-hne-dev-1-w-b-s-first-step--old
     octossh_try rename o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step || return 1
-    octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' o-brien-s-hne-dev-1-w-b-s-first-step 2>/dev/null) &&
+    octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' o-brien-s-hne-dev-1-w-b-s-first-step 2>/dev/null) &&
         [ "${octossh_state%% *}" = running ]
 }
 
@@ -230,7 +230,7 @@ octossh_gate() {
     octossh_since=''
     octossh_why=''
     while :; do
-        if ! octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null); then
+        if ! octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null); then
             octossh_again "$1" || return 1
             continue
         fi

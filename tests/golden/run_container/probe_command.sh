@@ -158,7 +158,7 @@ octossh_put_back() {
     octossh_try start shop-dev-web--old
     octossh_restart_policy "$octossh_old_restart" shop-dev-web--old
     octossh_try rename shop-dev-web--old shop-dev-web || return 1
-    octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' shop-dev-web 2>/dev/null) &&
+    octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' shop-dev-web 2>/dev/null) &&
         [ "${octossh_state%% *}" = running ]
 }
 
@@ -231,7 +231,7 @@ octossh_gate() {
     octossh_since=''
     octossh_why=''
     while :; do
-        if ! octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null); then
+        if ! octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null); then
             octossh_again "$1" || return 1
             continue
         fi

@@ -51,7 +51,7 @@ octossh_probe() {
 octossh_said=''
 # One try: 0 where the answer is as it shall be, else octossh_said says what it is.
 octossh_try() {
-    octossh_said=$(docker container inspect --format '{{.State.Status}} {{.State.StartedAt}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' 0123456789ab 2>&1) || return 1
+    octossh_said=$(docker container inspect --format '{{.State.Status}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' 0123456789ab 2>&1) || return 1
     # shellcheck disable=SC2086
     set -- $octossh_said
     octossh_said='the container 0123456789ab is '${1:-}
