@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +58,15 @@ def version(lab: Lab, host: str, port: int = 8080) -> str:
     return lab.sh(
         host, f"curl -fsS --retry 20 --retry-all-errors --retry-delay 0 http://127.0.0.1:{port}/version"
     ).strip()
+
+
+def when(line: str, do: Callable[[], object]) -> Callable[[oc.Event], None]:
+    """A callback for events that does something once, when a line of output says so."""
+    done = threading.Event()
+
+    def on_event(event: oc.Event) -> None:
+        if line in event.data.get("line", "") and not done.is_set():
+            done.set()
+            do()
+
+    return on_event

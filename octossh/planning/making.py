@@ -14,6 +14,7 @@ from octossh.model import (
     Prune,
     Release,
     Resource,
+    RunContainer,
     SecretRef,
     Snapshot,
     Step,
@@ -340,6 +341,8 @@ class _Maker:
             return attrs.evolve(task, action=Action.REPLACE, why="it is unhealthy")
         if apart := _apart(task.step, there):
             return attrs.evolve(task, action=Action.UPDATE, why=f"it is not in network {', '.join(apart)}")
+        if policy := _other_policy(task.step, there):
+            return attrs.evolve(task, action=Action.UPDATE, why=f"its restart policy is {policy}")
         self.known[task.step.name, task.target.name] = Facts(there.inspect)
         return attrs.evolve(task, action=Action.KEEP)
 
@@ -387,3 +390,10 @@ def _apart(step: Step, there: Resource) -> list[str]:
     if joined is None or not isinstance(step, ContainerStep):
         return []
     return [name for name in step.network_names if name not in joined]
+
+
+def _other_policy(step: Step, there: Resource) -> str | None:
+    """The restart policy of the container of *step*, where it is not the wanted one."""
+    wanted = step.restart.partition(":")[0] if isinstance(step, RunContainer) else "no"
+    given = ((there.inspect.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") or "no"
+    return None if wanted == "no" or "HostConfig" not in there.inspect or given == wanted else given

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,18 +41,6 @@ def controller(lab: Lab, folder: Path, tag: str, moment: str = "") -> subprocess
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
 
-def when(line: str, do: Callable[[], object]) -> Callable[[oc.Event], None]:
-    """A callback for events that does something once, when a line of output says so."""
-    done = threading.Event()
-
-    def on_event(event: oc.Event) -> None:
-        if line in event.data.get("line", "") and not done.is_set():
-            done.set()
-            do()
-
-    return on_event
-
-
 def settled(lab: Lab, folder: Path, tag: str) -> None:
     """Deploy *tag* once more, and see exactly one container, healthy, and nothing left over."""
     made = shops.project(shops.web(lab, restart="always"))
@@ -66,7 +53,7 @@ def settled(lab: Lab, folder: Path, tag: str) -> None:
 
 
 def test_a_link_that_drops_while_a_container_is_replaced_does_not_fail_the_step(clean_lab: Lab, tmp_path: Path) -> None:
-    drop = when("replacing", lambda: clean_lab.sh("h01", "pkill -9 -f '^sshd: deploy'"))
+    drop = shops.when("replacing", lambda: clean_lab.sh("h01", "pkill -9 -f '^sshd: deploy'"))
     made = shops.project(shops.web(clean_lab, monitor_s=2))
     with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path, on_event=drop) as space:
         space.deploy(space.create_release(versions={"acme/web": "1.0.0"}), "Dev")
@@ -78,7 +65,7 @@ def test_a_link_that_drops_while_a_container_is_replaced_does_not_fail_the_step(
 
 
 def test_a_script_whose_link_drops_is_not_run_twice_and_its_end_is_unknown(clean_lab: Lab, tmp_path: Path) -> None:
-    drop = when("going", lambda: clean_lab.sh("h01", "pkill -9 -f '^sshd: deploy'"))
+    drop = shops.when("going", lambda: clean_lab.sh("h01", "pkill -9 -f '^sshd: deploy'"))
     step = oc.RunScript("once", script="echo x >>/tmp/count; echo going; sleep 1")
     made = shops.project(step)
     with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path, on_event=drop) as space:
@@ -120,7 +107,7 @@ def test_a_script_that_is_killed_on_the_host_leaves_what_the_next_deployment_set
     with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path) as space:
         space.deploy(space.create_release(versions={"acme/web": "1.0.0"}), "Dev")
         killer = threading.Thread(target=clean_lab.sh, args=("h01", kill))
-        space.on_event = when("replacing", killer.start)
+        space.on_event = shops.when("replacing", killer.start)
         space.deploy(space.create_release(versions={"acme/web": "1.0.1"}), "Dev", check=False)
         killer.join()
     settled(clean_lab, tmp_path, "1.0.1")
@@ -138,13 +125,47 @@ def test_a_docker_daemon_that_restarts_in_the_middle_leaves_what_the_next_deploy
     restarter = threading.Thread(target=restart)
     with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path) as space:
         space.deploy(space.create_release(versions={"acme/web": "1.0.0"}), "Dev")
-        space.on_event = when("replacing", restarter.start)
+        space.on_event = shops.when("replacing", restarter.start)
         space.deploy(space.create_release(versions={"acme/web": "1.0.1"}), "Dev", check=False)
         restarter.join()
     clean_lab.sh("h01", "until docker version >/dev/null 2>&1; do sleep 0.1; done")
     running = [name for name, state in shops.containers(clean_lab, "h01").items() if state.endswith("running")]
     assert len(running) <= 1
     settled(clean_lab, tmp_path, "1.0.1")
+
+
+@pytest.mark.parametrize("how", ["docker", "host"])
+def test_what_starts_again_while_a_new_container_is_judged_brings_back_one_that_works(
+    how: str, clean_lab: Lab, tmp_path: Path
+) -> None:
+    made = shops.project(shops.web(clean_lab, monitor_s=4, restart="unless-stopped"))
+    running = "docker container inspect -f '{{.Config.Image}} {{.State.Running}}' shop-dev-web 2>/dev/null"
+    done: list[str] = []
+
+    def again() -> None:
+        clean_lab.sh("h01", f'old=$({running}); until new=$({running}) && [ "$new" != "$old" ] && '
+                            '[ "${new##* }" = true ]; do sleep 0.05; done')  # fmt: skip
+        if how == "host":
+            clean_lab.reboot("h01")
+        else:
+            clean_lab.service("h01", "dockerd", "stop")
+            clean_lab.service("h01", "dockerd", "start")
+        done.append(clean_lab.sh("h01", "until docker version >/dev/null 2>&1; do sleep 0.1; done; docker ps -q"))
+
+    judge = threading.Thread(target=again)
+    with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path) as space:
+        space.deploy(space.create_release(versions={"acme/web": "1.0.0"}), "Dev")
+        space.on_event = shops.when("replacing", judge.start)
+        second = space.deploy(space.create_release(versions={"acme/web": "1.0.1"}), "Dev", check=False)
+        judge.join()
+        if how == "docker":
+            assert second.outcomes[0].action == "replaced", second.outcomes[0]
+            assert "docker was away for a moment" in second.outcomes[0].log
+        else:
+            assert len(done[0].split()) == 1
+        assert space.deploy(space.create_release(versions={"acme/web": "1.0.1"}), "Dev").ok
+    assert list(shops.containers(clean_lab, "h01")) == ["shop-dev-web"]
+    assert shops.inspect(clean_lab, "h01", "shop-dev-web")["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
 
 
 def test_a_docker_daemon_that_is_down_fails_the_step_and_says_so(clean_lab: Lab, tmp_path: Path) -> None:

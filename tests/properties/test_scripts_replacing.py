@@ -64,6 +64,7 @@ def test_a_new_container_of_start_first_that_is_not_well_goes_and_the_old_one_kn
     assert (answer.state, answer.action, answer.changed) == ("failed", "removed", False)
     assert answer.why.endswith("; the old container was left as it was")
     assert f"/{NAME}--next says something" in result.log
+    assert "network connect" not in names(host)
     assert host.docker.containers == before
 
 

@@ -18,6 +18,7 @@ H2 = oc.Target("h02", "10.0.0.2", roles=["web", "db"], environments=["Dev"])
 ELSEWHERE = oc.Target("p01", "10.0.1.1", roles=["web"], environments=["Production"])
 TARGETS = (H1, H2, ELSEWHERE)
 WEB = oc.RunContainer("web", image=hub.image("acme/web"), env={"LEVEL": "{{ Level }}"})
+LASTING = oc.RunContainer("web", image=hub.image("acme/web"), restart="always")
 DATA = oc.CreateVolume("data", options={"type": "tmpfs"})
 AHEAD = oc.PullImage("ahead", image=hub.image("acme/web"))
 NET = oc.CreateNetwork("net", subnet="172.28.6.0/24")
@@ -92,6 +93,11 @@ WORLDS = [
     ),
     ("it stopped", happens(fleet(WEB), status="exited"), [WEB], {}, "start", "it is exited", []),
     ("it is unhealthy", happens(fleet(WEB), health="unhealthy"), [WEB], {}, "replace", "it is unhealthy", []),
+    (
+        "its restart policy was changed",
+        happens(fleet(LASTING), inspect={"HostConfig": {"RestartPolicy": {"Name": "unless-stopped"}}}),
+        [LASTING], {}, "update", "its restart policy is unless-stopped", [],
+    ),
     ("it is starting", happens(fleet(WEB), health="starting"), [WEB], {}, "unchanged", "", []),
     (
         "it was never started", happens(fleet(WEB), status="created"), [WEB], {}, "create",
