@@ -18,7 +18,7 @@ pytestmark = pytest.mark.lab
 
 NOTHING = "none\n"
 LOGIN = ("lab-secret", "bGFiOmxhYi1zZWNyZXQ=")  # and the same as docker writes it
-PULLS, SHELLS = "[d]ocker pull", "^sh -[s]"
+PULLS, SHELLS = "[d]ocker (--config [^ ]+ )?pull", "^sh -[s]"
 
 
 @pytest.fixture
