@@ -119,7 +119,7 @@ def planned(wanted, fleet):
     return plan(wanted, "Dev", TARGETS, seen=fleet.look())
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(fleets(MISHAPS), processes())
 def test_after_a_deployment_there_are_no_changes_left(fleet, process):
     wanted = release(process, "2")
@@ -133,7 +133,7 @@ def test_after_a_deployment_there_are_no_changes_left(fleet, process):
     assert all(action in {"unchanged", "ran"} for _, _, action in fleet.run(wanted))
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(fleets(MISHAPS | FOREIGN), processes())
 def test_what_a_plan_says_is_what_happens(fleet, process):
     wanted = release(process, "2")
@@ -149,7 +149,7 @@ def test_what_a_plan_says_is_what_happens(fleet, process):
         assert made.refusals or any(task.action is oc.Action.DECIDE for task in made.tasks)
 
 
-@settings(max_examples=15)
+@settings(max_examples=max(5, settings().max_examples // 7))
 @given(fleets(MISHAPS), processes())
 def test_a_plan_without_a_look_promises_nothing_and_needs_no_look(fleet, process):
     made = plan(release(process, "2"), "Dev", TARGETS)
@@ -158,7 +158,7 @@ def test_a_plan_without_a_look_promises_nothing_and_needs_no_look(fleet, process
     assert [(t.step.name, t.target) for t in made.tasks] == [(t.step.name, t.target) for t in looked.tasks]
 
 
-@settings(max_examples=15)
+@settings(max_examples=max(5, settings().max_examples // 7))
 @given(fleets(MISHAPS), processes())
 def test_a_dry_run_changes_neither_the_hosts_nor_the_next_plan(fleet, process):
     wanted, seen = release(process, "2"), fleet.look()
@@ -167,7 +167,7 @@ def test_a_dry_run_changes_neither_the_hosts_nor_the_next_plan(fleet, process):
     assert planned(wanted, fleet) == first
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(fleets(MISHAPS), processes())
 def test_what_was_set_right_once_is_kept_by_a_release_with_other_steps(fleet, process):
     fleet.run(release(process, "2"))

@@ -180,12 +180,18 @@ def check_kills(
 @pytest.mark.parametrize(
     ("scene", "restart", "reboot", "strategies"),
     [
-        ("a first container", "no", False, "replace/replace"),
+        pytest.param("a first container", "no", False, "replace/replace", marks=pytest.mark.slow),
         ("a replacement", "always", True, "replace/replace"),
-        ("a replacement", "unless-stopped", True, "replace/replace"),
-        ("a first container", "no", False, "start first/start first"),
+        pytest.param("a replacement", "unless-stopped", True, "replace/replace", marks=pytest.mark.slow),
+        pytest.param("a first container", "no", False, "start first/start first", marks=pytest.mark.slow),
         ("a replacement", "always", True, "start first/start first"),
-        ("a replacement followed by a third release", "always", False, "start first/start first"),
+        pytest.param(
+            "a replacement followed by a third release",
+            "always",
+            False,
+            "start first/start first",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_after_a_kill_at_any_call_of_docker_the_next_run_ends_with_the_wanted_container(

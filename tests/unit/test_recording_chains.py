@@ -91,7 +91,7 @@ KEYS = {"events": "seq = 4", "releases": "seq = 1", "outcomes": "target = 'h02' 
 
 
 @pytest.mark.parametrize(("table", "column"), [(table, column) for table, names in COLUMNS.items() for column in names])
-@pytest.mark.parametrize("of", ["d1", "d2"])
+@pytest.mark.parametrize("of", [pytest.param("d1", marks=pytest.mark.slow), "d2"])
 def test_an_edit_of_any_column_is_found(path, table, column, of):
     where = {**KEYS, "outcomes": f"target = 'h02' AND deployment = '{of}'", "deployments": f"id = '{of}'"}[table]
     edit(path, f'UPDATE {table} SET "{column}" = ? WHERE {where}', 7)

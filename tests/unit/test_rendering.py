@@ -50,6 +50,7 @@ def test_step_kinds_templates_and_golden_folders_have_the_same_names() -> None:
     assert templates == folders == {*SENT, "check", "forget", "observe"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*sorted(SENT), "check", "forget", "observe"])
 def test_golden_scripts_are_accepted_by_every_shell_and_by_shellcheck(kind: str) -> None:
     files = sorted((GOLDEN / kind).glob("*.sh"))
