@@ -113,7 +113,7 @@ def test_a_wrong_name_is_said_and_is_no_output(here: oc.Local) -> None:
 
 
 def test_a_script_sees_its_variables_an_empty_input_and_no_nonce(here: oc.Local) -> None:
-    step = script("cat; env | grep -c octossh; echo $A-$B", env={"A": "it's", "B": oc.secret("B")})
+    step = script("cat; env | grep -c ^octossh_; echo $A-$B", env={"A": "it's", "B": oc.secret("B")})
     _, log = run(here, step, {"B": "pa55 $word"})
     assert log == "0\nit's-pa55 $word\n"
     _, log = run(here, script("yes | head -n 1; echo $?"))
