@@ -26,6 +26,27 @@ shop = oc.Project(
             rolling=oc.Rolling([1, "25%", "100%"]),
         ),
         oc.RunContainer("db", image=hub.image("acme/db"), health=oc.Command(["pg_isready"], timeout_s=5)),
+        oc.RunContainer(
+            "full",
+            image=hub.image("acme/full"),
+            publish=("80", "8080-8081:80-81"),
+            networks=["back", oc.Join("front", aliases=["db"], ip="10.0.0.4")],
+            mounts=[oc.Mount("/data", source="data", read_only=True)],
+            secret_files={
+                "/run/secrets/a": oc.secret("A"),
+                "/b": oc.SecretFile(oc.secret("B"), owner="1000", mode="0400"),
+            },
+            healthcheck=oc.HealthCheck("true", interval_s=5, retries=2),
+            memory="512m",
+            shm_size=64 * 1024**2,
+            cpus=1.5,
+            pids_limit=-1,
+            ulimits={"nofile": 1024},
+            hosts={"db": "10.0.0.5"},
+        ),
+        oc.CreateNetwork(
+            "lan", driver="macvlan", parent="eth0", subnets=["10.1.0.0/24", oc.Subnet("fd00::/64")], ipv6=True
+        ),
         oc.RunContainer("cache", image=hub.image("acme/cache"), health=oc.Tcp(6379)),
         oc.RunContainer("worker", image=hub.image("acme/worker"), health=oc.LogLine("ready")),
         oc.RunContainer(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import attrs
 import pytest
 import strategies
 from golden.cases import IMAGE, order
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import octossh as oc
 from octossh.model import KINDS, flags, kept, options, texts
+from octossh.model.serialising import from_dict
 from octossh.rendering import render
 from octossh.templating import has_expression
 
@@ -195,6 +197,16 @@ def test_extra_args_take_nothing_that_has_a_field_or_would_break_the_step(words:
 )
 def test_extra_args_take_the_rest(words: list[str]) -> None:
     assert container(extra_args=words).extra_args == tuple(words)
+
+
+@example(step=container(healthcheck=oc.HealthCheck("true", interval_s=1, timeout_s=2.5), stop_grace_s=3))
+@given(step=strategies.RUN_CONTAINERS | strategies.CREATE_NETWORKS)
+@settings(max_examples=15)
+def test_a_step_that_was_stored_is_the_same_when_it_is_read(step: oc.RunContainer | oc.CreateNetwork) -> None:
+    again = from_dict(oc.Step, json.loads(json.dumps(step.to_dict() | {"kind": step.kind})))
+    assert (again, options(again)) == (step, options(step))
+    # As text: to Python, 5 is 5.0.
+    assert json.dumps(kept(again)) == json.dumps(kept(step))
 
 
 def test_every_option_has_a_sample() -> None:

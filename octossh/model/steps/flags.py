@@ -135,4 +135,6 @@ def _plain(content: Any, made: Flag) -> Any:
     if isinstance(content, tuple):
         texts = [str(item) for item in content]
         return texts if made.ordered else sorted(texts)
+    if isinstance(content, float) and content.is_integer():
+        return int(content)  # a whole number of seconds is read from the store as 5.0
     return content if isinstance(content, bool | int | float) else str(content)

@@ -114,7 +114,7 @@ class ContainerStep(Step):
         network_mode: ``host``, ``none``, ``container:NAME`` or ``bridge`` in place of networks.
         hostname: Its own name for itself; docker's default is its short id.
         domainname: Its NIS domain.
-        mac_address: Of its first network.
+        mac_address: Of its first network; a client of docker 25 or newer takes it only with a daemon as new.
         hosts: Lines of its ``/etc/hosts``: names with an address  or ``host-gateway``.
         dns: Addresses of DNS servers.
         dns_search: Domains in which names are looked up.
