@@ -79,7 +79,7 @@ octossh_try() {
 # The usual case, in one question: the wanted container runs and is well, and no cut run has left anything.
 # Gives 2 where there is nothing at all.
 octossh_settled() {
-    docker container inspect --format '{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce") (index .NetworkSettings.Networks "a-net") (index .NetworkSettings.Networks "b-net")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
+    docker container inspect --format '{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:fe0652abd687219b984e0cd092633949b52ef0af691e3a0cffb3a5b713d42c0b") (index .NetworkSettings.Networks "a-net") (index .NetworkSettings.Networks "b-net")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
 {{json .}}' shop-dev-web shop-dev-web--old shop-dev-web--next 2>/dev/null | {
         read -r octossh_head
         # Where there is none, docker prints nothing, or an empty line.
@@ -166,7 +166,7 @@ octossh_member() {
 
 # Says what is wrong, and gives 1, where they cannot be written.
 octossh_files() (
-    [ ! -d /dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce ] || return 0
+    [ ! -d /dev/shm/octossh-shop-dev.files/shop-dev-web/fe0652abd687219b984e0cd092633949b52ef0af691e3a0cffb3a5b713d42c0b ] || return 0
     octossh_memory=no
     while read -r _ octossh_at octossh_type _; do
         [ "$octossh_at $octossh_type" != "/dev/shm tmpfs" ] || octossh_memory=yes
@@ -178,25 +178,25 @@ octossh_files() (
         drwx------*" $(id -u)") ;;
         *) echo '/dev/shm/octossh-shop-dev.files is not a folder of this user alone; look at who made it'; return 1 ;;
     esac
-    rm -rf /dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce.new
-    mkdir -p /dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce.new || return 1
+    rm -rf /dev/shm/octossh-shop-dev.files/shop-dev-web/fe0652abd687219b984e0cd092633949b52ef0af691e3a0cffb3a5b713d42c0b.new
+    mkdir -p /dev/shm/octossh-shop-dev.files/shop-dev-web/fe0652abd687219b984e0cd092633949b52ef0af691e3a0cffb3a5b713d42c0b.new || return 1
     case $(docker container inspect --format '{{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}}' shop-dev-web--files 2>/dev/null) in
         ours*) docker rm -f shop-dev-web--files >/dev/null || return 1 ;;
     esac
     # This container is never started: it is there for docker to write through.
-    docker create --name shop-dev-web--files --network none --mount target=/octossh,type=bind,source=/dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce.new --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef octossh >/dev/null || return 1
+    docker create --name shop-dev-web--files --network none --mount target=/octossh,type=bind,source=/dev/shm/octossh-shop-dev.files/shop-dev-web/fe0652abd687219b984e0cd092633949b52ef0af691e3a0cffb3a5b713d42c0b.new --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef octossh >/dev/null || return 1
     {
         octossh_member 00 0000400 0001750 0001750 "${octossh_secret_0?}"
         octossh_member 01 0000444 0000000 0000000 "${octossh_secret_1?}"
         octossh_zeros 1024
     } | docker cp - shop-dev-web--files:/octossh || { docker rm -f shop-dev-web--files >/dev/null; return 1; }
     docker rm -f shop-dev-web--files >/dev/null
-    mv /dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce.new /dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce
+    mv /dev/shm/octossh-shop-dev.files/shop-dev-web/fe0652abd687219b984e0cd092633949b52ef0af691e3a0cffb3a5b713d42c0b.new /dev/shm/octossh-shop-dev.files/shop-dev-web/fe0652abd687219b984e0cd092633949b52ef0af691e3a0cffb3a5b713d42c0b
 )
 
 octossh_create() (
     octossh_files || exit 1
-    docker create --name "$1" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce --label 'octossh.fields={"aliases":["web"],"cap_drop":["ALL"],"command":["exec app"],"cpus":"1.5","dns":["10.0.0.53"],"entrypoint":["/bin/sh","-c"],"healthcheck":{"cmd":"true","interval_s":2.0},"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","memory":"512m","memory_swap":"-1","mounts":["target=/data,type=volume,source=data,\"volume-opt=o=a,b\""],"networks":["a-net","b-net --alias db --ip 10.0.0.4"],"platform":"linux/arm64","secret_files":{"/etc/app/key, 2":{"mode":"0400","owner":"1000:1000","secret":"key","version":"2aee2ff4c3902be8"},"/run/secrets/db":{"secret":"db","version":"2c1c24bfdbfba650"}},"stop_signal":"SIGINT","tag":"1.4.2","tmpfs":["/run:size=1m"],"v":1}' --platform linux/arm64 --stop-signal SIGINT --health-cmd true --health-interval 2s --dns 10.0.0.53 --mount 'target=/data,type=volume,source=data,"volume-opt=o=a,b"' --tmpfs /run:size=1m --memory 512m --memory-swap -1 --cpus 1.5 --cap-drop ALL --mount '"target=/etc/app/key, 2",type=bind,source=/dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce/00,readonly' --mount target=/run/secrets/db,type=bind,source=/dev/shm/octossh-shop-dev.files/shop-dev-web/b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce/01,readonly --network a-net --network-alias web --entrypoint /bin/sh registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef -c 'exec app'
+    docker create --name "$1" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:fe0652abd687219b984e0cd092633949b52ef0af691e3a0cffb3a5b713d42c0b --label 'octossh.fields={"aliases":["web"],"cap_drop":["ALL"],"command":["exec app"],"cpus":"1.5","dns":["10.0.0.53"],"entrypoint":["/bin/sh","-c"],"healthcheck":{"cmd":"true","interval_s":2},"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","memory":"512m","memory_swap":"-1","mounts":["target=/data,type=volume,source=data,\"volume-opt=o=a,b\""],"networks":["a-net","b-net --alias db --ip 10.0.0.4"],"platform":"linux/arm64","secret_files":{"/etc/app/key, 2":{"mode":"0400","owner":"1000:1000","secret":"key","version":"2aee2ff4c3902be8"},"/run/secrets/db":{"secret":"db","version":"2c1c24bfdbfba650"}},"stop_signal":"SIGINT","tag":"1.4.2","tmpfs":["/run:size=1m"],"v":1}' --platform linux/arm64 --stop-signal SIGINT --health-cmd true --health-interval 2s --dns 10.0.0.53 --mount 'target=/data,type=volume,source=data,"volume-opt=o=a,b"' --tmpfs /run:size=1m --memory 512m --memory-swap -1 --cpus 1.5 --cap-drop ALL --mount '"target=/etc/app/key, 2",type=bind,source=/dev/shm/octossh-shop-dev.files/shop-dev-web/fe0652abd687219b984e0cd092633949b52ef0af691e3a0cffb3a5b713d42c0b/00,readonly' --mount target=/run/secrets/db,type=bind,source=/dev/shm/octossh-shop-dev.files/shop-dev-web/fe0652abd687219b984e0cd092633949b52ef0af691e3a0cffb3a5b713d42c0b/01,readonly --network a-net --network-alias web --entrypoint /bin/sh registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef -c 'exec app'
 )
 
 # Join container $1, which does not run yet, to the networks beside its first one.
@@ -363,7 +363,7 @@ if [ -n "$octossh_old_id" ]; then
             octossh_found=replaced
             octossh_look
             ;;
-        sha256:b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce/-/*/* | sha256:b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce/beside/*/[!r]*)
+        sha256:fe0652abd687219b984e0cd092633949b52ef0af691e3a0cffb3a5b713d42c0b/-/*/* | sha256:fe0652abd687219b984e0cd092633949b52ef0af691e3a0cffb3a5b713d42c0b/beside/*/[!r]*)
             octossh_say "an earlier run was cut short; going on with its new container"
             [ "$octossh_old_status" != running ] || octossh_try stop -t 10 shop-dev-web--old
             octossh_said=$(octossh_files 2>&1) || octossh_say "$octossh_said"
@@ -407,7 +407,7 @@ octossh_complete() {
     octossh_done "${octossh_found:-unchanged}" "${octossh_changed:-no}" "$1"
 }
 
-if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:b8059660f7d53a4dac8034342625dc4ac77c7e2cc50748108c16f96f7e4c62ce ]; then
+if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:fe0652abd687219b984e0cd092633949b52ef0af691e3a0cffb3a5b713d42c0b ]; then
     case $octossh_main_status/$octossh_main_health in
         running/unhealthy) ;;
         running/starting)
