@@ -40,7 +40,7 @@ python_use_unqualified_type_names = True
 
 # Without intersphinx, names of the standard library lead nowhere.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(collections|datetime|enum|pathlib|types|typing|abc|functools)\..*"),
+    (r"py:.*", r"(collections|datetime|enum|os|pathlib|types|typing|abc|functools)\..*"),
     (r"py:.*", (r"(str|int|float|bool|bytes|dict|list|tuple|object|type|None|True|False|Any|Self|Mapping|Sequence|"
                r"Iterable|Iterator|Callable|Path|datetime|TracebackType|BaseException|Exception|ValueError|KeyError|"
                r"KeyboardInterrupt|TypeError|Enum|ClassVar|Protocol)")),

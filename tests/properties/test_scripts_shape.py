@@ -91,8 +91,8 @@ def test_half_a_script_never_calls_docker(tmp_path: Path, case: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}-{case.stem}")
 @pytest.mark.parametrize("shell", sorted(SHELLS))
-def test_a_script_cut_at_any_of_sixty_places_never_calls_docker(tmp_path: Path, case: Path, shell: str) -> None:
-    check_cuts(tmp_path, case, shell, 60)
+def test_a_script_cut_at_any_of_twenty_places_never_calls_docker(tmp_path: Path, case: Path, shell: str) -> None:
+    check_cuts(tmp_path, case, shell, 20)
 
 
 def check_cuts(folder: Path, case: Path, shell: str, count: int) -> None:
@@ -102,8 +102,10 @@ def check_cuts(folder: Path, case: Path, shell: str, count: int) -> None:
     for at in cuts(case, size, 10, count):
         host.send(data[:at])
         assert host.calls == [], f"cut at byte {at} of {size}: ...{data[max(0, at - 40) : at]!r}"
-    host.send(data)
-    assert host.calls or case.parent.name in {"put_file", "run_script"}
+    # The whole of it does call docker: but for kinds that do without, and behind a sudo that is not there.
+    if case.parent.name not in {"put_file", "run_script", "wait_for"} and case.stem != "sudo":
+        host.send(data)
+        assert host.calls
 
 
 # Templates.
