@@ -212,9 +212,10 @@ def test_after_a_kill_at_any_call_every_next_release_ends_with_its_container(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategies", ["start first/start first", "start first/replace", "replace/start first"])
-@pytest.mark.parametrize("restart", ["no", "unless-stopped"])
 @pytest.mark.parametrize("scene", sorted(SCENES))
-@pytest.mark.parametrize(("shell", "reboot"), [("ash", False), ("dash", True)])
+@pytest.mark.parametrize(
+    ("shell", "reboot", "restart"), [("ash", False, "no"), ("dash", True, "unless-stopped"), ("dash", True, "always")]
+)
 def test_after_a_kill_at_any_call_the_strategies_heal_what_each_other_left(
     tmp_path: Path, shell: str, scene: str, restart: str, strategies: str, reboot: bool
 ) -> None:
