@@ -66,8 +66,8 @@ def _system(visit: Visit) -> Iterator[_Row]:
     packages = sorted({_TOOLS[tool] for tool in missing})
     if missing:
         yield "tools", Grade.FAULT, f"there is no {', no '.join(missing)}", f"install {' and '.join(packages)}"
-    elif "tool.curl" not in facts and "tool.wget" not in facts:
-        what = "there is neither curl nor wget"
+    elif not facts.keys() & {"tool.curl", "tool.bash", "tool.wget"}:
+        what = "there is no curl, bash or wget"
         yield "tools", Grade.WARNING, what, "install one of them for steps that ask by HTTP whether a container is well"
     else:
         yield "tools", Grade.OK, f"{', '.join(_TOOLS)} are there", ""

@@ -46,7 +46,7 @@ def test_a_host_that_has_all_it_needs_is_ok_in_everything():
     [
         ({"system": "Darwin 23.0 arm64"}, "system", Grade.FAULT, "Linux hosts only"),
         ({"without": ["tool.flock", "tool.base64"]}, "tools", Grade.FAULT, "no flock, no base64; install coreutils and util-linux"),
-        ({"without": ["tool.curl"]}, "tools", Grade.WARNING, "neither curl nor wget"),
+        ({"without": ["tool.curl"]}, "tools", Grade.WARNING, "no curl, bash or wget"),
         ({"without": ["memory"]}, "memory", Grade.FAULT, "tmpfs"),
         ({"without": ["tool.docker"]}, "docker", Grade.FAULT, "no docker command for deploy; install docker"),
         ({"docker__silent": "20"}, "docker", Grade.FAULT, "did not answer within 20 s"),

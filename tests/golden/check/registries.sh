@@ -44,7 +44,7 @@ octossh_fact user "$(id -un 2>&1) $(id -Gn 2>&1)"
 octossh_fact shell "$(readlink /proc/$$/exe 2>&1)"
 octossh_fact time "$(date -u +%s)"
 
-for octossh_tool in docker flock base64 tr sed mktemp curl wget; do
+for octossh_tool in docker flock base64 tr sed mktemp curl bash wget; do
     octossh_has "$octossh_tool" && octossh_fact "tool.$octossh_tool" "$(command -v "$octossh_tool")"
 done
 

@@ -46,7 +46,7 @@ octossh_fact time "$(date -u +%s)"
 
 DOCKER_HOST=unix:///run/user/1000/docker.sock
 export DOCKER_HOST
-for octossh_tool in sudo docker flock base64 tr sed mktemp curl wget; do
+for octossh_tool in sudo docker flock base64 tr sed mktemp curl bash wget; do
     octossh_has "$octossh_tool" && octossh_fact "tool.$octossh_tool" "$(command -v "$octossh_tool")"
 done
 
