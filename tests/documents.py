@@ -139,6 +139,7 @@ _SAME = [
     (r"\(\d+ tags", "(N tags"),
     (r"^ *- [3-9]\.\d.*\n", ""),  # tags that other tests push
     (r"^.* pulling \S+@.*\n", ""),  # unless an earlier test did
+    (r"(?<= ahead)( +)unchanged$", r"\1pulled"),  # the same
     (r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:FINGERPRINT"),
     (r" in \d+\.\d+s\b", " in N s"),
     (r" {2,}", "  "),
