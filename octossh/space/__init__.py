@@ -1,0 +1,34 @@
+"""The facade that wires projects, targets, registries, hosts and the store together."""
+
+from __future__ import annotations
+
+from octossh.space.deployments import Deployments
+from octossh.space.records import Records
+from octossh.space.releases import Releases
+
+__all__ = ["Space"]
+
+
+class Space(Releases, Deployments, Records):
+    """Projects, targets and environments that share one store.
+
+    Making one touches nothing: the store, the registries and the hosts are opened when they are needed, and
+    closed by ``close()`` or at the end of a ``with`` block.
+
+    Args:
+        store: URL of the record: ``sqlite:///octossh.db`` (a path relative to the working directory).
+        projects: What can be deployed.
+        targets: Where to: a list of `Target`, or the path of a YAML file (`octossh.inventory`).
+        environments: Further ones, besides those of lifecycles and targets.
+        transport: How hosts are reached. Default: `SSH`, with the known_hosts and keys of the user.
+        secrets: A mapping or a function that gives the value of a secret by name, or None; such as
+            `FolderSecrets` or `CommandSecrets`; or a list of them, of which the first that knows a name counts.
+            Default: the environment variables of this process.
+        approve: Who is asked by `Approve`: a function that is called with an `ApprovalRequest`, in the thread that
+            deploys, and gives an `Approval`; or the answers themselves, by the name of the step.
+        templates: A folder of templates for scripts; those in it stand before octossh's own of the same name.
+        on_event: Is called with each `Event` while something is deployed.
+
+    Raises:
+        ModelError: Two projects or targets have one name, or the file of targets or a template is wrong.
+    """

@@ -1,0 +1,71 @@
+"""Records: what stands where, what happened, and whether the record still holds."""
+
+from __future__ import annotations
+
+import attrs
+
+from octossh.model import Checkup, History, Project, Standing, Status
+from octossh.planning import current, lint_channels
+from octossh.recording import Verification
+from octossh.space.wiring import Wiring
+
+__all__ = ["Records"]
+
+
+class Records(Wiring):
+    """The verbs of a space that look."""
+
+    def history(self, project: str | None = None, *, environment: str | None = None, limit: int | None = 50) -> History:
+        """The deployments of a project, or of all; newest first."""
+        name = self.project(project).name if project else None
+        if environment is not None:
+            self._catalog.environment(environment)
+        return History(self.store.deployments(project=name, environment=environment, limit=limit))
+
+    def status(self, project: str | None = None) -> Status:
+        """What stands where, as the record has it."""
+        owners = [self.project(project)] if project else list(self.projects.values())
+        return Status(tuple(standing for owner in owners for standing in self._standings(owner)))
+
+    def _standings(self, owner: Project) -> list[Standing]:
+        history = self._history(owner.name)
+        standings = []
+        for name in owner.lifecycle.environments if owner.lifecycle else self.environments:
+            made = Standing(project=owner.name, environment=name)
+            newest = next((d for d in history if d.environment == name), None)
+            if newest is not None:
+                made = attrs.evolve(made, last=newest.state, last_release=newest.release)
+            if stands := current(history, name):
+                made = attrs.evolve(made, release=stands.release, since=stands.finished_at, by=stands.by)
+            standings.append(made)
+        return standings
+
+    def verify(self) -> Verification:
+        """Check the chain of the record: whether anything in it was edited or taken out."""
+        return self.store.verify()
+
+    def lint(self, project: str | None = None) -> tuple[str, ...]:
+        """What is odd about the channels of a project, or of all: those that overlap, and those that admit nothing.
+
+        It is said of the rules alone; `tags` says it of the tags that there are. No host or registry is asked.
+        """
+        owners = [self.project(project)] if project else list(self.projects.values())
+        return tuple(warning for owner in owners for warning in lint_channels(owner))
+
+    def check(self, environment: str | None = None) -> Checkup:
+        """Look at the channels, and at each target of one environment or of all: could it be deployed to?
+
+        What is wrong with a host is in what comes back, and no error.
+
+        Raises:
+            ModelError: There is no such environment.
+
+        Hosts:
+            untouched.
+        """
+        if environment is not None:
+            self._catalog.environment(environment)
+        chosen = [t for t in self.targets if environment is None or environment in t.environments]
+        images = (image for project in self.projects.values() for image in project.process.images)
+        found = check(chosen, dict.fromkeys(image.registry for image in images), self._transport)
+        return attrs.evolve(found, warnings=self.lint())

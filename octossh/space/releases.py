@@ -1,0 +1,110 @@
+"""Releases: what there is to pick from, and making one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Unpack
+
+import attrs
+
+from octossh.model import Channel, Release, Repositories
+from octossh.planning import lint_tags
+from octossh.recording import whoami
+from octossh.releasing import explain_image, last_picked, pin_images
+from octossh.space.wiring import Wiring
+from octossh.versions import Explanation
+from octossh.versions.rules import RuleFields
+
+__all__ = ["Releases"]
+
+# The releases among which the last one of a channel is sought.
+_LOOK_BACK = 100
+
+
+class Releases(Wiring):
+    """The verbs of a space that are about tags and releases."""
+
+    def tags(
+        self, image: str, *, channel: str | None = None, project: str | None = None, **changes: Unpack[RuleFields]
+    ) -> Explanation:
+        """Which tags *image* has, which one a channel picks for the next release, and why not the others.
+
+        Args:
+            image: A repository that one of the projects runs.
+            channel: Of the project; default: its first.
+            project: Default: the first project that runs the image.
+            **changes: Fields of `octossh.versions.Rule` to try in place of those of the channel.
+
+        Raises:
+            ModelError: No project runs it, or a rule is wrong.
+            RegistryError: The registry refuses, or the image has no tags.
+        """
+        owner, found = self._catalog.image(image, project)
+        picked = owner.channel(channel)
+        rule = attrs.evolve(picked.rule(found.repository), **changes)
+        last = last_picked(found, picked, self.store.releases(owner.name, limit=_LOOK_BACK))
+        explanation = explain_image(found, self._access.registries.client(found.registry), rule, current=last)
+        odd = lint_tags(owner, found, [verdict.tag for verdict in explanation.verdicts])
+        return attrs.evolve(explanation, notes=(*explanation.notes, *odd))
+
+    def images(self, text: str = "", *, registry: str | None = None, limit: int = 100) -> Repositories:
+        """The repositories of a registry whose name has *text* in it, where the registry tells.
+
+        Args:
+            text: Part of the name; empty: all.
+            registry: The name of one that a project has images of; default: the only one.
+            limit: How many at most.
+
+        Raises:
+            ModelError: There is no such registry, or there are several and none is named.
+            RegistryError: It could not be asked, or gives no list of its repositories.
+        """
+        return self._access.registries.search(text, registry, limit=limit)
+
+    def create_release(
+        self,
+        project: str | None = None,
+        *,
+        channel: str | None = None,
+        number: str | None = None,
+        versions: Mapping[str, str] | None = None,
+        notes: str = "",
+    ) -> Release:
+        """Pick a version of each image, pin it to its digest, freeze process and variables, and store it.
+
+        Args:
+            project: Default: the only one.
+            channel: Default: the first of the project.
+            number: Default: the next one of the project's mask.
+            versions: Tags by repository, for images whose version shall not be chosen.
+            notes: Markdown.
+
+        Raises:
+            RegistryError: A registry refuses, or an image has no tags.
+            PlanError: No tag fits the channel, or only older ones than in the last release of the channel do.
+            RecordError: The store cannot be read or written, or has that number already.
+
+        Hosts:
+            untouched.
+        """
+        made = self.project(project)
+        picked: Channel = made.channel(channel)
+        feeds = {image: self._access.registries.client(image.registry) for image in made.process.images}
+        releases = self.store.releases(made.name, limit=_LOOK_BACK) if feeds else ()
+        pins = pin_images(made, picked, feeds, versions=versions, releases=releases)
+
+        def make(given: str) -> Release:
+            return Release(
+                project=made.name,
+                number=given,
+                channel=picked.name,
+                process=made.process,
+                variables=made.variables,
+                pins=pins,
+                created_at=datetime.now(UTC),
+                created_by=whoami(),
+                notes=notes,
+            )
+
+        return self.store.create_release(made.name, made.release_number, make, number=number)

@@ -1,0 +1,111 @@
+"""The wiring of a space: its parts, looking them up, and closing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from octossh.access import Access
+from octossh.deploying import Approver
+from octossh.errors import ModelError
+from octossh.inventory import read_targets
+from octossh.model import Catalog, Deployment, Environment, Event, Mode, Project, Release, Target
+from octossh.recording import Store
+from octossh.rendering import read_templates
+from octossh.transport import SSH, Transport
+from octossh.vaults import SecretSource
+
+__all__ = ["Wiring"]
+
+
+class Wiring:
+    """What the verbs of a space stand on. See `octossh.Space` for the arguments."""
+
+    def __init__(
+        self,
+        store: str = "sqlite:///octossh.db",
+        *,
+        projects: Iterable[Project],
+        targets: Iterable[Target] | str | Path = (),
+        environments: Iterable[Environment] = (),
+        transport: Transport | None = None,
+        secrets: SecretSource | Iterable[SecretSource] | None = None,
+        approve: Approver | None = None,
+        templates: str | Path | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        made = read_targets(targets) if isinstance(targets, str | Path) else targets
+        self._catalog = Catalog.of(projects, made, environments)
+        if transport is not None and not callable(getattr(transport, "run", None)):
+            raise ModelError(f"the transport {transport!r} is none; give an octossh.SSH(...), or leave it out")
+        self.store = Store(store)
+        self.approve, self.on_event = approve, on_event
+        self._templates = read_templates(templates)
+        self._transport = transport if transport is not None else SSH()
+        images = (image for project in self._catalog.projects.values() for image in project.process.images)
+        self._access = Access((image.registry for image in images), secrets)
+
+    @property
+    def projects(self) -> Mapping[str, Project]:
+        """The projects by name."""
+        return self._catalog.projects
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """All targets."""
+        return self._catalog.targets
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """The names of the environments: those of lifecycles in their order, then the others."""
+        return self._catalog.environments
+
+    def project(self, name: str | None = None) -> Project:
+        """The project *name*; without a name, the only one.
+
+        Raises:
+            ModelError: There is none of that name, or there are several and no name is given.
+        """
+        return self._catalog.project(name)
+
+    def release(self, project: str | None = None, number: str = "latest") -> Release:
+        """A release by number, or the newest one.
+
+        Raises:
+            ModelError: There is none of that number, or none at all.
+        """
+        name = self.project(project).name
+        if number != "latest":
+            return self.store.release(name, number)
+        releases = self.store.releases(name, limit=1)
+        if not releases:
+            raise ModelError(f"project {name!r} has no release yet; make one with 'octossh release create {name}'")
+        return releases[0]
+
+    def releases(self, project: str | None = None, *, limit: int | None = None) -> tuple[Release, ...]:
+        """The releases of a project, newest first."""
+        return self.store.releases(self.project(project).name, limit=limit)
+
+    def _history(self, project: str) -> tuple[Deployment, ...]:
+        # Tidying up is no standing of a release.
+        past = self.store.deployments(project=project, limit=None, outcomes=False)
+        return tuple(deployment for deployment in past if deployment.mode is not Mode.PRUNE)
+
+    def close(self) -> None:
+        """Close what is open: connections to hosts and registries, and the store."""
+        self._transport.close()
+        self._access.close()
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Space({self.store!r}, {len(self.projects)} projects, {len(self.targets)} targets)"
