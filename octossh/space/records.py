@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from octossh.deploying import check
 from octossh.model import Checkup, History, Project, Standing, Status
 from octossh.planning import current, lint_channels
 from octossh.recording import Verification
