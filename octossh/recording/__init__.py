@@ -6,7 +6,8 @@ The door of sqlalchemy, which enters when a store is first used. Nothing here sp
 from __future__ import annotations
 
 from octossh.recording.controllers import alive, controller_here, whoami
+from octossh.recording.leases import Lease
 from octossh.recording.store import Record, Store
 from octossh.recording.verification import Verification
 
-__all__ = ["Record", "Store", "Verification", "alive", "controller_here", "whoami"]
+__all__ = ["Lease", "Record", "Store", "Verification", "alive", "controller_here", "whoami"]

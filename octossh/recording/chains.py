@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from octossh.recording.rows import GENESIS, Row, event_hash, release_fault, subject_hash
-from octossh.recording.tables import deployments, events, outcomes, releases
+from octossh.recording.rows import GENESIS, Row, event_hash, release_fault, sha256, subject_hash
+from octossh.recording.tables import deployments, events, facts, outcomes, releases
 from octossh.recording.verification import Verification
 
 __all__ = ["verify"]
@@ -21,7 +22,7 @@ def verify(connection: Connection) -> Verification:
     walk = _Walk(connection)
     count, seq, reason = walk.chain()
     if not reason:
-        found = sorted((*walk.releases(), *walk.deployments()), key=lambda fault: fault[0])
+        found = sorted((*walk.releases(), *walk.deployments(), *walk.facts()), key=lambda fault: fault[0])
         seq, reason = found[0] if found else (0, "")
     return Verification(events=count, broken=seq if reason else None, reason=reason, head=walk.head)
 
@@ -36,6 +37,7 @@ class _Walk:
         self._started: dict[str, tuple[int, str]] = {}
         self._ended: dict[str, dict[tuple[str, str], tuple[int, str]]] = {}
         self._finished: dict[str, tuple[int, str]] = {}
+        self._kept: dict[tuple[str, str], tuple[int, str]] = {}
 
     def chain(self) -> tuple[int, int, str]:
         """The number of events, and the first one that does not fit, with the reason."""
@@ -67,6 +69,11 @@ class _Walk:
         key, about = row["deployment"] or "", (row["seq"], row["subject_sha256"])
         if row["type"] == "release_created" and not key:
             self._created[row["seq"]] = row["subject_sha256"]
+        elif row["type"] in {"fact_kept", "fact_dropped"} and not key:
+            data = json.loads(row["data"])
+            self._kept.pop((data["kind"], data["key"]), None)
+            if row["subject_sha256"]:
+                self._kept[data["kind"], data["key"]] = about
         elif row["type"] == "deployment_started" and row["subject_sha256"]:
             self._started[key] = about
         elif row["type"] == "deployment_finished" and row["subject_sha256"]:
@@ -105,6 +112,18 @@ class _Walk:
             else:
                 yield from self._open(row["id"], name, seq, ended)
         yield from ((seq, f"deployment {id_!r} is gone") for id_, (seq, _) in left.items())
+
+    def facts(self) -> Iterator[tuple[int, str]]:
+        """The facts that are not what was recorded: the event, and the reason."""
+        left = dict(self._kept)
+        for row in self._rows(select(facts)):
+            name = f"the {row['kind']} {row['key']!r}"
+            seq, kept = left.pop((row["kind"], row["key"]), (row["seq"], ""))
+            if not kept:
+                yield seq, f"{name} stands in the store, and no event says that it is kept"
+            elif (row["seq"], row["sha256"]) != (seq, kept) or sha256(str(row["body"])) != kept:
+                yield seq, f"{name} is not what this event recorded"
+        yield from ((seq, f"the {kind} {key!r} is gone") for (kind, key), (seq, _) in left.items())
 
     def _open(self, id_: str, name: str, started: int, ended: list[Row]) -> Iterator[tuple[int, str]]:
         """Outcomes of a deployment that has not ended: each stands under its own event."""

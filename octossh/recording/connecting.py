@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_engine, event, insert, select
+from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_engine, event, insert, select, update
 
 from octossh.errors import RecordError
 from octossh.recording.faults import BUSY_TIMEOUT_S, FAILURES, explain
@@ -110,11 +110,20 @@ class Database:
         """Check the schema, or make it in an empty database."""
         with self.transaction(write=False) as connection:
             known = self._schema(connection)
-        if known is None:
+        if known != SCHEMA:
             with self.transaction(write=True) as connection:
-                if self._schema(connection) is None:
-                    metadata.create_all(connection)
-                    connection.execute(insert(meta).values(name="schema", value=str(SCHEMA)))
+                self._upgrade(connection, self._schema(connection))
+
+    def _upgrade(self, connection: Connection, known: int | None) -> None:
+        """Bring the schema from *known* to the newest one."""
+        if known == SCHEMA:
+            return  # somebody else has done it meanwhile
+        metadata.create_all(connection)
+        if known is None:
+            connection.execute(insert(meta).values(name="schema", value=str(SCHEMA)))
+            return
+        connection.exec_driver_sql("ALTER TABLE deployments ADD COLUMN token INTEGER")
+        connection.execute(update(meta).where(meta.c.name == "schema").values(value=str(SCHEMA)))
 
     def _schema(self, connection: Connection) -> int | None:
         """The version of its schema; None: it is empty."""

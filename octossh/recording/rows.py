@@ -38,7 +38,7 @@ Row = dict[str, Any]
 GENESIS = "0" * 64
 """What the first event follows."""
 
-_UNHASHED = {"hash", "position", "seq"}
+_UNHASHED = {"hash", "position", "seq", "token"}
 
 
 def clean(text: str) -> str:

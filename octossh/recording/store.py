@@ -6,20 +6,29 @@ import contextlib
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from octossh.errors import ModelError, RecordError
 from octossh.model import Deployment, Event, Outcome, Release, State
+from octossh.recording.controllers import controller_here
+from octossh.recording.leases import Lease
 from octossh.recording.urls import path_of
 from octossh.recording.verification import Verification
 
 if TYPE_CHECKING:
     from octossh.recording.connecting import Database
+    from octossh.recording.facts import Facts
+    from octossh.recording.leasing import Leasing
     from octossh.recording.transactions import Transaction
 
 __all__ = ["Record", "Store"]
+
+T = TypeVar("T")
+
+DEFAULT_TTL_S = 60.0
+"""Seconds for which a lease holds by itself."""
 
 _of_parents: list[Database | None] = []
 
@@ -106,12 +115,17 @@ class Store:
         with self._transaction() as transaction:
             return transaction.releases(project, limit)
 
-    def start(self, deployment: Deployment) -> None:
+    def start(self, deployment: Deployment, *, lease: Lease | None = None) -> None:
         """Record the intent, before anything is sent: the running deployment and its ``deployment_started``.
 
+        Args:
+            deployment: As it begins.
+            lease: The right to deploy there. All that is recorded of *deployment* later is refused once somebody
+                has taken it over.
+
         Raises:
-            ModelError: It does not stand as running, or has outcomes already.
-            RecordError: There is a deployment of that id.
+            ModelError: It does not stand as running, has outcomes already, or *lease* is of another environment.
+            RecordError: There is a deployment of that id, or *lease* is not in force any more.
         """
         if deployment.state is not State.RUNNING or deployment.outcomes or deployment.finished_at:
             raise ModelError(
@@ -119,20 +133,21 @@ class Store:
                 "outcomes; start it as State.RUNNING with nothing done yet"
             )
         with self._transaction(write=True) as transaction:
-            transaction.start(deployment)
+            transaction.start(deployment, lease)
 
-    def record(self, event: Event, outcome: Outcome | None = None) -> None:
+    def record(self, event: Event, outcome: Outcome | None = None, *, lease: Lease | None = None) -> None:
         """Record what happened.
 
         Args:
             event: What happened; its deployment has been started, or is empty.
             outcome: Of an event such as ``step_finished``: how that step ended on that target. It takes the
                 place of an earlier outcome of that step on that target.
+            lease: Under which it is recorded. Default: that with which the deployment was started.
 
         Raises:
             ModelError: There is no such deployment, *event* is of another step or target than *outcome*, or
                 JSON cannot hold its data.
-            RecordError: *outcome* comes after the end of its deployment.
+            RecordError: *outcome* comes after the end of its deployment, or the lease is not in force any more.
         """
         if outcome is not None and (outcome.step, outcome.target) != (event.step, event.target):
             raise ModelError(
@@ -140,15 +155,20 @@ class Store:
                 f"{outcome.step!r} on {outcome.target!r}; record them one by one"
             )
         with self._transaction(write=True) as transaction:
-            transaction.record(event, outcome)
+            transaction.record(event, outcome, lease)
 
-    def finish(self, deployment: Deployment) -> None:
+    def finish(self, deployment: Deployment, *, lease: Lease | None = None) -> None:
         """Record the end: state, error, ``deployment_finished``, and all outcomes, in place of earlier ones.
+
+        Args:
+            deployment: As it ended.
+            lease: Under which it is recorded: whoever took over the lease of *deployment* can end it so. Default:
+                that with which it was started.
 
         Raises:
             ModelError: It still runs, was never started, was started as another one, or has two outcomes of
                 one step on one target.
-            RecordError: It has ended already.
+            RecordError: It has ended already, or the lease is not in force any more.
         """
         if deployment.state is State.RUNNING:
             raise ModelError(f"deployment {deployment.id!r} still runs, so it has no end to record")
@@ -157,7 +177,7 @@ class Store:
             step, target = most[0]
             raise ModelError(f"deployment {deployment.id!r} has two outcomes of {step!r} on {target!r}; keep one")
         with self._transaction(write=True) as transaction:
-            transaction.finish(deployment)
+            transaction.finish(deployment, lease)
 
     def deployment(self, id: str) -> Deployment:  # noqa: A002 - the field's name
         """The deployment *id*, with its outcomes.
@@ -202,6 +222,105 @@ class Store:
         with self._transaction() as transaction:
             return transaction.events(deployment)
 
+    def keep(
+        self, kind: str, key: str, value: object, *, why: str = "", expect: object = ..., told: bool = True
+    ) -> bool:
+        """Keep *value* as the fact *key* of *kind*, in place of what is kept there, and record the change.
+
+        The event ``fact_kept`` holds ``kind``, ``key``, ``before``, ``after``, ``why`` and ``by``. A fact that is
+        there already with the same value stays as it is, and no event is recorded.
+
+        Args:
+            kind: A noun in small letters, such as ``freeze``.
+            key: Its name among those of its kind.
+            value: Something that `to_dict` of the model can write.
+            why: The reason, in words.
+            expect: What is there, as far as the caller knows: a value, or None for nothing. If it is something
+                else by now, nothing is changed.
+            told: Whether the event holds the values before and after; else, only their hashes.
+
+        Returns:
+            Whether there was anything to change.
+
+        Raises:
+            Refused: There is something else than *expect*.
+            ModelError: *kind* or *key* is none, or JSON cannot hold *value*.
+        """
+        with self._facts(write=True) as facts:
+            return facts.keep(kind, key, value, why, expect, told=told)
+
+    def drop(self, kind: str, key: str, *, why: str = "", expect: object = ..., told: bool = True) -> None:
+        """Take the fact *key* of *kind* away, and record that as ``fact_dropped``. The arguments are those of `keep`.
+
+        Raises:
+            ModelError: There is none.
+            Refused: There is something else than *expect*.
+        """
+        with self._facts(write=True) as facts:
+            facts.drop(kind, key, why, expect, told=told)
+
+    def kept(self, kind: str, of: type[T]) -> Mapping[str, T]:
+        """The facts of *kind*, sorted by key.
+
+        Args:
+            kind: As `keep` was given it.
+            of: The type of their values.
+
+        Raises:
+            RecordError: One was changed behind octossh's back, or is no *of*.
+        """
+        with self._facts() as facts:
+            return facts.kept(kind, of)
+
+    def kept_one(self, kind: str, key: str, of: type[T]) -> T | None:
+        """The fact *key* of *kind*, or None if there is none. Raises as `kept` does."""
+        with self._facts() as facts:
+            return facts.kept_one(kind, key, of)
+
+    def lease(
+        self, project: str, environment: str, *, holder: str | None = None, ttl_s: float = DEFAULT_TTL_S
+    ) -> Lease:
+        """Take the right to deploy *project* to *environment*, which only one has at a time.
+
+        One that has expired is taken over, and one whose process is seen to be gone, too: ``taken_from`` says
+        whose it was, and an event ``lease_taken_over`` is recorded.
+
+        Args:
+            project: The name of the project.
+            environment: The name of the environment.
+            holder: The process that holds it, as `controller_here` says it. Default: this one.
+            ttl_s: Seconds for which it holds, unless it is renewed.
+
+        Raises:
+            Refused: Somebody else has it, or this process itself.
+            ModelError: *ttl_s* is no time.
+        """
+        with self._leasing(write=True) as leasing:
+            return leasing.take(project, environment, controller_here() if holder is None else holder, ttl_s)
+
+    def renew(self, lease: Lease, *, ttl_s: float = DEFAULT_TTL_S) -> Lease:
+        """Hold *lease* for *ttl_s* seconds from now on. One that has expired can be renewed until somebody takes it.
+
+        Raises:
+            RecordError: It was taken over or given back.
+        """
+        with self._leasing(write=True) as leasing:
+            return leasing.renew(lease, ttl_s)
+
+    def give_back(self, lease: Lease) -> None:
+        """End *lease*. One that was taken over stays with whom it is."""
+        with self._leasing(write=True) as leasing:
+            leasing.release(lease)
+
+    def leases(self) -> tuple[Lease, ...]:
+        """The leases that are in force."""
+        with self._leasing() as leasing:
+            return leasing.all()
+
+    def under(self, lease: Lease) -> Record:
+        """This store as a `Record` of one deployment under *lease*."""
+        return _Under(self, lease)
+
     def verify(self) -> Verification:
         """Compare everything that is stored with the audit chain. It reads all of it, and changes nothing."""
         from octossh.recording.chains import verify
@@ -235,6 +354,20 @@ class Store:
         with database.transaction(write=write) as connection:
             yield Transaction(connection, database.where)
 
+    @contextlib.contextmanager
+    def _facts(self, *, write: bool = False) -> Iterator[Facts]:
+        from octossh.recording.facts import Facts
+
+        with self._transaction(write=write) as transaction:
+            yield Facts(transaction.connection, transaction.where)
+
+    @contextlib.contextmanager
+    def _leasing(self, *, write: bool = False) -> Iterator[Leasing]:
+        from octossh.recording.leasing import Leasing
+
+        with self._transaction(write=write) as transaction:
+            yield Leasing(transaction.connection, transaction.where)
+
     def _opened(self) -> Database:
         from octossh.recording.connecting import Database
 
@@ -248,3 +381,19 @@ class Store:
             if self._database is None:
                 self._database = Database(self._path)
             return self._database
+
+
+class _Under:
+    """A store as the record of what is done under one lease."""
+
+    def __init__(self, store: Store, lease: Lease) -> None:
+        self._store, self._lease = store, lease
+
+    def start(self, deployment: Deployment) -> None:
+        self._store.start(deployment, lease=self._lease)
+
+    def record(self, event: Event, outcome: Outcome | None = None) -> None:
+        self._store.record(event, outcome, lease=self._lease)
+
+    def finish(self, deployment: Deployment) -> None:
+        self._store.finish(deployment, lease=self._lease)

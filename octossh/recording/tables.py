@@ -23,9 +23,9 @@ from sqlalchemy import (
 from octossh.errors import RecordError
 from octossh.model import Mode, State
 
-__all__ = ["SCHEMA", "deployments", "events", "meta", "metadata", "outcomes", "releases"]
+__all__ = ["SCHEMA", "deployments", "events", "facts", "leases", "meta", "metadata", "outcomes", "releases"]
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of this form. A store of a higher one is refused."""
 
 metadata = MetaData(
@@ -77,6 +77,8 @@ deployments = Table(
     Column("by", Text, nullable=False),
     Column("controller", Text, nullable=False),
     Column("error", Text, nullable=False),
+    # The lease under which it writes; of those that were started without one, or before there were any, nothing.
+    Column("token", Integer),
     _one_of("mode", Mode),
     _one_of("state", State),
     Index(None, "project", "environment", "seq"),
@@ -119,6 +121,30 @@ events = Table(
     Column("prev_hash", Text, nullable=False, unique=True),
     Column("hash", Text, nullable=False, unique=True),
     Index(None, "deployment", "seq"),
+)
+
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("seq", Integer, nullable=False, unique=True),
+    Column("body", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("environment", Text, primary_key=True),
+    # It counts up for ever; whoever holds a lower one is late. A lease that was given back has no holder.
+    Column("token", Integer, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("since", Text, nullable=False),
+    Column("expires_at", Text, nullable=False),
 )
 
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import Connection, Select, Table, delete, func, insert, select, update
+from sqlalchemy import delete, func, select, update
 
 from octossh.errors import ModelError, RecordError, did_you_mean
 from octossh.model import Deployment, Event, Outcome, Release, State
 from octossh.recording.controllers import alive
+from octossh.recording.leases import Lease
+from octossh.recording.leasing import Leasing
 from octossh.recording.rows import (
-    GENESIS,
     Row,
     clean,
     deployment_of,
     deployment_row,
     event_of,
-    event_row,
     outcome_of,
     outcome_row,
     release_of,
@@ -27,25 +26,18 @@ from octossh.recording.rows import (
     subject_hash,
 )
 from octossh.recording.tables import deployments, events, outcomes, releases
+from octossh.recording.working import Work
 
 __all__ = ["Transaction"]
 
 _OPEN = (State.RUNNING, State.INTERRUPTED)
 _FIXED = ("project", "release", "environment", "mode", "started_at", "by")
+_OWN = {"release_created", "deployment_started", "deployment_finished", "fact_kept", "fact_dropped"}
 _CHUNK = 500  # SQLite takes a limited number of values in one statement
 
 
-class Transaction:
-    """What can be done on one connection within one transaction.
-
-    Args:
-        connection: In a transaction, and for what writes, with the write lock.
-        where: The store's name for messages.
-    """
-
-    def __init__(self, connection: Connection, where: str) -> None:
-        self.connection = connection
-        self._where = where
+class Transaction(Work):
+    """Releases, deployments and events within one transaction."""
 
     # Releases
 
@@ -54,7 +46,7 @@ class Transaction:
         number = self._next_number(project, mask) if number is None else number
         if self._release_row(project, number) is not None:
             raise RecordError(
-                f"store {self._where}: {project!r} has a release {number!r} already, and a release never "
+                f"store {self.where}: {project!r} has a release {number!r} already, and a release never "
                 "changes; choose another number, or leave it out"
             )
         release = make(number)
@@ -70,7 +62,7 @@ class Transaction:
             deployment="",
             data={"project": project, "number": number, "channel": release.channel, "by": release.created_by},
         )
-        self._insert(releases, {**row, "seq": self._append(event, row["sha256"])})
+        self.insert(releases, {**row, "seq": self.append(event, row["sha256"])})
         return release
 
     def release(self, project: str, number: str) -> Release:
@@ -79,19 +71,19 @@ class Transaction:
         if row is None:
             query = select(releases.c.number).where(releases.c.project == clean(project))
             raise ModelError(
-                f"project {project!r} has no release {number!r} in {self._where}; "
+                f"project {project!r} has no release {number!r} in {self.where}; "
                 f"{did_you_mean(number, self.connection.execute(query).scalars())}"
             )
-        return release_of(row, self._where)
+        return release_of(row, self.where)
 
     def releases(self, project: str, limit: int | None) -> tuple[Release, ...]:
         """See `Store.releases`."""
         query = select(releases).where(releases.c.project == clean(project)).order_by(releases.c.seq.desc())
-        return tuple(release_of(row, self._where) for row in self._rows(query.limit(_limit(limit))))
+        return tuple(release_of(row, self.where) for row in self.rows(query.limit(_limit(limit))))
 
     def _release_row(self, project: str, number: str) -> Row | None:
         key = (releases.c.project == clean(project)) & (releases.c.number == clean(number))
-        return next(self._rows(select(releases).where(key)), None)
+        return next(self.rows(select(releases).where(key)), None)
 
     def _next_number(self, project: str, mask: str) -> str:
         if not re.fullmatch(r"([0-9]+\.)*i", mask):
@@ -105,11 +97,13 @@ class Transaction:
 
     # Deployments
 
-    def start(self, deployment: Deployment) -> None:
+    def start(self, deployment: Deployment, lease: Lease | None) -> None:
         """See `Store.start`."""
+        if lease is not None:
+            self._check_lease(deployment.project, deployment.environment, lease)
         if self._deployment_row(deployment.id) is not None:
             raise RecordError(
-                f"store {self._where}: there is a deployment {deployment.id!r} already; give each one an id of its own"
+                f"store {self.where}: there is a deployment {deployment.id!r} already; give each one an id of its own"
             )
         row = deployment_row(deployment)
         names = ("project", "release", "environment", "mode", "by", "controller")
@@ -120,19 +114,23 @@ class Transaction:
             data={name: row[name] for name in names},
         )
         # The row comes first, since the event refers to it; its number is the one that the event will get.
-        self._insert(deployments, {**row, "seq": self._tip()[0] + 1})
-        self._append(event, subject_hash(row))
+        token = None if lease is None else lease.token
+        self.insert(deployments, {**row, "seq": self.tip()[0] + 1, "token": token})
+        self.append(event, subject_hash(row))
 
-    def record(self, event: Event, outcome: Outcome | None) -> None:
+    def record(self, event: Event, outcome: Outcome | None, lease: Lease | None) -> None:
         """See `Store.record`."""
+        known = self._known(event.deployment) if event.deployment or outcome is not None else None
+        if known is not None:
+            self._fence(known, lease)
         if outcome is None:
-            if event.deployment:
-                self._known(event.deployment)
-            self._append(event, "")
+            if event.type in _OWN:
+                raise ModelError(f"the event {event.type!r} is the store's own; record it under another name")
+            self.append(event, "")
             return
-        if State(self._known(event.deployment)["state"]) is not State.RUNNING:
+        if known is None or State(known["state"]) is not State.RUNNING:
             raise RecordError(
-                f"store {self._where}: deployment {event.deployment!r} has ended, so {outcome.step!r} on "
+                f"store {self.where}: deployment {event.deployment!r} has ended, so {outcome.step!r} on "
                 f"{outcome.target!r} cannot end any more; start a new deployment"
             )
         here = outcomes.c.deployment == clean(event.deployment)
@@ -141,16 +139,17 @@ class Transaction:
         self.connection.execute(
             delete(outcomes).where(here, outcomes.c.step == row["step"], outcomes.c.target == row["target"])
         )
-        self._insert(outcomes, row)
-        self._append(event, subject_hash(row))
+        self.insert(outcomes, row)
+        self.append(event, subject_hash(row))
 
-    def finish(self, deployment: Deployment) -> None:
+    def finish(self, deployment: Deployment, lease: Lease | None) -> None:
         """See `Store.finish`."""
         before = self._known(deployment.id)
+        self._fence(before, lease)
         row = deployment_row(deployment)
         if State(before["state"]) is not State.RUNNING:
             raise RecordError(
-                f"store {self._where}: deployment {deployment.id!r} has ended already, as {before['state']}; "
+                f"store {self.where}: deployment {deployment.id!r} has ended already, as {before['state']}; "
                 "that stays as it is"
             )
         if other := [name for name in _FIXED if row[name] != before[name]]:
@@ -168,8 +167,8 @@ class Transaction:
         self.connection.execute(update(deployments).where(deployments.c.id == row["id"]).values(**row))
         self.connection.execute(delete(outcomes).where(outcomes.c.deployment == row["id"]))
         for outcome in ended:
-            self._insert(outcomes, outcome)
-        self._append(event, subject_hash(row, ended))
+            self.insert(outcomes, outcome)
+        self.append(event, subject_hash(row, ended))
 
     def deployment(self, id: str) -> Deployment:  # noqa: A002 - the field's name
         """See `Store.deployment`."""
@@ -194,12 +193,12 @@ class Transaction:
         count = _limit(limit)
         if state in _OPEN:
             # Whether one that was never finished still runs does not stand in the store.
-            rows = list(self._rows(query.where(deployments.c.state.in_([open_.value for open_ in _OPEN]))))
-            rows = [row for row in rows if _state(row) is state][:count]
+            rows = list(self.rows(query.where(deployments.c.state.in_([open_.value for open_ in _OPEN]))))
+            rows = [row for row in rows if self._state(row) is state][:count]
         else:
             if state is not None:
                 query = query.where(deployments.c.state == state.value)
-            rows = list(self._rows(query.limit(count)))
+            rows = list(self.rows(query.limit(count)))
         return tuple(self._filled(rows, outcomes=outcomes))
 
     def _filled(self, rows: Sequence[Row], *, outcomes: bool = True) -> Iterator[Deployment]:
@@ -210,14 +209,41 @@ class Transaction:
                 self._fill(found)
             for row in chunk:
                 try:
-                    shown = {**row, "state": _state(row).value}
+                    shown = {**row, "state": self._state(row).value}
                     yield deployment_of(shown, map(outcome_of, found[row["id"]]))
                 except (AttributeError, TypeError, ValueError) as error:
                     raise self._damaged(f"deployment {row['id']!r}", error) from None
 
+    def _state(self, row: Row) -> State:
+        """How a deployment stands, if one that stands as running is seen to have no process or no lease any more."""
+        state = State(row["state"])
+        if state is not State.RUNNING:
+            return state
+        lives = alive(row["controller"])
+        if lives is not False and row["token"] is not None:
+            lives = Leasing(self.connection, self.where).lives(row["project"], row["environment"], row["token"], lives)
+        return State.INTERRUPTED if lives is False else state
+
+    def _fence(self, known: Row, lease: Lease | None) -> None:
+        """Raise if whoever runs the deployment *known*, or writes under *lease*, has been overtaken."""
+        if State(known["state"]) is not State.RUNNING:
+            return
+        if lease is not None:
+            self._check_lease(known["project"], known["environment"], lease)
+        elif known["token"] is not None:
+            Leasing(self.connection, self.where).check(known["project"], known["environment"], known["token"])
+
+    def _check_lease(self, project: str, environment: str, lease: Lease) -> None:
+        if (clean(project), clean(environment)) != (lease.project, lease.environment):
+            raise ModelError(
+                f"a lease to deploy {lease.project!r} to {lease.environment!r} is none for {project!r} to "
+                f"{environment!r}; take another one"
+            )
+        Leasing(self.connection, self.where).check(lease.project, lease.environment, lease.token)
+
     def _fill(self, found: dict[str, list[Row]]) -> None:
         query = select(outcomes).where(outcomes.c.deployment.in_(found)).order_by(outcomes.c.position)
-        for row in self._rows(query):
+        for row in self.rows(query):
             found[row["deployment"]].append(row)
 
     def _known(self, id: str) -> Row:  # noqa: A002 - the field's name
@@ -226,10 +252,10 @@ class Transaction:
             return row
         query = select(deployments.c.id).order_by(deployments.c.seq.desc()).limit(1000)
         near = did_you_mean(id, self.connection.execute(query).scalars())
-        raise ModelError(f"there is no deployment {id!r} in {self._where}; {near}")
+        raise ModelError(f"there is no deployment {id!r} in {self.where}; {near}")
 
     def _deployment_row(self, id: str) -> Row | None:  # noqa: A002 - the field's name
-        return next(self._rows(select(deployments).where(deployments.c.id == clean(id))), None)
+        return next(self.rows(select(deployments).where(deployments.c.id == clean(id))), None)
 
     # Events
 
@@ -239,35 +265,16 @@ class Transaction:
         if deployment is not None:
             query = query.where(events.c.deployment == self._known(deployment)["id"])
         made = []
-        for row in self._rows(query):
+        for row in self.rows(query):
             try:
                 made.append(event_of(row))
             except (TypeError, ValueError) as error:
                 raise self._damaged(f"event {row['seq']}", error) from None
         return tuple(made)
 
-    def _tip(self) -> tuple[int, str]:
-        query = select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
-        last = self.connection.execute(query).first()
-        return (last.seq, last.hash) if last else (0, GENESIS)
-
-    def _append(self, event: Event, subject_sha256: str) -> int:
-        seq, prev_hash = self._tip()
-        row = event_row(event, seq + 1, prev_hash, subject_sha256)
-        self._insert(events, row)
-        return seq + 1
-
-    # Rows
-
-    def _insert(self, table: Table, row: Row) -> None:
-        self.connection.execute(insert(table).values(**row))
-
-    def _rows(self, query: Select[Any]) -> Iterator[Row]:
-        return (dict(row) for row in self.connection.execute(query).mappings())
-
     def _damaged(self, what: str, error: Exception) -> RecordError:
         return RecordError(
-            f"store {self._where}: {what} cannot be read, so it was changed behind octossh's back ({error}); "
+            f"store {self.where}: {what} cannot be read, so it was changed behind octossh's back ({error}); "
             "see what 'octossh audit verify' finds, and put a backup in its place"
         )
 
@@ -276,8 +283,3 @@ def _limit(limit: int | None) -> int | None:
     if limit is not None and limit < 0:
         raise ModelError(f"limit {limit} is below zero; use None for all")
     return limit
-
-
-def _state(row: Row) -> State:
-    state = State(row["state"])
-    return State.INTERRUPTED if state is State.RUNNING and alive(row["controller"]) is False else state

@@ -18,6 +18,7 @@ import pytest
 from octossh.errors import ModelError, RecordError
 from octossh.model import Deployment, Event, Mode, Outcome, State
 from octossh.recording import Store, connecting, faults
+from octossh.recording.tables import SCHEMA
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 EVENT = Event(type="output", at=NOW, deployment="")
@@ -148,15 +149,15 @@ def test_a_database_of_something_else_is_refused_and_stays_as_it_is(tmp_path, ta
 
 def test_a_newer_schema_is_refused_also_when_its_tables_have_other_names(path):
     with contextlib.closing(sqlite3.connect(path)) as db:
-        db.execute("UPDATE meta SET value = '2'")
+        db.execute("UPDATE meta SET value = '99'")
         db.execute("ALTER TABLE outcomes RENAME TO results")
         db.commit()
-    assert "a newer octossh wrote it (schema 2, and this one knows 1); upgrade octossh" in fault(path)
+    assert f"a newer octossh wrote it (schema 99, and this one knows {SCHEMA}); upgrade octossh" in fault(path)
 
 
 def test_a_file_that_is_refused_is_closed_again(path):
     with contextlib.closing(sqlite3.connect(path)) as db:
-        db.execute("UPDATE meta SET value = '2'")
+        db.execute("UPDATE meta SET value = '99'")
         db.commit()
     with Store(f"sqlite:///{path}") as store:
         for _ in range(3):

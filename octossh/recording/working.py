@@ -1,0 +1,47 @@
+"""What all work on a store has in common: one transaction, its rows, and the chain of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, insert, select
+
+from octossh.model import Event
+from octossh.recording.rows import GENESIS, Row, event_row
+from octossh.recording.tables import events
+
+__all__ = ["Work"]
+
+
+class Work:
+    """Work on one connection within one transaction.
+
+    Args:
+        connection: In a transaction, and for what writes, with the write lock.
+        where: The store's name for messages.
+    """
+
+    def __init__(self, connection: Connection, where: str) -> None:
+        self.connection = connection
+        self.where = where
+
+    def insert(self, table: Table, row: Row) -> None:
+        """Put *row* into *table*."""
+        self.connection.execute(insert(table).values(**row))
+
+    def rows(self, query: Select[Any]) -> Iterator[Row]:
+        """What *query* finds."""
+        return (dict(row) for row in self.connection.execute(query).mappings())
+
+    def tip(self) -> tuple[int, str]:
+        """The number and the hash of the newest event."""
+        query = select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
+        last = self.connection.execute(query).first()
+        return (last.seq, last.hash) if last else (0, GENESIS)
+
+    def append(self, event: Event, subject_sha256: str) -> int:
+        """Put *event* at the end of the chain; returns its number."""
+        seq, prev_hash = self.tip()
+        self.insert(events, event_row(event, seq + 1, prev_hash, subject_sha256))
+        return seq + 1
