@@ -1,0 +1,223 @@
+"""One step on one host: its script, what came back, and what that means."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, NotRequired, Protocol, TypedDict
+
+import attrs
+
+from octossh.deploying.orders import login_names, order
+from octossh.deploying.secrecy import Secrecy
+from octossh.deploying.sending import Pack, send
+from octossh.deploying.syntax import script_of
+from octossh.errors import ConnectionLost, Hosts, OctosshError, ReadError
+from octossh.model import CONTROLLER, Approve, Deployment, Image, Outcome, Pairs, State, Step, Target
+from octossh.model.credentials import Credentials
+from octossh.planning import Facts, Plan, Resolver, SecretOutput, Task
+from octossh.reading import Answer, read_answer, read_output
+from octossh.rendering import forget
+from octossh.shell import Frame, Result, Script, Secret
+from octossh.transport import Feed, Local, Transport
+
+__all__ = ["Worker"]
+
+_log = logging.getLogger("octossh")
+
+
+class _Given(TypedDict):
+    """What each run of a script is given."""
+
+    secrets: Mapping[str, Secret]
+    timeout_s: float
+    on_line: Callable[[str], None]
+    on_frame: Callable[[Frame], None]
+    feed: NotRequired[Feed]
+
+
+class Tell(Protocol):
+    """Passes on an event that is not recorded."""
+
+    def __call__(self, kind: str, step: str = "", target: str = "", *, data: Mapping[str, Any] | None = None) -> None:
+        """Of one step on one host, or of neither."""
+
+
+class Worker:
+    """Does the steps of a plan, one on one host at a time, and keeps what they leave for later ones.
+
+    Safe to use from many threads.
+
+    Attributes:
+        known: What each step left on each host.
+        locked: Whether somebody else held the lock of a host.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        deployment: Deployment,
+        transport: Transport,
+        secrets: Mapping[str, Secret],
+        logins: Mapping[str, str],
+        login: Callable[[Image], Credentials | None] | None,
+        pack: Pack | None,
+        ask: Callable[[Approve, Outcome], Outcome],
+        tell: Tell,
+    ) -> None:
+        self.plan, self.deployment, self.transport = plan, deployment, transport
+        self._ask, self._tell = ask, tell
+        self.secrecy, self.logins, self.login, self.pack = Secrecy(secrets), logins, login, pack
+        self.mask = self.secrecy.mask
+        self.resolver = Resolver(plan.release, plan.environment, plan.targets, self.secrecy.secrets, plan.templates)
+        self.known: dict[tuple[str, str], Facts] = {}
+        self.locked = False
+        self._steps = {step.name: step for step in plan.release.process.steps}
+        self._here = Local()
+        self._through: dict[str, str] = {}
+        self._said: dict[str, list[str]] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """End what still runs on the machine that deploys."""
+        self._here.close()
+
+    def do(self, task: Task) -> Outcome:
+        """Run one step on one host, and put whatever happens in an outcome."""
+        target, original = task.target, self._steps[task.step.name]
+        made = Outcome(step=original.name, target=target.name, state=State.FAILED)
+        try:
+            step = self.resolver.resolve(original, target, self.known)
+            if isinstance(step, Approve):
+                return self._asked(step, made)
+            if original.name in self._through:
+                why = f"done through {self._through[original.name]}"
+                return attrs.evolve(made, state=State.SUCCEEDED, action="unchanged", why=why)
+            script = script_of(order(step, target, self.resolver, self.deployment, self.logins))
+            result, answer = self._send(step, target, script)
+        except OctosshError as error:
+            unknown = error.hosts is Hosts.UNKNOWN
+            return attrs.evolve(made, state=State.UNKNOWN if unknown else State.FAILED, why=self.mask(str(error)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the record must say that nobody knows
+            _log.exception("step %r on %s: octossh itself failed", original.name, target.name)
+            why = self.mask(f"octossh itself failed with {type(error).__name__}: {error}; this is a fault of octossh")
+            return attrs.evolve(made, state=State.UNKNOWN, why=why)
+        hidden = {name: self._learn(original, target, name, value) for name, value in answer.secrets.items()}
+        made = attrs.evolve(made, script=script.digest, exit_code=result.exit_code, log=self.mask(result.log))
+        if not answer.ended:
+            why = f"the script ended with exit code {result.exit_code} before it said how; {_last_line(made.log)}"
+            return attrs.evolve(made, state=State.UNKNOWN, why=why)
+        if answer.state == "locked":
+            self.locked = True
+        elif step.leaves:
+            self._forget(step, target)
+        if answer.action == "elsewhere":
+            return self._elsewhere(original, attrs.evolve(made, why=answer.why))
+        places = [target]
+        if original.runs_on == "manager":
+            self._through[original.name] = target.name
+            places = list(self.resolver.hosts(original))
+        with self._lock:
+            for place in places:
+                self.known[original.name, place.name] = Facts(answer.inspect, {**answer.outputs, **hidden})
+        return attrs.evolve(
+            made,
+            state=State.SUCCEEDED if answer.state == "succeeded" else State.FAILED,
+            action=answer.action,
+            changed=answer.changed,
+            why=self.mask(answer.why),
+            inspect=self.secrecy.masked(answer.inspect),
+            outputs=Pairs({**self.secrecy.masked(answer.outputs), **dict.fromkeys(hidden, "***")}),
+        )
+
+    def _asked(self, step: Approve, made: Outcome) -> Outcome:
+        made = self._ask(step, made)
+        self.known[step.name, made.target] = Facts(outputs=made.outputs)
+        return made
+
+    def _forget(self, step: Step, target: Target) -> None:
+        """Its end has been seen, so what it left is of no use any more; what stays, the next deployment removes."""
+        try:
+            script = forget(order(step, target, self.resolver, self.deployment, self.logins))
+            self.transport.run(target, script, timeout_s=60)
+        except OctosshError as error:
+            _log.warning("%s: what step %r left could not be removed: %s", target.name, step.name, error)
+
+    def _elsewhere(self, step: Step, made: Outcome) -> Outcome:
+        """The outcome on a host that is no manager of a swarm: another one does it, unless this was the last."""
+        with self._lock:
+            said = self._said.setdefault(step.name, [])
+            said.append(f"{made.target} is {made.why}")
+            where = "; ".join(said)
+        if made.target != self.resolver.hosts(step)[-1].name:
+            return attrs.evolve(made, state=State.SUCCEEDED, action="unchanged")
+        why = f"no target of this step is a manager of a swarm: {where}; give it the role of one"
+        return attrs.evolve(made, why=why)
+
+    def _learn(self, step: Step, target: Target, name: str, secret: Secret) -> SecretOutput:
+        return self.secrecy.learn(step.name, target.name, name, secret)
+
+    def _send(self, step: Step, target: Target, script: Script) -> tuple[Result, Answer]:
+        secrets = self._values(step, script)
+
+        def line(text: str) -> None:
+            self._tell("output", step.name, target.name, data={"line": self.mask(text)})
+
+        def frame(frame: Frame) -> None:
+            # What comes behind it is masked already.
+            if frame.kind == "secret":
+                name, value, _ = read_output(frame)
+                if isinstance(value, Secret):
+                    self._learn(step, target, name, value)
+
+        transport = self._here if target is CONTROLLER else self.transport
+        given: _Given = {"secrets": secrets, "timeout_s": step.patience_s, "on_line": line, "on_frame": frame}
+        if target.images == "push" and (pack := self.pack):
+            given["feed"] = lambda frame: send(frame, self.plan.release, pack, line)
+        try:
+            result = transport.run(target, script, **given)
+        except ConnectionLost:
+            if not step.repeatable:
+                raise
+            # The script goes on over there under the host's lock. The same one sent again waits for that lock,
+            # finds what the first one left, and says so: no container is made twice.
+            line("octossh: the link was lost; connecting again to see how the step ended")
+            made = order(step, target, self.resolver, self.deployment, self.logins, lock_wait_s=int(step.patience_s))
+            result = self._second_look(target, script_of(made), step, given)
+        try:
+            return result, read_answer(result)
+        except ReadError as error:
+            error.hosts = Hosts.UNKNOWN
+            raise
+
+    def _values(self, step: Step, script: Script) -> dict[str, Secret]:
+        """The secrets of *script*; a registry's login is got now, since it may be good for some minutes only."""
+        known = self.secrecy.secrets
+        values = {name: known[name] for name in script.secrets if name in known}
+        for image, name in login_names(step, self.logins).items():
+            if name not in script.secrets:
+                continue
+            values[name] = known[self.logins[image.registry.name]]
+            # Nodes of a swarm pull whenever it moves a task: with a token for some minutes only if it has to be one.
+            lasting = step.runs_on == "manager" and image.registry.host_login != "token"
+            if self.login and not lasting and (found := self.login(image)):
+                values[name] = found.docker_config(image.registry.pull_host)
+                self.secrecy.hide(found.password)
+        return values
+
+    def _second_look(self, target: Target, script: Script, step: Step, given: _Given) -> Result:
+        try:
+            given = {**given, "secrets": self._values(step, script)}
+            self.transport.connect(target)
+            return self.transport.run(target, script, **given)
+        except OctosshError as error:
+            raise ConnectionLost(
+                f"{target.name}: the link was lost while step {step.name!r} ran, and the host cannot be asked how it "
+                f"ended ({error}). It may have ended there; deploy the same release again to find out and set it right"
+            ) from error
+
+
+def _last_line(log: str) -> str:
+    lines = log.strip().splitlines()
+    return f"its last line was: {lines[-1][:300]}" if lines else "it printed nothing"
