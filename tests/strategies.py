@@ -504,8 +504,22 @@ CHANNELS = st.builds(
 )
 LIFECYCLES = st.lists(NAMES, min_size=1, max_size=4, unique=True).flatmap(
     lambda names: st.sampled_from(
-        [oc.Lifecycle(*names), oc.Lifecycle(names[0], *([tuple(names[1:])] if names[1:] else []))]
+        [
+            oc.Lifecycle(*names),
+            oc.Lifecycle(names[0], *([tuple(names[1:])] if names[1:] else []), keep=3),
+            oc.Lifecycle(oc.Phase("All", names, minimum=1, optional=True, keep=oc.Keep(days=1.5))),
+            oc.Lifecycle(names[0], *(oc.Phase(name, automatic=True) for name in names[1:])),
+        ]
     )
+)
+KEEPS = st.builds(oc.Keep, releases=st.integers(1, 9), days=st.none() | st.integers(1, 9) | st.just(0.5 + 1))
+PHASES = st.builds(
+    oc.Phase,
+    NAMES,
+    st.just(["A", "B"]),
+    minimum=st.none() | st.just(1),
+    automatic=st.booleans(),
+    keep=st.none() | KEEPS,
 )
 ENVIRONMENTS = st.builds(oc.Environment, NAMES)
 TARGETS = st.builds(
@@ -614,6 +628,7 @@ DEPLOYMENTS = st.builds(
 EVENTS = st.builds(
     oc.Event, type=NAMES, at=TIMES, deployment=NAMES, step=TEXT, target=TEXT, data=DATA, version=st.integers(1, 9)
 )
+PREVENTIONS = st.builds(oc.Prevention, project=NAMES, release=NAMES, why=NAMES, by=TEXT, at=TIMES)
 HISTORIES = st.builds(oc.History, few(DEPLOYMENTS))
 STANDINGS = st.builds(
     Standing,
@@ -648,11 +663,14 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.HealthCheck: HEALTH_CHECKS,
     oc.Image: IMAGES,
     oc.Join: JOINS,
+    oc.Keep: KEEPS,
     oc.Lifecycle: LIFECYCLES,
     oc.LogLine: LOG_LINES,
     oc.Mount: MOUNTS,
     oc.Outcome: OUTCOMES,
+    oc.Phase: PHASES,
     oc.Pin: PINS,
+    oc.Prevention: PREVENTIONS,
     oc.Process: PROCESSES,
     oc.Project: PROJECTS,
     oc.PullImage: PULL_IMAGES,

@@ -8,7 +8,8 @@ from octossh.model.credentials import Anonymous, Basic, CredentialHelper, Docker
 from octossh.model.deployments import Deployment, Event, Mode, Outcome, State
 from octossh.model.files import env_file, read_text
 from octossh.model.images import Image, Pin, Registry, Repositories
-from octossh.model.lifecycles import Channel, Lifecycle
+from octossh.model.lifecycles import Channel, Keep, Lifecycle, Phase
+from octossh.model.preventions import Prevention
 from octossh.model.projects import Process, Project
 from octossh.model.releases import Release
 from octossh.model.rollout import Rolling
@@ -97,6 +98,7 @@ __all__ = [
     "Http",
     "Image",
     "Join",
+    "Keep",
     "Keyring",
     "Lifecycle",
     "LogLine",
@@ -105,7 +107,9 @@ __all__ = [
     "Outcome",
     "Pairs",
     "Part",
+    "Phase",
     "Pin",
+    "Prevention",
     "Probe",
     "Process",
     "Project",

@@ -103,7 +103,7 @@ def _check_scopes(projects: Iterable[Project], targets: tuple[Target, ...]) -> N
 def _environments(projects: Iterable[Project], targets: tuple[Target, ...], more: Iterable[str]) -> tuple[str, ...]:
     names = list(more)
     for project in projects:
-        names += project.lifecycle.environments if project.lifecycle else ()
+        names += project.environments
     standing = [name for target in targets for name in target.environments]
     # Where a lifecycle names the environments, a target's that is none of them is a slip of the pen.
     if names and (stray := next((name for name in standing if name not in names), None)):

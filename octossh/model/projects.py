@@ -136,7 +136,7 @@ class Project(Described):
             "channel": [channel.name for channel in self.channels],
         }
         if self.lifecycle:
-            scopes["environment"] = self.lifecycle.environments
+            scopes["environment"] = self.environments
         for variable in self.variables:
             for key, known in scopes.items():
                 value = variable.scope.get(key)
@@ -151,6 +151,17 @@ class Project(Described):
             for missing in sorted({*channel.images, *channel.rules} - set(repositories)):
                 meant = did_you_mean(missing, repositories)
                 raise ModelError(f"{where}: channel {channel.name!r}: no step runs {missing!r}; {meant}")
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """Those of its lifecycle and of the lifecycles of its channels, each once."""
+        lifecycles = [self.lifecycle, *(channel.lifecycle for channel in self.channels)]
+        return tuple(dict.fromkeys(name for found in lifecycles if found for name in found.environments))
+
+    def lifecycle_of(self, channel: str | None = None) -> Lifecycle | None:
+        """The order of environments for releases of *channel*: its own, or the project's."""
+        own = (found.lifecycle for found in self.channels if found.name == channel)
+        return next(own, None) or self.lifecycle
 
     def channel(self, name: str | None = None) -> Channel:
         """The channel *name*, or the first one.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from octossh.errors import ModelError
 from octossh.model._values import Pairs
 from octossh.model.credentials import AUTHS, Auth, Callback
-from octossh.model.lifecycles import Lifecycle
+from octossh.model.lifecycles import Keep, Lifecycle, Phase
 from octossh.model.secrets import SecretRef
 from octossh.model.steps import KINDS, PROBES, STRATEGIES, Join, Probe, Step, Strategy
 from octossh.model.variables import Value
@@ -73,13 +73,28 @@ def _converter() -> cattrs.Converter:
     )
     converter.register_structure_hook_func(_is_json, lambda data, _: data)
     converter.register_unstructure_hook_func(_is_json, lambda data: data)
-    converter.register_unstructure_hook(Lifecycle, lambda lifecycle: {"phases": [list(p) for p in lifecycle.phases]})
-    converter.register_structure_hook(Lifecycle, lambda data, _: Lifecycle(*map(tuple, data["phases"])))
+    converter.register_structure_hook(Phase, lambda data, _: _phase(converter, data))
+    converter.register_structure_hook(
+        Lifecycle,
+        lambda data, _: Lifecycle(
+            *(_phase(converter, phase) for phase in data["phases"]), keep=_kept(converter, data.get("keep"))
+        ),
+    )
     _register_auths(converter)
     _register_kinds(converter, Probe, PROBES)
     _register_kinds(converter, Strategy, STRATEGIES)
     _register_kinds(converter, Step, KINDS)
     return converter
+
+
+def _phase(converter: cattrs.Converter, data: Any) -> Phase:
+    if isinstance(data, list):  # as phases were before they could say more
+        return Phase(environments=data) if len(data) > 1 else Phase(*data)
+    return Phase(**{**data, "keep": _kept(converter, data.get("keep"))})
+
+
+def _kept(converter: cattrs.Converter, data: Any) -> Keep | None:
+    return None if data is None else converter.structure(data, Keep)
 
 
 def _is_pairs(kind: Any) -> bool:

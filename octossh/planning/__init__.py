@@ -9,7 +9,7 @@ from octossh.planning.making import plan, secrets_of
 from octossh.planning.plans import Action, Change, Plan, Stage, Task, changes_between
 from octossh.planning.pruning import to_prune
 from octossh.planning.resolving import Facts, Resolver, SecretOutput
-from octossh.planning.rules import check_may_enter, current, mode_of, to_promote, to_roll_back
+from octossh.planning.rules import check_may_enter, current, mode_of, to_follow, to_promote, to_roll_back
 from octossh.planning.suiting import unsuited
 from octossh.planning.swarming import file_contents, service_document
 from octossh.planning.wanting import Wanted, differing, next_name, old_name
@@ -42,6 +42,7 @@ __all__ = [
     "plan",
     "secrets_of",
     "service_document",
+    "to_follow",
     "to_promote",
     "to_prune",
     "to_roll_back",

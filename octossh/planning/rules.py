@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from octossh.errors import PlanError, Refused
-from octossh.model import Deployment, Mode, Project, State
+from octossh.model import Deployment, Mode, Phase, Prevention, Project, State
 
-__all__ = ["check_may_enter", "current", "mode_of", "to_promote", "to_roll_back"]
+__all__ = ["check_may_enter", "current", "mode_of", "to_follow", "to_promote", "to_roll_back"]
 
 
 def current(history: Sequence[Deployment], environment: str) -> Deployment | None:
@@ -15,22 +15,70 @@ def current(history: Sequence[Deployment], environment: str) -> Deployment | Non
     return next((d for d in history if d.environment == environment and d.state is State.SUCCEEDED), None)
 
 
-def check_may_enter(project: Project, release: str, environment: str, history: Sequence[Deployment]) -> None:
-    """Check that the lifecycle lets *release* into *environment*.
+def check_may_enter(
+    project: Project,
+    release: str,
+    environment: str,
+    history: Sequence[Deployment],
+    *,
+    channel: str | None = None,
+    prevented: Prevention | None = None,
+) -> None:
+    """Check that *release* may go to *environment*.
+
+    Where it has succeeded already, it may always go again. The lifecycle is the one of today: an environment that has
+    joined it since counts for what the release has not reached yet. One that is prevented goes no further than to
+    the first phase, and to the phases in which it has succeeded somewhere.
+
+    Args:
+        project: Whose release.
+        release: Its number.
+        environment: Where to.
+        history: The deployments of the project.
+        channel: Of the release; it may have a lifecycle of its own.
+        prevented: What holds the release back, if anything does.
 
     Raises:
-        Refused: It has not succeeded in an environment before that one.
-        ModelError: The lifecycle has no such environment.
+        Refused: It has not succeeded in the phases before, is prevented, or its channel goes elsewhere.
+        ModelError: No lifecycle has such an environment.
     """
-    if project.lifecycle is None:
-        return
-    passed = {d.environment for d in history if d.release == release and d.state is State.SUCCEEDED}
-    missing = [name for name in project.lifecycle.before(environment) if name not in passed]
-    if missing:
+    lifecycle = project.lifecycle_of(channel)
+    succeeded = {d.environment for d in history if d.release == release and d.state is State.SUCCEEDED}
+    if lifecycle is not None and environment not in lifecycle.environments and environment in project.environments:
         raise Refused(
-            f"{project.name} {release} may not go to {environment!r} yet: it has not succeeded in {missing[0]!r}. "
-            f"Deploy it to {missing[0]!r} first"
+            f"{project.name} {release} may not go to {environment!r}: it is a release of channel {channel!r}, whose "
+            f"lifecycle is {lifecycle}. Create a release in another channel"
         )
+    earlier = lifecycle.phases_before(environment) if lifecycle else ()
+    if environment in succeeded:
+        return
+    if prevented is not None:
+        reached = lifecycle is not None and (not earlier or _reached(lifecycle.phase_of(environment), succeeded))
+        if not reached:
+            raise Refused(
+                f"{project.name} {release} may not go to {environment!r}: {prevented.by} holds it back, since "
+                f"{prevented.why}. Deploy another release, or let it go on with 'octossh release allow {release}'"
+            )
+    missing = [phase for phase in earlier if not phase.optional and not phase.passed(succeeded)]
+    if missing:
+        raise Refused(f"{project.name} {release} may not go to {environment!r} yet: {_lacks(missing[0], succeeded)}")
+
+
+def _reached(phase: Phase, succeeded: Container[str]) -> bool:
+    return any(name in succeeded for name in phase.environments)
+
+
+def _lacks(phase: Phase, succeeded: Container[str]) -> str:
+    """What a release has to do yet to pass *phase*."""
+    left = [name for name in phase.environments if name not in succeeded]
+    if phase.needed == len(phase.environments):
+        return f"it has not succeeded in {left[0]!r}. Deploy it to {left[0]!r} first"
+    done = len(phase.environments) - len(left)
+    more = phase.needed - done
+    return (
+        f"it has succeeded in {done} of the {phase.needed} environments that phase {phase.title!r} wants. Deploy it to "
+        f"{'one' if more == 1 else more}{' more' if done else ''} of {', '.join(map(repr, left))} first"
+    )
 
 
 def mode_of(release: str, environment: str, history: Sequence[Deployment]) -> Mode:
@@ -39,32 +87,83 @@ def mode_of(release: str, environment: str, history: Sequence[Deployment]) -> Mo
     return Mode.REDEPLOY if last and last.release == release else Mode.DEPLOY
 
 
-def to_promote(project: Project, environment: str, history: Sequence[Deployment]) -> str:
-    """The number of the release that now stands in the environments just before *environment*.
+def to_promote(project: Project, environment: str, history: Sequence[Deployment], *, channel: str | None = None) -> str:
+    """The number of the release that now stands in the phase just before *environment*.
+
+    An optional phase counts where something stands in it; else the one before it does.
+
+    Args:
+        project: Whose release.
+        environment: Where to.
+        history: The deployments of the project.
+        channel: Whose lifecycle; None: the project's.
 
     Raises:
-        PlanError: The project has no lifecycle, or *environment* is its first.
-        Refused: Nothing stands there yet, or not the same everywhere.
+        PlanError: There is no lifecycle, or *environment* is its first.
+        Refused: Nothing stands there yet, or in too few environments, or not the same everywhere.
     """
-    if project.lifecycle is None:
+    lifecycle = project.lifecycle_of(channel)
+    if lifecycle is None:
         raise PlanError(
             f"project {project.name!r} has no lifecycle, so nothing can be promoted; deploy a release by number"
         )
-    before = project.lifecycle.before(environment)
+    before = lifecycle.phases_before(environment)
     if not before:
         raise PlanError(
             f"{environment!r} is the first environment of {project.name!r}; deploy a release to it by number"
         )
-    phase = next(phase for phase in project.lifecycle.phases if before[-1] in phase)
-    standing = {name: current(history, name) for name in phase}
-    empty = [name for name, deployment in standing.items() if deployment is None]
-    if empty:
-        raise Refused(f"nothing has succeeded in {empty[0]!r} yet, so nothing can be promoted to {environment!r}")
-    numbers = {deployment.release for deployment in standing.values() if deployment}
+    for phase in reversed(before):
+        standing = {name: found.release for name in phase.environments if (found := current(history, name))}
+        if standing or not phase.optional:
+            return _one(phase, standing, environment)
+    names = " or ".join(repr(name) for phase in before for name in phase.environments)
+    raise Refused(f"nothing has succeeded in {names} yet, so nothing can be promoted to {environment!r}")
+
+
+def _one(phase: Phase, standing: Mapping[str, str], environment: str) -> str:
+    """The one release that stands in as many environments of *phase* as it needs."""
+    needed = 1 if phase.optional else phase.needed
+    empty = [name for name in phase.environments if name not in standing]
+    if not standing or (empty and needed == len(phase.environments)):
+        where = " or ".join(map(repr, empty)) if not standing and needed == 1 else repr(empty[0])
+        raise Refused(f"nothing has succeeded in {where} yet, so nothing can be promoted to {environment!r}")
+    numbers = set(standing.values())
     if len(numbers) > 1:
-        stand = ", ".join(f"{d.release} in {name!r}" for name, d in standing.items() if d)
+        stand = ", ".join(f"{number} in {name!r}" for name, number in standing.items())
         raise Refused(f"different releases stand before {environment!r}: {stand}; deploy one of them by number")
-    return numbers.pop()
+    number = numbers.pop()
+    if len(standing) < needed:
+        raise Refused(f"{number} cannot be promoted to {environment!r} yet: {_lacks(phase, standing)}")
+    return number
+
+
+def to_follow(
+    project: Project, ended: Deployment, history: Sequence[Deployment], *, channel: str | None = None
+) -> tuple[str, ...]:
+    """The environments to which the release of *ended* goes by itself now.
+
+    Those are the automatic ones of the next phase, once *ended* has brought the release through its own phase: not
+    again when it is deployed there once more, and not by a rollback. It skips no phase, not even an optional one; and
+    where the release has succeeded already, it does not go.
+
+    Args:
+        project: Whose release.
+        ended: The deployment that has just ended.
+        history: The deployments of the project; *ended* may be among them.
+        channel: Of the release; it may have a lifecycle of its own.
+    """
+    lifecycle = project.lifecycle_of(channel)
+    if lifecycle is None or not ended.ok or ended.mode in {Mode.ROLLBACK, Mode.PRUNE}:
+        return ()
+    if ended.environment not in lifecycle.environments:
+        return ()
+    place = lifecycle.phases.index(lifecycle.phase_of(ended.environment))
+    mine = [d for d in history if d.release == ended.release and d.state is State.SUCCEEDED and d.id != ended.id]
+    earlier = {d.environment for d in mine}
+    phase, after = lifecycle.phases[place], lifecycle.phases[place + 1 : place + 2]
+    if not after or phase.passed(earlier) or not phase.passed({*earlier, ended.environment}):
+        return ()
+    return tuple(name for name in after[0].automatic if name not in earlier)
 
 
 def to_roll_back(project: str, environment: str, history: Sequence[Deployment]) -> str:

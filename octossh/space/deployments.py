@@ -46,7 +46,7 @@ class Deployments(Wiring):
         history = self._history(release.project)
         owner = self.projects.get(release.project)
         if owner is not None and mode is not Mode.ROLLBACK:
-            check_may_enter(owner, release.number, environment, history)
+            check_may_enter(owner, release.number, environment, history, channel=release.channel)
         secrets, _ = self._access.of(release, environment)
         # Made once without having looked: what is wrong with the description shows before any host is asked.
         make = functools.partial(plan, release, environment, self.targets, secrets=secrets, templates=self._templates)

@@ -31,7 +31,7 @@ class Records(Wiring):
     def _standings(self, owner: Project) -> list[Standing]:
         history = self._history(owner.name)
         standings = []
-        for name in owner.lifecycle.environments if owner.lifecycle else self.environments:
+        for name in owner.environments or self.environments:
             made = Standing(project=owner.name, environment=name)
             newest = next((d for d in history if d.environment == name), None)
             if newest is not None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 import octossh as oc
-from octossh.planning import check_may_enter, current, mode_of, to_promote, to_roll_back
+from octossh.planning import check_may_enter, current, mode_of, to_follow, to_promote, to_roll_back
 
 STEP = oc.RunScript("do", script="true")
 ENDS = {
@@ -46,6 +46,8 @@ def history(text):
 
 THREE = ("Dev", "Test", "Production")
 SPREAD = ("Dev", ("Berlin", "Oslo"), "Production")
+SOME = ("Dev", oc.Phase("Sites", ["Berlin", "Oslo", "Rome"], minimum=2), "Production")
+SKIPPED = ("Dev", oc.Phase("Test", optional=True), "Production")
 ENTRIES = [
     (THREE, "", "Dev", ""),
     (THREE, "", "Test", "has not succeeded in 'Dev'"),
@@ -56,12 +58,24 @@ ENTRIES = [
     (THREE, "1+ 1-", "Test", ""),
     (THREE, "1+", "Production", "has not succeeded in 'Test'"),
     (THREE, "Test:1+", "Production", "has not succeeded in 'Dev'"),
+    # Where it has been, it may go again, whatever has changed before it.
+    (THREE, "Test:1+", "Test", ""),
+    (THREE, "Test:1+ Test:1-", "Test", ""),
+    (THREE, "Test:1-", "Test", "has not succeeded in 'Dev'"),
     (THREE, "1+ Test:1+ 2+", "Production", ""),
     (SPREAD, "1+", "Oslo", ""),
     (SPREAD, "1+ Berlin:1+", "Oslo", ""),
     (SPREAD, "1+ Berlin:1+", "Production", "has not succeeded in 'Oslo'"),
     (SPREAD, "1+ Berlin:1+ Oslo:1+", "Production", ""),
     ((), "", "Anywhere", ""),
+    (SOME, "1+", "Production", "it has succeeded in 0 of the 2 environments that phase 'Sites' wants"),
+    (SOME, "1+ Berlin:1+", "Production", "Deploy it to one more of 'Oslo', 'Rome' first"),
+    (SOME, "1+ Berlin:1+ Rome:1-", "Production", "one more of 'Oslo', 'Rome'"),
+    (SOME, "1+ Berlin:1+ Rome:1+", "Production", ""),
+    (SKIPPED, "1+", "Production", ""),
+    (SKIPPED, "1+ Test:1-", "Production", ""),
+    (SKIPPED, "", "Production", "has not succeeded in 'Dev'"),
+    (SKIPPED, "", "Test", "has not succeeded in 'Dev'"),
 ]
 
 
@@ -91,6 +105,10 @@ PROMOTIONS = [
     (THREE, "1+ 2+ <1+", "Test", "1"),
     (THREE, "1+ Test:1+ 2+", "Production", "1"),
     (SPREAD, "1+ Berlin:1+ Oslo:1+", "Production", "1"),
+    (SOME, "1+ Berlin:1+ Rome:1+", "Production", "1"),
+    # What stands in an optional phase is promoted; where nothing does, what stands before it.
+    (SKIPPED, "1+", "Production", "1"),
+    (SKIPPED, "1+ Test:1+ 2+", "Production", "1"),
 ]
 NO_PROMOTIONS = [
     (THREE, "", "Test", oc.Refused, ["nothing has succeeded in 'Dev'", "'Test'"]),
@@ -99,6 +117,16 @@ NO_PROMOTIONS = [
     (THREE, "1+", "Tset", oc.ModelError, ["'Tset'", "did you mean 'Test'?"]),
     (SPREAD, "Berlin:1+", "Production", oc.Refused, ["nothing has succeeded in 'Oslo'"]),
     (SPREAD, "Berlin:1+ Oslo:2+", "Production", oc.Refused, ["1 in 'Berlin', 2 in 'Oslo'", "by number"]),
+    (SOME, "1+", "Production", oc.Refused, ["nothing has succeeded in 'Berlin' yet"]),
+    (
+        SOME,
+        "1+ Berlin:1+",
+        "Production",
+        oc.Refused,
+        ["1 cannot be promoted", "1 of the 2 environments", "'Oslo', 'Rome'"],
+    ),
+    (SOME, "Berlin:1+ Oslo:2+ Rome:2+", "Production", oc.Refused, ["1 in 'Berlin', 2 in 'Oslo'"]),
+    (SKIPPED, "", "Production", oc.Refused, ["nothing has succeeded in 'Dev'"]),
     ((), "1+", "Test", oc.PlanError, ["'shop' has no lifecycle", "by number"]),
 ]
 
@@ -158,3 +186,88 @@ def test_the_last_success_stands_whatever_came_after_it():
 )
 def test_the_mode_says_whether_the_release_stands_there_already(past, mode):
     assert mode_of("1", "Dev", history(past)).value == mode
+
+
+def test_an_environment_that_joined_later_counts_for_what_is_still_to_come():
+    joined = project("Dev", ("Berlin", "Oslo"), "Production")  # Oslo is new
+    past = history("1+ Berlin:1+ Production:1+ 2+ Berlin:2+")
+    check_may_enter(joined, "1", "Production", past)
+    with pytest.raises(oc.Refused, match="has not succeeded in 'Oslo'"):
+        check_may_enter(joined, "2", "Production", past)
+
+
+HOTFIX = oc.Project(
+    "shop",
+    process=[STEP],
+    lifecycle=oc.Lifecycle(*THREE),
+    channels=[oc.Channel("stable"), oc.Channel("hotfix", lifecycle=oc.Lifecycle("Staging", "Production"))],
+)
+
+
+def test_a_channel_has_its_own_lifecycle():
+    assert HOTFIX.environments == ("Dev", "Test", "Production", "Staging")
+    check_may_enter(HOTFIX, "1", "Staging", [], channel="hotfix")
+    check_may_enter(HOTFIX, "1", "Production", history("Staging:1+"), channel="hotfix")
+    with pytest.raises(oc.Refused, match="has not succeeded in 'Staging'"):
+        check_may_enter(HOTFIX, "1", "Production", history("1+ Test:1+"), channel="hotfix")
+    with pytest.raises(oc.Refused, match="channel 'hotfix', whose lifecycle is Staging > Production"):
+        check_may_enter(HOTFIX, "1", "Dev", [], channel="hotfix")
+    with pytest.raises(oc.Refused, match="channel 'stable', whose lifecycle is Dev > Test > Production"):
+        check_may_enter(HOTFIX, "1", "Staging", [], channel="stable")
+    assert to_promote(HOTFIX, "Production", history("Staging:2+ 1+ Test:1+"), channel="hotfix") == "2"
+    assert to_promote(HOTFIX, "Production", history("Staging:2+ 1+ Test:1+")) == "1"
+
+
+HELD = oc.Prevention(
+    project="shop", release="1", why="it loses orders", by="ann@pc", at=datetime(2026, 1, 2, tzinfo=UTC)
+)
+
+
+@pytest.mark.parametrize(
+    ("phases", "past", "environment", "held"),
+    [
+        (THREE, "", "Dev", False),
+        (THREE, "1+", "Test", True),
+        (THREE, "1+ Test:1+", "Test", False),
+        (THREE, "1+ Test:1+", "Production", True),
+        (SPREAD, "1+", "Oslo", True),
+        (SPREAD, "1+ Berlin:1+", "Oslo", False),
+        (SKIPPED, "1+", "Production", True),
+        ((), "", "Anywhere", True),
+        ((), "Anywhere:1+", "Anywhere", False),
+    ],
+)
+def test_a_release_that_is_held_back_keeps_the_phases_that_it_has_reached(phases, past, environment, held):
+    if not held:
+        check_may_enter(project(*phases), "1", environment, history(past), prevented=HELD)
+        return
+    with pytest.raises(oc.Refused, match=r"ann@pc holds it back, since it loses orders.*octossh release allow 1"):
+        check_may_enter(project(*phases), "1", environment, history(past), prevented=HELD)
+
+
+BY_ITSELF = (
+    "Dev",
+    oc.Phase("Sites", ["Berlin", "Oslo"], automatic=True),
+    oc.Phase("Live", ["EU", "US"], automatic="EU"),
+)
+AFTER_SKIPPED = ("Dev", oc.Phase("Test", optional=True), oc.Phase("Live", automatic=True))
+FOLLOWS = [
+    (BY_ITSELF, "1+", ("Berlin", "Oslo")),
+    (BY_ITSELF, "1-", ()),
+    (BY_ITSELF, "1+ 1+", ()),  # it was through already
+    (BY_ITSELF, "1- 1+", ("Berlin", "Oslo")),
+    (BY_ITSELF, "1+ 2+ <1+", ()),
+    (BY_ITSELF, "1+ Berlin:1+", ()),
+    (BY_ITSELF, "1+ Berlin:1+ Oslo:1+", ("EU",)),
+    (BY_ITSELF, "1+ Berlin:1+ EU:1+ Oslo:1+", ()),
+    (AFTER_SKIPPED, "1+", ()),  # it never skips a phase by itself
+    (AFTER_SKIPPED, "1+ Test:1+", ("Live",)),
+    (THREE, "1+", ()),
+    ((), "1+", ()),
+]
+
+
+@pytest.mark.parametrize(("phases", "past", "environments"), FOLLOWS)
+def test_an_automatic_phase_follows_the_success_that_ends_the_one_before(phases, past, environments):
+    made = history(past)
+    assert to_follow(project(*phases), made[0], made) == environments
