@@ -50,8 +50,17 @@ case "$MODE" in
     crash)    (sleep 5; echo "fatal: out of luck" >&2; kill -9 -1) & ;;
     warm)     (sleep 3; touch /tmp/ready) & ;;
 esac
+# No new request is taken, those that are being answered come to their end: when PID 1 is gone, all are killed.
+stop() {
+    if [ "$APP" = web ]; then
+        kill $!; wait $!; n=40
+        while pidof httpd && [ $((n -= 1)) -gt 0 ]; do sleep 0.05; done
+    fi >/dev/null 2>&1
+    echo bye
+    exit 0
+}
 # PID 1 has no default signal handlers: without a trap a stop takes 10 s.
-if [ "$MODE" = slow-stop ]; then trap '' TERM; else trap 'echo bye; exit 0' TERM INT; fi
+if [ "$MODE" = slow-stop ]; then trap '' TERM; else trap stop TERM INT; fi
 if [ "$APP" = pinger ]; then
     ping -c "$PING_COUNT" "$TARGET" & wait $! || { echo "fatal: no answer from $TARGET" >&2; exit 1; }
     echo "pinged $TARGET $PING_COUNT times"
