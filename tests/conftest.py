@@ -11,7 +11,7 @@ import pytest
 from lab.lab import Lab
 
 hypothesis.settings.register_profile("whole", deadline=None, derandomize=True, max_examples=100)
-hypothesis.settings.register_profile("fast", deadline=None, derandomize=True, max_examples=20)
+hypothesis.settings.register_profile("fast", deadline=None, derandomize=True, max_examples=10)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "whole"))
 
 LAB_HOSTS = 4

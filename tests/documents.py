@@ -109,6 +109,10 @@ def needs_hosts(path: Path) -> bool:
     return any(block.language == "test" and block.lines == ["hosts"] for block in blocks(path))
 
 
+def runs_commands(path: Path) -> bool:
+    return any(block.language == "console" for block in blocks(path))
+
+
 def commands(block: Block) -> list[tuple[str, list[str]]]:
     """Of a console block: each command, and the lines that are shown below it."""
     made: list[tuple[str, list[str]]] = []

@@ -293,6 +293,7 @@ def test_a_container_that_goes_while_it_is_looked_at_is_no_failure(host: Host) -
     assert "a container went while it was looked at" in result.log
 
 
+@pytest.mark.slow
 def test_a_link_that_drops_does_not_stop_a_replacement_half_way(host: Host) -> None:
     host.run(script(ONE, restart="always"))
     host.docker.noise = True
@@ -432,6 +433,7 @@ def test_a_folder_for_secret_files_that_others_can_read_is_not_used(host: Host, 
     assert list(base.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_while_it_wrote_secret_files_is_taken_up(tmp_path: Path, no_files: None) -> None:
     for number in range(30):
         host = Host(tmp_path / str(number), registry=[image(ONE)])
@@ -466,6 +468,7 @@ def test_files_are_put_into_a_container_before_it_starts_and_another_text_makes_
     assert host.containers[NAME]["Files"]["/etc/app/app.conf"][0] == "level = 'debug'\n"
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_before_its_files_were_there_is_taken_up_with_them(tmp_path: Path) -> None:
     for at in range(12):
         host = Host(tmp_path / str(at), registry=[image(ONE)])

@@ -87,6 +87,7 @@ def test_stop_first_stops_the_old_container_only_when_nothing_but_a_start_is_lef
     assert calls[calls.index("stop") + 1] == "start"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_docker_that_starts_again_while_the_new_container_is_judged_is_waited_for(
     tmp_path: Path, strategy: str
@@ -184,7 +185,7 @@ def check_kills(
         ("a replacement", "always", True, "replace/replace"),
         pytest.param("a replacement", "unless-stopped", True, "replace/replace", marks=pytest.mark.slow),
         pytest.param("a first container", "no", False, "start first/start first", marks=pytest.mark.slow),
-        ("a replacement", "always", True, "start first/start first"),
+        pytest.param("a replacement", "always", True, "start first/start first", marks=pytest.mark.slow),
         pytest.param(
             "a replacement followed by a third release",
             "always",
@@ -222,6 +223,7 @@ def test_after_a_kill_at_any_call_the_strategies_heal_what_each_other_left(
     assert check_kills(tmp_path, scene, restart, shell=shell, reboot=reboot, strategies=strategies) > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("ways", [{}, {image(TWO): "exits"}], ids=["a good one", "one that ends at once"])
 def test_after_a_kill_a_release_that_cannot_be_pulled_leaves_the_old_container_running(

@@ -52,6 +52,7 @@ def check_generated(folder: Path, count: int) -> None:
     assert syntax_errors(files) == ""
 
 
+@pytest.mark.slow
 def test_generated_scripts_are_accepted_by_every_shell_and_by_shellcheck(tmp_path: Path) -> None:
     check_generated(tmp_path, 6)
 

@@ -310,6 +310,7 @@ def names(seed: int, count: int) -> Iterator[str]:
         yield "a" + "".join(draw.choices("'\"`$\\ -!#&;|<>()[]*?~=%^€é", k=8)) + "z"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", sorted(SHELLS))
 def test_names_of_projects_environments_and_steps_may_hold_anything_that_names_may(tmp_path: Path, shell: str) -> None:
     host = Host(tmp_path / "host", shell)

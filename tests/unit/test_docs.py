@@ -19,7 +19,12 @@ import octossh
 from octossh.cli import octossh as command
 from octossh.model import KINDS, LABELS, flags
 
-PURE = [path for path in documents.PAGES if not documents.needs_hosts(path)]
+# Each command of a page is a process that imports octossh.
+PURE = [
+    pytest.param(path, marks=[pytest.mark.slow] if documents.runs_commands(path) else [])
+    for path in documents.PAGES
+    if not documents.needs_hosts(path)
+]
 REFERENCE = {path.stem: path.read_text() for path in (documents.ROOT / "docs" / "reference").glob("*.rst")}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
 import sqlite3
 from datetime import UTC, datetime
 
@@ -35,10 +36,9 @@ def deployment(id_, **changes):
     return Deployment(id=id_, started_at=NOW, controller="elsewhere 1 1", **{**values, **changes})
 
 
-@pytest.fixture
-def path(tmp_path):
-    """Events: 1 and 2 releases, 3 to 5 the finished d1, 6 to 8 the running d2."""
-    file = tmp_path / "octossh.db"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    file = tmp_path_factory.mktemp("made") / "octossh.db"
     with Store(f"sqlite:///{file}") as store:
         for _ in range(2):
             store.create_release("shop", "0.0.i", release)
@@ -51,6 +51,12 @@ def path(tmp_path):
         store.record(event("d2", "h02"), outcome("h02"))
         assert store.verify().ok
     return file
+
+
+@pytest.fixture
+def path(made, tmp_path):
+    """Events: 1 and 2 releases, 3 to 5 the finished d1, 6 to 8 the running d2."""
+    return shutil.copy(made, tmp_path)
 
 
 def edit(path, statement, *values):

@@ -276,6 +276,7 @@ def test_deployments_are_chosen_by_project_environment_release_and_state(store):
     assert ids(project="nothing") == []
 
 
+@pytest.mark.slow
 def test_without_a_limit_all_deployments_come_and_each_has_its_own_outcomes(store, monkeypatch):
     monkeypatch.setattr("octossh.recording.transactions._CHUNK", 10)
     for number in range(65):
@@ -398,6 +399,7 @@ def test_an_interrupted_deployment_can_be_finished_by_another_process(store):
     assert store.deployments(state=State.INTERRUPTED) == (ended,)
 
 
+@pytest.mark.slow
 def test_threads_share_a_store_and_its_opening(store):
     store_count, each = 8, 25
     ready = threading.Barrier(store_count)

@@ -590,6 +590,7 @@ def test_a_client_can_be_closed_twice_and_is_of_no_use_then(fake, image):
         client.tags(image)
 
 
+@pytest.mark.slow
 def test_a_client_serves_many_threads(fake, client, image):
     fake.login, fake.bearer = None, False
     digest = fake.push("acme/web", "1.0")

@@ -89,6 +89,7 @@ def test_a_fault_that_does_not_pass_is_not_tried_again(status, fake):
     assert len(fake.seen) == 1
 
 
+@pytest.mark.slow
 def test_a_pause_that_is_asked_for_is_made(fake):
     fake.script(LIST, Reply(429, "", {"Retry-After": "1"}))
     start = time.monotonic()

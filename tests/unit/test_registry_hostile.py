@@ -243,6 +243,7 @@ def test_all_that_one_question_takes_has_one_deadline(fake):
     assert len(fake.asked("/token")) <= 4
 
 
+@pytest.mark.slow
 def test_a_list_of_slow_pages_has_a_deadline_too(fake):
     pages = iter(range(1000))
     fake.script(

@@ -92,6 +92,7 @@ def test_a_repository_of_nexus_without_tags_has_none(connect: Connect) -> None:
     assert client.tags(image) == ()
 
 
+@pytest.mark.slow
 def test_a_password_is_sent_to_the_vendor_and_its_own_token_service_only(internet: Internet, connect: Connect) -> None:
     for kind in vendors.VENDORS:
         client, image = connect(kind)

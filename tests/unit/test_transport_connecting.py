@@ -84,12 +84,19 @@ def saying(text: bytes, then: Callable[[socket.socket], None] = lambda _: None) 
     ("handle", "kind"),
     [
         pytest.param(silence, "timeout", id="says nothing"),
-        pytest.param(saying(b"SSH-2.", silence), "timeout", id="says half a greeting"),
-        pytest.param(saying(b"SSH-2.0-x\r\n", silence), "timeout", id="says no more than the greeting"),
-        pytest.param(saying(b"SSH-2.0-x\r\n"), "kex", id="closes after the greeting"),
+        pytest.param(saying(b"SSH-2.", silence), "timeout", id="says half a greeting", marks=pytest.mark.slow),
+        pytest.param(
+            saying(b"SSH-2.0-x\r\n", silence), "timeout", id="says no more than the greeting", marks=pytest.mark.slow
+        ),
+        pytest.param(saying(b"SSH-2.0-x\r\n"), "kex", id="closes after the greeting", marks=pytest.mark.slow),
         pytest.param(saying(b"SSH-1.5-old\r\n", silence), "not_ssh", id="speaks SSH 1"),
-        pytest.param(saying(b"SSH-2.0-x\r\n" + b"\0" * 64, silence), "kex", id="speaks nonsense after the greeting"),
-        pytest.param(saying(b"220 mail ESMTP\r\n", silence), "not_ssh", id="is a mail server"),
+        pytest.param(
+            saying(b"SSH-2.0-x\r\n" + b"\0" * 64, silence),
+            "kex",
+            id="speaks nonsense after the greeting",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(saying(b"220 mail ESMTP\r\n", silence), "not_ssh", id="is a mail server", marks=pytest.mark.slow),
         pytest.param(saying(b"220 mail ESMTP\r\n"), "not_ssh", id="is a mail server that closes"),
         pytest.param(saying(b"\xff\xfe\x00" * 300), "not_ssh", id="speaks no text"),
         pytest.param(lambda _connection: None, "refused", id="closes at once"),
@@ -320,6 +327,7 @@ def test_an_identity_behind_a_passphrase_is_taken_from_the_agent(home: Path) -> 
     assert offered([f"{locked}.pub"])[0] == [f"{locked}.pub of the agent"]
 
 
+@pytest.mark.slow
 def test_an_agent_that_hangs_costs_two_seconds_and_is_remarked_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(home / "hung")
     monkeypatch.setenv("SSH_AUTH_SOCK", path)

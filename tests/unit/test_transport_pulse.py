@@ -24,6 +24,7 @@ def answers() -> Iterator[threading.Event]:
     event.set()
 
 
+@pytest.mark.slow
 def test_a_peer_that_does_not_answer_is_declared_dead_once_within_three_intervals(
     watch: Watch, answers: threading.Event
 ) -> None:

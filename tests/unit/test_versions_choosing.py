@@ -220,6 +220,7 @@ def test_a_long_table_shows_the_nearest_misses_of_each_rule_and_counts_the_other
     ]
 
 
+@pytest.mark.slow
 def test_twenty_thousand_tags_still_fit_on_a_screen():
     tags = [f"{n % 9}.{n}.0-{word}{n}" for n in range(5000) for word in ("", "x", "rc", "debian-")]
     explanation = explain([*tags, *(f"sha-{n:07x}" for n in range(99)), *(f"pr-{n}" for n in range(99))])
