@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
 from octossh.cli.options import Options, command, octossh
-from octossh.model import Release, columns
+from octossh.model import Release, columns, read_text
 from octossh.versions import Explanation
 
 
@@ -67,18 +69,25 @@ def _release() -> None:
 @click.option("--number", help="Default: the next one.")
 @click.option("--set", "versions", multiple=True, metavar="IMAGE=TAG", help="Take this tag instead of choosing.")
 @click.option("--notes", default="", help="Markdown.")
+@click.option(
+    "--notes-file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), help="A file of it."
+)
+@click.option("--commit", help="Default: that of the CI job, or what is checked out here.")
+@click.option("--link", metavar="URL", help="A page about it. Default: that of the CI job.")
 def _release_create(
-    options: Options,
-    project: str | None,
-    channel: str | None,
-    number: str | None,
-    versions: tuple[str, ...],
-    notes: str,
+    options: Options, project: str | None, versions: tuple[str, ...], notes: str, notes_file: Path | None, **given: Any
 ) -> None:
     """Pick versions, pin them to digests, and store a release of PROJECT."""
+    if notes and notes_file is not None:
+        raise click.UsageError("--notes and --notes-file are two ways to say one thing; give one of them")
     pairs = dict(_pair(text) for text in versions)
-    release = options.space().create_release(project, channel=channel, number=number, versions=pairs, notes=notes)
-    options.show(release)
+    # The octofile is loaded in its own folder; the file was named from this one.
+    text = notes if notes_file is None else _read(notes_file)
+    options.show(options.space().create_release(project, versions=pairs, notes=text, **given))
+
+
+def _read(file: Path) -> str:
+    return sys.stdin.read() if str(file) == "-" else read_text(file)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -105,3 +114,12 @@ def _releases_text(releases: tuple[Release, ...]) -> str:
         for r in releases
     ]
     return columns(rows, ("release", "channel", "created (UTC)", "by", "images"))
+
+
+@command(_release, "show")
+@click.argument("release", default="latest")
+@click.option("--project", help="Default: the only one.")
+def _release_show(options: Options, release: str, project: str | None) -> None:
+    """Show all of RELEASE (default: the latest): its images by digest, its steps, its notes."""
+    found = options.space().release(project, release)
+    options.show(found, found.described())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +11,7 @@ from octossh.errors import ModelError, did_you_mean
 from octossh.model._values import Described, named, of, slug, telling
 from octossh.model.images import Image
 from octossh.model.lifecycles import Channel, Lifecycle
+from octossh.model.numbering import check_mask
 from octossh.model.steps import Step, StopResource, texts
 from octossh.model.variables import RESERVED, Variable
 from octossh.templating import references
@@ -103,11 +103,6 @@ def _process(value: Any) -> Process:
     return value if isinstance(value, Process) else Process(value)
 
 
-def _check_mask(_instance: Any, _attribute: Any, mask: Any) -> None:
-    if not isinstance(mask, str) or not re.fullmatch(r"([0-9]+\.){0,3}i", mask):
-        raise ModelError(f"release number {mask!r}: write a mask such as '0.0.i' or '1.4.i'; i counts up")
-
-
 @frozen(field_transformer=telling)
 class Project(Described):
     """What is deployed together.
@@ -118,7 +113,10 @@ class Project(Described):
         variables: Values with scopes, for the expressions in steps.
         channels: Which versions releases may pick. The first is the default; none: the newest stable ones.
         lifecycle: The order of environments. None: any environment at any time.
-        release_number: How releases are counted: a mask in which ``i`` counts up.
+        release_number: How releases are numbered: a mask in which an ``i`` that stands alone counts up, and ``YYYY``,
+            ``YY``, ``MM``, ``DD`` and ``WW`` (the week) are today's date in UTC; ``{{ version }}`` is the version of
+            the only image, ``{{ images["acme/web"].version }}`` that of one of several, which has ``.tag``,
+            ``.major``, ``.minor`` and ``.patch`` as well, and ``{{ channel }}`` the name of the channel.
     """
 
     name: str = field(validator=named("project"))
@@ -126,7 +124,7 @@ class Project(Described):
     variables: tuple[Variable, ...] = field(default=(), kw_only=True, converter=_variables)
     channels: tuple[Channel, ...] = field(default=(), kw_only=True, converter=_channels)
     lifecycle: Lifecycle | None = field(default=None, kw_only=True, validator=of(Lifecycle, optional=True))
-    release_number: str = field(default="0.0.i", kw_only=True, validator=_check_mask)
+    release_number: str = field(default="0.0.i", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         where = f"project {self.name!r}"
@@ -147,6 +145,7 @@ class Project(Described):
                     )
         self.process.check(self.variables, where)
         repositories = [image.repository for image in self.process.images]
+        check_mask(self.release_number, tuple(repositories), where)
         for channel in self.channels:
             for missing in sorted({*channel.images, *channel.rules} - set(repositories)):
                 meant = did_you_mean(missing, repositories)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from attrs import field, frozen
 
 from octossh.model._values import Described, Pairs
@@ -20,3 +22,8 @@ class Templates(Described):
 
     texts: Pairs[str] = field(factory=Pairs, repr=False)
     marks: Pairs[str] = field(factory=Pairs)
+
+    @property
+    def hashes(self) -> Pairs[str]:
+        """The SHA-256 of each, by the name of its file."""
+        return Pairs({name: hashlib.sha256(text.encode()).hexdigest() for name, text in self.texts.items()})

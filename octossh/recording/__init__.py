@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from octossh.recording.controllers import alive, controller_here, whoami
 from octossh.recording.leases import Lease
+from octossh.recording.origins import Origin, origin_here
 from octossh.recording.store import Record, Store
 from octossh.recording.verification import Verification
 
-__all__ = ["Lease", "Record", "Store", "Verification", "alive", "controller_here", "whoami"]
+__all__ = ["Lease", "Origin", "Record", "Store", "Verification", "alive", "controller_here", "origin_here", "whoami"]

@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select, update
 
 from octossh.errors import ModelError, RecordError, did_you_mean
 from octossh.model import Deployment, Event, Outcome, Release, State
+from octossh.model.numbering import COUNTER
 from octossh.recording.controllers import alive
 from octossh.recording.leases import Lease
 from octossh.recording.leasing import Leasing
@@ -86,14 +87,15 @@ class Transaction(Work):
         return next(self.rows(select(releases).where(key)), None)
 
     def _next_number(self, project: str, mask: str) -> str:
-        if not re.fullmatch(r"([0-9]+\.)*i", mask):
+        parts = COUNTER.split(mask)
+        if len(parts) != 2:
             raise ModelError(f"release number {mask!r}: write a mask such as '0.0.i'; i counts up")
-        front = mask.removesuffix("i")
+        front, back = parts
         query = select(releases.c.number).where(releases.c.project == clean(project))
         query = query.where(releases.c.number.startswith(front, autoescape=True))
-        counted = re.compile(re.escape(front) + "([0-9]{1,18})")
+        counted = re.compile(f"{re.escape(front)}([0-9]{{1,18}}){re.escape(back)}")
         taken = (counted.fullmatch(number) for number in self.connection.execute(query).scalars())
-        return f"{front}{1 + max((int(found[1]) for found in taken if found), default=0)}"
+        return f"{front}{1 + max((int(found[1]) for found in taken if found), default=0)}{back}"
 
     # Deployments
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Unpack
 
 import attrs
 
-from octossh.model import Channel, Release, Repositories
+from octossh.model import Channel, Image, Release, Repositories, read_text
+from octossh.model.numbering import COUNTER, Numbered, fill
 from octossh.planning import lint_tags
-from octossh.recording import whoami
+from octossh.recording import origin_here, whoami
 from octossh.releasing import explain_image, last_picked, pin_images
 from octossh.space.wiring import Wiring
 from octossh.versions import Explanation
@@ -69,7 +71,9 @@ class Releases(Wiring):
         channel: str | None = None,
         number: str | None = None,
         versions: Mapping[str, str] | None = None,
-        notes: str = "",
+        notes: str | Path = "",
+        commit: str | None = None,
+        link: str | None = None,
     ) -> Release:
         """Pick a version of each image, pin it to its digest, freeze process and variables, and store it.
 
@@ -78,9 +82,12 @@ class Releases(Wiring):
             channel: Default: the first of the project.
             number: Default: the next one of the project's mask.
             versions: Tags by repository, for images whose version shall not be chosen.
-            notes: Markdown.
+            notes: Markdown, or the path of a file of it.
+            commit: The hash that it was made of. Default: the one that the CI job is for, or that is checked out here.
+            link: A page about it. Default: that of the CI job, if it is one.
 
         Raises:
+            ModelError: The notes cannot be read, or the tag of an image gives no number where the mask wants one.
             RegistryError: A registry refuses, or an image has no tags.
             PlanError: No tag fits the channel, or only older ones than in the last release of the channel do.
             RecordError: The store cannot be read or written, or has that number already.
@@ -94,6 +101,13 @@ class Releases(Wiring):
         releases = self.store.releases(made.name, limit=_LOOK_BACK) if feeds else ()
         pins = pin_images(made, picked, feeds, versions=versions, releases=releases)
 
+        now, here = datetime.now(UTC), origin_here()
+        text = read_text(notes) if isinstance(notes, Path) else notes
+        mask = made.release_number
+        if number is None:
+            seen = {p.image.repository: Numbered(p.image.repository, p.tag, _mode(picked, p.image)) for p in pins}
+            mask = fill(mask, seen, picked.name, now, f"project {made.name!r}")
+
         def make(given: str) -> Release:
             return Release(
                 project=made.name,
@@ -102,9 +116,18 @@ class Releases(Wiring):
                 process=made.process,
                 variables=made.variables,
                 pins=pins,
-                created_at=datetime.now(UTC),
+                created_at=now,
                 created_by=whoami(),
-                notes=notes,
+                notes=text,
+                templates=self._templates.hashes,
+                commit=here.commit if commit is None else commit,
+                link=here.link if link is None else link,
             )
 
-        return self.store.create_release(made.name, made.release_number, make, number=number)
+        if number is None and not COUNTER.search(mask):
+            number = mask
+        return self.store.create_release(made.name, mask, make, number=number)
+
+
+def _mode(channel: Channel, image: Image) -> str:
+    return channel.rule(image.repository).mode
