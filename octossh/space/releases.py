@@ -9,7 +9,7 @@ from typing import Unpack
 
 import attrs
 
-from octossh.model import Channel, Image, Release, Repositories, read_text
+from octossh.model import Channel, Project, Release, Repositories, read_text
 from octossh.model.numbering import COUNTER, Numbered, fill
 from octossh.planning import lint_tags
 from octossh.recording import origin_here, whoami
@@ -101,33 +101,33 @@ class Releases(Wiring):
         releases = self.store.releases(made.name, limit=_LOOK_BACK) if feeds else ()
         pins = pin_images(made, picked, feeds, versions=versions, releases=releases)
 
-        now, here = datetime.now(UTC), origin_here()
-        text = read_text(notes) if isinstance(notes, Path) else notes
-        mask = made.release_number
-        if number is None:
-            seen = {p.image.repository: Numbered(p.image.repository, p.tag, _mode(picked, p.image)) for p in pins}
-            mask = fill(mask, seen, picked.name, now, f"project {made.name!r}")
-
-        def make(given: str) -> Release:
-            return Release(
-                project=made.name,
-                number=given,
-                channel=picked.name,
-                process=made.process,
-                variables=made.variables,
-                pins=pins,
-                created_at=now,
-                created_by=whoami(),
-                notes=text,
-                templates=self._templates.hashes,
-                commit=here.commit if commit is None else commit,
-                link=here.link if link is None else link,
-            )
-
+        here = origin_here()
+        draft = Release(
+            project=made.name,
+            number=number or "(next)",
+            channel=picked.name,
+            process=made.process,
+            variables=made.variables,
+            pins=pins,
+            created_at=datetime.now(UTC),
+            created_by=whoami(),
+            notes=read_text(notes) if isinstance(notes, Path) else notes,
+            templates=self._templates.hashes,
+            commit=here.commit if commit is None else commit,
+            link=here.link if link is None else link,
+        )
+        mask = _mask(made, picked, draft) if number is None else made.release_number
         if number is None and not COUNTER.search(mask):
             number = mask
-        return self.store.create_release(made.name, mask, make, number=number)
+        return self.store.create_release(
+            made.name, mask, lambda given: attrs.evolve(draft, number=given), number=number
+        )
 
 
-def _mode(channel: Channel, image: Image) -> str:
-    return channel.rule(image.repository).mode
+def _mask(project: Project, channel: Channel, release: Release) -> str:
+    """The mask of *project* with all but its counter filled in."""
+    images = {}
+    for pin in release.pins:
+        name = pin.image.repository
+        images[name] = Numbered(name, pin.tag, channel.rule(name).mode)
+    return fill(project.release_number, images, channel.name, release.created_at, f"project {project.name!r}")
