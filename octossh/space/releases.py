@@ -9,7 +9,7 @@ from typing import Unpack
 
 import attrs
 
-from octossh.model import Channel, Project, Release, Repositories, read_text
+from octossh.model import Channel, Pin, Project, Release, Repositories, read_text
 from octossh.model.numbering import COUNTER, Numbered, fill
 from octossh.planning import lint_tags
 from octossh.recording import origin_here, whoami
@@ -101,13 +101,31 @@ class Releases(Wiring):
         releases = self.store.releases(made.name, limit=_LOOK_BACK) if feeds else ()
         pins = pin_images(made, picked, feeds, versions=versions, releases=releases)
 
+        draft = self._draft(made, picked, pins, notes, commit, link)
+        mask = _mask(made, picked, draft) if number is None else made.release_number
+        if number is None and not COUNTER.search(mask):
+            number = mask
+        return self.store.create_release(
+            made.name, mask, lambda given: attrs.evolve(draft, number=given), number=number
+        )
+
+    def _draft(
+        self,
+        project: Project,
+        channel: Channel,
+        pins: tuple[Pin, ...],
+        notes: str | Path,
+        commit: str | None,
+        link: str | None,
+    ) -> Release:
+        """A release but for its number."""
         here = origin_here()
-        draft = Release(
-            project=made.name,
-            number=number or "(next)",
-            channel=picked.name,
-            process=made.process,
-            variables=made.variables,
+        return Release(
+            project=project.name,
+            number="(next)",
+            channel=channel.name,
+            process=project.process,
+            variables=project.variables,
             pins=pins,
             created_at=datetime.now(UTC),
             created_by=whoami(),
@@ -115,12 +133,6 @@ class Releases(Wiring):
             templates=self._templates.hashes,
             commit=here.commit if commit is None else commit,
             link=here.link if link is None else link,
-        )
-        mask = _mask(made, picked, draft) if number is None else made.release_number
-        if number is None and not COUNTER.search(mask):
-            number = mask
-        return self.store.create_release(
-            made.name, mask, lambda given: attrs.evolve(draft, number=given), number=number
         )
 
 
