@@ -8,6 +8,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from clusters import Cluster, cluster
 from lab.lab import Lab
 
 hypothesis.settings.register_profile("whole", deadline=None, derandomize=True, max_examples=100)
@@ -39,6 +40,22 @@ def clean_lab(lab: Lab) -> Iterator[Lab]:
     lab.clean()
     yield lab
     lab.clean()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """A server of PostgreSQL for what does not last: it does not wait for its disk."""
+    with cluster("fsync = off", "synchronous_commit = off") as made:
+        yield made
+
+
+@pytest.fixture(params=["memory", "file", pytest.param("postgresql", marks=pytest.mark.slow)])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty store, in each place where there can be one."""
+    if request.param == "postgresql":
+        server: Cluster = request.getfixturevalue("postgresql")
+        return server.place()
+    return "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path}/octossh.db"
 
 
 @pytest.fixture

@@ -11,13 +11,21 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from octossh.errors import RecordError
 
-__all__ = ["BUSY_TIMEOUT_S", "FAILURES", "explain"]
+__all__ = ["BUSY_TIMEOUT_S", "FAILURES", "Unwritable", "explain"]
+
+
+class Unwritable(RecordError):
+    """The store takes no record now; the same record can be written when what is wrong has been mended."""
+
 
 BUSY_TIMEOUT_S = 15.0
 """Seconds that one process waits for another one to end its writing."""
 
 FAILURES = (SQLAlchemyError, sqlite3.Error, OverflowError)
 """What can come out of a database that is open; while it is opened, OSError too."""
+
+# What the same record would meet again.
+_LASTING = ("SQLITE_TOOBIG", "SQLITE_CONSTRAINT", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_RANGE", "SQLITE_MISUSE")
 
 _LOCKED = (
     f"it has been locked by another process for {BUSY_TIMEOUT_S:g} s; wait for that one, or find it with "
@@ -33,17 +41,19 @@ _MOVED = "it was removed or replaced while it was open; put it back, and open th
 
 def explain(error: BaseException, path: Path | None) -> RecordError:
     """What *error* means for the store at *path* (None: in memory), and what to do, as a `RecordError`."""
-    return RecordError(f"store {path or 'in memory'}: {_reason(error, path)}")
-
-
-def _reason(error: BaseException, path: Path | None) -> str:
     while isinstance(cause := getattr(error, "orig", None), BaseException):
         error = cause
+    name = str(getattr(error, "sqlite_errorname", None) or "")
+    lasting = isinstance(error, OverflowError) or name.startswith(_LASTING)
+    later = isinstance(error, OSError) or (bool(name) and not lasting)
+    return (Unwritable if later else RecordError)(f"store {path or 'in memory'}: {_reason(error, name, path)}")
+
+
+def _reason(error: BaseException, name: str, path: Path | None) -> str:
     if isinstance(error, OSError):
         return _of_system(error, path)
     if isinstance(error, OverflowError):
         return "a number in this record is too large to be stored; it must fit into 64 bits"
-    name = str(getattr(error, "sqlite_errorname", None) or "")
     if name.startswith(("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PERM", "SQLITE_AUTH")):
         return _of_access(error, path)
     if name.startswith("SQLITE_READONLY"):

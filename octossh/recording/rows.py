@@ -42,11 +42,12 @@ _UNHASHED = {"hash", "position", "seq", "token"}
 
 
 def clean(text: str) -> str:
-    r"""*text* without lone surrogates, which no database takes: they become ``\udc80`` in letters.
+    r"""*text* without what some database does not take: it becomes ``\udc80`` or ``\x00`` in letters.
 
-    They come from output that was not UTF-8; a record that is a little ugly is better than none.
+    Lone surrogates come from output that was not UTF-8, and NUL from programs that write binary data; a record
+    that is a little ugly is better than none.
     """
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def canonical(data: object, what: str = "this") -> str:

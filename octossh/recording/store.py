@@ -7,6 +7,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -14,7 +15,7 @@ from octossh.errors import ModelError, RecordError
 from octossh.model import Deployment, Event, Outcome, Release, State
 from octossh.recording.controllers import controller_here
 from octossh.recording.leases import Lease
-from octossh.recording.urls import path_of
+from octossh.recording.urls import Server, place_of
 from octossh.recording.verification import Verification
 
 if TYPE_CHECKING:
@@ -47,11 +48,12 @@ class Record(Protocol):
 
 
 class Store:
-    """Releases, deployments and events in a file of SQLite.
+    """Releases, deployments, facts and events, in a file of SQLite or a database of PostgreSQL.
 
-    Threads share a store, and several processes on one machine share its file, on a local disk: SQLite's
-    locks are not reliable on NFS. What a method has recorded is on the disk when the method returns. Each
-    method raises `RecordError` when the file cannot be read or written.
+    Threads share a store. Several processes on one machine share a file, on a local disk: SQLite's locks are not
+    reliable on NFS. Processes of several machines share a database of PostgreSQL. What a method has recorded is
+    on the disk when the method returns. Each method raises `RecordError` when the store cannot be read or
+    written.
 
     Each event holds the hash of the one before it and a hash of what it speaks of, so that `verify` shows
     what was changed afterwards.
@@ -59,13 +61,17 @@ class Store:
     Args:
         url: ``sqlite:///octossh.db``, four slashes for an absolute path, or ``sqlite://`` for one in memory.
             A file that is not there is made, with mode 0600, when the store is first used.
+            ``postgresql://user@host/database`` for a database of PostgreSQL, which must be there, and needs
+            ``pip install 'octossh[postgresql]'``; whatever libpq takes behind it counts (``?sslmode=verify-full``),
+            and ``PGPASSWORD``, ``~/.pgpass`` and ``PGSERVICE`` do, too. The tables are made when it is first used.
+            What an older octossh wrote is brought up to date when it is opened.
 
     Raises:
         ModelError: *url* is of another form.
     """
 
     def __init__(self, url: str) -> None:
-        self._path = path_of(url)
+        self._place = place_of(url)
         self._opening = threading.Lock()
         self._database: Database | None = None
         self._process = os.getpid()
@@ -344,7 +350,7 @@ class Store:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Store({'sqlite://' if self._path is None else f'sqlite:///{self._path}'!r})"
+        return f"Store({_shown(self._place)!r})"
 
     @contextlib.contextmanager
     def _transaction(self, *, write: bool = False) -> Iterator[Transaction]:
@@ -371,16 +377,20 @@ class Store:
     def _opened(self) -> Database:
         from octossh.recording.connecting import Database
 
-        if self._process != os.getpid() and self._path is not None:
+        if self._process != os.getpid() and self._place is not None:
             # A fork: connections and locks belong to the parent, and SQLite forbids even to close them here.
             _of_parents.append(self._database)
             self._process, self._database, self._opening = os.getpid(), None, threading.Lock()
         with self._opening:
             if self._closed:
-                raise RecordError(f"store {self._path or 'in memory'}: it was closed; open a new Store")
+                raise RecordError(f"store {self._place or 'in memory'}: it was closed; open a new Store")
             if self._database is None:
-                self._database = Database(self._path)
+                self._database = Database(self._place)
             return self._database
+
+
+def _shown(place: Path | Server | None) -> str:
+    return f"sqlite:///{place}" if isinstance(place, Path) else str(place or "sqlite://")
 
 
 class _Under:

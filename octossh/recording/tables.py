@@ -1,4 +1,4 @@
-"""The tables of a store. Plain types and no SQLite-only meaning, so that PostgreSQL can take them over.
+"""The tables of a store. Plain types and no meaning that only SQLite or only PostgreSQL knows.
 
 Times are text, ISO 8601 in UTC with six decimals, so that they sort; values without a fixed form are
 canonical JSON as text. ``seq`` is the number of the event that brought a row: one order over all tables.
@@ -6,24 +6,37 @@ canonical JSON as text. ``seq`` is the number of the event that brought a row: o
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from sqlalchemy import (
+    BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
     Connection,
     ForeignKey,
     Index,
     Integer,
     MetaData,
+    PrimaryKeyConstraint,
+    String,
     Table,
     Text,
     event,
 )
 
-from octossh.errors import RecordError
-from octossh.model import Mode, State
-
-__all__ = ["SCHEMA", "deployments", "events", "facts", "leases", "meta", "metadata", "outcomes", "releases"]
+__all__ = [
+    "SCHEMA",
+    "deployments",
+    "events",
+    "facts",
+    "guards",
+    "leases",
+    "meta",
+    "metadata",
+    "outcomes",
+    "releases",
+    "revisions",
+]
 
 SCHEMA = 2
 """The version of this form. A store of a higher one is refused."""
@@ -38,11 +51,8 @@ metadata = MetaData(
     }
 )
 
-
-def _one_of(column: str, kind: type[State] | type[Mode]) -> CheckConstraint:
-    names = ", ".join(f"'{member.value}'" for member in kind)
-    return CheckConstraint(f"{column} IN ({names})", name=column)
-
+# SQLite stores any number up to 64 bits as INTEGER, and a key of that type needs no index of its own.
+Number = BigInteger().with_variant(Integer(), "sqlite")
 
 meta = Table(
     "meta",
@@ -51,12 +61,16 @@ meta = Table(
     Column("value", Text, nullable=False),
 )
 
+# Alembic's own table, as Alembic would make it.
+revisions = Table("alembic_version", metadata, Column("version_num", String(32), nullable=False))
+revisions.append_constraint(PrimaryKeyConstraint("version_num", name="alembic_version_pkc"))
+
 releases = Table(
     "releases",
     metadata,
     Column("project", Text, primary_key=True),
     Column("number", Text, primary_key=True),
-    Column("seq", Integer, nullable=False, unique=True),
+    Column("seq", Number, nullable=False, unique=True),
     Column("created_at", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("sha256", Text, nullable=False),
@@ -66,7 +80,7 @@ deployments = Table(
     "deployments",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("seq", Integer, nullable=False, unique=True),
+    Column("seq", Number, nullable=False, unique=True),
     Column("project", Text, nullable=False),
     Column("release", Text, nullable=False),
     Column("environment", Text, nullable=False),
@@ -78,10 +92,12 @@ deployments = Table(
     Column("controller", Text, nullable=False),
     Column("error", Text, nullable=False),
     # The lease under which it writes; of those that were started without one, or before there were any, nothing.
-    Column("token", Integer),
-    _one_of("mode", Mode),
-    _one_of("state", State),
+    Column("token", Number),
     Index(None, "project", "environment", "seq"),
+    Index(None, "project", "environment", "state", "seq"),
+    Index(None, "project", "seq"),
+    Index(None, "environment", "seq"),
+    Index(None, "state", "seq"),
 )
 
 outcomes = Table(
@@ -90,26 +106,25 @@ outcomes = Table(
     Column("deployment", Text, ForeignKey(deployments.c.id), primary_key=True),
     Column("step", Text, primary_key=True),
     Column("target", Text, primary_key=True),
-    Column("position", Integer, nullable=False),
+    Column("position", Number, nullable=False),
     Column("state", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("changed", Boolean(create_constraint=True, name="changed"), nullable=False),
     Column("why", Text, nullable=False),
     Column("started_at", Text),
     Column("finished_at", Text),
-    Column("exit_code", Integer),
+    Column("exit_code", Number),
     Column("script", Text, nullable=False),
     Column("log", Text, nullable=False),
     Column("inspect", Text, nullable=False),
     Column("outputs", Text, nullable=False),
-    _one_of("state", State),
 )
 
 events = Table(
     "events",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("version", Integer, nullable=False),
+    Column("seq", Number, primary_key=True, autoincrement=False),
+    Column("version", Number, nullable=False),
     Column("type", Text, nullable=False),
     Column("at", Text, nullable=False),
     Column("deployment", Text, ForeignKey(deployments.c.id)),
@@ -129,7 +144,7 @@ facts = Table(
     metadata,
     Column("kind", Text, primary_key=True),
     Column("key", Text, primary_key=True),
-    Column("seq", Integer, nullable=False, unique=True),
+    Column("seq", Number, nullable=False, unique=True),
     Column("body", Text, nullable=False),
     Column("sha256", Text, nullable=False),
 )
@@ -140,7 +155,7 @@ leases = Table(
     Column("project", Text, primary_key=True),
     Column("environment", Text, primary_key=True),
     # It counts up for ever; whoever holds a lower one is late. A lease that was given back has no holder.
-    Column("token", Integer, nullable=False),
+    Column("token", Number, nullable=False),
     Column("holder", Text, nullable=False),
     Column("by", Text, nullable=False),
     Column("since", Text, nullable=False),
@@ -150,15 +165,33 @@ leases = Table(
 
 def _forbid(table: Table, *acts: str) -> None:
     def create(_table: Table, connection: Connection, **_options: object) -> None:
-        if connection.dialect.name != "sqlite":
-            raise RecordError(f"a store in {connection.dialect.name} is not supported; use sqlite:///FILE")
-        for act in acts:
-            connection.exec_driver_sql(
-                f"CREATE TRIGGER {table.name}_no_{act.lower()} BEFORE {act} ON {table.name} "
-                f"BEGIN SELECT RAISE(ABORT, '{table.name}: what is recorded stays as it is'); END"
-            )
+        for statement in guards(table.name, acts, connection.dialect.name):
+            connection.exec_driver_sql(statement)
 
     event.listen(table, "after_create", create)
+
+
+def guards(table: str, acts: Sequence[str], dialect: str) -> Iterator[str]:
+    """The statements that keep careless hands from *acts* such as DELETE on *table*."""
+    said = "what is recorded stays as it is"
+    if dialect == "sqlite":
+        for act in acts:
+            yield (
+                f"CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{table}: {said}'); END"
+            )
+        return
+    yield (
+        "CREATE OR REPLACE FUNCTION octossh_no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
+        f"RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ': {said}', ERRCODE = 'integrity_constraint_violation'; "
+        "END$$"
+    )
+    for act in (*acts, "TRUNCATE"):
+        each = "STATEMENT" if act == "TRUNCATE" else "ROW"
+        yield (
+            f"CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table} "
+            f"FOR EACH {each} EXECUTE FUNCTION octossh_no()"
+        )
 
 
 _forbid(events, "UPDATE", "DELETE")

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from urllib.parse import parse_qsl, unquote
+
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 
-__all__ = ["path_of"]
+__all__ = ["Server", "place_of"]
 
-_HOW = "write 'sqlite:///octossh.db', or 'sqlite:////var/lib/octossh/octossh.db' for an absolute path"
+_HOW = (
+    "write 'sqlite:///octossh.db', 'sqlite:////var/lib/octossh/octossh.db' for an absolute path, or "
+    "'postgresql://user@host/database'"
+)
+_SERVERS = {"postgres", "postgresql", "postgresql+psycopg"}
 
 
-def path_of(url: object) -> Path | None:
-    """The file that *url* names, as an absolute path, or None for a database in memory (``sqlite://``).
+@frozen
+class Server:
+    """A database of PostgreSQL.
+
+    Attributes:
+        conninfo: As libpq takes it: a URL, which may hold a password.
+        shown: The same without password and options.
+    """
+
+    conninfo: str = field(repr=False)
+    shown: str
+
+    def __str__(self) -> str:
+        return self.shown
+
+
+def place_of(url: object) -> Path | Server | None:
+    """What *url* names: a file, as an absolute path; a server; or None for a database in memory (``sqlite://``).
 
     Raises:
         ModelError: *url* is of another form. Its text is shown only where no password can stand in it.
@@ -22,12 +46,31 @@ def path_of(url: object) -> Path | None:
     if not isinstance(url, str) or not url:
         raise ModelError(f"the store takes a URL as text, not {url!r}; {_HOW}")
     scheme, mark, rest = url.partition("://")
-    kind = scheme.lower().partition("+")[0]
-    if kind in {"postgres", "postgresql"}:
-        raise ModelError(f"the store cannot be PostgreSQL yet, only a file of SQLite; {_HOW}")
+    if mark and scheme.lower() in _SERVERS:
+        return _server(rest)
     if not mark or scheme.lower() != "sqlite":
-        shown = "this" if "@" in url else repr(url)
+        shown = "this" if "@" in url or "password" in url else repr(url)
         raise ModelError(f"{shown} is no URL of a store; {_HOW}")
+    return _file(url, rest)
+
+
+def _server(rest: str) -> Server:
+    # Hosts and ports are left to libpq, which takes several.
+    hosts, slash, tail = rest.partition("/")
+    user, _, at = hosts.partition("?")[0].rpartition("@")
+    name, _, query = (tail if slash else rest).partition("?")
+    options = dict(parse_qsl(query))
+    if re.search(r"[\s\x00-\x1f\x7f]", rest):
+        raise ModelError(f"the URL of the PostgreSQL store has a blank in it; write %20 in its place; {_HOW}")
+    name = (unquote(name) if slash else "") or options.get("dbname", "")
+    if not name and "service" not in options:
+        raise ModelError(f"the URL of the PostgreSQL store names no database; {_HOW}")
+    user = user.partition(":")[0] or options.get("user", "")
+    shown = f"{user}@{at or options.get('host', '')}" if user else at or options.get("host", "")
+    return Server(f"postgresql://{rest}", f"postgresql://{shown}/{name or options['service']}")
+
+
+def _file(url: str, rest: str) -> Path | None:
     if rest in {"", "/:memory:"}:
         return None
     if not rest.startswith("/"):

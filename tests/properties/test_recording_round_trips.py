@@ -15,7 +15,7 @@ from octossh.model import Deployment, Event, Mode, Outcome, Pairs, Process, Rele
 from octossh.recording import Store
 from octossh.recording.rows import canonical, clean, moment_of, time_text
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 LOG = st.one_of(TEXT, st.builds(lambda text, count: text * count, TEXT, st.integers(1, 20_000)))
 ZONES = st.one_of(st.just(UTC), st.integers(-1439, 1439).map(lambda m: timezone(timedelta(minutes=m))))
 TIMES = st.datetimes(datetime(1, 1, 5), datetime(9999, 12, 26), timezones=ZONES)  # noqa: DTZ001

@@ -21,10 +21,9 @@ class Freeze(Described):
     days: int = 1
 
 
-@pytest.fixture(params=["sqlite://", "file"])
-def store(request, tmp_path):
-    url = request.param if request.param != "file" else f"sqlite:///{tmp_path}/octossh.db"
-    with Store(url) as made:
+@pytest.fixture
+def store(store_url):
+    with Store(store_url) as made:
         yield made
 
 

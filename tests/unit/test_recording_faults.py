@@ -17,7 +17,7 @@ import pytest
 
 from octossh.errors import ModelError, RecordError
 from octossh.model import Deployment, Event, Mode, Outcome, State
-from octossh.recording import Store, connecting, faults
+from octossh.recording import Store, connecting, faults, sqlite
 from octossh.recording.tables import SCHEMA
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -59,9 +59,10 @@ def path(tmp_path):
         ("sqlite:///a.db?mode=ro", "does not end with the name of a file"),
         ("sqlite:///a\0.db", "does not end with the name of a file"),
         ("sqlite:///~nobody-of-that-name/a.db", "names no file"),
-        ("postgresql://localhost/a", "cannot be PostgreSQL yet, only a file of SQLite; write"),
-        ("postgres://localhost/a", "cannot be PostgreSQL yet"),
-        ("postgresql+psycopg://localhost/a", "cannot be PostgreSQL yet"),
+        ("postgresql://localhost", "names no database; write"),
+        ("postgres://ann@localhost/?sslmode=require", "names no database"),
+        ("postgresql+psycopg://localhost/a b", "has a blank in it; write %20"),
+        ("postgresql+asyncpg://localhost/a", "is no URL of a store"),
     ],
 )
 def test_a_bad_url_is_a_model_error(url, says):
@@ -70,7 +71,7 @@ def test_a_bad_url_is_a_model_error(url, says):
     assert says in str(raised.value)
 
 
-@pytest.mark.parametrize("url", ["postgresql://ann:hunter2@db/a", "mysql://ann:hunter2@db/a", "ann:hunter2@db"])
+@pytest.mark.parametrize("url", ["postgresql://ann:hunter2@db", "mysql://ann:hunter2@db/a", "ann:hunter2@db"])
 def test_a_password_in_a_url_is_not_repeated(url):
     with pytest.raises(ModelError) as raised:
         Store(url)
@@ -143,7 +144,7 @@ def test_a_database_of_something_else_is_refused_and_stays_as_it_is(tmp_path, ta
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute(f"CREATE TABLE {table}")
     before = path.read_bytes()
-    assert "it is a database of something else than octossh; name another file" in fault(path)
+    assert "it is a database of something else than octossh; name another one" in fault(path)
     assert path.read_bytes() == before
 
 
@@ -242,7 +243,7 @@ def test_a_thread_that_holds_the_store_too_long_is_named(path, monkeypatch):
 
 
 def test_where_there_is_no_write_ahead_log_the_store_works_and_says_so(tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(connecting, "_journal", lambda db: db.execute("PRAGMA journal_mode = DELETE").fetchone()[0])
+    monkeypatch.setattr(sqlite, "_journal", lambda db: db.execute("PRAGMA journal_mode = DELETE").fetchone()[0])
     with caplog.at_level(logging.WARNING, "octossh"), Store(f"sqlite:///{tmp_path}/a.db") as store:
         store.record(EVENT)
         assert len(store.events()) == 1
@@ -253,7 +254,7 @@ def test_the_mode_of_the_journal_is_what_sqlite_answers_not_what_was_asked_for(t
     for vfs, mode in (("unix", "wal"), ("unix-dotfile", "delete")):
         url = f"file:{tmp_path}/{vfs}.db?vfs={vfs}"
         with contextlib.closing(sqlite3.connect(url, uri=True)) as db:
-            assert connecting._journal(db) == mode
+            assert sqlite._journal(db) == mode
 
 
 def test_turning_the_log_on_waits_for_others_and_gives_up_in_the_end(tmp_path, monkeypatch):
@@ -265,13 +266,13 @@ def test_turning_the_log_on_waits_for_others_and_gives_up_in_the_end(tmp_path, m
         other.execute("BEGIN EXCLUSIVE")
         timer = threading.Timer(0.1, other.execute, ["COMMIT"])
         timer.start()
-        assert connecting._journal(db) == "wal"
+        assert sqlite._journal(db) == "wal"
         timer.join()
         db.execute("PRAGMA journal_mode = DELETE")
         other.execute("BEGIN EXCLUSIVE")
-        monkeypatch.setattr(connecting, "BUSY_TIMEOUT_S", 0.05)
+        monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.05)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
-            connecting._journal(db)
+            sqlite._journal(db)
 
 
 def test_each_setting_that_records_hang_on_is_on(path):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 
 import attrs
 import pytest
@@ -20,10 +18,9 @@ ELSEWHERE = "elsewhere 1 1"
 GONE = f"{controller_here().split()[0]} 4000000 1"
 
 
-@pytest.fixture(params=["sqlite://", "file"])
-def store(request, tmp_path):
-    url = request.param if request.param != "file" else f"sqlite:///{tmp_path}/octossh.db"
-    with Store(url) as made:
+@pytest.fixture
+def store(store_url):
+    with Store(store_url) as made:
         yield made
 
 
@@ -180,14 +177,3 @@ def test_two_files_handles_share_the_leases(tmp_path):
             other.lease("shop", "Dev")
         one.give_back(lease)
         assert other.lease("shop", "Dev").token == 2
-
-
-def test_a_file_of_the_first_form_gets_the_tables_and_keeps_all_it_had(tmp_path):
-    path = tmp_path / "old.db"
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        db.executescript((Path(__file__).parents[1] / "data" / "stores" / "schema-1.sql").read_text("utf-8"))
-    with Store(f"sqlite:///{path}") as store:
-        before = store.verify()
-        assert (before.ok, before.events) == (True, 8), before
-        assert store.deployment("d1").ok
-        assert store.lease("shop", "Dev").token == 1

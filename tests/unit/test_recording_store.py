@@ -78,8 +78,8 @@ def outcome(step="web", target="h01", **changes):
         "started_at": NOW,
         "finished_at": NOW + timedelta(seconds=3),
         "exit_code": 0,
-        "script": "echo 'a\nb'\0",
-        "log": "línea\r\n\x1b[1m\0end",
+        "script": "echo 'a\nb'",
+        "log": "línea\r\n\x1b[1mend",
         "inspect": {"Name": "shop", "Ports": [1, None, 2.5, {"é": "😀"}]},
         "outputs": Pairs({"ip": "10.0.0.1"}),
     }
@@ -95,10 +95,9 @@ def whole(value):
     return attrs.asdict(value)
 
 
-@pytest.fixture(params=["sqlite://", "file"])
-def store(request, tmp_path):
-    url = request.param if request.param != "file" else f"sqlite:///{tmp_path}/octossh.db"
-    with Store(url) as made:
+@pytest.fixture
+def store(store_url):
+    with Store(store_url) as made:
         yield made
 
 
@@ -228,6 +227,15 @@ def test_output_that_was_not_utf8_is_recorded_with_its_bytes_in_letters(store):
     store.record(event(line=log), outcome(log=log))
     assert store.deployment("d1").outcomes[0].log == "caf\\udce9 \\udcff"
     assert store.events("d1")[1].data == {"line": log}
+    assert store.verify().ok
+
+
+def test_a_nul_which_not_every_database_takes_is_recorded_in_letters(store):
+    store.start(deployment())
+    store.record(event(line="a\0b"), outcome(log="a\0b", inspect={"a": "\0"}))
+    assert store.deployment("d1").outcomes[0].log == "a\\x00b"
+    assert store.deployment("d1").outcomes[0].inspect == {"a": "\0"}
+    assert store.events("d1")[1].data == {"line": "a\0b"}
     assert store.verify().ok
 
 
