@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from octossh.recording.connecting import Database
     from octossh.recording.facts import Facts
     from octossh.recording.leasing import Leasing
+    from octossh.recording.shortcuts import Shortcuts
     from octossh.recording.transactions import Transaction
 
 __all__ = ["Record", "Store"]
@@ -219,6 +220,33 @@ class Store:
         with self._transaction() as transaction:
             return transaction.deployments(project, environment, release, state, limit, outcomes=outcomes)
 
+    def latest(self, project: str | None = None) -> tuple[Deployment, ...]:
+        """Of each project and environment the newest deployment and the newest that succeeded, without outcomes.
+
+        They come newest first. Tidying up does not count. How long it takes goes by the number of environments,
+        and not by that of deployments.
+
+        Args:
+            project: Only of this project.
+        """
+        with self._shortcuts() as shortcuts:
+            return shortcuts.latest(project)
+
+    def passed(
+        self, project: str, *, environment: str | None = None, release: str | None = None
+    ) -> tuple[Deployment, ...]:
+        """Of each release and environment of *project* the newest deployment that succeeded, without outcomes.
+
+        They come newest first. Tidying up does not count.
+
+        Args:
+            project: The name of the project.
+            environment: Only in this environment.
+            release: Only of the release of this number.
+        """
+        with self._shortcuts() as shortcuts:
+            return shortcuts.passed(project, environment, release)
+
     def events(self, deployment: str | None = None) -> tuple[Event, ...]:
         """The events of *deployment*, or all, in the order in which they were recorded.
 
@@ -359,6 +387,13 @@ class Store:
         database = self._opened()
         with database.transaction(write=write) as connection:
             yield Transaction(connection, database.where)
+
+    @contextlib.contextmanager
+    def _shortcuts(self) -> Iterator[Shortcuts]:
+        from octossh.recording.shortcuts import Shortcuts
+
+        with self._transaction() as transaction:
+            yield Shortcuts(transaction.connection, transaction.where)
 
     @contextlib.contextmanager
     def _facts(self, *, write: bool = False) -> Iterator[Facts]:

@@ -74,6 +74,7 @@ releases = Table(
     Column("created_at", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("sha256", Text, nullable=False),
+    Index(None, "project", "seq"),
 )
 
 deployments = Table(

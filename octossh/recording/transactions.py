@@ -29,12 +29,13 @@ from octossh.recording.rows import (
 from octossh.recording.tables import deployments, events, outcomes, releases
 from octossh.recording.working import Work
 
-__all__ = ["Transaction"]
+__all__ = ["CHUNK", "Transaction"]
 
 _OPEN = (State.RUNNING, State.INTERRUPTED)
 _FIXED = ("project", "release", "environment", "mode", "started_at", "by")
 _OWN = {"release_created", "deployment_started", "deployment_finished", "fact_kept", "fact_dropped"}
-_CHUNK = 500  # SQLite takes a limited number of values in one statement
+CHUNK = 500
+"""SQLite takes a limited number of values in one statement."""
 
 
 class Transaction(Work):
@@ -174,7 +175,7 @@ class Transaction(Work):
 
     def deployment(self, id: str) -> Deployment:  # noqa: A002 - the field's name
         """See `Store.deployment`."""
-        return next(iter(self._filled([self._known(id)])))
+        return next(iter(self.filled([self._known(id)])))
 
     def deployments(
         self,
@@ -201,11 +202,12 @@ class Transaction(Work):
             if state is not None:
                 query = query.where(deployments.c.state == state.value)
             rows = list(self.rows(query.limit(count)))
-        return tuple(self._filled(rows, outcomes=outcomes))
+        return tuple(self.filled(rows, outcomes=outcomes))
 
-    def _filled(self, rows: Sequence[Row], *, outcomes: bool = True) -> Iterator[Deployment]:
-        for start in range(0, len(rows), _CHUNK):
-            chunk = rows[start : start + _CHUNK]
+    def filled(self, rows: Sequence[Row], *, outcomes: bool = True) -> Iterator[Deployment]:
+        """The deployments of *rows*, with their outcomes or without."""
+        for start in range(0, len(rows), CHUNK):
+            chunk = rows[start : start + CHUNK]
             found: dict[str, list[Row]] = {row["id"]: [] for row in chunk}
             if outcomes:
                 self._fill(found)

@@ -29,7 +29,7 @@ class Records(Wiring):
         return Status(tuple(standing for owner in owners for standing in self._standings(owner)))
 
     def _standings(self, owner: Project) -> list[Standing]:
-        history = self._history(owner.name)
+        history = self.store.latest(owner.name)
         standings = []
         for name in owner.environments or self.environments:
             made = Standing(project=owner.name, environment=name)

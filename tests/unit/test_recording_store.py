@@ -292,7 +292,7 @@ def test_deployments_are_chosen_by_project_environment_release_and_state(store):
 
 @pytest.mark.slow
 def test_without_a_limit_all_deployments_come_and_each_has_its_own_outcomes(store, monkeypatch):
-    monkeypatch.setattr("octossh.recording.transactions._CHUNK", 10)
+    monkeypatch.setattr("octossh.recording.transactions.CHUNK", 10)
     for number in range(65):
         one = deployment(f"d{number}")
         store.start(one)
@@ -307,6 +307,58 @@ def test_deployments_can_come_without_their_outcomes(store):
     store.record(event(), outcome())
     assert [d.outcomes for d in store.deployments(outcomes=False)] == [()]
     assert [d.outcomes for d in store.deployments()] == [(outcome(),)]
+
+
+def finished(store, id_, state, **changes):
+    one = deployment(id_, **changes)
+    store.start(one)
+    store.finish(attrs.evolve(one, state=state, outcomes=(outcome(),)))
+
+
+@pytest.fixture
+def long(store):
+    """Of each of two projects and environments: 1 and 2 pass, 1 passes again, 3 fails; then something is tidied up."""
+    for project, environment in itertools.product(("shop", "blog"), ("Dev", "Test")):
+        past = [
+            ("1", True, Mode.DEPLOY),
+            ("2", True, Mode.DEPLOY),
+            ("1", True, Mode.ROLLBACK),
+            ("3", False, Mode.DEPLOY),
+        ]
+        for place, (number, passes, mode) in enumerate([*past, ("3", True, Mode.PRUNE)]):
+            state = State.SUCCEEDED if passes else State.FAILED
+            name = f"{project} {environment} {place}"
+            finished(store, name, state, project=project, environment=environment, release=number, mode=mode)
+    return store
+
+
+def test_the_latest_of_each_place_are_the_newest_and_the_newest_that_passed(long):
+    assert [d.id for d in long.latest("blog")] == ["blog Test 3", "blog Test 2", "blog Dev 3", "blog Dev 2"]
+    assert [d.id for d in long.latest()][4:] == ["shop Test 3", "shop Test 2", "shop Dev 3", "shop Dev 2"]
+    assert {d.outcomes for d in long.latest()} == {()}
+    assert long.latest("nothing") == ()
+    long.start(deployment("new", environment="Prod"))
+    finished(long, "good", State.SUCCEEDED, environment="Test")
+    assert [d.id for d in long.latest("shop")] == ["good", "new", "shop Dev 3", "shop Dev 2"]
+
+
+def test_the_latest_of_many_places_come_too(store, monkeypatch):
+    monkeypatch.setattr("octossh.recording.shortcuts.CHUNK", 7)
+    for number in range(20):
+        finished(store, f"d{number}", State.SUCCEEDED, environment=f"e{number}")
+    assert [d.id for d in store.latest()] == [f"d{number}" for number in range(19, -1, -1)]
+
+
+def test_nothing_is_the_latest_of_nothing(store):
+    assert store.latest() == store.passed("shop") == ()
+
+
+def test_what_has_passed_is_told_once_for_each_release_and_environment(long):
+    passed = ["shop Test 2", "shop Test 1", "shop Dev 2", "shop Dev 1"]
+    assert [d.id for d in long.passed("shop")] == passed
+    assert [d.id for d in long.passed("shop", environment="Dev")] == passed[2:]
+    assert [d.id for d in long.passed("shop", release="2")] == ["shop Test 1", "shop Dev 1"]
+    assert long.passed("shop", release="3") == ()
 
 
 def test_a_negative_limit_is_refused(store):

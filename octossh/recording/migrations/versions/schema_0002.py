@@ -38,6 +38,7 @@ def upgrade() -> None:
     _remake()
     for columns in _INDEXES:
         op.create_index(f"ix_deployments_{'_'.join(columns)}", "deployments", columns)
+    op.create_index("ix_releases_project_seq", "releases", ["project", "seq"])
 
 
 def _remake() -> None:
