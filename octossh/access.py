@@ -72,6 +72,10 @@ class Access:
         """See `octossh.registry.RegistryClient.pull_login`."""
         return self.registries.client(image.registry).pull_login(image)
 
+    def meaning(self, pin: Pin, *, within_s: float) -> str | None:
+        """See `octossh.registry.RegistryClient.meaning`."""
+        return self.registries.client(pin.image.registry).meaning(pin.image, pin.tag, within_s=within_s)
+
     def archive(self, pin: Pin, tag: str, platform: str, there: Iterable[Sequence[str]]) -> Archive:
         """See `octossh.registry.RegistryClient.archive`."""
         return self.registries.client(pin.image.registry).archive(pin, tag, platform, there)

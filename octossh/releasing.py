@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Protocol
 
+from attrs import frozen
+
 from octossh.errors import ModelError, PlanError, RegistryError, did_you_mean
-from octossh.model import Channel, Image, Pin, Project, Release
+from octossh.model import Channel, Described, Image, Pin, Project, Release
 from octossh.planning import admits, explain_tags
 from octossh.versions import Explanation, Rule
 from octossh.versions.tags import check_tag
 
-__all__ = ["Feed", "explain_image", "last_picked", "pin_images"]
+__all__ = ["Feed", "MovedTag", "explain_image", "last_picked", "moved_tags", "pin_images"]
 
 # So many images at once. Each is a few small requests, and what takes time is the wait for them.
 _AT_ONCE = 32
@@ -67,6 +69,59 @@ def last_picked(image: Image, channel: Channel, releases: Iterable[Release]) -> 
                 if pin.image.repository == image.repository and admits(rule, pin.tag):
                     return pin.tag
     return None
+
+
+@frozen(kw_only=True)
+class MovedTag(Described):
+    """A tag of a release that does not mean any more what it meant, or of which that could not be asked.
+
+    Attributes:
+        image: Its name in the registry.
+        tag: The tag.
+        pinned: The digest that it meant, and that is deployed.
+        now: The digest that it means now; None: it is gone, or could not be asked about.
+        unknown: Why it could not be asked about; empty: it could.
+    """
+
+    image: str
+    tag: str
+    pinned: str
+    now: str | None = None
+    unknown: str = ""
+
+    def __str__(self) -> str:
+        what = f"the tag {self.image}:{self.tag}"
+        if self.unknown:
+            return f"whether {what} has moved could not be asked: {self.unknown}"
+        still = f"the release pins {self.pinned[:19]}"
+        if self.now is None:
+            return f"{what} is gone from the registry; {still}"
+        return f"{what} has moved to {self.now[:19]}; {still}"
+
+
+def moved_tags(release: Release, ask: Callable[[Pin], str | None]) -> tuple[MovedTag, ...]:
+    """The tags of *release* that mean something else now; all are asked for at the same time.
+
+    Args:
+        release: Its pins say what the tags meant.
+        ask: Gives the digest that the tag of a pin means now; None where it is gone. A `RegistryError` is told.
+
+    Hosts:
+        untouched.
+    """
+
+    def look(pin: Pin) -> MovedTag | None:
+        made = functools.partial(MovedTag, image=pin.image.name, tag=pin.tag, pinned=pin.digest)
+        try:
+            now = ask(pin)
+        except RegistryError as error:
+            return made(unknown=str(error))
+        return None if now == pin.digest else made(now=now)
+
+    if not release.pins:
+        return ()
+    with ThreadPoolExecutor(min(_AT_ONCE, len(release.pins)), thread_name_prefix="octossh-registry") as pool:
+        return tuple(found for found in pool.map(look, release.pins) if found is not None)
 
 
 def pin_images(

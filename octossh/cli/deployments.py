@@ -100,11 +100,14 @@ def _deploy(options: Options, release: str, environment: str, project: str | Non
 @command(octossh, "promote")
 @click.argument("project", required=False)
 @_to
+@click.option("--channel", help="Whose lifecycle says what stands before. Default: the project's.")
 @_approve
-def _promote(options: Options, project: str | None, environment: str, approvals: tuple[str, ...]) -> None:
+def _promote(
+    options: Options, project: str | None, environment: str, channel: str | None, approvals: tuple[str, ...]
+) -> None:
     """Deploy what stands in the environment before to the next one."""
     space = _approving(options, approvals)
-    _deployed(options, lambda: space.promote(project, to=environment))
+    _deployed(options, lambda: space.promote(project, to=environment, channel=channel))
 
 
 @command(octossh, "rollback")

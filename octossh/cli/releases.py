@@ -123,3 +123,32 @@ def _release_show(options: Options, release: str, project: str | None) -> None:
     """Show all of RELEASE (default: the latest): its images by digest, its steps, its notes."""
     found = options.space().release(project, release)
     options.show(found, found.described())
+
+
+@command(_release, "prevent")
+@click.argument("release")
+@click.option("--project", help="Default: the only one.")
+@click.option("--why", required=True, help="The reason, in words.")
+def _release_prevent(options: Options, release: str, project: str | None, why: str) -> None:
+    """Hold RELEASE back: it goes to no phase that it has not reached yet."""
+    options.show(options.space().prevent(project, release, why=why))
+
+
+@command(_release, "allow")
+@click.argument("release")
+@click.option("--project", help="Default: the only one.")
+@click.option("--why", default="", help="The reason, in words.")
+def _release_allow(options: Options, release: str, project: str | None, why: str) -> None:
+    """Let RELEASE go on that was held back."""
+    held = options.space().allow(project, release, why=why)
+    options.show({"allowed": held.to_dict()}, f"{held.project} {held.release} may go on")
+
+
+@command(_release, "prevented")
+@click.argument("project", required=False)
+def _release_prevented(options: Options, project: str | None) -> None:
+    """List the releases of PROJECT (default: of all) that are held back, and why."""
+    held = options.space().preventions(project)
+    rows = [(p.project, p.release, f"{p.at:%Y-%m-%d %H:%M:%S}", p.by, p.why) for p in held]
+    text = columns(rows, ("project", "release", "since (UTC)", "by", "why")) if rows else "no release is held back"
+    options.show({"prevented": [one.to_dict() for one in held]}, text)

@@ -148,6 +148,23 @@ class RegistryClient:
             platforms=platforms,
         )
 
+    def meaning(self, image: Image, tag: str, *, within_s: float) -> str | None:
+        """The digest that *tag* of *image* means now, or None where the registry says that there is no such tag.
+
+        Args:
+            image: Whose tag.
+            tag: The tag.
+            within_s: Seconds that it may take.
+
+        Raises:
+            RegistryError: The registry could not be asked, or answered something else.
+
+        Hosts:
+            untouched: nothing is sent.
+        """
+        question = self._about(image, tag)
+        return evolve(question, deadline=question.deadline.part(within_s)).meaning(tag)
+
     def created(self, image: Image, tags: Sequence[str]) -> dict[str, datetime]:
         """When the images that *tags* mean now were made, as they say themselves, in UTC.
 

@@ -79,6 +79,24 @@ class Question:
         except ValueError as error:
             raise self.error(f"the tag {tag!r} {error}") from None
 
+    def meaning(self, tag: str) -> str | None:
+        """The digest of *tag*; None where the registry says that there is no such tag.
+
+        Raises:
+            RegistryError: It says something else.
+        """
+        if said := self.head(tag):
+            return said
+        answer = self._ask("GET", self._place("manifests", tag), _ACCEPT, manifests.LIMIT_BYTES, self.deadline)
+        if answer.status == 404 and manifests.error_code(answer.body) == "MANIFEST_UNKNOWN":
+            return None
+        if answer.status != 200:
+            raise self.refusal(answer, tag)
+        try:
+            return manifests.read_body(answer).digest
+        except ValueError as error:
+            raise self.error(f"the tag {tag!r} {error}") from None
+
     def blob(self, digest: str, size: int, into: IO[bytes]) -> None:
         """Write the blob of that *digest* and *size* (bytes) into a file; its bytes are checked.
 

@@ -28,6 +28,9 @@ class Space(Releases, Deployments, Records):
             deploys, and gives an `Approval`; or the answers themselves, by the name of the step.
         templates: A folder of templates for scripts; those in it stand before octossh's own of the same name.
         on_event: Is called with each `Event` while something is deployed.
+        on_moved_tag: What is done when a tag of a release means another image by now, or is gone, or its registry
+            cannot be asked. The image that the release pins is deployed in any case. ``"warn"``: it is said, and
+            recorded. ``"fail"``: nothing is deployed; a rollback is all the same. ``"ignore"``: nobody asks.
 
     Raises:
         ModelError: Two projects or targets have one name, or the file of targets or a template is wrong.

@@ -11,15 +11,15 @@ import attrs
 from octossh.deploying import apply, observe, scripts
 from octossh.errors import PlanError, did_you_mean
 from octossh.model import Deployment, Mode, Process, Release, State
-from octossh.planning import Plan, Task, check_may_enter, mode_of, plan, to_promote, to_prune, to_roll_back
+from octossh.planning import Plan, Task, mode_of, plan, to_promote, to_prune, to_roll_back
 from octossh.recording import controller_here, whoami
 from octossh.shell import Script
-from octossh.space.wiring import Wiring
+from octossh.space.promotions import Promotions
 
 __all__ = ["Deployments"]
 
 
-class Deployments(Wiring):
+class Deployments(Promotions):
     """The verbs of a space that are about hosts."""
 
     def plan(self, release: Release | str, environment: str, *, project: str | None = None) -> Plan:
@@ -44,9 +44,8 @@ class Deployments(Wiring):
     def _plan(self, release: Release, environment: str, *, look: bool, mode: Mode | None = None) -> Plan:
         self._catalog.environment(environment)
         history = self._history(release.project)
-        owner = self.projects.get(release.project)
-        if owner is not None and mode is not Mode.ROLLBACK:
-            check_may_enter(owner, release.number, environment, history, channel=release.channel)
+        if mode is not Mode.ROLLBACK:
+            self._check_may_enter(release, environment, history)
         secrets, _ = self._access.of(release, environment)
         # Made once without having looked: what is wrong with the description shows before any host is asked.
         make = functools.partial(plan, release, environment, self.targets, secrets=secrets, templates=self._templates)
@@ -55,8 +54,10 @@ class Deployments(Wiring):
             self.render(made)  # a shell here reads the scripts that it would send
         if not look:
             return made
+        moved = tuple(map(str, self._moved(release, made.mode)))
         seen = observe(release, environment, self.targets, self._transport, secrets)
-        return make(mode=made.mode, seen=seen)
+        made = make(mode=made.mode, seen=seen)
+        return attrs.evolve(made, notes=(*made.notes, *moved))
 
     def deploy(
         self,
@@ -92,10 +93,22 @@ class Deployments(Wiring):
         found = release if isinstance(release, Release) else self.release(project, release)
         return self._apply(self._plan(found, environment, look=False), check=check)
 
-    def promote(self, project: str | None = None, *, to: str, check: bool = True) -> Deployment:
-        """Deploy to *to* the release that now stands in the environment before it. Raises as `deploy` does."""
+    def promote(
+        self, project: str | None = None, *, to: str, channel: str | None = None, check: bool = True
+    ) -> Deployment:
+        """Deploy to *to* the release that now stands in the phase before it. Raises as `deploy` does.
+
+        Args:
+            project: Default: the only one.
+            to: Where to.
+            channel: Whose lifecycle says what stands before it; default: the project's.
+            check: Raise when it does not succeed; otherwise return the deployment either way.
+        """
         owner = self.project(project)
-        number = to_promote(owner, self._catalog.environment(to), self._history(owner.name))
+        if channel is not None:
+            owner.channel(channel)
+        history = self._history(owner.name)
+        number = to_promote(owner, self._catalog.environment(to), history, channel=channel)
         made = self._plan(self.release(owner.name, number), to, look=False, mode=Mode.PROMOTE)
         return self._apply(made, check=check)
 
@@ -174,11 +187,12 @@ class Deployments(Wiring):
         )
 
     def _apply(self, plan: Plan, *, check: bool) -> Deployment:
+        moved = self._moved(plan.release, plan.mode)
         secrets, logins = self._access.of(plan.release, plan.environment)
-        return apply(
+        ended = apply(
             plan,
             self._transport,
-            self.store,
+            self._noting(moved),
             self._deployment(plan),
             secrets=secrets,
             logins=logins,
@@ -188,3 +202,8 @@ class Deployments(Wiring):
             on_event=self.on_event,
             check=check,
         )
+        self._follow(ended, self._promote)
+        return ended
+
+    def _promote(self, release: Release, environment: str) -> Deployment:
+        return self._apply(self._plan(release, environment, look=False, mode=Mode.PROMOTE), check=False)

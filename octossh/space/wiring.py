@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from octossh.access import Access
 from octossh.deploying import Approver
@@ -35,11 +35,15 @@ class Wiring:
         approve: Approver | None = None,
         templates: str | Path | None = None,
         on_event: Callable[[Event], None] | None = None,
+        on_moved_tag: Literal["warn", "fail", "ignore"] = "warn",
     ) -> None:
         made = read_targets(targets) if isinstance(targets, str | Path) else targets
         self._catalog = Catalog.of(projects, made, environments)
         if transport is not None and not callable(getattr(transport, "run", None)):
             raise ModelError(f"the transport {transport!r} is none; give an octossh.SSH(...), or leave it out")
+        if on_moved_tag not in {"warn", "fail", "ignore"}:
+            raise ModelError(f"on_moved_tag is {on_moved_tag!r}; it is 'warn', 'fail' or 'ignore'")
+        self.on_moved_tag = on_moved_tag
         self.store = Store(store)
         self.approve, self.on_event = approve, on_event
         self._templates = read_templates(templates)

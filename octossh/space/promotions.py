@@ -1,0 +1,154 @@
+"""What moves releases on: holding them back and letting them go, tags that have moved, automatic phases."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from octossh.errors import ModelError, OctosshError, Refused
+from octossh.model import Deployment, Event, Mode, Outcome, Prevention, Release
+from octossh.planning import check_may_enter, current, to_follow
+from octossh.recording import Record, whoami
+from octossh.releasing import MovedTag, moved_tags
+from octossh.space.wiring import Wiring
+
+__all__ = ["Promotions"]
+
+_log = logging.getLogger("octossh")
+
+_KIND = "prevention"
+
+# Registries answer in milliseconds; one that is not there shall not hold a deployment up.
+_ASKING_S = 5.0
+
+
+class Promotions(Wiring):
+    """The verbs of a space that hold releases back and let them go."""
+
+    def prevent(self, project: str | None, release: str, *, why: str) -> Prevention:
+        """Hold a release back: it goes to no phase that it has not reached yet, until it is allowed.
+
+        Where it has succeeded it may be deployed again, and a rollback may go back to it.
+
+        Args:
+            project: None: the only one.
+            release: Its number.
+            why: The reason, in words.
+
+        Raises:
+            ModelError: There is no such release, or no reason is given.
+        """
+        found = self.release(project, release)
+        held = Prevention(
+            project=found.project, release=found.number, why=why.strip(), by=whoami(), at=datetime.now(UTC)
+        )
+        self.store.keep(_KIND, _key(found), held, why=held.why)
+        return held
+
+    def allow(self, project: str | None, release: str, *, why: str = "") -> Prevention:
+        """Let a release go on that was held back. What held it back is returned.
+
+        Raises:
+            ModelError: There is no such release, or nothing holds it back.
+        """
+        found = self.release(project, release)
+        held = self._prevented(found)
+        if held is None:
+            raise ModelError(
+                f"nothing holds release {found.number!r} of {found.project!r} back; there is nothing to do"
+            )
+        self.store.drop(_KIND, _key(found), why=why.strip())
+        return held
+
+    def preventions(self, project: str | None = None) -> tuple[Prevention, ...]:
+        """The releases of a project, or of all, that are held back; the latest first."""
+        name = self.project(project).name if project else None
+        found = self.store.kept(_KIND, Prevention).values()
+        return tuple(sorted((p for p in found if name in {None, p.project}), key=lambda p: p.at, reverse=True))
+
+    def _prevented(self, release: Release) -> Prevention | None:
+        return self.store.kept_one(_KIND, _key(release), Prevention)
+
+    def _check_may_enter(self, release: Release, environment: str, history: Sequence[Deployment]) -> None:
+        """Check that the lifecycle lets *release* into *environment*, and that nobody holds it back."""
+        owner = self.projects.get(release.project)
+        if owner is not None:
+            held = self._prevented(release)
+            check_may_enter(owner, release.number, environment, history, channel=release.channel, prevented=held)
+
+    def _moved(self, release: Release, mode: Mode) -> tuple[MovedTag, ...]:
+        """The tags of *release* that mean something else by now, as far as their registries say.
+
+        Raises:
+            Refused: There is one, or one of which that could not be asked, and such shall not be deployed.
+        """
+        if self.on_moved_tag == "ignore" or mode is Mode.PRUNE:
+            return ()
+        found = moved_tags(release, lambda pin: self._access.meaning(pin, within_s=_ASKING_S))
+        if self.on_moved_tag == "fail" and mode is not Mode.ROLLBACK and found:
+            raise Refused(f"{release.project} {release.number} is not deployed: {found[0]}")
+        return found
+
+    def _follow(self, ended: Deployment, promote: Callable[[Release, str], Deployment]) -> None:
+        """Promote the release of *ended* to where it goes by itself now. What becomes of that changes nothing here."""
+        owner = self.projects.get(ended.project)
+        history = self._history(ended.project) if owner and ended.ok else ()
+        if owner is None or ended.id not in {d.id for d in history}:
+            return
+        release = self.store.release(ended.project, ended.release)
+        for environment in to_follow(owner, ended, history, channel=release.channel):
+            data = {"environment": environment, "release": release.number}
+            try:
+                self._check_newer(release, environment, history)
+                self._told("promotion_started", ended, data)
+                promote(release, environment)
+            except OctosshError as error:
+                self._told("promotion_refused", ended, {**data, "why": str(error)})
+
+    def _check_newer(self, release: Release, environment: str, history: Sequence[Deployment]) -> None:
+        stands = current(history, environment)
+        if stands and self.store.release(release.project, stands.release).created_at > release.created_at:
+            raise Refused(
+                f"{release.project} {release.number} does not go to {environment!r} by itself, since {stands.release} "
+                "stands there, which is newer; promote it by hand if it shall"
+            )
+
+    def _told(self, kind: str, about: Deployment, data: Mapping[str, Any]) -> None:
+        """Record that something happened around a deployment, and tell whoever listens."""
+        event = Event(type=kind, at=datetime.now(UTC), deployment=about.id, data=data)
+        self.store.record(event)
+        if self.on_event is not None:
+            try:
+                self.on_event(event)
+            except Exception:  # noqa: BLE001 - a listener does no harm
+                _log.exception("on_event failed for %s", kind)
+
+    def _noting(self, moved: tuple[MovedTag, ...]) -> Record:
+        """The store, which also records what is to be said at the start of a deployment."""
+        return _Noting(self.store, moved, self._told) if moved else self.store
+
+
+class _Noting:
+    """A record that says of the tags that have moved, as soon as the deployment stands in it."""
+
+    def __init__(
+        self, record: Record, moved: tuple[MovedTag, ...], told: Callable[[str, Deployment, Mapping[str, Any]], None]
+    ) -> None:
+        self._record, self._moved, self._told = record, moved, told
+
+    def start(self, deployment: Deployment) -> None:
+        self._record.start(deployment)
+        for one in self._moved:
+            self._told("tag_moved", deployment, {**one.to_dict(), "text": str(one)})
+
+    def record(self, event: Event, outcome: Outcome | None = None) -> None:
+        self._record.record(event, outcome)
+
+    def finish(self, deployment: Deployment) -> None:
+        self._record.finish(deployment)
+
+
+def _key(release: Release) -> str:
+    return f"{release.project} {release.number}"

@@ -1,0 +1,233 @@
+"""What moves releases on: holding them back, tags that have moved, automatic phases."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from unit.fake_registry import FakeRegistry, error
+
+import octossh as oc
+
+STEP = oc.RunScript("do", script="echo hello")
+PLACES = ("Dev", "Berlin", "Oslo", "Production")
+TARGETS = [oc.Target(name.lower(), name.lower(), environments=[name]) for name in PLACES]
+
+
+def done(target, script):
+    frames = (oc.Frame("docker", "27.0"), oc.Frame("end", "succeeded ran yes "))
+    return oc.Result(frames, "", 0, datetime(2026, 1, 1, tzinfo=UTC), 0.0)
+
+
+def space(*phases, steps=(STEP,), transport=None, **more):
+    project = oc.Project("shop", process=steps, lifecycle=oc.Lifecycle(*phases), **more.pop("fields", {}))
+    targets = [target for target in TARGETS if target.environments[0] in project.environments]
+    return oc.Space("sqlite://", projects=[project], targets=targets, transport=transport or oc.Replay(done), **more)
+
+
+def gone_to(made):
+    return [(d.release, d.environment, d.mode.value, d.state.value) for d in reversed(made.history())]
+
+
+AUTOMATIC = (
+    "Dev",
+    oc.Phase("Sites", ["Berlin", "Oslo"], automatic=True),
+    oc.Phase("Production", automatic=True),
+)
+
+
+def test_what_is_held_back_goes_no_further_until_it_is_allowed():
+    with space("Dev", "Berlin", "Production") as made:
+        made.create_release()
+        made.deploy("0.0.1", "Dev")
+        held = made.prevent("shop", "0.0.1", why="it loses orders")
+        assert made.preventions() == made.preventions("shop") == (held,)
+        with pytest.raises(oc.Refused, match="holds it back, since it loses orders"):
+            made.promote(to="Berlin")
+        with pytest.raises(oc.Refused, match="holds it back"):
+            made.plan("0.0.1", "Berlin")
+        assert made.deploy("0.0.1", "Dev").ok  # where it has been it may stay
+        made.allow("shop", "0.0.1", why="it does not")
+        assert made.preventions() == ()
+        assert made.promote(to="Berlin").ok
+        told = [event.data for event in made.store.events() if event.type.startswith("fact_")]
+        assert [data["why"] for data in told] == ["it loses orders", "it does not"]
+        assert made.verify().ok
+
+
+@pytest.mark.parametrize(
+    ("do", "words"),
+    [
+        (lambda s: s.prevent("shop", "0.0.1", why=" "), "without a reason; say why"),
+        (lambda s: s.prevent("shop", "0.0.9", why="x"), r"no release '0\.0\.9'"),
+        (lambda s: s.allow("shop", "0.0.1"), "nothing holds release '0.0.1' of 'shop' back"),
+    ],
+)
+def test_who_holds_a_release_back_says_which_and_why(do, words):
+    with space("Dev") as made:
+        made.create_release()
+        with pytest.raises(oc.ModelError, match=words):
+            do(made)
+
+
+def test_an_automatic_phase_is_deployed_to_right_after_the_one_before():
+    events = []
+    with space(*AUTOMATIC, on_event=events.append) as made:
+        ended = made.deploy(made.create_release(), "Dev")
+        assert (ended.environment, ended.mode.value) == ("Dev", "deploy")
+        assert gone_to(made) == [
+            ("0.0.1", "Dev", "deploy", "succeeded"),
+            ("0.0.1", "Berlin", "promote", "succeeded"),
+            ("0.0.1", "Oslo", "promote", "succeeded"),
+            ("0.0.1", "Production", "promote", "succeeded"),
+        ]
+        made.deploy("0.0.1", "Dev")
+        assert len(made.history()) == 5  # a redeployment goes nowhere by itself
+        assert made.verify().ok
+    assert [e.data["environment"] for e in events if e.type == "promotion_started"] == ["Berlin", "Oslo", "Production"]
+
+
+def failing(*hosts):
+    def answer(target, script):
+        if target.name in hosts:
+            frames = (oc.Frame("docker", "27.0"), oc.Frame("end", "failed - no broken"))
+            return oc.Result(frames, "", 1, datetime(2026, 1, 1, tzinfo=UTC), 0.0)
+        return done(target, script)
+
+    return oc.Replay(answer)
+
+
+def test_the_failure_of_an_automatic_phase_changes_nothing_for_the_one_before():
+    with space(*AUTOMATIC, transport=failing("berlin")) as made:
+        assert made.deploy(made.create_release(), "Dev").ok
+        assert gone_to(made) == [
+            ("0.0.1", "Dev", "deploy", "succeeded"),
+            ("0.0.1", "Berlin", "promote", "failed"),
+            ("0.0.1", "Oslo", "promote", "succeeded"),
+        ]
+
+
+def test_nothing_is_promoted_by_itself_after_a_failure():
+    with space(*AUTOMATIC, transport=failing("dev")) as made:
+        assert not made.deploy(made.create_release(), "Dev", check=False).ok
+        assert gone_to(made) == [("0.0.1", "Dev", "deploy", "failed")]
+
+
+def test_what_is_refused_by_itself_is_told_and_recorded():
+    def unreachable(target):
+        if target.name == "berlin":
+            raise oc.ConnectError("berlin: connection refused", "refused")
+
+    events = []
+    made = space(
+        "Dev", oc.Phase("Berlin", automatic=True), transport=oc.Replay(done, unreachable), on_event=events.append
+    )
+    with made:
+        ended = made.deploy(made.create_release(), "Dev")
+        assert ended.ok
+        recorded = [e for e in made.store.events(ended.id) if e.type == "promotion_refused"]
+    assert [e.data for e in events if e.type == "promotion_refused"] == [e.data for e in recorded]
+    assert recorded[0].data == {"environment": "Berlin", "release": "0.0.1", "why": "berlin: connection refused"}
+
+
+def test_what_is_held_back_is_not_promoted_by_itself_either():
+    with space("Dev", oc.Phase("Berlin", automatic=True)) as made:
+        made.create_release()
+        made.prevent("shop", "0.0.1", why="a test runs")
+        assert made.deploy("0.0.1", "Dev").ok
+        assert len(made.history()) == 1
+
+
+def test_an_older_release_does_not_push_a_newer_one_out_by_itself():
+    with space("Dev", oc.Phase("Berlin", automatic=True)) as made:
+        made.create_release()
+        made.create_release()
+        made.deploy("0.0.2", "Dev")
+        ended = made.deploy("0.0.1", "Dev")
+        assert [d.release for d in made.history(environment="Berlin")] == ["0.0.2"]
+        assert any("0.0.2 stands there, which is newer" in e.data.get("why", "") for e in made.store.events(ended.id))
+
+
+@pytest.fixture
+def fake():
+    with FakeRegistry() as fake:
+        fake.push_image("acme/web", "1.0", annotations={"of": "first"})
+        yield fake
+
+
+def pulling(fake, **more):
+    image = oc.Registry("fake", fake.url).image("acme/web")
+    return space("Dev", "Berlin", steps=[oc.PullImage("web", image=image)], **more)
+
+
+def test_a_tag_that_has_moved_is_told_and_the_pinned_image_is_deployed(fake):
+    events = []
+    replay = oc.Replay(done)
+    with pulling(fake, transport=replay, on_event=events.append) as made:
+        release = made.create_release()
+        assert made.deploy(release, "Dev").ok
+        assert not [e for e in events if e.type == "tag_moved"]
+        moved = fake.push_image("acme/web", "1.0", annotations={"of": "second"})
+        ended = made.deploy(release, "Dev")
+        told = next(e for e in events if e.type == "tag_moved")
+        assert told.deployment == ended.id
+        assert told in made.store.events(ended.id)
+        assert (told.data["pinned"], told.data["now"]) == (release.pins[0].digest, moved)
+        assert "has moved to" in told.data["text"]
+        assert release.pins[0].digest in replay.calls[-1].script.body
+        assert moved not in replay.calls[-1].script.body
+        assert made.verify().ok
+
+
+def test_a_tag_that_is_gone_is_told(fake):
+    with pulling(fake) as made:
+        release = made.create_release()
+        del fake.repositories["acme/web"]["1.0"]
+        notes = made.plan(release, "Dev").notes
+    assert [note for note in notes if "acme/web:1.0 is gone from the registry; the release pins sha256:" in note]
+
+
+def test_a_registry_that_cannot_be_asked_stops_no_deployment(fake, monkeypatch):
+    monkeypatch.setattr("octossh.space.promotions._ASKING_S", 0.2)
+    events = []
+    with pulling(fake, on_event=events.append) as made:
+        release = made.create_release()
+        fake.script("HEAD /v2/", error(503, "UNAVAILABLE"), forever=True)
+        assert made.deploy(release, "Dev").ok
+    assert "could not be asked" in next(e for e in events if e.type == "tag_moved").data["text"]
+
+
+def test_where_a_moved_tag_shall_stop_a_deployment_only_a_rollback_goes(fake):
+    with pulling(fake, on_moved_tag="fail") as made:
+        made.create_release()
+        made.create_release()
+        made.deploy("0.0.1", "Dev")
+        made.deploy("0.0.2", "Dev")
+        fake.push_image("acme/web", "1.0", annotations={"of": "second"})
+        with pytest.raises(oc.Refused, match=r"shop 0\.0\.2 is not deployed: the tag .* has moved to"):
+            made.deploy("0.0.2", "Dev")
+        assert made.rollback(environment="Dev").ok
+        assert len(made.history()) == 3
+
+
+def test_nobody_asks_where_tags_do_not_matter(fake):
+    with pulling(fake, on_moved_tag="ignore") as made:
+        release = made.create_release()
+        asked = len(fake.asked())
+        made.deploy(release, "Dev")
+        assert len(fake.asked()) == asked
+
+
+def test_what_is_done_about_moved_tags_is_one_of_three():
+    with pytest.raises(oc.ModelError, match="on_moved_tag is 'stop'; it is 'warn', 'fail' or 'ignore'"):
+        space("Dev", on_moved_tag="stop")
+
+
+def test_events_of_tags_and_promotions_are_json(fake):
+    events = []
+    with pulling(fake, on_event=events.append) as made:
+        release = made.create_release()
+        fake.push_image("acme/web", "1.0", annotations={"of": "second"})
+        made.deploy(release, "Dev")
+    assert json.loads(json.dumps([e.to_dict() for e in events]))[0]["type"] == "tag_moved"
