@@ -202,7 +202,7 @@ class Deployments(Promotions):
             on_event=self.on_event,
             check=check,
         )
-        self._follow(ended, self._promote)
+        self._follow(ended, plan.release, self._promote)
         return ended
 
     def _promote(self, release: Release, environment: str) -> Deployment:

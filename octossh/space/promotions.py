@@ -91,13 +91,12 @@ class Promotions(Wiring):
             raise Refused(f"{release.project} {release.number} is not deployed: {found[0]}")
         return found
 
-    def _follow(self, ended: Deployment, promote: Callable[[Release, str], Deployment]) -> None:
-        """Promote the release of *ended* to where it goes by itself now. What becomes of that changes nothing here."""
+    def _follow(self, ended: Deployment, release: Release, promote: Callable[[Release, str], Deployment]) -> None:
+        """Promote *release* to where it goes by itself now. What becomes of that changes nothing for *ended*."""
         owner = self.projects.get(ended.project)
         history = self._history(ended.project) if owner and ended.ok else ()
         if owner is None or ended.id not in {d.id for d in history}:
             return
-        release = self.store.release(ended.project, ended.release)
         for environment in to_follow(owner, ended, history, channel=release.channel):
             data = {"environment": environment, "release": release.number}
             try:
@@ -109,7 +108,11 @@ class Promotions(Wiring):
 
     def _check_newer(self, release: Release, environment: str, history: Sequence[Deployment]) -> None:
         stands = current(history, environment)
-        if stands and self.store.release(release.project, stands.release).created_at > release.created_at:
+        try:
+            newer = stands and self.store.release(release.project, stands.release).created_at > release.created_at
+        except ModelError:  # it was made by hand, and never stored
+            newer = False
+        if stands and newer:
             raise Refused(
                 f"{release.project} {release.number} does not go to {environment!r} by itself, since {stands.release} "
                 "stands there, which is newer; promote it by hand if it shall"
