@@ -10,12 +10,9 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from octossh.errors import RecordError
+from octossh.recording.aside import Unwritable
 
-__all__ = ["BUSY_TIMEOUT_S", "FAILURES", "Unwritable", "explain"]
-
-
-class Unwritable(RecordError):
-    """The store takes no record now; the same record can be written when what is wrong has been mended."""
+__all__ = ["BUSY_TIMEOUT_S", "FAILURES", "explain"]
 
 
 BUSY_TIMEOUT_S = 15.0

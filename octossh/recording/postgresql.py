@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 
 from octossh.errors import ModelError, RecordError
-from octossh.recording.faults import BUSY_TIMEOUT_S, Unwritable
+from octossh.recording.aside import Unwritable
+from octossh.recording.faults import BUSY_TIMEOUT_S
 from octossh.recording.urls import Server
 
 __all__ = ["PostgreSQL"]

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
 
-from octossh.errors import ModelError, RecordError
+from octossh.errors import ModelError
 from octossh.model import Deployment, Event, Outcome, Release, State
+from octossh.model.serialising import to_dict
 from octossh.recording.controllers import controller_here
+from octossh.recording.handles import Handle
 from octossh.recording.leases import Lease
-from octossh.recording.urls import Server, place_of
 from octossh.recording.verification import Verification
-
-if TYPE_CHECKING:
-    from octossh.recording.connecting import Database
-    from octossh.recording.facts import Facts
-    from octossh.recording.leasing import Leasing
-    from octossh.recording.shortcuts import Shortcuts
-    from octossh.recording.transactions import Transaction
 
 __all__ = ["Record", "Store"]
 
@@ -31,8 +20,6 @@ T = TypeVar("T")
 
 DEFAULT_TTL_S = 60.0
 """Seconds for which a lease holds by itself."""
-
-_of_parents: list[Database | None] = []
 
 
 class Record(Protocol):
@@ -48,13 +35,18 @@ class Record(Protocol):
         """Record how *deployment* ended."""
 
 
-class Store:
+class Store(Handle):
     """Releases, deployments, facts and events, in a file of SQLite or a database of PostgreSQL.
 
     Threads share a store. Several processes on one machine share a file, on a local disk: SQLite's locks are not
     reliable on NFS. Processes of several machines share a database of PostgreSQL. What a method has recorded is
     on the disk when the method returns. Each method raises `RecordError` when the store cannot be read or
     written.
+
+    A store that takes no record any more while a deployment is under way (its disk is full, the link to the server
+    is lost) does not stop the deployment: what happens goes to a side file, which lies beside the file of the store,
+    or in ``~/.local/state/octossh``, and is taken in as soon as the store can be written again, at the latest when
+    it is opened next. A warning on the logger ``octossh.recording`` says so. Nothing starts without the store.
 
     Each event holds the hash of the one before it and a hash of what it speaks of, so that `verify` shows
     what was changed afterwards.
@@ -70,13 +62,6 @@ class Store:
     Raises:
         ModelError: *url* is of another form.
     """
-
-    def __init__(self, url: str) -> None:
-        self._place = place_of(url)
-        self._opening = threading.Lock()
-        self._database: Database | None = None
-        self._process = os.getpid()
-        self._closed = False
 
     def create_release(
         self, project: str, mask: str, make: Callable[[str], Release], *, number: str | None = None
@@ -141,6 +126,7 @@ class Store:
             )
         with self._transaction(write=True) as transaction:
             transaction.start(deployment, lease)
+        self._under_way.add(deployment.id)
 
     def record(self, event: Event, outcome: Outcome | None = None, *, lease: Lease | None = None) -> None:
         """Record what happened.
@@ -161,8 +147,11 @@ class Store:
                 f"event {event.type!r} is about {event.step!r} on {event.target!r}, and its outcome about "
                 f"{outcome.step!r} on {outcome.target!r}; record them one by one"
             )
-        with self._transaction(write=True) as transaction:
-            transaction.record(event, outcome, lease)
+        self._write(
+            event.deployment,
+            lambda transaction: transaction.record(event, outcome, lease),
+            lambda: {"what": "record", "event": to_dict(event), "outcome": outcome and to_dict(outcome)},
+        )
 
     def finish(self, deployment: Deployment, *, lease: Lease | None = None) -> None:
         """Record the end: state, error, ``deployment_finished``, and all outcomes, in place of earlier ones.
@@ -183,8 +172,12 @@ class Store:
         if named and (most := named.most_common(1)[0])[1] > 1:
             step, target = most[0]
             raise ModelError(f"deployment {deployment.id!r} has two outcomes of {step!r} on {target!r}; keep one")
-        with self._transaction(write=True) as transaction:
-            transaction.finish(deployment, lease)
+        self._write(
+            deployment.id,
+            lambda transaction: transaction.finish(deployment, lease),
+            lambda: {"what": "finish", "deployment": to_dict(deployment)},
+        )
+        self._under_way.discard(deployment.id)
 
     def deployment(self, id: str) -> Deployment:  # noqa: A002 - the field's name
         """The deployment *id*, with its outcomes.
@@ -361,71 +354,6 @@ class Store:
 
         with self._transaction() as transaction:
             return verify(transaction.connection)
-
-    def close(self) -> None:
-        """Close the file. The store cannot be used any more."""
-        with self._opening:
-            database, self._database, self._closed = self._database, None, True
-        if database is not None and self._process == os.getpid():
-            database.close()
-
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"Store({_shown(self._place)!r})"
-
-    @contextlib.contextmanager
-    def _transaction(self, *, write: bool = False) -> Iterator[Transaction]:
-        from octossh.recording.transactions import Transaction
-
-        database = self._opened()
-        with database.transaction(write=write) as connection:
-            yield Transaction(connection, database.where)
-
-    @contextlib.contextmanager
-    def _shortcuts(self) -> Iterator[Shortcuts]:
-        from octossh.recording.shortcuts import Shortcuts
-
-        with self._transaction() as transaction:
-            yield Shortcuts(transaction.connection, transaction.where)
-
-    @contextlib.contextmanager
-    def _facts(self, *, write: bool = False) -> Iterator[Facts]:
-        from octossh.recording.facts import Facts
-
-        with self._transaction(write=write) as transaction:
-            yield Facts(transaction.connection, transaction.where)
-
-    @contextlib.contextmanager
-    def _leasing(self, *, write: bool = False) -> Iterator[Leasing]:
-        from octossh.recording.leasing import Leasing
-
-        with self._transaction(write=write) as transaction:
-            yield Leasing(transaction.connection, transaction.where)
-
-    def _opened(self) -> Database:
-        from octossh.recording.connecting import Database
-
-        if self._process != os.getpid() and self._place is not None:
-            # A fork: connections and locks belong to the parent, and SQLite forbids even to close them here.
-            _of_parents.append(self._database)
-            self._process, self._database, self._opening = os.getpid(), None, threading.Lock()
-        with self._opening:
-            if self._closed:
-                raise RecordError(f"store {self._place or 'in memory'}: it was closed; open a new Store")
-            if self._database is None:
-                self._database = Database(self._place)
-            return self._database
-
-
-def _shown(place: Path | Server | None) -> str:
-    return f"sqlite:///{place}" if isinstance(place, Path) else str(place or "sqlite://")
 
 
 class _Under:

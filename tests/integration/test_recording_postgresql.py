@@ -15,7 +15,7 @@ from clusters import cluster
 from octossh.errors import ModelError, RecordError
 from octossh.model import Deployment, Event, Mode, Outcome, Process, Release, RunScript, State
 from octossh.recording import Store, connecting
-from octossh.recording.faults import Unwritable
+from octossh.recording.aside import Unwritable
 from octossh.recording.postgresql import _LOCK
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

@@ -1,0 +1,57 @@
+"""Taking in what was written aside while the store took no records."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from octossh.errors import ModelError, RecordError
+from octossh.model import Deployment, Event, Outcome
+from octossh.model.serialising import from_dict
+from octossh.recording.aside import SideFile
+from octossh.recording.controllers import whoami
+from octossh.recording.tables import meta
+from octossh.recording.transactions import Transaction
+
+__all__ = ["CatchingUp"]
+
+
+class CatchingUp(Transaction):
+    """Records that come late, within one transaction."""
+
+    fenced = False  # what they tell has happened, whoever holds the lease by now
+
+    def take_in(self, file: SideFile) -> int:
+        """Record what stands in *file*, in its order, and that it came late; returns how many records it was.
+
+        A file that was taken in before, and could not be removed then, is not taken in twice.
+        """
+        name = f"aside:{file.path.name}"
+        if self.connection.execute(select(meta.c.name).where(meta.c.name == name)).first() is not None:
+            return 0
+        for entry in file.entries:
+            self._take_in(dict(entry))
+        data = {
+            "file": file.path.name,
+            "records": len(file.entries),
+            "whole": file.whole,
+            "sha256": file.sha256,
+            "by": whoami(),
+        }
+        self.append(Event(type="side_file_taken_in", at=datetime.now(UTC), deployment="", data=data), "")
+        self.insert(meta, {"name": name, "value": file.sha256})
+        return len(file.entries)
+
+    def _take_in(self, entry: dict[str, Any]) -> None:
+        try:
+            if entry["what"] == "finish":
+                self.finish(from_dict(Deployment, entry["deployment"]), None)
+                return
+            outcome = entry["outcome"] and from_dict(Outcome, entry["outcome"])
+            self.record(from_dict(Event, entry["event"]), outcome, None)
+        except (KeyError, ModelError, RecordError) as error:
+            # Somebody else has ended that deployment meanwhile: its record stays, and what came late beside it.
+            data = {"why": str(error), "entry": entry}
+            self.append(Event(type="late_record", at=datetime.now(UTC), deployment="", data=data), "")
