@@ -9,18 +9,19 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
 from attrs import field, frozen
 
 from octossh.errors import ReadError
-from octossh.model import GROUPS, LABELS, Resource, Snapshot, grouped
+from octossh.model import GROUPS, LABELS, Resource, Runner, Snapshot, grouped
 from octossh.model.platforms import platform
 from octossh.shell import Frame, Result, Secret
 
-__all__ = ["Answer", "read_answer", "read_facts", "read_output", "read_snapshot"]
+__all__ = ["Answer", "read_answer", "read_facts", "read_output", "read_runners", "read_snapshot"]
 
 _MOST = 1 << 20  # bytes of one output
 
@@ -170,12 +171,7 @@ def read_snapshot(result: Result, target: str) -> Snapshot:
         ReadError: It did not come to its end, or what it says cannot be read. A failed look is never an
             empty snapshot.
     """
-    answer = read_answer(result)
-    if answer.state != "succeeded":
-        raise ReadError(
-            f"{target}: the host could not be looked at: "
-            + (answer.why or f"the script ended early with exit code {result.exit_code}: {result.log.strip()[-300:]}")
-        )
+    _check_seen(result, target)
     with _readable():
         resources = [
             _resource(frame.kind, _json(frame.text))
@@ -199,6 +195,15 @@ def read_snapshot(result: Result, target: str) -> Snapshot:
     )
 
 
+def _check_seen(result: Result, target: str) -> None:
+    answer = read_answer(result)
+    if answer.state != "succeeded":
+        raise ReadError(
+            f"{target}: the host could not be looked at: "
+            + (answer.why or f"the script ended early with exit code {result.exit_code}: {result.log.strip()[-300:]}")
+        )
+
+
 def read_facts(result: Result, target: str) -> dict[str, str]:
     """What a checking script told of *target*: texts by name.
 
@@ -213,6 +218,46 @@ def read_facts(result: Result, target: str) -> dict[str, str]:
         )
     facts = (frame.text.partition(" ") for frame in result.frames if frame.kind == "fact")
     return {name: value for name, _, value in facts}
+
+
+def read_runners(result: Result, target: str) -> tuple[tuple[Runner, frozenset[str]], ...]:
+    """The running containers of *target*, each with all references to its image, and the image's id.
+
+    Raises:
+        ReadError: It did not come to its end, or what it says cannot be read.
+    """
+    _check_seen(result, target)
+    with _readable():
+        images = [_json(frame.text) for frame in result.frames if frame.kind == "image"]
+        known = {str(seen["Id"]): [*(seen["RepoTags"] or ()), *(seen["RepoDigests"] or ())] for seen in images}
+        seen = [_json(frame.text) for frame in result.frames if frame.kind == "runner"]
+        return tuple(_runner(container, known.get(str(container["Image"]), []), target) for container in seen)
+
+
+def _runner(seen: Mapping[str, Any], references: Sequence[str], target: str) -> tuple[Runner, frozenset[str]]:
+    labels = {key: str(seen["Labels"].get(LABELS[key]) or "") for key in ("project", "environment", "step", "release")}
+    name, _, digest = str(seen["Ref"]).partition("@")
+    tag = str(_fields(seen["Labels"]).get("tag") or "")
+    # What octossh made was made by digest; its label knows the tag.
+    image = f"{name}:{tag}" if digest and tag else name
+    digests = [reference.partition("@")[2] for reference in references if "@" in reference]
+    made = Runner(
+        source="host",
+        target=target,
+        name=str(seen["Name"]).removeprefix("/"),
+        image=image,
+        digest=digest or next(iter(digests), ""),
+        since=_moment(str(seen["Created"])),
+        **labels,
+    )
+    return made, frozenset({str(seen["Image"]), image, str(seen["Ref"]), *references})
+
+
+def _moment(text: str) -> datetime | None:
+    """A time as docker writes it: with nine decimals."""
+    with contextlib.suppress(ValueError):
+        return datetime.fromisoformat(re.sub(r"(\.[0-9]{6})[0-9]*", r"\1", text))
+    return None
 
 
 def _json(text: str) -> dict[str, Any]:

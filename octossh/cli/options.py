@@ -88,6 +88,7 @@ def _line(error: BaseException, name: str) -> str:
 
 
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def _print_event(event: Event) -> None:

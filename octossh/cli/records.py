@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from octossh.cli.options import Options, command, octossh
+from octossh.cli.options import CONTROL_BUT_LINES, Options, command, octossh
 from octossh.model import Deployment
 
 
@@ -28,19 +28,38 @@ def _history(
     """Show what was deployed, newest first."""
     space = options.space()
     if deployment is not None:
-        found = space.store.deployment(deployment)
-        options.show(found, _with_logs(found))
+        found = space.deployment(deployment)
+        options.show(found, "\n".join([str(found), *_logs(found)]))
         return
     options.show(space.history(project, environment=environment, limit=limit))
 
 
-def _with_logs(deployment: Deployment) -> str:
-    logs = [
-        f"--- {outcome.target}  {outcome.step}\n{outcome.log.strip()}"
+def _logs(deployment: Deployment) -> list[str]:
+    return [
+        f"--- {outcome.target}  {outcome.step}\n{CONTROL_BUT_LINES.sub('?', outcome.log.strip())}"
         for outcome in deployment.outcomes
         if outcome.log.strip()
     ]
-    return "\n".join([str(deployment), *logs])
+
+
+@octossh.group("deployment")
+def _deployment() -> None:
+    """Look at one deployment."""
+
+
+@command(_deployment, "show")
+@click.argument("id", default="latest", metavar="[ID]")
+@click.option("--step", "steps", multiple=True, metavar="STEP", help="Only this one.")
+@click.option("--on", "targets", multiple=True, metavar="TARGET", help="Only on this one.")
+@click.option("--log", is_flag=True, help="The logs as well.")
+def _show(options: Options, id: str, steps: tuple[str, ...], targets: tuple[str, ...], *, log: bool) -> None:  # noqa: A002 - what it is
+    """Show how each step of the deployment ID (default: the latest) ended on each host, and how long it took."""
+    found = options.space().deployment(id).only(steps=steps, targets=targets)
+    options.show(found, "\n".join([_sheet(found), *(_logs(found) if log else [])]))
+
+
+def _sheet(deployment: Deployment) -> str:
+    return "\n".join([deployment.summary, *(str(table) for table in deployment.tables())])
 
 
 @command(octossh, "check")

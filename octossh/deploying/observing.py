@@ -8,15 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from octossh.errors import OctosshError
-from octossh.model import PutFile, Release, SecretRef, Snapshot, Target
-from octossh.planning import Resolver
-from octossh.reading import read_snapshot
+from octossh.model import PutFile, Release, Runner, SecretRef, Snapshot, Target
+from octossh.planning import Resolver, Sought
+from octossh.reading import read_runners, read_snapshot
 from octossh.rendering import observe as observing_script
+from octossh.rendering import runners
 from octossh.shell import Secret
 from octossh.templating import NotYetKnown
 from octossh.transport import Transport
 
-__all__ = ["MOST_HOSTS_AT_ONCE", "connect", "observe", "on_each"]
+__all__ = ["MOST_HOSTS_AT_ONCE", "connect", "find_runners", "look_again", "observe", "on_each"]
 
 MOST_HOSTS_AT_ONCE = 64
 """Threads; a thread costs some 70 KB, and most of its time is waiting for a host."""
@@ -90,6 +91,49 @@ def observe(
         return read_snapshot(transport.run(target, script, secrets=given, timeout_s=60), target.name)
 
     return _raise_first(on_each(here, look))
+
+
+def look_again(
+    project: str,
+    environment: str,
+    names: Mapping[str, Sequence[tuple[str, str]]],
+    targets: Sequence[Target],
+    transport: Transport,
+) -> dict[str, Snapshot | OctosshError]:
+    """Look at *targets* after a deployment, in one read-only question each: a snapshot, or the error, by name.
+
+    Args:
+        project: Whose resources are looked for.
+        environment: Likewise.
+        names: By target: kinds and docker's names of what is looked at besides.
+        targets: The hosts.
+        transport: How to reach them.
+
+    Hosts:
+        untouched.
+    """
+
+    def look(target: Target) -> Snapshot:
+        script = observing_script(project, environment, names.get(target.name, ()), None, target)
+        return read_snapshot(transport.run(target, script, timeout_s=60), target.name)
+
+    return on_each(targets, look)
+
+
+def find_runners(
+    sought: Sought, targets: Sequence[Target], transport: Transport
+) -> dict[str, tuple[Runner, ...] | OctosshError]:
+    """The running containers on *targets* whose image is *sought*, whoever made them; or the error, by target.
+
+    Hosts:
+        untouched.
+    """
+
+    def look(target: Target) -> tuple[Runner, ...]:
+        seen = read_runners(transport.run(target, runners(target), timeout_s=60), target.name)
+        return tuple(runner for runner, references in seen if sought.is_in(references))
+
+    return on_each(targets, look)
 
 
 def _names(resolver: Resolver, target: Target) -> list[tuple[str, str]]:

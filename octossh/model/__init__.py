@@ -6,6 +6,7 @@ from octossh.model.catalogs import Catalog
 from octossh.model.checkups import Checkup, Finding, Grade
 from octossh.model.credentials import Anonymous, Basic, CredentialHelper, DockerConfig, Keyring, Token
 from octossh.model.deployments import Deployment, Event, Mode, Outcome, State
+from octossh.model.drifts import Deviation, Drift, Drifts, Problem, Runner, Whereabouts
 from octossh.model.files import env_file, read_text
 from octossh.model.images import Image, Pin, Registry, Repositories
 from octossh.model.lifecycles import Channel, Keep, Lifecycle, Phase
@@ -58,10 +59,11 @@ from octossh.model.steps import (
     options,
     texts,
 )
+from octossh.model.tables import Table, columns
 from octossh.model.targets import CONTROLLER, Environment, Target
 from octossh.model.templates import Templates
 from octossh.model.variables import Value, Variable, value_of
-from octossh.model.views import History, Standing, Status, columns
+from octossh.model.views import History, Standing, Status
 
 __all__ = [
     "CONTROLLER",
@@ -86,7 +88,10 @@ __all__ = [
     "CredentialHelper",
     "Deployment",
     "Described",
+    "Deviation",
     "DockerConfig",
+    "Drift",
+    "Drifts",
     "Environment",
     "Evaluated",
     "Event",
@@ -111,6 +116,7 @@ __all__ = [
     "Pin",
     "Prevention",
     "Probe",
+    "Problem",
     "Process",
     "Project",
     "Prune",
@@ -125,6 +131,7 @@ __all__ = [
     "RunContainer",
     "RunOnce",
     "RunScript",
+    "Runner",
     "SecretFile",
     "SecretRef",
     "Snapshot",
@@ -139,6 +146,7 @@ __all__ = [
     "SwarmService",
     "SwarmStack",
     "SwarmUpdate",
+    "Table",
     "Target",
     "Tcp",
     "Templates",
@@ -146,6 +154,7 @@ __all__ = [
     "Value",
     "Variable",
     "WaitFor",
+    "Whereabouts",
     "columns",
     "env_file",
     "flags",

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import attrs
 
 from octossh.errors import ModelError
+from octossh.model.tables import Table
 from octossh.templating import has_expression
 
 V = TypeVar("V")
@@ -43,8 +44,12 @@ class Described:
         data: dict[str, Any] = to_dict(self)
         return data
 
+    def tables(self) -> tuple[Table, ...]:
+        """What it is in tables, as notebooks show it; none: they show its text."""
+        return ()
+
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return "".join(table.html() for table in self.tables()) or f"<pre>{html.escape(str(self))}</pre>"
 
 
 class Pairs(Mapping[str, V]):

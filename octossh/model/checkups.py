@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from attrs import frozen
 
 from octossh.model._values import Described
-from octossh.model.views import columns
+from octossh.model.tables import Table
 
 __all__ = ["Checkup", "Finding", "Grade"]
 
@@ -60,11 +60,14 @@ class Checkup(Described):
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
 
-    def __str__(self) -> str:
-        if not self.findings:
-            return "there is no target to check"
+    def tables(self) -> tuple[Table, ...]:
+        """One row for each finding."""
         rows = [
             (f.target, f.subject, f.grade.value, f"{f.found}; {f.advice}" if f.advice else f.found)
             for f in self.findings
         ]
-        return columns(rows, ("target", "subject", "grade", "found"))
+        head = ("target", "subject", "grade", "found")
+        return (Table(head=head, rows=rows, caption="Whether hosts are ready", empty="there is no target to check"),)
+
+    def __str__(self) -> str:
+        return str(*self.tables())

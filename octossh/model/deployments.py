@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+import attrs
 from attrs import field, frozen
 
-from octossh.errors import Hosts
+from octossh.errors import Hosts, ModelError, did_you_mean
 from octossh.model._values import Described, Pairs, as_json
+from octossh.model.tables import Table
 
 __all__ = ["Deployment", "Event", "Mode", "Outcome", "State"]
 
@@ -64,6 +66,23 @@ class Outcome(Described):
     inspect: Mapping[str, Any] = field(factory=dict, repr=False, eq=as_json)
     outputs: Pairs[str | bytes] = field(factory=Pairs, repr=False)
 
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from start to end."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+    @property
+    def brief(self) -> str:
+        """In a few words: what was done or how it ended, how long it took, and why it did not succeed."""
+        took = f" {self.duration_s:.1f} s" if self.duration_s is not None else ""
+        did = f"{self.action or self.state.value}{took}"
+        return did if self.state is State.SUCCEEDED else f"{self.state.value}: {self.why}{took}" if self.why else did
+
+
+_MOST_COLUMNS = 6  # hosts beside each other
+
 
 @frozen(kw_only=True)
 class Deployment(Described):
@@ -111,11 +130,41 @@ class Deployment(Described):
         """How *step* ended on *target*."""
         return next((o for o in self.outcomes if (o.step, o.target) == (step, target)), None)
 
-    def __str__(self) -> str:
+    def only(self, *, steps: Collection[str] = (), targets: Collection[str] = ()) -> Deployment:
+        """The same with the outcomes of these steps and targets only; of all where none are named.
+
+        Raises:
+            ModelError: It has no such step or target.
+        """
+        for what, named, known in (
+            ("step", steps, {outcome.step for outcome in self.outcomes}),
+            ("target", targets, {outcome.target for outcome in self.outcomes}),
+        ):
+            if missing := next((name for name in named if name not in known), None):
+                raise ModelError(f"deployment {self.id!r} has no {what} {missing!r}; {did_you_mean(missing, known)}")
+        chosen = [o for o in self.outcomes if (not steps or o.step in steps) and (not targets or o.target in targets)]
+        return attrs.evolve(self, outcomes=tuple(chosen))
+
+    @property
+    def summary(self) -> str:
+        """One line: what went where, and how it ended."""
         head = f"{self.project} {self.release} -> {self.environment} ({self.mode.value}): {self.state.value}"
-        if self.duration_s is not None:
-            head += f" in {self.duration_s:.1f} s"
-        lines = [head]
+        return head if self.duration_s is None else f"{head} in {self.duration_s:.1f} s"
+
+    def tables(self) -> tuple[Table, ...]:
+        """One row for each step, one column for each host; the other way round where there are many hosts."""
+        steps = tuple(dict.fromkeys(outcome.step for outcome in self.outcomes))
+        hosts = tuple(dict.fromkeys(outcome.target for outcome in self.outcomes))
+        told = {(outcome.step, outcome.target): outcome.brief for outcome in self.outcomes}
+        head, rows = ("step", *hosts), [(step, *(told.get((step, host), "") for host in hosts)) for step in steps]
+        if len(hosts) > _MOST_COLUMNS:
+            head, rows = ("host", *steps), [(host, *(told.get((step, host), "") for step in steps)) for host in hosts]
+        who = f"by {self.by}, started {self.started_at:%Y-%m-%d %H:%M:%S} UTC, deployment {self.id}"
+        notes = (who, *([self.error] if self.error else []))
+        return (Table(head=head, rows=rows, caption=self.summary, empty=f"{self.summary}: no step", notes=notes),)
+
+    def __str__(self) -> str:
+        lines = [self.summary]
         width = max((len(outcome.target) for outcome in self.outcomes), default=0)
         steps = max((len(outcome.step) for outcome in self.outcomes), default=0)
         for outcome in self.outcomes:

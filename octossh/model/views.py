@@ -10,17 +10,9 @@ from attrs import field, frozen
 
 from octossh.model._values import Described
 from octossh.model.deployments import Deployment, State
+from octossh.model.tables import Table, columns
 
-__all__ = ["History", "Standing", "Status", "columns"]
-
-
-def columns(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
-    """Rows of text under a head, in aligned columns."""
-    table = [list(head), *[list(row) for row in rows]]
-    widths = [max(len(row[number]) for row in table) for number in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
-    )
+__all__ = ["History", "Standing", "Status"]
 
 
 def _moment(moment: datetime | None) -> str:
@@ -45,9 +37,8 @@ class History(Described, Sequence[Deployment]):
     def __len__(self) -> int:
         return len(self.deployments)
 
-    def __str__(self) -> str:
-        if not self.deployments:
-            return "nothing has been deployed yet"
+    def tables(self) -> tuple[Table, ...]:
+        """One row for each deployment."""
         rows = [
             (
                 _moment(d.started_at),
@@ -59,10 +50,18 @@ class History(Described, Sequence[Deployment]):
                 f"{d.duration_s:.1f}" if d.duration_s is not None else "",
                 d.by,
                 d.error if len(d.error) <= 70 else d.error[:67] + "...",
+                d.id,
             )
             for d in self.deployments
         ]
-        return columns(rows, ("started (UTC)", "project", "release", "to", "mode", "state", "s", "by", "error"))
+        head = ("started (UTC)", "project", "release", "to", "mode", "state", "s", "by", "error", "deployment")
+        caption = "Deployments, newest first"
+        return (Table(head=head, rows=rows, caption=caption, empty="nothing has been deployed yet"),)
+
+    def __str__(self) -> str:
+        (table,) = self.tables()
+        # Without the ids, which `to_dict` has: the line is long enough.
+        return columns([row[:-1] for row in table.rows], table.head[:-1]) if table.rows else table.empty
 
 
 @frozen(kw_only=True)
@@ -73,6 +72,11 @@ class Standing(Described):
         release: Of the last deployment that succeeded there; empty where none has.
         since: When it ended.
         last: State of the newest deployment there, which may have failed since.
+        seen: How it was last seen: ``healthy``, ``unhealthy``, ``drifted`` (something else than what was deployed),
+            or ``unknown``, where the newest deployment did not succeed. Empty where nothing stands.
+        seen_at: When it was first seen so: at the end of a deployment, or by a look for drift.
+        seen_why: What was wrong then; empty where it was healthy.
+        running: The id of the deployment that runs there now; empty for none.
     """
 
     project: str
@@ -82,6 +86,17 @@ class Standing(Described):
     by: str = ""
     last: State | None = None
     last_release: str = ""
+    seen: str = ""
+    seen_at: datetime | None = None
+    seen_why: str = ""
+    running: str = ""
+
+    @property
+    def newest(self) -> str:
+        """The newest attempt in words, where it is another one than what stands there."""
+        if self.running:
+            return f"deploying {self.last_release} now"
+        return f"{self.last_release} {self.last.value}" if self.last and self.last is not State.SUCCEEDED else ""
 
 
 @frozen
@@ -97,9 +112,32 @@ class Status(Described):
         """The status as plain data."""
         return {"standings": [standing.to_dict() for standing in self.standings]}
 
+    def tables(self) -> tuple[Table, ...]:
+        """One row for each project, one column for each environment."""
+        places = {(s.project, s.environment): s for s in self.standings}
+        environments = tuple(dict.fromkeys(s.environment for s in self.standings))
+        rows = [
+            (project, *(_square(places.get((project, name))) for name in environments))
+            for project in dict.fromkeys(s.project for s in self.standings)
+        ]
+        head = ("project", *environments)
+        return (Table(head=head, rows=rows, caption="What stands where", empty="there is no project"),)
+
     def __str__(self) -> str:
-        rows = []
-        for s in self.standings:
-            newest = f"{s.last_release} {s.last.value}" if s.last and s.last is not State.SUCCEEDED else ""
-            rows.append((s.project, s.environment, s.release or "-", _moment(s.since), s.by, newest))
-        return columns(rows, ("project", "environment", "release", "since (UTC)", "by", "newest attempt"))
+        rows = [
+            (s.project, s.environment, s.release or "-", _moment(s.since), s.by, _seen(s), s.newest)
+            for s in self.standings
+        ]
+        return columns(rows, ("project", "environment", "release", "since (UTC)", "by", "seen", "newest attempt"))
+
+
+def _seen(standing: Standing) -> str:
+    return f"{standing.seen}: {standing.seen_why}" if standing.seen_why else standing.seen
+
+
+def _square(standing: Standing | None) -> str:
+    """One environment of one project, in a few lines."""
+    if standing is None:
+        return ""
+    stands = [f"{standing.release}, {_seen(standing)}", f"{_moment(standing.since)} by {standing.by}"]
+    return "\n".join([*(stands if standing.release else ["-"]), *([standing.newest] if standing.newest else [])])

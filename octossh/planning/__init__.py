@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from octossh.planning.channels import admits, explain_tags, lint_channels, lint_tags
 from octossh.planning.composing import count_of
+from octossh.planning.drifting import Left, Legacy, deviations, left_by
 from octossh.planning.judging import Visit, judge
 from octossh.planning.making import plan, secrets_of
 from octossh.planning.plans import Action, Change, Plan, Stage, Task, changes_between
 from octossh.planning.pruning import to_prune
 from octossh.planning.resolving import Facts, Resolver, SecretOutput
 from octossh.planning.rules import check_may_enter, current, mode_of, to_follow, to_promote, to_roll_back
+from octossh.planning.searching import Sought
 from octossh.planning.suiting import unsuited
 from octossh.planning.swarming import file_contents, service_document
 from octossh.planning.wanting import Wanted, differing, next_name, old_name
@@ -18,9 +20,12 @@ __all__ = [
     "Action",
     "Change",
     "Facts",
+    "Left",
+    "Legacy",
     "Plan",
     "Resolver",
     "SecretOutput",
+    "Sought",
     "Stage",
     "Task",
     "Visit",
@@ -30,10 +35,12 @@ __all__ = [
     "check_may_enter",
     "count_of",
     "current",
+    "deviations",
     "differing",
     "explain_tags",
     "file_contents",
     "judge",
+    "left_by",
     "lint_channels",
     "lint_tags",
     "mode_of",

@@ -2,6 +2,6 @@
 
 from octossh.rendering.orders import Order
 from octossh.rendering.own_templates import read_templates
-from octossh.rendering.scripts import check, forget, observe, render
+from octossh.rendering.scripts import check, forget, observe, render, runners
 
-__all__ = ["Order", "check", "forget", "observe", "read_templates", "render"]
+__all__ = ["Order", "check", "forget", "observe", "read_templates", "render", "runners"]

@@ -47,7 +47,7 @@ from octossh.rendering.waits import wait_for
 from octossh.shell import Script, Words
 from octossh.templating import rendered, script_environment
 
-__all__ = ["check", "forget", "observe", "render"]
+__all__ = ["check", "forget", "observe", "render", "runners"]
 
 _NONE = Templates()
 
@@ -143,6 +143,27 @@ def check(urls: Sequence[str], target: Target | None = None) -> Script:
         "registries": [{"number": number, "url": f"{url}/v2/"} for number, url in enumerate(urls)],
     }
     return Script("check", rendered(_environment(), "check.sh.j2", values))
+
+
+def runners(target: Target | None = None) -> Script:
+    """A script that changes nothing and tells of each running container which image it runs, whoever made it.
+
+    Of what containers are given it tells our labels only: others may hold secrets.
+    """
+    labels = ",".join(f'"{LABELS[key]}":{{{{json (index .Config.Labels "{LABELS[key]}")}}}}' for key in _TOLD)
+    values = {
+        "title": "runners",
+        "needs_docker": True,
+        **docker_values(target),
+        "container_format": 'runner {"Name":{{json .Name}},"Image":{{json .Image}},"Created":{{json .Created}},'
+        f'"Ref":{{{{json .Config.Image}}}},"Labels":{{{labels}}}}}',
+        "id_format": "{{.Image}}",
+        "image_format": 'image {"Id":{{json .Id}},"RepoTags":{{json .RepoTags}},"RepoDigests":{{json .RepoDigests}}}',
+    }
+    return Script("runners", rendered(_environment(), "runners.sh.j2", values))
+
+
+_TOLD = ("project", "environment", "step", "release", "fields")
 
 
 @functools.lru_cache(maxsize=16)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from octossh.space.deployments import Deployments
+from octossh.space.looking import Looking
 from octossh.space.records import Records
 from octossh.space.releases import Releases
 
 __all__ = ["Space"]
 
 
-class Space(Releases, Deployments, Records):
+class Space(Releases, Deployments, Records, Looking):
     """Projects, targets and environments that share one store.
 
     Making one touches nothing: the store, the registries and the hosts are opened when they are needed, and

@@ -5,7 +5,8 @@ from __future__ import annotations
 import attrs
 
 from octossh.deploying import check
-from octossh.model import Checkup, History, Project, Standing, Status
+from octossh.errors import ModelError
+from octossh.model import Checkup, Deployment, History, Project, Standing, Status
 from octossh.planning import current, lint_channels
 from octossh.recording import Verification
 from octossh.space.wiring import Wiring
@@ -22,6 +23,19 @@ class Records(Wiring):
         if environment is not None:
             self._catalog.environment(environment)
         return History(self.store.deployments(project=name, environment=environment, limit=limit))
+
+    def deployment(self, id: str = "latest") -> Deployment:  # noqa: A002 - the field's name
+        """One deployment with all its outcomes and logs: by its id, or the newest one.
+
+        Raises:
+            ModelError: There is none.
+        """
+        if id != "latest":
+            return self.store.deployment(id)
+        newest = self.store.deployments(limit=1)
+        if not newest:
+            raise ModelError("nothing has been deployed yet, so there is no deployment to show")
+        return newest[0]
 
     def status(self, project: str | None = None) -> Status:
         """What stands where, as the record has it."""

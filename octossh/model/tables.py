@@ -1,0 +1,92 @@
+"""Tables for people: aligned text, and HTML for notebooks. Every noun that is a list is shown through here."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+
+from attrs import field, frozen
+
+__all__ = ["Table", "columns", "one_line", "prose"]
+
+MOST_ROWS = 200
+"""Rows of a table in HTML; a notebook with more of them gets slow."""
+
+# Beside control characters: those that change the direction of what stands around them.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+# Colours and fonts are those of the page, light or dark; only what lies between cells is drawn.
+_TABLE = "border-collapse:collapse;color:inherit;background:transparent"
+_CELL = "text-align:left;vertical-align:top;padding:0.2em 0.8em;border-bottom:1px solid;border-color:inherit"
+_CAPTION = "caption-side:top;text-align:left;color:inherit;padding:0.2em 0.8em"
+
+
+def one_line(text: str) -> str:
+    """*text* on one line, without what moves a cursor or turns the writing around."""
+    return _UNSAFE.sub(lambda found: " " if found[0] in "\n\t" else "?", text)
+
+
+def columns(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
+    """Rows of text under a head, in aligned columns."""
+    table = [list(head), *[[one_line(cell) for cell in row] for row in rows]]
+    widths = [max(len(row[number]) for row in table) for number in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
+    )
+
+
+def prose(text: str) -> str:
+    """*text* as a paragraph of HTML, escaped."""
+    return f"<p>{html.escape(text)}</p>"
+
+
+def _rows(rows: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(row) for row in rows)
+
+
+@frozen(kw_only=True)
+class Table:
+    """Rows under a head; the first cell of each row says what the row is about.
+
+    Attributes:
+        head: What stands above the columns.
+        rows: As many cells in each.
+        caption: What the table shows, for HTML: a screen reader says it first.
+        empty: What is said where there are no rows.
+        notes: What else there is to know, below it.
+    """
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...] = field(converter=_rows)
+    caption: str
+    empty: str = "nothing"
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        shown = columns(self.rows, self.head) if self.rows else self.empty
+        return "\n".join([shown, *(f"note: {one_line(note)}" for note in self.notes)])
+
+    def html(self) -> str:
+        """The table as HTML: no script, no colours of its own, and everything escaped."""
+        notes = "".join(prose(f"note: {note}") for note in self.notes)
+        if not self.rows:
+            return prose(self.empty) + notes
+        head = "".join(_cell("th", name, ' scope="col"') for name in self.head)
+        body = "".join(f"<tr>{_row(row)}</tr>" for row in self.rows[:MOST_ROWS])
+        left = len(self.rows) - MOST_ROWS
+        more = prose(f"... and {left} more") if left > 0 else ""
+        return (
+            f'<table style="{_TABLE}"><caption style="{_CAPTION}">{html.escape(self.caption)}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}{notes}"
+        )
+
+
+def _row(row: Sequence[str]) -> str:
+    first, *others = row
+    return _cell("th", first, ' scope="row"') + "".join(_cell("td", text) for text in others)
+
+
+def _cell(tag: str, text: str, more: str = "") -> str:
+    lines = "<br>".join(html.escape(one_line(line)) for line in text.split("\n"))
+    return f'<{tag}{more} style="{_CELL}">{lines}</{tag}>'

@@ -1,0 +1,71 @@
+"""Searching for an image: by name, tag or digest, or by several of them. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Self
+
+from attrs import frozen
+
+from octossh.errors import ModelError
+
+__all__ = ["Sought"]
+
+
+@frozen
+class Sought:
+    """An image that is searched for.
+
+    Attributes:
+        text: As it was asked for.
+        name: Of the repository, whole or from a slash on; empty: any.
+        tag: Likewise.
+        digest: ``sha256:`` and the first hex digits, at least 6.
+    """
+
+    text: str
+    name: str
+    tag: str
+    digest: str
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Read ``sha256:...``, ``acme/web``, ``acme/web:1.4.2``, ``acme/web@sha256:...``, or a tag alone.
+
+        Raises:
+            ModelError: It is none of them.
+        """
+        named, at, digest = text.partition("@") if not text.startswith("sha256:") else ("", "@", text)
+        if at and not re.fullmatch(r"sha256:[0-9a-f]{6,64}", digest):
+            raise ModelError(f"{text!r} holds no digest; write sha256: and at least 6 of its digits in small letters")
+        if not at and not re.fullmatch(r"[A-Za-z0-9][\w.:/-]*", text):
+            raise ModelError(f"{text!r} is no image; write its digest, such as sha256:..., its name, or its tag")
+        name, tag = _split(named)
+        return cls(text, name, tag, digest)
+
+    def is_in(self, references: Iterable[str]) -> bool:
+        """Whether one of *references* to an image is what is searched for, or all of them together are."""
+        names, tags, digests = set(), set(), set()
+        for reference in references:
+            named, _, digest = reference.partition("@") if not reference.startswith("sha256:") else ("", "", reference)
+            name, tag = _split(named)
+            names.add(name)
+            tags.add(tag)
+            digests.add(digest)
+        if self.digest and not any(digest.startswith(self.digest) for digest in digests):
+            return False
+        if self.tag and self.tag not in tags:
+            return False
+        if not self.name:
+            return True
+        # A word alone may be either.
+        alone = not self.tag and not self.digest and self.name in tags
+        return alone or any(f"/{name}".endswith(f"/{self.name}") for name in names)
+
+
+def _split(named: str) -> tuple[str, str]:
+    """Name and tag: the colon of a port stands before a slash."""
+    front, slash, last = named.rpartition("/")
+    name, _, tag = last.partition(":")
+    return f"{front}{slash}{name}", tag
