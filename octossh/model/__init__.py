@@ -6,7 +6,7 @@ from octossh.model.catalogs import Catalog
 from octossh.model.checkups import Checkup, Finding, Grade
 from octossh.model.credentials import Anonymous, Basic, CredentialHelper, DockerConfig, Keyring, Token
 from octossh.model.deployments import Deployment, Event, Mode, Outcome, State
-from octossh.model.drifts import Deviation, Drift, Drifts, Problem, Runner, Whereabouts
+from octossh.model.drifts import Deviation, Drift, Drifts, Problem, Runner, Sighting, Whereabouts
 from octossh.model.files import env_file, read_text
 from octossh.model.images import Image, Pin, Registry, Repositories
 from octossh.model.lifecycles import Channel, Keep, Lifecycle, Phase
@@ -134,6 +134,7 @@ __all__ = [
     "Runner",
     "SecretFile",
     "SecretRef",
+    "Sighting",
     "Snapshot",
     "Standing",
     "StartFirst",

@@ -12,7 +12,7 @@ from attrs import frozen
 from octossh.model._values import Described
 from octossh.model.tables import Table
 
-__all__ = ["Deviation", "Drift", "Drifts", "Problem", "Runner", "Whereabouts"]
+__all__ = ["Deviation", "Drift", "Drifts", "Problem", "Runner", "Sighting", "Whereabouts"]
 
 
 class Problem(enum.Enum):
@@ -47,6 +47,26 @@ class Deviation(Described):
     found: str = ""
 
 
+_ILL = {Problem.MISSING, Problem.STOPPED, Problem.UNHEALTHY}
+
+
+@frozen(kw_only=True)
+class Sighting(Described):
+    """How the hosts of an environment were last seen.
+
+    Attributes:
+        deployment: What stood there then.
+        seen: ``healthy``, ``unhealthy`` or ``drifted``.
+        why: What was wrong; empty where it was healthy.
+        at: When it was first seen so.
+    """
+
+    deployment: str
+    seen: str
+    why: str = ""
+    at: datetime | None = None
+
+
 @frozen(kw_only=True)
 class Drift(Described):
     """What is on the hosts of one environment, held against what was deployed there last.
@@ -73,6 +93,17 @@ class Drift(Described):
     def ok(self) -> bool:
         """Whether every host was looked at, and nothing differs."""
         return not self.deviations and not self.unseen
+
+    @property
+    def sighting(self) -> Sighting | None:
+        """What is worth to remember of it; None where a host could not be looked at, and nothing else is known."""
+        if self.deviations:
+            worst = [d for d in self.deviations if d.problem in _ILL] or self.deviations
+            why = f"{worst[0].target} {worst[0].name}: {worst[0].problem.value}"
+            more = f" (and {len(self.deviations) - 1} more)" if len(self.deviations) > 1 else ""
+            seen = "unhealthy" if worst[0].problem in _ILL else "drifted"
+            return Sighting(deployment=self.deployment, seen=seen, why=f"{why}{more}", at=self.looked_at)
+        return None if self.unseen else Sighting(deployment=self.deployment, seen="healthy", at=self.looked_at)
 
     @property
     def verdict(self) -> str:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import functools
 import itertools
+import logging
 from collections.abc import Iterator
 
 import attrs
 
 from octossh.deploying import find_runners, look_again
 from octossh.errors import OctosshError
-from octossh.model import Deployment, Deviation, Drift, Drifts, Mode, Project, Runner, State, Whereabouts
+from octossh.model import Deployment, Deviation, Drift, Drifts, Mode, Project, Runner, Sighting, State, Whereabouts
 from octossh.planning import Left, Sought, deviations, left_by
 from octossh.space.wiring import Wiring
 
 __all__ = ["Looking"]
+
+_log = logging.getLogger("octossh")
 
 # How many deployments back the one is sought that put a thing there.
 _LOOK_BACK = 30
@@ -43,11 +46,25 @@ class Looking(Wiring):
             self._catalog.environment(environment)
         owners = [self.project(project)] if project else list(self.projects.values())
         places = [(owner, name) for owner in owners for name in self._places(owner) if environment in {None, name}]
-        found = (self._drift(owner, name) for owner, name in places)
-        return Drifts(tuple(drift for drift in found if drift is not None))
+        found = [self._drift(owner, name) for owner, name in places]
+        made = Drifts(tuple(drift for drift in found if drift is not None))
+        for drift in made:
+            self._remember(drift)
+        return made
 
-    def _places(self, owner: Project) -> tuple[str, ...]:
-        return owner.lifecycle.environments if owner.lifecycle else self.environments
+    def _remember(self, drift: Drift) -> None:
+        """Keep how the hosts were seen, where that is another than before: `status` shows it."""
+        key, now = f"{drift.project}/{drift.environment}", drift.sighting
+        try:
+            before = self.store.kept_one("sighting", key, Sighting)
+            known = before is not None and before.deployment == drift.deployment
+            same = now is None or (before is not None and attrs.evolve(now, at=before.at) == before)
+            # That it is healthy is what its deployment said already.
+            if now is None or same or (now.seen == "healthy" and not known):
+                return
+            self.store.keep("sighting", key, now, why=drift.verdict)
+        except OctosshError as error:
+            _log.warning("what was seen could not be recorded, so status does not show it: %s", error)
 
     def _past(self, project: str, environment: str) -> Iterator[Deployment]:
         """The deployments that succeeded there, newest first, each with its outcomes once it is asked for."""

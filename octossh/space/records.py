@@ -6,12 +6,37 @@ import attrs
 
 from octossh.deploying import check
 from octossh.errors import ModelError
-from octossh.model import Checkup, Deployment, History, Project, Standing, Status
-from octossh.planning import current, lint_channels
+from octossh.model import Checkup, Deployment, History, Sighting, Standing, State, Status
+from octossh.planning import lint_channels
 from octossh.recording import Verification
 from octossh.space.wiring import Wiring
 
 __all__ = ["Records"]
+
+
+def _standing(
+    project: str,
+    environment: str,
+    known: tuple[Deployment, Deployment | None] | None,
+    sighting: Sighting | None,
+) -> Standing:
+    made = Standing(project=project, environment=environment)
+    if known is None:
+        return made
+    newest, stands = known
+    made = attrs.evolve(made, last=newest.state, last_release=newest.release)
+    if newest.state is State.RUNNING:
+        made = attrs.evolve(made, running=newest.id)
+    if stands is None:
+        return made
+    made = attrs.evolve(made, release=stands.release, since=stands.finished_at, by=stands.by)
+    if newest.id != stands.id and newest.state is not State.RUNNING:
+        why = f"{newest.release} {newest.state.value} after it"
+        return attrs.evolve(made, seen="unknown", seen_at=newest.finished_at, seen_why=why)
+    if sighting is not None and sighting.deployment == stands.id:
+        return attrs.evolve(made, seen=sighting.seen, seen_at=sighting.at, seen_why=sighting.why)
+    # A deployment succeeds only once all that it started runs and is healthy.
+    return attrs.evolve(made, seen="healthy", seen_at=stands.finished_at)
 
 
 class Records(Wiring):
@@ -38,22 +63,20 @@ class Records(Wiring):
         return newest[0]
 
     def status(self, project: str | None = None) -> Status:
-        """What stands where, as the record has it."""
-        owners = [self.project(project)] if project else list(self.projects.values())
-        return Status(tuple(standing for owner in owners for standing in self._standings(owner)))
+        """What stands where and who put it there, how it was last seen, and what is being deployed now.
 
-    def _standings(self, owner: Project) -> list[Standing]:
-        history = self.store.latest(owner.name)
-        standings = []
-        for name in owner.environments or self.environments:
-            made = Standing(project=owner.name, environment=name)
-            newest = next((d for d in history if d.environment == name), None)
-            if newest is not None:
-                made = attrs.evolve(made, last=newest.state, last_release=newest.release)
-            if stands := current(history, name):
-                made = attrs.evolve(made, release=stands.release, since=stands.finished_at, by=stands.by)
-            standings.append(made)
-        return standings
+        It is what the record has; `drift` looks at the hosts, and what it sees stands here afterwards.
+        """
+        owners = [self.project(project)] if project else list(self.projects.values())
+        known = self.store.standings(project)
+        sightings = self.store.kept("sighting", Sighting)
+        return Status(
+            tuple(
+                _standing(owner.name, name, known.get((owner.name, name)), sightings.get(f"{owner.name}/{name}"))
+                for owner in owners
+                for name in self._places(owner)
+            )
+        )
 
     def verify(self) -> Verification:
         """Check the chain of the record: whether anything in it was edited or taken out."""

@@ -92,6 +92,10 @@ class Wiring:
         """The releases of a project, newest first."""
         return self.store.releases(self.project(project).name, limit=limit)
 
+    def _places(self, owner: Project) -> tuple[str, ...]:
+        """The environments that a project can go to."""
+        return owner.environments or self.environments
+
     def _history(self, project: str) -> tuple[Deployment, ...]:
         # Tidying up is no standing of a release.
         past = self.store.deployments(project=project, limit=None, outcomes=False)
