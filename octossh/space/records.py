@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 
 from octossh.deploying import check
@@ -17,13 +19,14 @@ __all__ = ["Records"]
 def _standing(
     project: str,
     environment: str,
-    known: tuple[Deployment, Deployment | None] | None,
+    latest: Sequence[Deployment],
     sighting: Sighting | None,
 ) -> Standing:
     made = Standing(project=project, environment=environment)
-    if known is None:
+    if not latest:
         return made
-    newest, stands = known
+    newest = latest[0]
+    stands = next((deployment for deployment in latest if deployment.state is State.SUCCEEDED), None)
     made = attrs.evolve(made, last=newest.state, last_release=newest.release)
     if newest.state is State.RUNNING:
         made = attrs.evolve(made, running=newest.id)
@@ -68,11 +71,13 @@ class Records(Wiring):
         It is what the record has; `drift` looks at the hosts, and what it sees stands here afterwards.
         """
         owners = [self.project(project)] if project else list(self.projects.values())
-        known = self.store.standings(project)
+        known: dict[tuple[str, str], list[Deployment]] = {}
+        for deployment in self.store.latest(project):
+            known.setdefault((deployment.project, deployment.environment), []).append(deployment)
         sightings = self.store.kept("sighting", Sighting)
         return Status(
             tuple(
-                _standing(owner.name, name, known.get((owner.name, name)), sightings.get(f"{owner.name}/{name}"))
+                _standing(owner.name, name, known.get((owner.name, name), []), sightings.get(f"{owner.name}/{name}"))
                 for owner in owners
                 for name in self._places(owner)
             )
