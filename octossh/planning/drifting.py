@@ -85,28 +85,42 @@ def left_by(release: Release, past: Iterable[Deployment], find: Callable[[str, s
     steps = {step.name: step for step in release.process.steps if step.keeps}
     made: dict[tuple[str, str], Left | None] = {}
     asked: set[tuple[str, str]] = set()
+    settled: set[tuple[str, str]] = set()
     for deployment in past:
         asked = asked or {(o.step, o.target) for o in deployment.outcomes if o.step in steps}
-        of = release if deployment.release == release.number else find(release.project, deployment.release)
         for outcome in deployment.outcomes:
-            place, step = (outcome.step, outcome.target), steps.get(outcome.step)
-            if step is None or place in made or outcome.state is not State.SUCCEEDED:
+            place = outcome.step, outcome.target
+            if outcome.step not in steps or place in settled or outcome.state is not State.SUCCEEDED:
                 continue
-            kind, name = _named(step, of, outcome.inspect)
-            if not name:
-                continue
-            known = Left(
-                target=outcome.target,
-                step=outcome.step,
-                kind=kind,
-                name=name,
-                inspect=outcome.inspect,
-                deployment=deployment.id,
-            )
-            made[place] = _after_stops(known, release)
-        if asked <= made.keys():
+            if place not in made:
+                of = release if deployment.release == release.number else find(release.project, deployment.release)
+                kind, name = _named(steps[outcome.step], of, outcome.inspect)
+                if not name:
+                    continue
+                known = Left(
+                    target=outcome.target,
+                    step=outcome.step,
+                    kind=kind,
+                    name=name,
+                    inspect=outcome.inspect,
+                    deployment=deployment.id,
+                )
+                made[place] = _after_stops(known, release)
+            else:
+                made[place] = _at_first(made[place], outcome.inspect)
+            # What was found unchanged may have been changed by hand: how it was made counts.
+            if made[place] is None or outcome.action != "unchanged" or outcome.inspect.get("Id") is None:
+                settled.add(place)
+        if asked <= settled:
             break
     return Legacy(tuple(left for left in made.values() if left), frozenset(asked - made.keys()))
+
+
+def _at_first(left: Left | None, inspect: Mapping[str, Any]) -> Left | None:
+    """*left* as it was told of by an earlier deployment, where it is the very same thing."""
+    if left is None or left.inspect.get("Id") != inspect.get("Id"):
+        return left
+    return attrs.evolve(left, inspect=inspect)
 
 
 def _named(step: Step, release: Release, inspect: Mapping[str, Any]) -> tuple[str, str]:

@@ -20,7 +20,7 @@ __all__ = ["Looking"]
 _log = logging.getLogger("octossh")
 
 # How many deployments back the one is sought that put a thing there.
-_LOOK_BACK = 30
+_LOOK_BACK = 10
 
 
 class Looking(Wiring):

@@ -189,6 +189,18 @@ def test_what_a_later_deployment_left_out_is_held_against_the_one_before(space, 
     assert found(space) == [("h01", "shop-dev-web", Problem.REPLACED)]
 
 
+def test_what_a_later_deployment_found_unchanged_is_held_against_how_it_was_made(space, hosts):
+    hosts.there["h01"][0]["HostConfig"]["Memory"] = 1 << 30
+    before = space.deployment()
+    again = attrs.evolve(before, id="again", state=oc.State.RUNNING, outcomes=(), finished_at=None)
+    space.store.start(again)
+    seen = [
+        attrs.evolve(outcome, action="unchanged", inspect=hosts.there[outcome.target][0]) for outcome in before.outcomes
+    ]
+    space.store.finish(attrs.evolve(again, state=oc.State.SUCCEEDED, finished_at=NOW, outcomes=tuple(seen)))
+    assert found(space) == [("h01", "shop-dev-web", Problem.CONFIG)]
+
+
 @pytest.mark.parametrize(
     "image",
     [
