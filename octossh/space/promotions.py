@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from octossh.errors import ModelError, OctosshError, Refused
+from octossh.errors import ModelError, OctosshError, RecordError, Refused
 from octossh.model import Deployment, Event, Mode, Outcome, Prevention, Release
 from octossh.planning import check_may_enter, current, to_follow
 from octossh.recording import Record, whoami
@@ -94,7 +94,11 @@ class Promotions(Wiring):
     def _follow(self, ended: Deployment, release: Release, promote: Callable[[Release, str], Deployment]) -> None:
         """Promote *release* to where it goes by itself now. What becomes of that changes nothing for *ended*."""
         owner = self.projects.get(ended.project)
-        history = self._history(ended.project) if owner and ended.ok else ()
+        try:
+            history = self._history(ended.project) if owner and ended.ok else ()
+        except RecordError as error:
+            _log.warning("whether %s %s goes on by itself cannot be seen: %s", ended.project, ended.release, error)
+            return
         if owner is None or ended.id not in {d.id for d in history}:
             return
         for environment in to_follow(owner, ended, history, channel=release.channel):

@@ -180,11 +180,12 @@ def test_a_file_that_was_removed_while_it_was_open_takes_no_records(path):
 
 
 def test_a_full_disk_is_named_and_nothing_half_is_kept(path):
+    running = Deployment(
+        id="d1", project="p", release="1", environment="e", mode=Mode.DEPLOY, state=State.RUNNING, started_at=NOW
+    )
     with Store(f"sqlite:///{path}") as store:
-        running = Deployment(
-            id="d1", project="p", release="1", environment="e", mode=Mode.DEPLOY, state=State.RUNNING, started_at=NOW
-        )
         store.start(running)
+    with Store(f"sqlite:///{path}") as store:  # what another one has started does not go aside
         with store._opened().transaction(write=False) as connection:
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         # Each connection has its own limit, so the one in the pool is the one that is used.
