@@ -16,6 +16,9 @@ __all__ = ["CONTROLLER", "Environment", "Target"]
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?")
 
+_PIN = re.compile(r"SHA256:[A-Za-z0-9+/]{43}|[a-z0-9@.-]+ [A-Za-z0-9+/]{24,}={0,2}")
+_HOP = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.@\\-]*@)?([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+
 
 @frozen
 class Environment(Described):
@@ -41,6 +44,8 @@ def _address(instance: Target, _attribute: Any, address: Any) -> None:
 
 
 def _port(instance: Target, _attribute: Any, port: Any) -> None:
+    if port is None:
+        return
     if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
         raise ModelError(
             f"target {instance.name!r}: port {port!r} is not a number from 1 to 65535; leave it out for 22"
@@ -96,6 +101,30 @@ def _docker_host(instance: Target, _attribute: Any, host: Any) -> None:
         )
 
 
+def _pins(value: Any) -> tuple[str, ...]:
+    """One key or fingerprint, or several."""
+    return unique_names((value,) if isinstance(value, str) else value)
+
+
+def _host_key(instance: Target, _attribute: Any, pins: tuple[str, ...]) -> None:
+    for pin in pins:
+        if not _PIN.fullmatch(pin):
+            raise ModelError(
+                f"target {instance.name!r}: {pin[:80]!r} is no host key; give its fingerprint as ssh-keygen -l prints "
+                "it, 'SHA256:' and 43 characters, or the key itself, such as 'ssh-ed25519 AAAA...'"
+            )
+
+
+def _jump(instance: Target, _attribute: Any, jump: Any) -> None:
+    if jump is None:
+        return
+    if not isinstance(jump, str) or not all(_HOP.fullmatch(hop) for hop in jump.split(",")):
+        raise ModelError(
+            f"target {instance.name!r}: jump {jump!r} names no hosts to go through; give one such as "
+            "'deploy@bastion.example.com:22', several with commas between them, or 'none'"
+        )
+
+
 @frozen(field_transformer=telling)
 class Target(Described):
     """A Linux host with a docker CLI and a POSIX shell.
@@ -103,8 +132,13 @@ class Target(Described):
     Attributes:
         name: What it is called in plans and records.
         address: Host name or IP address.
-        user: Who logs in there. None: the user of the transport.
-        port: Of its SSH server.
+        user: Who logs in there. None: the user of the transport, else as ssh's configuration says.
+        port: Of its SSH server. None: as ssh's configuration says, else 22.
+        host_key: The only host keys that are accepted there, whatever known_hosts has: fingerprints
+            (``SHA256:...``) or keys (``ssh-ed25519 AAAA...``); one text, or a list. A fingerprint is of one key: where
+            a host has several, give that of the key which the host shows first, or the keys themselves.
+        jump: The hosts to go through, as ssh's ``ProxyJump`` has them: ``deploy@bastion.example.com:22``, several with
+            commas between them, or ``none``. None: as ssh's configuration says.
         roles: What it is for; steps choose their targets by role.
         environments: Where it stands.
         docker: How docker is called there: its name or path, or with what stands before it, such as
@@ -118,7 +152,9 @@ class Target(Described):
     name: str = field(validator=named("target"))
     address: str = field(validator=_address)
     user: str | None = field(default=None, kw_only=True, validator=_user)
-    port: int = field(default=22, kw_only=True, validator=_port)
+    port: int | None = field(default=None, kw_only=True, validator=_port)
+    host_key: tuple[str, ...] = field(default=(), kw_only=True, converter=_pins, validator=_host_key)
+    jump: str | None = field(default=None, kw_only=True, validator=_jump)
     roles: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names)
     environments: tuple[str, ...] = field(default=(), kw_only=True, converter=unique_names)
     docker: tuple[str, ...] = field(default=("docker",), kw_only=True, converter=_call, validator=_docker)

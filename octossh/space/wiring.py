@@ -14,7 +14,7 @@ from octossh.inventory import read_targets
 from octossh.model import Catalog, Deployment, Environment, Event, Mode, Project, Release, Target
 from octossh.recording import Store
 from octossh.rendering import read_templates
-from octossh.transport import SSH, Transport
+from octossh.transport import SSH, Pool, Transport
 from octossh.vaults import SecretSource
 
 __all__ = ["Wiring"]
@@ -50,6 +50,8 @@ class Wiring:
         self._transport = transport if transport is not None else SSH()
         images = (image for project in self._catalog.projects.values() for image in project.process.images)
         self._access = Access((image.registry for image in images), secrets)
+        if isinstance(self._transport, Pool):
+            self._transport.secrets_from(self._access.secret)
 
     @property
     def projects(self) -> Mapping[str, Project]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from octossh.transport.contract import Feed, Transport
 from octossh.transport.local import Local
+from octossh.transport.pools import Pool
 from octossh.transport.replay import Call, Replay
 from octossh.transport.ssh import SSH
 
-__all__ = ["SSH", "Call", "Feed", "Local", "Replay", "Transport"]
+__all__ = ["SSH", "Call", "Feed", "Local", "Pool", "Replay", "Transport"]

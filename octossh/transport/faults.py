@@ -8,7 +8,6 @@ import socket
 from attrs import frozen
 
 from octossh.errors import AuthError, ConnectError, HostKeyError
-from octossh.model.targets import Target
 
 __all__ = ["KINDS", "Fault", "Where", "connect_fault"]
 
@@ -76,17 +75,12 @@ _ADVICE = {
 
 @frozen
 class Where:
-    """A target as messages name it, with the login that is really used."""
+    """A host as messages name it, with the login that is really used."""
 
     name: str
     user: str
     address: str
     port: int
-
-    @classmethod
-    def of(cls, target: Target, user: str) -> Where:
-        """The target, with *user* unless it has a user of its own."""
-        return cls(target.name, target.user or user, target.address, target.port)
 
     @property
     def login(self) -> tuple[str, str, int]:

@@ -34,6 +34,7 @@ class Entry:
         key: The public key, in SSH's wire format.
         revoked: Whether the key must be refused.
         place: File and line number.
+        authority: Whether it is the key of an authority, which signs keys of hosts.
     """
 
     hosts: str
@@ -41,6 +42,7 @@ class Entry:
     key: bytes = field(repr=False)
     revoked: bool
     place: str
+    authority: bool = False
 
     def matches(self, name: str) -> bool:
         """Whether the line is about *name*, such as ``h01`` or ``[h01]:2222``."""
@@ -74,12 +76,12 @@ def _hash_matches(hashed: str, name: str) -> bool:
 
 
 def parse(text: str, place: str) -> tuple[Entry, ...]:
-    """The entries of a known_hosts file; lines that cannot be read are skipped, and so are those of authorities."""
+    """The entries of a known_hosts file; lines that cannot be read are skipped."""
     entries = []
     for number, line in enumerate(text.split("\n"), 1):
         words = line.split()
         marker = words.pop(0) if words and words[0].startswith("@") else ""
-        if len(words) < 3 or words[0].startswith("#") or marker not in ("", "@revoked"):
+        if len(words) < 3 or words[0].startswith("#") or marker not in ("", "@revoked", "@cert-authority"):
             continue
         hosts, key_type, encoded = words[:3]
         try:
@@ -88,7 +90,8 @@ def parse(text: str, place: str) -> tuple[Entry, ...]:
             continue
         kind = key_type.encode()
         if key[:4] == len(kind).to_bytes(4, "big") and key[4 : 4 + len(kind)] == kind:
-            entries.append(Entry(hosts, key_type, key, marker == "@revoked", f"{place}:{number}"))
+            authority = marker == "@cert-authority"
+            entries.append(Entry(hosts, key_type, key, marker == "@revoked", f"{place}:{number}", authority))
     return tuple(entries)
 
 

@@ -11,25 +11,26 @@ from attrs import frozen
 from fabric import Config, Connection
 from paramiko.config import SSHConfig
 
-from octossh.errors import ConnectError, ConnectionLost, HostKeyError, TimedOut
+from octossh.errors import ConnectError, ConnectionLost, TimedOut
 from octossh.shell import Result, Script
 from octossh.transport import sockets
 from octossh.transport.contract import Feed
 from octossh.transport.faults import Fault, Where, connect_fault
 from octossh.transport.framing import LINGER_NOTE, Collector
-from octossh.transport.known_hosts import KnownHosts, fingerprint
-from octossh.transport.logins import Keys, Login
+from octossh.transport.host_keys import HostKeyPolicy
+from octossh.transport.logins import Ask, Keys, Login
+from octossh.transport.pools import NotSent
 from octossh.transport.pulse import Pulse
+from octossh.transport.routes import Route
 from octossh.transport.runners import ScriptRunner
 
-__all__ = ["Link", "NotSent", "Options"]
+__all__ = ["Link", "Options"]
 
 COMMAND = "exec sh -s"
 _SETTLE_S = 0.5
 _TICK_S = 0.1
 _AUTH_S = 20.0
 _CHANNEL_S = 20.0
-_RSA = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
 
 _paramiko_log = logging.getLogger("paramiko")
 _paramiko_log.addHandler(logging.NullHandler())
@@ -38,77 +39,14 @@ if _paramiko_log.level == logging.NOTSET:
     _paramiko_log.setLevel(logging.CRITICAL + 1)
 
 
-class NotSent(Exception):
-    """No session could be opened over the link: nothing of the script has been sent. Never leaves the package."""
-
-
 @frozen
 class Options:
-    """How links are opened: who we are, whom we trust, and the deadlines in seconds."""
+    """How links are opened: the keys and the password of the user, and the deadlines in seconds."""
 
     keys: Keys
-    known_hosts: KnownHosts
+    password: Ask
     connect_timeout_s: float
     keepalive_s: float
-
-
-class HostKeyPolicy(paramiko.MissingHostKeyPolicy):
-    """Asks our own known_hosts. paramiko has been given none, so it asks here about every key, before any login."""
-
-    def __init__(self, known: KnownHosts, where: Where) -> None:
-        self._known, self._where = known, where
-        entries = known.about(where.address, where.port)
-        self._revoked = [entry for entry in entries if entry.revoked]
-        self._entries = [entry for entry in entries if not entry.revoked]
-        self.accepted = False
-
-    def prefer(self, key_types: tuple[str, ...]) -> tuple[str, ...]:
-        """The algorithms, with those of the keys that are known for the host in front."""
-        first: list[str] = []
-        for entry in self._entries:
-            first += _RSA if entry.key_type == "ssh-rsa" else (entry.key_type,)
-        return tuple(sorted(key_types, key=lambda name: first.index(name) if name in first else len(first)))
-
-    def missing_host_key(self, client: Any, hostname: str, key: paramiko.PKey) -> None:
-        """Accept *key* or raise `HostKeyError`."""
-        del client, hostname  # ours knows the target
-        blob, kind = key.asbytes(), key.get_name()
-        shown = f"{kind} {fingerprint(blob)}"
-        for entry in self._revoked:
-            if entry.key == blob:
-                raise HostKeyError(
-                    f"{self._where}: its host key {shown} is revoked at {entry.place}. Do not connect: "
-                    "the key has been given up; the host needs a new one"
-                )
-        if any(entry.key == blob for entry in self._entries):
-            self.accepted = True
-            return
-        where = self._where
-        named = [entry for entry in self._entries if self._known.names(entry, where.address, where.port)]
-        for entry in named:
-            if entry.key_type == kind:
-                raise HostKeyError(
-                    f"{where}: its host key has changed: it shows {shown}, and {entry.place} has "
-                    f"{entry.key_type} {fingerprint(entry.key)}. Somebody may be in between, or the host was "
-                    f"installed anew; if so, take out the old key with {self._keygen('-R', entry.place)}, and "
-                    "add the new one"
-                )
-        others = f", which has only {', '.join(sorted({e.key_type for e in named}))} of it" if named else ""
-        raise HostKeyError(
-            f"{where}: its host key {shown} is not known: it is not in {' or '.join(self._known.files)}{others}. "
-            f"Compare the fingerprint with the one on the host, then add the key with ssh-keyscan -t "
-            f"{_scan_name(kind)} -p {where.port} {where.address} >> {self._known.files[0]} "
-            f"(to look: {self._keygen('-F', self._known.files[0])})"
-        )
-
-    def _keygen(self, option: str, place: str) -> str:
-        where = self._where
-        name = where.address if where.port == 22 else f"'[{where.address}]:{where.port}'"
-        return f"ssh-keygen {option} {name} -f {place.rsplit(':', 1)[0]}"
-
-
-def _scan_name(kind: str) -> str:
-    return {"ssh-ed25519": "ed25519", "ssh-rsa": "rsa"}.get(kind, "ecdsa" if kind.startswith("ecdsa") else kind)
 
 
 class _Connection(Connection):  # type: ignore[misc]
@@ -118,6 +56,16 @@ class _Connection(Connection):  # type: ignore[misc]
         if self.transport is not None and not self.is_connected:
             raise EOFError("the connection was dropped")
         return super().open()
+
+
+class _Transport(paramiko.Transport):
+    """paramiko's, which takes host keys in our order: it would put certificates behind keys."""
+
+    our_keys: tuple[str, ...] = ()
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        return self.our_keys
 
 
 class Link:
@@ -131,10 +79,17 @@ class Link:
         self.pulse = Pulse(self._ask, keepalive_s, self._silent)
 
     @classmethod
-    def open(cls, where: Where, options: Options) -> Link | Fault:
-        """Connect, check the host key and log in; what went wrong is returned, not raised."""
+    def open(cls, route: Route, options: Options, via: Link | None = None) -> Link | Fault:
+        """Connect, check the host key and log in; what went wrong is returned, not raised.
+
+        Args:
+            route: The way there.
+            options: What is the same for all.
+            via: The open connection to the host that the way goes through.
+        """
         deadline = time.monotonic() + options.connect_timeout_s
-        opening = _Opening(where, options, deadline)
+        where = route.where
+        opening = _Opening(route, options, deadline, via)
         try:
             return cls(where, opening.connection(), options.keepalive_s)
         except Exception as error:  # noqa: BLE001 - connect_fault knows them all
@@ -142,8 +97,11 @@ class Link:
             if late and not isinstance(error, ConnectError):
                 # paramiko has several words for it, none of which is timeout.
                 error = TimeoutError(f"no {opening.stage} within {options.connect_timeout_s:g} s")
+            fault = opening.explained(error) or connect_fault(
+                error, where, stage=opening.stage, greeting=opening.oddity
+            )
             opening.abandon()
-            return connect_fault(error, where, stage=opening.stage, greeting=opening.oddity)
+            return fault
         except BaseException:
             opening.abandon()
             raise
@@ -163,6 +121,16 @@ class Link:
         """Wait for the threads of a link that has been closed."""
         self.pulse.join(1)
         self._transport.join(1)
+
+    def tunnel(self, address: str, port: int, timeout_s: float) -> sockets.Tunnel:
+        """A connection from that host to another one, through this one.
+
+        Raises:
+            SSHException: It did not come about.
+        """
+        return sockets.Tunnel(
+            self._transport.open_channel("direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout_s)
+        )
 
     def run(
         self, script: Script, sent: bytes, collector: Collector, timeout_s: float, feed: Feed | None = None
@@ -230,10 +198,11 @@ class Link:
 class _Opening:
     """A connection while it is being opened: how far it came, and how to be rid of it."""
 
-    def __init__(self, where: Where, options: Options, deadline: float) -> None:
-        self._where, self._options, self._deadline = where, options, deadline
-        self._policy = HostKeyPolicy(options.known_hosts, where)
-        self._sock: sockets.Socket | None = None
+    def __init__(self, route: Route, options: Options, deadline: float, via: Link | None) -> None:
+        self._route, self._where, self._options, self._deadline = route, route.where, options, deadline
+        self._via = via
+        self._policy = HostKeyPolicy(route)
+        self._sock: sockets.Socket | sockets.Tunnel | None = None
         self._connection: _Connection | None = None
         self._transport: paramiko.Transport | None = None
 
@@ -253,7 +222,7 @@ class _Opening:
 
     def connection(self) -> _Connection:
         options, where = self._options, self._where
-        self._sock = sockets.dial(where.address, where.port, options.connect_timeout_s, options.keepalive_s)
+        self._sock = self._dialled()
         self._connection = made = _Connection(
             where.address,
             user=where.user,
@@ -265,7 +234,7 @@ class _Opening:
                 "banner_timeout": self._left(),
                 "auth_timeout": _AUTH_S,
                 "channel_timeout": _CHANNEL_S,
-                "auth_strategy": Login(options.keys, where),
+                "auth_strategy": Login(options.keys, self._route, options.password),
                 "transport_factory": self._made,
             },
         )
@@ -273,10 +242,38 @@ class _Opening:
         made.open()
         return made
 
+    def _dialled(self) -> sockets.Socket | sockets.Tunnel:
+        where = self._where
+        if self._route.command:
+            return sockets.Piped(self._route.command)
+        if self._via is None:
+            return sockets.dial(where.address, where.port, self._left(), self._options.keepalive_s)
+        return self._via.tunnel(where.address, where.port, self._left())
+
+    def explained(self, error: Exception) -> Fault | None:
+        """What went wrong on the way there, where there is somebody on the way."""
+        if isinstance(error, ConnectError) or self.stage not in ("tcp", "greeting"):
+            return None
+        if self._via is not None and self._sock is None:
+            said = " ".join(str(error).split())
+            made = ConnectError(
+                f"{self._where}: {self._via.where} did not open a connection to it ({said}); check that it is up and "
+                "reached from there, and that sshd there allows it (AllowTcpForwarding)", "unreachable",
+            )  # fmt: skip
+        elif isinstance(self._sock, sockets.Piped) and not self._sock.heard:
+            said = self._sock.said() or " ".join(str(error).split())
+            made = ConnectError(
+                f"{self._where}: the ProxyCommand of ssh's configuration gave no connection ({said}); try it by hand: "
+                f"{self._route.command}", "unreachable",
+            )  # fmt: skip
+        else:
+            return None
+        made.__cause__ = error
+        return Fault(made)
+
     def _made(self, sock: Any, **options: Any) -> paramiko.Transport:
-        self._transport = transport = paramiko.Transport(sock, **options)
-        security = transport.get_security_options()
-        security.key_types = self._policy.prefer(tuple(security.key_types))
+        self._transport = transport = _Transport(sock, **options)
+        transport.our_keys = self._policy.prefer(tuple(transport.get_security_options().key_types))
         transport.handshake_timeout = self._left()
         return transport
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import subprocess
+import tempfile
 import threading
 import time
 from typing import Any
 
-__all__ = ["Socket", "dial"]
+__all__ = ["Piped", "Socket", "Tunnel", "dial"]
 
 
 class Socket(socket.socket):
@@ -99,3 +102,84 @@ def tune(sock: socket.socket, keepalive_s: float) -> None:
         if option is not None:
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+class Tunnel:
+    """What carries bytes both ways, such as a channel through another host, where paramiko wants a socket."""
+
+    def __init__(self, channel: Any) -> None:
+        self._channel = channel
+        self._closed = False  # paramiko looks at it
+        self.heard = b""
+
+    def recv(self, size: int) -> bytes:
+        """As a socket does."""
+        data = bytes(self._channel.recv(size))
+        if len(self.heard) < _FIRST_WORDS:
+            self.heard += data[:_FIRST_WORDS]
+        return data
+
+    def send(self, data: bytes) -> int:
+        """As a socket does."""
+        return int(self._channel.send(data))
+
+    def settimeout(self, timeout_s: float | None) -> None:
+        """As a socket does."""
+        self._channel.settimeout(timeout_s)
+
+    def close(self) -> None:
+        """As a socket does."""
+        self._closed = True
+        self._channel.close()
+
+
+class Piped(Tunnel):
+    """The input and output of a command (``ProxyCommand``).
+
+    Raises:
+        OSError: It cannot be started.
+    """
+
+    def __init__(self, command: str) -> None:
+        ours, theirs = socket.socketpair()
+        super().__init__(ours)
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed together with this
+        try:
+            # In a session of its own, so that Ctrl-C at the terminal does not end it under a run.
+            self._process = subprocess.Popen(  # noqa: S603 - the user's own configuration says so
+                ["/bin/sh", "-c", f"exec {command}"],
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=self._said.fileno(),
+                start_new_session=True,
+            )
+        except OSError:
+            ours.close()
+            self._said.close()
+            raise
+        finally:
+            theirs.close()
+
+    def said(self) -> str:
+        """The last line that the command wrote to its standard error."""
+        with contextlib.suppress(ValueError, OSError):
+            self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - 4096))
+            lines = self._said.read().decode("utf-8", "replace").split("\n")
+            return next((" ".join(line.split()) for line in reversed(lines) if line.strip()), "")
+        return ""
+
+    def close(self) -> None:
+        """End the command, too."""
+        super().close()
+        if self._process.poll() is None:
+            self._process.terminate()
+            threading.Thread(target=_reap, args=(self._process,), name="octossh-reap", daemon=True).start()
+        self._said.close()
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

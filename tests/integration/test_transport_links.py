@@ -312,7 +312,7 @@ def test_files_and_variables_of_fabric_and_ssh_have_no_say(lab: Any, target: Tar
     (tmp_path / ".invoke.yaml").write_text("run: {echo: true, dry: true, hide: false}\n")
     code = (
         "import octossh.transport as t\nfrom octossh.model.targets import Target\nfrom octossh.shell import Script\n"
-        f"with t.SSH(known_hosts={str(lab.known_hosts)!r}, identity={str(lab.key)!r}) as ssh:\n"
+        f"with t.SSH(known_hosts={str(lab.known_hosts)!r}, identity={str(lab.key)!r}, config=False) as ssh:\n"
         f"    r = ssh.run(Target('h', {target.address!r}, user='root'), Script('s', 'echo hi; exit 3'))\n"
         "    print(r.exit_code, r.log)\n"
     )

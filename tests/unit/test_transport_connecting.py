@@ -16,16 +16,17 @@ import pytest
 
 from octossh.errors import AuthError, ConnectError, ModelError
 from octossh.model.targets import Target
-from octossh.shell import Script
+from octossh.shell import Script, Secret
 from octossh.transport import SSH
 from octossh.transport.faults import Where
+from octossh.transport.routes import Identity
 
 Served = Callable[[Callable[[socket.socket], None]], Target]
 
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("octossh.transport.ssh._BACKOFF_S", (0.01, 0.01, 0.01))
+    monkeypatch.setattr("octossh.transport.pools._BACKOFF_S", (0.01, 0.01, 0.01))
 
 
 @pytest.fixture
@@ -232,9 +233,9 @@ def test_the_user_is_that_of_the_target_or_of_the_transport_or_of_this_machine()
     import pwd
 
     me = pwd.getpwuid(os.getuid()).pw_name
-    assert SSH()._where(Target("h", "h")).user == me
-    assert SSH(user="deploy")._where(Target("h", "h")).user == "deploy"
-    assert SSH(user="deploy")._where(Target("h", "h", user="root")).user == "root"
+    assert SSH()._routing.route(Target("h", "h")).where.user == me
+    assert SSH(user="deploy")._routing.route(Target("h", "h")).where.user == "deploy"
+    assert SSH(user="deploy")._routing.route(Target("h", "h", user="root")).where.user == "root"
 
 
 # Keys. No server: what would be offered.
@@ -253,10 +254,14 @@ def keygen(path: Path, *, kind: str = "ed25519", passphrase: str = "") -> Path:
     return path
 
 
-def offered(identity: list[str] | None) -> tuple[list[str], list[str]]:
+def offered(
+    identity: list[str] | None, passphrase: Callable[[str], Secret | None] = lambda _: None
+) -> tuple[list[str], list[str]]:
     from octossh.transport.logins import Keys
 
-    with Keys(identity).offers(Where("h01", "root", "h", 22)) as (offers, remarks):
+    given = Identity(None if identity is None else tuple(identity), must=identity is not None, only=identity is not None,
+                     agent=os.environ.get("SSH_AUTH_SOCK", ""))  # fmt: skip
+    with Keys(passphrase).offers(given, Where("h01", "root", "h", 22)) as (offers, remarks):
         return [offer.name for offer in offers], remarks
 
 
@@ -344,3 +349,40 @@ def test_an_agent_that_is_gone_is_remarked_on(home: Path, monkeypatch: pytest.Mo
     names, remarks = offered(None)
     assert names == []
     assert "cannot be reached" in remarks[0]
+
+
+def test_a_passphrase_is_asked_for_once_and_opens_the_key(home: Path) -> None:
+    from octossh.transport.logins import Keys
+
+    path = str(keygen(home / "key", passphrase="hush-hush"))
+    asked: list[str] = []
+
+    def tell(what: str) -> Secret:
+        asked.append(what)
+        return Secret("hush-hush")
+
+    keys = Keys(tell)
+    for _ in range(2):
+        with keys.offers(Identity((path,), must=True, only=True), Where("h01", "root", "h", 22)) as (offers, _remarks):
+            assert [offer.name for offer in offers] == [path]
+    assert asked == [path]
+
+
+def test_a_passphrase_that_is_wrong_is_told_without_it(home: Path) -> None:
+    path = str(keygen(home / "key", passphrase="hush-hush"))
+    with pytest.raises(AuthError, match="does not open it") as caught:
+        offered([path], lambda _: Secret("wrong-one"))
+    assert "wrong-one" not in str(caught.value)
+
+
+def test_a_certificate_beside_a_key_is_offered_before_it(home: Path) -> None:
+    path, authority = keygen(home / "key"), keygen(home / "ca")
+    subprocess.run(["ssh-keygen", "-q", "-s", authority, "-I", "me", "-n", "root", f"{path}.pub"], check=True)
+    assert offered([str(path)])[0] == [f"{path}-cert.pub with {path}", str(path)]
+
+
+def test_a_broken_certificate_beside_a_key_is_named(home: Path) -> None:
+    path = keygen(home / "key")
+    (home / "key-cert.pub").write_text("garbage\n")
+    with pytest.raises(AuthError, match=r"key-cert\.pub, cannot be read"):
+        offered([str(path)])

@@ -11,11 +11,10 @@ import paramiko.ssh_exception
 import pytest
 
 from octossh.errors import AuthError, ConnectError, HostKeyError, Hosts
-from octossh.model.targets import Target
 from octossh.transport.faults import KINDS, Where, connect_fault
 
 KEY = paramiko.ECDSAKey.generate()
-WHERE = Where.of(Target("h01", "10.0.0.1", port=2222), "deploy")
+WHERE = Where("h01", "deploy", "10.0.0.1", 2222)
 
 
 def exceptions_of(module: object) -> list[type[BaseException]]:
@@ -111,4 +110,4 @@ def test_what_another_server_said_is_shown() -> None:
 
 
 def test_an_ipv6_address_is_shown_in_brackets() -> None:
-    assert str(Where.of(Target("h", "fe80::1", user="root"), "deploy")) == "h (root@[fe80::1]:22)"
+    assert str(Where("h", "root", "fe80::1", 22)) == "h (root@[fe80::1]:22)"

@@ -88,7 +88,6 @@ def test_hashed_names_are_those_of_ssh_keygen(tmp_path: Path, name: str, port: i
         "h01 ssh-ed25519",
         "h01 ssh-ed25519 ***",
         "h01 ssh-rsa " + key().split()[1],
-        "@cert-authority * " + key(),
         "@unheard-of h01 " + key(),
         "@revoked",
         "|1|bad|bad " + key(),

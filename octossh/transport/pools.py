@@ -1,0 +1,301 @@
+"""Connections that are kept open, one for each login, and shared by all that runs there. Knows no SSH library."""
+
+from __future__ import annotations
+
+import random
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Generic, Protocol, Self, TypeVar
+
+from octossh.errors import ConnectError, ModelError
+from octossh.model.secrets import SecretRef
+from octossh.model.targets import Target
+from octossh.shell import Frame, Result, Script, Secret, payload
+from octossh.transport.contract import NO_SECRETS, Feed, Sealed, new_nonce
+from octossh.transport.faults import Fault, Where, connect_fault
+from octossh.transport.framing import Collector
+from octossh.transport.routes import Route
+from octossh.transport.routing import Routing
+
+__all__ = ["Given", "NotSent", "Pool", "Withheld"]
+
+_BACKOFF_S = (0.3, 0.6, 1.2)
+_TICK_S = 0.1
+
+Given = Secret | SecretRef | str | Callable[[str], Secret | str | None]
+"""A secret of a login: itself, the name of one, or a function that is asked what it is for."""
+
+
+class NotSent(Exception):
+    """No session could be opened over the link: nothing of the script has been sent. Never leaves the package."""
+
+
+class Opened(Protocol):
+    """An open connection."""
+
+    where: Where
+
+    @property
+    def alive(self) -> bool: ...
+
+    def close(self, why: str = "") -> None: ...
+
+    def join(self) -> None: ...
+
+    def run(
+        self, script: Script, sent: bytes, collector: Collector, timeout_s: float, feed: Feed | None = None
+    ) -> Result: ...
+
+
+L = TypeVar("L", bound=Opened)
+
+
+class Withheld:
+    """A secret of a login that is looked up when it is asked for, and remembered for each that asks."""
+
+    def __init__(self, given: Given | None, what: str) -> None:
+        if given is not None and not (isinstance(given, Secret | SecretRef | str) or callable(given)):
+            raise ModelError(
+                f"the {what} is a {type(given).__name__}; give an octossh.Secret, octossh.secret('NAME') or a function"
+            )
+        self._given = Secret(given) if isinstance(given, str) else given
+        self._what = what
+        self._lock = threading.Lock()
+        self._found: dict[str, Secret | None] = {}
+        self.find: Callable[[str], Secret] | None = None
+
+    def __call__(self, subject: str) -> Secret | None:
+        """The secret for *subject*; None if there is none."""
+        if self._given is None or isinstance(self._given, Secret):
+            return self._given
+        with self._lock:
+            if subject not in self._found:
+                self._found[subject] = self._ask(subject)
+            return self._found[subject]
+
+    def _ask(self, subject: str) -> Secret | None:
+        if isinstance(self._given, SecretRef):
+            if self.find is None:
+                raise ModelError(
+                    f"the {self._what} is secret {self._given.name!r}, whose value a Space knows; give the transport "
+                    "to one"
+                )
+            return self.find(self._given.name)
+        assert callable(self._given)
+        answer = self._given(subject)
+        return Secret(answer) if isinstance(answer, str) else answer
+
+    @property
+    def there(self) -> bool:
+        """Whether there may be one at all."""
+        return self._given is not None
+
+
+class _Slot(Generic[L]):
+    """The place of one connection; whoever opens it holds the lock."""
+
+    def __init__(self, via: tuple[object, ...] | None) -> None:
+        self.lock = threading.Lock()
+        self.link: L | None = None
+        self.via = via
+        self.running = 0
+        self.reserved = False
+
+
+class Pool(ABC, Generic[L]):
+    """What the transports by SSH share; see `octossh.SSH`."""
+
+    def __init__(
+        self, routing: Routing, *, parallel: int, per_jump: int, passphrase: Given | None, password: Given | None
+    ) -> None:
+        self._routing = routing
+        self._passphrase, self._password = Withheld(passphrase, "passphrase"), Withheld(password, "password")
+        self._opening = threading.BoundedSemaphore(int(parallel))
+        self._per_jump = per_jump
+        self._slots: dict[tuple[object, ...], _Slot[L]] = {}
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+
+    def secrets_from(self, find: Callable[[str], Secret]) -> None:
+        """Let the secrets of logins be found by their names; a `Space` does so with its own."""
+        self._passphrase.find = self._password.find = find
+
+    @abstractmethod
+    def _opened(self, route: Route, via: L | None) -> L | Fault:
+        """Open a connection; what went wrong is returned, not raised."""
+
+    def _added(self, link: L) -> None:
+        """*link* has been opened."""
+
+    def _removed(self, link: L) -> None:
+        """*link* is being closed."""
+
+    def connect(self, target: Target) -> None:
+        """Open the connection to *target*, or do nothing when it is open. See `Transport.connect`.
+
+        Raises:
+            ConnectError: Its ``kind`` says how far it came.
+            HostKeyError: The host's key is unknown, changed or revoked; no login was tried.
+            AuthError: The login was not accepted.
+        """
+        route = self._routing.route(target)
+        slot = self._slot(route)
+        with slot.lock:
+            self._ready(slot, route)
+
+    def run(
+        self,
+        target: Target,
+        script: Script,
+        *,
+        secrets: Mapping[str, Secret] = NO_SECRETS,
+        timeout_s: float = 900.0,
+        on_line: Callable[[str], None] | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
+        feed: Feed | None = None,
+    ) -> Result:
+        """Run *script* on *target*. See `Transport.run`.
+
+        When something that the script has started still holds its output two seconds after the shell has ended,
+        that is not waited for, and the last line of the log says so.
+        """
+        nonce = new_nonce()
+        sent = Sealed(payload(script, nonce, secrets))
+        route = self._routing.route(target)
+        slot = self._slot(route)
+        for last in (False, True):
+            with slot.lock:
+                fresh = slot.link is None or not slot.link.alive
+                link = self._ready(slot, route)
+                with self._lock:
+                    slot.running += 1
+            try:
+                outcome = _attempt(link, script, sent, Collector(nonce, on_line, on_frame), timeout_s, feed)
+            finally:
+                with self._lock:
+                    slot.running -= 1
+            if isinstance(outcome, Result):
+                return outcome
+            # Nothing was sent, so a connection that had died while nobody looked may be replaced, once.
+            if last or fresh or link.alive:
+                raise _refusal(outcome, route.where)
+        raise AssertionError
+
+    def close(self) -> None:
+        """Close every connection; what runs ends with `ConnectionLost`. Nothing can be run afterwards."""
+        self._closed.set()
+        with self._lock:
+            slots = tuple(self._slots.values())
+        # Those that others go through come last, so that these can say goodbye.
+        found = [slot for slot in slots if slot.link is not None]
+        links = [slot.link for slot in sorted(found, key=lambda slot: slot.via is None) if slot.link is not None]
+        for link in links:
+            link.close("its transport was closed")
+        for link in links:
+            self._removed(link)
+            link.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self._slots)} targets)"
+
+    def _slot(self, route: Route) -> _Slot[L]:
+        with self._lock:
+            return self._slots.setdefault(route.key, _Slot(route.via.key if route.via else None))
+
+    def _ready(self, slot: _Slot[L], route: Route) -> L:
+        """The link of a slot whose lock is held, opened when it is not open."""
+        link = slot.link
+        if link is not None and not link.alive:
+            self._drop(link, "it was dropped")
+            slot.link = link = None
+        if link is None:
+            try:
+                slot.link = link = self._open(slot, route)
+            finally:
+                slot.reserved = False
+            self._added(link)
+        if self._closed.is_set():
+            self._drop(link, "its transport was closed")
+            raise self._over(route)
+        return link
+
+    def _open(self, slot: _Slot[L], route: Route) -> L:
+        for backoff_s in (*_BACKOFF_S, None):
+            via = self._gateway(slot, route)  # before a place among those that open, of which it needs one itself
+            if self._closed.is_set():
+                raise self._over(route)
+            with self._opening:
+                link = self._opened(route, via)
+            if not isinstance(link, Fault):
+                return link
+            if backoff_s is None or not link.again:
+                raise link.error
+            self._closed.wait(backoff_s * random.uniform(0.75, 1.5))  # noqa: S311 - only spreads the tries
+        raise AssertionError
+
+    def _gateway(self, slot: _Slot[L], route: Route) -> L | None:
+        """The open connection to the host that *route* goes through, with room for one more."""
+        if route.via is None:
+            return None
+        self._make_room(slot)
+        gateway = self._slot(route.via)
+        with gateway.lock:
+            return self._ready(gateway, route.via)
+
+    def _make_room(self, slot: _Slot[L]) -> None:
+        """Wait until fewer than ``per_jump`` hosts are reached through the one that *slot* goes through.
+
+        A connection over which nothing runs is closed for it: it is opened again when it is needed.
+        """
+        while not (slot.reserved or self._closed.is_set()):
+            with self._lock:
+                behind = [
+                    other
+                    for other in self._slots.values()
+                    if other.via == slot.via and (other.reserved or (other.link is not None and other.link.alive))
+                ]
+                slot.reserved = len(behind) < self._per_jump
+            if not slot.reserved and not any(self._closed_idle(other) for other in behind):
+                self._closed.wait(_TICK_S)
+
+    def _closed_idle(self, slot: _Slot[L]) -> bool:
+        """Close the connection of *slot* when nothing runs over it; False when something does."""
+        if slot.running or not slot.lock.acquire(blocking=False):
+            return False
+        try:
+            if slot.link is None or slot.running:
+                return False
+            self._drop(slot.link, "another host needed its place")
+            slot.link = None
+            return True
+        finally:
+            slot.lock.release()
+
+    def _over(self, route: Route) -> ConnectError:
+        return ConnectError(f"{route.where}: this {type(self).__name__}() is closed; make a new one")
+
+    def _drop(self, link: L, why: str) -> None:
+        self._removed(link)
+        link.close(why)
+        link.join()
+
+
+def _attempt(
+    link: Opened, script: Script, sent: bytes, collector: Collector, timeout_s: float, feed: Feed | None
+) -> Result | Exception:
+    """The result, or the reason why there was no session for the script; all else is raised."""
+    try:
+        return link.run(script, sent, collector, timeout_s, feed)
+    except NotSent as error:
+        return error
+
+
+def _refusal(error: Exception, where: Where) -> ConnectError:
+    return connect_fault(error.__cause__ or error, where, stage="session").error

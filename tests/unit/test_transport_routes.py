@@ -1,0 +1,158 @@
+"""What ssh's configuration says of a host, and whose word counts. No connection is made."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import octossh as oc
+from octossh.errors import ConnectError, ModelError
+from octossh.transport import SSH
+from octossh.transport.routes import Hop, Route, hops
+
+Way = Callable[..., Route]
+
+
+@pytest.fixture
+def way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Way:
+    """The route to a target, with a text as the configuration."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+
+    def make(text: str, target: oc.Target | str = "web", **options: object) -> Route:
+        (tmp_path / ".ssh/config").write_text(text)
+        made = oc.Target(target, target) if isinstance(target, str) else target
+        return SSH(**options)._routing.route(made)  # type: ignore[arg-type]
+
+    return make
+
+
+ALL = "Host web\n HostName 192.0.2.1\n User ann\n Port 2222\n IdentityFile ~/.ssh/web-%r\n"
+
+
+def test_the_file_of_the_home_folder_is_read_as_ssh_does(way: Way) -> None:
+    where = way(ALL).where
+    assert (where.address, where.user, where.port) == ("192.0.2.1", "ann", 2222)
+    assert way(ALL, "other").where.address == "other"
+
+
+def test_a_target_and_then_the_transport_come_before_it(way: Way) -> None:
+    where = way(ALL, oc.Target("w", "web", user="bob", port=22), user="eve").where
+    assert (where.address, where.user, where.port) == ("192.0.2.1", "bob", 22)
+    assert way(ALL, user="eve").where.user == "eve"
+    assert way(ALL, identity="mine").identity.files == ("mine",)
+
+
+def test_a_given_user_is_what_the_configuration_matches(way: Way) -> None:
+    text = "Match user bob\n HostName 192.0.2.2\nHost web\n HostName 192.0.2.1\n"
+    assert way(text, oc.Target("w", "web", user="bob")).where.address == "192.0.2.2"
+    assert way(text, user="ann").where.address == "192.0.2.1"
+
+
+def test_without_it_nothing_of_it_counts(way: Way) -> None:
+    assert way(ALL, config=False).where.address == "web"
+
+
+def test_tokens_and_variables_are_filled_in(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYS", "/keys")
+    found = way(f"{ALL} CertificateFile ${{KEYS}}/%n\n UserKnownHostsFile /known/%n\n ProxyCommand nc -x 100%% %h %p\n")
+    assert found.identity.files == ("~/.ssh/web-ann",)
+    assert found.identity.certificates == ("/keys/web",)
+    assert found.known_hosts.files[0] == "/known/web"
+    assert found.command == "nc -x 100% 192.0.2.1 2222"
+
+
+@pytest.mark.parametrize(
+    ("agent", "sock"), [("none", ""), ("/a/%r", "/a/ann"), ("$MINE", "/mine"), ("SSH_AUTH_SOCK", "/std")]
+)
+def test_the_agent_is_the_one_that_it_names(way: Way, monkeypatch: pytest.MonkeyPatch, agent: str, sock: str) -> None:
+    monkeypatch.setenv("MINE", "/mine")
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/std")
+    assert way(f"{ALL} IdentityAgent {agent}\n").identity.agent == sock
+
+
+def test_a_jump_is_a_route_of_its_own(way: Way) -> None:
+    text = f"Host gate\n HostName 192.0.2.9\n User eve\nHost web\n ProxyJump gate:2200,inner\n{ALL}"
+    inner = way(text).via
+    assert inner is not None
+    assert inner.where.address == "inner"
+    assert inner.via is not None
+    assert (inner.via.where.address, inner.via.where.user, inner.via.where.port) == ("192.0.2.9", "eve", 2200)
+    assert way(text, oc.Target("w", "web", jump="none")).via is None
+    assert way(text, oc.Target("w", "web", jump="a@b:5")).via.where.login == ("a", "b", 5)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Host web\n Prot 22\n", "line 2"),
+        ("Host web\n ProxyCommand nc %Z\n", "%Z"),
+        ("Host web\n IdentityFile ${NO_SUCH}\n", "NO_SUCH"),
+        ("Host web\n RevokedHostKeys /x\n", "revokedhostkeys"),
+        ("Host web\n ProxyJump gate\nHost gate\n ProxyJump web\n", "web -> gate -> web"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_what_it_is(way: Way, text: str, words: str) -> None:
+    with pytest.raises(ConnectError, match=words):
+        way(text)
+
+
+def test_a_file_that_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="none"):
+        SSH(config=tmp_path / "none")
+
+
+class TestWithoutTheCommandSSH:
+    @pytest.fixture(autouse=True)
+    def _no_ssh(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", "/nowhere")
+        monkeypatch.setattr("octossh.transport.configs._SYSTEM", os.devnull)
+
+    def test_paramiko_reads_the_file(self, way: Way) -> None:
+        found = way(ALL)
+        assert (found.where.address, found.where.user, found.where.port) == ("192.0.2.1", "ann", 2222)
+        assert way(ALL, oc.Target("w", "web", user="bob")).where.user == "bob"
+
+    @pytest.mark.parametrize("line", ["Include more", "match final all", "  Match user x"])
+    def test_what_it_would_read_wrongly_is_refused(self, way: Way, line: str) -> None:
+        with pytest.raises(ConnectError, match="line 1"):
+            way(f"{line}\n{ALL}")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", ()),
+        ("none", ()),
+        ("gate", (Hop("gate"),)),
+        ("ann@gate:22", (Hop("gate", "ann", 22),)),
+        ("ssh://ann@gate:22", (Hop("gate", "ann", 22),)),
+        ("a@b.c@gate,[fe80::1]:5", (Hop("gate", "a@b.c"), Hop("fe80::1", None, 5))),
+    ],
+)
+def test_a_jump_is_read_as_ssh_does(text: str, found: tuple[Hop, ...]) -> None:
+    assert hops(text) == found
+
+
+@given(st.text("ab@:,[]/ 0", max_size=12))
+def test_a_jump_is_read_or_refused(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        assert all(hop.host for hop in hops(text))
+
+
+@pytest.mark.parametrize("bad", ["gate:0x", "a b", ",", "-o"])
+def test_a_jump_of_a_target_is_checked(bad: str) -> None:
+    with pytest.raises(ModelError, match="jump"):
+        oc.Target("h", "h", jump=bad)
+
+
+@pytest.mark.parametrize("bad", ["SHA256:short", "MD5:aa", "ssh-ed25519", ""])
+def test_a_pin_of_a_target_is_checked(bad: str) -> None:
+    with pytest.raises(ModelError, match="SHA256"):
+        oc.Target("h", "h", host_key=bad)
