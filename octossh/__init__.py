@@ -97,7 +97,7 @@ from octossh.model import (
     secret,
 )
 from octossh.model.credentials import Credentials
-from octossh.planning import Action, Change, Plan, Task
+from octossh.planning import Action, Change, ImageChange, Plan, ReleaseDiff, StepChange, Task
 from octossh.shell import Frame, Result, Script, Secret
 from octossh.space import Space
 from octossh.transport import SSH, Local, Replay, Transport
@@ -142,6 +142,7 @@ __all__ = [
     "Hosts",
     "Http",
     "Image",
+    "ImageChange",
     "Join",
     "Keep",
     "Keyring",
@@ -172,6 +173,7 @@ __all__ = [
     "Registry",
     "RegistryError",
     "Release",
+    "ReleaseDiff",
     "Replace",
     "Replay",
     "Resource",
@@ -190,6 +192,7 @@ __all__ = [
     "State",
     "Status",
     "Step",
+    "StepChange",
     "StopResource",
     "Strategy",
     "Subnet",

@@ -152,3 +152,43 @@ def _release_prevented(options: Options, project: str | None) -> None:
     rows = [(p.project, p.release, f"{p.at:%Y-%m-%d %H:%M:%S}", p.by, p.why) for p in held]
     text = columns(rows, ("project", "release", "since (UTC)", "by", "why")) if rows else "no release is held back"
     options.show({"prevented": [one.to_dict() for one in held]}, text)
+
+
+@command(_release, "diff")
+@click.argument("release")
+@click.argument("other", required=False)
+@click.option(
+    "--in", "environment", metavar="ENVIRONMENT", help="In place of OTHER: from what stands there to RELEASE."
+)
+@click.option("--project", help="Default: the only one.")
+def _release_diff(
+    options: Options, release: str, other: str | None, environment: str | None, project: str | None
+) -> None:
+    """Show what differs from RELEASE to OTHER: images, steps by field, variables, templates."""
+    options.show(options.space().diff(release, other, project=project, environment=environment))
+
+
+_key = click.option(
+    "--key",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+    help="An Ed25519 key, or a secret of 16 characters or more. Default: what OCTOSSH_RELEASE_KEY holds, if anything.",
+)
+_file = click.argument("file", type=click.Path(dir_okay=False, resolve_path=True, path_type=Path))
+
+
+@command(_release, "export")
+@click.argument("release")
+@_file
+@click.option("--project", help="Default: the only one.")
+@_key
+def _release_export(options: Options, release: str, file: Path, project: str | None, key: Path | None) -> None:
+    """Write RELEASE into FILE, hashed and, with a key, signed, for a place without access to the store."""
+    options.show(options.space().export_release(release, file, project=project, key=key))
+
+
+@command(_release, "import")
+@_file
+@_key
+def _release_import(options: Options, file: Path, key: Path | None) -> None:
+    """Store the release in FILE, if nothing in it was changed and, with a key, if that has signed it."""
+    options.show(options.space().import_release(file, key=key))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from octossh.planning.channels import admits, explain_tags, lint_channels, lint_tags
+from octossh.planning.comparing import ImageChange, ReleaseDiff, StepChange, compare
 from octossh.planning.composing import count_of
 from octossh.planning.drifting import Left, Legacy, deviations, left_by
 from octossh.planning.judging import Visit, judge
@@ -20,19 +21,23 @@ __all__ = [
     "Action",
     "Change",
     "Facts",
+    "ImageChange",
     "Left",
     "Legacy",
     "Plan",
+    "ReleaseDiff",
     "Resolver",
     "SecretOutput",
     "Sought",
     "Stage",
+    "StepChange",
     "Task",
     "Visit",
     "Wanted",
     "admits",
     "changes_between",
     "check_may_enter",
+    "compare",
     "count_of",
     "current",
     "deviations",

@@ -8,7 +8,23 @@ from __future__ import annotations
 from octossh.recording.controllers import alive, controller_here, whoami
 from octossh.recording.leases import Lease
 from octossh.recording.origins import Origin, origin_here
+from octossh.recording.parcels import pack, unpack
+from octossh.recording.signatures import Key, read_key
 from octossh.recording.store import Record, Store
 from octossh.recording.verification import Verification
 
-__all__ = ["Lease", "Origin", "Record", "Store", "Verification", "alive", "controller_here", "origin_here", "whoami"]
+__all__ = [
+    "Key",
+    "Lease",
+    "Origin",
+    "Record",
+    "Store",
+    "Verification",
+    "alive",
+    "controller_here",
+    "origin_here",
+    "pack",
+    "read_key",
+    "unpack",
+    "whoami",
+]

@@ -67,7 +67,7 @@ class _Walk:
 
     def _note(self, row: Row) -> None:
         key, about = row["deployment"] or "", (row["seq"], row["subject_sha256"])
-        if row["type"] == "release_created" and not key:
+        if row["type"] in {"release_created", "release_imported"} and not key:
             self._created[row["seq"]] = row["subject_sha256"]
         elif row["type"] in {"fact_kept", "fact_dropped"} and not key:
             data = json.loads(row["data"])

@@ -84,6 +84,19 @@ class Store(Handle):
         with self._transaction(write=True) as transaction:
             return transaction.create_release(project, mask, make, number)
 
+    def import_release(self, release: Release, *, by: str) -> None:
+        """Store a release that was made in another store, under its own number.
+
+        Args:
+            release: As it was made there; ``imported`` says where it comes from.
+            by: Who imports it.
+
+        Raises:
+            RecordError: The number is taken.
+        """
+        with self._transaction(write=True) as transaction:
+            transaction.import_release(release, by)
+
     def release(self, project: str, number: str) -> Release:
         """The release *number* of *project*.
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
+import attrs
 from sqlalchemy import delete, func, select, update
 
 from octossh.errors import ModelError, RecordError, did_you_mean
@@ -33,7 +34,7 @@ __all__ = ["CHUNK", "Transaction"]
 
 _OPEN = (State.RUNNING, State.INTERRUPTED)
 _FIXED = ("project", "release", "environment", "mode", "started_at", "by")
-_OWN = {"release_created", "deployment_started", "deployment_finished", "fact_kept", "fact_dropped"}
+_OWN = {"release_created", "release_imported", "deployment_started", "deployment_finished", "fact_kept", "fact_dropped"}
 CHUNK = 500
 """SQLite takes a limited number of values in one statement."""
 
@@ -59,15 +60,21 @@ class Transaction(Work):
                 f"release {number!r} of {project!r} was made as {release.number!r} of {release.project!r}; "
                 "make it with the number that it is given"
             )
-        row = release_row(release)
-        event = Event(
-            type="release_created",
-            at=release.created_at,
-            deployment="",
-            data={"project": project, "number": number, "channel": release.channel, "by": release.created_by},
-        )
-        self.insert(releases, {**row, "seq": self.append(event, row["sha256"])})
+        self._insert(release, Event(type="release_created", at=release.created_at, deployment="", data=_about(release)))
         return release
+
+    def import_release(self, release: Release, by: str) -> None:
+        """See `Store.import_release`."""
+        if (there := self._release_row(release.project, release.number)) is not None:
+            same = attrs.evolve(release_of(there, self.where), imported="") == attrs.evolve(release, imported="")
+            what = ", and it is the one in the file; there is nothing to do" if same else "; one number is one release"
+            raise RecordError(f"store {self.where}: {release.project!r} has a release {release.number!r} already{what}")
+        data = {**_about(release), "imported": release.imported, "imported_by": by}
+        self._insert(release, Event(type="release_imported", at=datetime.now(UTC), deployment="", data=data))
+
+    def _insert(self, release: Release, event: Event) -> None:
+        row = release_row(release)
+        self.insert(releases, {**row, "seq": self.append(event, row["sha256"])})
 
     def release(self, project: str, number: str) -> Release:
         """See `Store.release`."""
@@ -289,3 +296,12 @@ def _limit(limit: int | None) -> int | None:
     if limit is not None and limit < 0:
         raise ModelError(f"limit {limit} is below zero; use None for all")
     return limit
+
+
+def _about(release: Release) -> dict[str, str]:
+    return {
+        "project": release.project,
+        "number": release.number,
+        "channel": release.channel,
+        "by": release.created_by,
+    }

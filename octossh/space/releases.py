@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Unpack
 
 import attrs
 
+from octossh.errors import ModelError, PlanError
 from octossh.model import Channel, Pin, Project, Release, Repositories, read_text
 from octossh.model.numbering import COUNTER, Numbered, fill
-from octossh.planning import lint_tags
-from octossh.recording import origin_here, whoami
+from octossh.planning import ReleaseDiff, compare, current, lint_tags
+from octossh.recording import Key, origin_here, pack, read_key, unpack, whoami
 from octossh.releasing import explain_image, last_picked, pin_images
+from octossh.shell import Secret
 from octossh.space.wiring import Wiring
 from octossh.versions import Explanation
 from octossh.versions.rules import RuleFields
@@ -109,6 +112,73 @@ class Releases(Wiring):
             made.name, mask, lambda given: attrs.evolve(draft, number=given), number=number
         )
 
+    def diff(
+        self, release: str, other: str | None = None, *, project: str | None = None, environment: str | None = None
+    ) -> ReleaseDiff:
+        """What differs from *release* to *other*, or from what stands in *environment* to *release*.
+
+        Args:
+            release: A number, or ``latest``.
+            other: Another one.
+            project: Default: the only one.
+            environment: In place of *other*.
+
+        Raises:
+            ModelError: There is no such release or environment.
+            PlanError: Not exactly one of *other* and *environment* is given, or nothing stands there.
+        """
+        if (other is None) == (environment is None):
+            raise PlanError("two releases are compared: give another number, or an environment in which one stands")
+        found = self.release(project, release)
+        if environment is None:
+            return compare(found, self.release(project, str(other)))
+        stands = current(self._history(found.project), self._catalog.environment(environment))
+        if stands is None:
+            raise PlanError(f"nothing has succeeded in {environment!r} yet, so there is nothing to compare with")
+        return compare(self.release(found.project, stands.release), found)
+
+    def export_release(
+        self, release: str, file: str | Path, *, project: str | None = None, key: Path | Secret | None = None
+    ) -> Release:
+        """Write a release into a file, for a place that has no access to this store.
+
+        The file holds a SHA-256 over its content: one changed byte, and it is not taken. It holds no values of secrets.
+
+        Args:
+            release: A number, or ``latest``.
+            file: Where to; a file that is there is replaced.
+            project: Default: the only one.
+            key: Signs the file: a path or the text of an Ed25519 key as ``ssh-keygen`` writes it, or of a secret that
+                both sides know. Default: what stands in the environment variable ``OCTOSSH_RELEASE_KEY``, if anything.
+
+        Raises:
+            ModelError: There is no such release, the key is none, or the file cannot be written.
+        """
+        found = self.release(project, release)
+        text = pack(found, at=datetime.now(UTC), by=whoami(), key=_key(key))
+        try:
+            Path(file).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ModelError(f"the file {str(file)!r} cannot be written: {error.strerror}; give another path") from None
+        return found
+
+    def import_release(self, file: str | Path, *, key: Path | Secret | None = None) -> Release:
+        """Store the release that is in a file. It keeps its number, and when and by whom it was created.
+
+        Args:
+            file: What `export_release` wrote.
+            key: Has to have signed it; the public half of an Ed25519 key is enough. Default as there; without any key,
+                a signature is not looked at.
+
+        Raises:
+            ModelError: The file is no release, was changed, is not signed with the key, or is of another project.
+            RecordError: The number is taken.
+        """
+        found = unpack(read_text(file), f"the file {str(file)!r}", key=_key(key))
+        self.project(found.project)
+        self.store.import_release(found, by=whoami())
+        return found
+
     def _draft(
         self,
         project: Project,
@@ -134,6 +204,13 @@ class Releases(Wiring):
             commit=here.commit if commit is None else commit,
             link=here.link if link is None else link,
         )
+
+
+def _key(key: Path | Secret | None) -> Key | None:
+    text = os.environ.get("OCTOSSH_RELEASE_KEY", "")
+    if key is None and text:
+        return read_key(Secret(text))
+    return None if key is None else read_key(key)
 
 
 def _mask(project: Project, channel: Channel, release: Release) -> str:
