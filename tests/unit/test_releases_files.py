@@ -124,7 +124,7 @@ def test_a_release_is_compared_with_what_stands_in_an_environment():
         assert made.diff("0.0.1", "0.0.2") == made.diff("latest", environment="Dev")
         with pytest.raises(oc.PlanError, match="give another number, or an environment"):
             made.diff("0.0.1")
-        with pytest.raises(oc.ModelError, match="no release '0.0.9'"):
+        with pytest.raises(oc.ModelError, match=r"no release '0\.0\.9'"):
             made.diff("0.0.1", "0.0.9")
 
 
