@@ -11,7 +11,20 @@ from octossh.model import Target
 
 __all__ = ["read_targets"]
 
-_FIELDS = ("address", "user", "port", "host_key", "jump", "roles", "environments", "docker", "docker_host", "images")
+_FIELDS = (
+    "address",
+    "user",
+    "port",
+    "host_key",
+    "jump",
+    "roles",
+    "environments",
+    "docker",
+    "docker_host",
+    "images",
+    "labels",
+    "maintenance",
+)
 
 
 def read_targets(path: str | Path) -> tuple[Target, ...]:

@@ -9,7 +9,7 @@ import attrs
 from hypothesis import strategies as st
 
 import octossh as oc
-from octossh.model import Finding, Grade, Pairs, Repositories, Standing, Templates
+from octossh.model import DECISIONS, Finding, Grade, Pairs, Repositories, Standing, Templates
 from octossh.model.variables import RESERVED
 
 ODD = "aZ09 ._-'\"\\$`{%#}\n\té€𝄞\u2028&;|<>()*?!~="
@@ -92,7 +92,29 @@ COMMANDS = st.builds(oc.Command, few(TEXT, min_size=1), timeout_s=PATIENCE)
 LOG_LINES = st.builds(oc.LogLine, st.sampled_from(["ready", "-e it's $(x)"]))
 PROBES = st.one_of(HTTPS, TCPS, COMMANDS, LOG_LINES)
 SIZES = st.integers(1, 50) | st.integers(1, 100).map(lambda percent: f"{percent}%")
-ROLLINGS = st.lists(SIZES, min_size=1, max_size=4).map(oc.Rolling)
+AMOUNTS = SIZES | st.just(0)
+DELAYS = st.integers(0, 600) | st.floats(0, 600)
+ROLLINGS = st.builds(
+    oc.Rolling,
+    st.lists(SIZES, min_size=1, max_size=4),
+    by=st.sampled_from(["", "role", "rack"]),
+    pause_s=DELAYS,
+    approve=st.booleans(),
+    healthy=AMOUNTS,
+    parallel=st.none() | st.integers(1, 1000),
+)
+RETRIES = st.builds(oc.Retry, st.integers(1, 100), DELAYS, st.integers(1, 10) | st.floats(1, 10))
+ROLLOUTS = st.builds(
+    oc.Rollout,
+    max_failures=AMOUNTS,
+    on_failure=st.sampled_from(["stop", "continue", "rollback"]),
+    offline=st.sampled_from(["fail", "skip"]),
+    at_least=st.dictionaries(NAMES, AMOUNTS, max_size=2),
+    parallel=st.integers(1, 1000),
+    per_gateway=st.none() | st.integers(1, 1000),
+    timeout_s=st.none() | DELAYS,
+    grace_s=DELAYS,
+)
 REPLACES = st.just(oc.Replace())
 START_FIRSTS = st.builds(
     oc.StartFirst,
@@ -107,6 +129,10 @@ COMMON: dict[str, st.SearchStrategy[Any]] = {
     "roles": few(NAMES),
     "rolling": st.none() | ROLLINGS,
     "timeout_s": SECONDS | st.floats(0, 86_400),
+    "primary": st.sampled_from(["", "h01", "rack=r1"]),
+    "start": st.sampled_from(["after_previous", "with_previous"]),
+    "when": st.sampled_from(["success", "failure", "always", "{{ environment == 'Dev' }}"]),
+    "required": st.booleans(),
 }
 ENV = st.dictionaries(WORDS, TEXT | NUMBERS | st.booleans() | SECRETS, max_size=3)
 LABELS = st.dictionaries(WORDS.map("com.example.{}".format), TEXT, max_size=2)
@@ -521,7 +547,7 @@ PHASES = st.builds(
     automatic=st.booleans(),
     keep=st.none() | KEEPS,
 )
-ENVIRONMENTS = st.builds(oc.Environment, NAMES)
+ENVIRONMENTS = st.builds(oc.Environment, NAMES, rollout=st.none() | ROLLOUTS)
 TARGETS = st.builds(
     oc.Target,
     NAMES,
@@ -530,6 +556,8 @@ TARGETS = st.builds(
     port=st.integers(1, 65535),
     roles=few(NAMES),
     environments=few(NAMES),
+    labels=st.dictionaries(WORDS.filter(lambda word: word not in {"role", "gateway"}), NAMES, max_size=2),
+    maintenance=st.just("") | NAMES,
 )
 SCRIPT_STEPS = st.builds(oc.RunScript, NAMES, script=st.just("true"), reads_only=st.booleans())
 PROJECTS = st.builds(
@@ -540,6 +568,7 @@ PROJECTS = st.builds(
     channels=st.lists(st.builds(oc.Channel, NAMES), max_size=2, unique_by=lambda channel: channel.name),
     lifecycle=st.none() | LIFECYCLES,
     release_number=st.sampled_from(["0.0.i", "i", "1.4.i"]),
+    rollout=ROLLOUTS,
 )
 
 
@@ -642,11 +671,32 @@ STANDINGS = st.builds(
 )
 STATUSES = st.builds(oc.Status, few(STANDINGS))
 
+FAILURE_REQUESTS = st.builds(
+    oc.FailureRequest,
+    step=NAMES,
+    target=NAMES,
+    why=TEXT,
+    log=TEXT,
+    unknown=st.booleans(),
+    attempt=st.integers(1, 9),
+    choices=few(st.sampled_from(DECISIONS)),
+    project=NAMES,
+    release=NAMES,
+    environment=NAMES,
+    deployment=NAMES,
+    by=NAMES,
+)
 FINDINGS = st.builds(Finding, target=NAMES, subject=NAMES, grade=st.sampled_from(Grade), found=TEXT, advice=TEXT)
 CHECKUPS = st.builds(oc.Checkup, few(FINDINGS), few(TEXT))
 
 NOUNS: dict[type, st.SearchStrategy[Any]] = {
     **AUTHS,
+    oc.Cancellation: st.builds(oc.Cancellation, NAMES, now=st.booleans(), why=TEXT),
+    oc.Decision: st.builds(oc.Decision, st.sampled_from(DECISIONS), by=NAMES, notes=TEXT),
+    oc.FailureRequest: FAILURE_REQUESTS,
+    oc.Maintenance: st.builds(oc.Maintenance, NAMES, by=NAMES, since=TIMES),
+    oc.Retry: RETRIES,
+    oc.Rollout: ROLLOUTS,
     oc.Approval: st.builds(oc.Approval, st.booleans(), by=NAMES, notes=TEXT),
     oc.ApprovalRequest: APPROVAL_REQUESTS,
     oc.Approve: APPROVES,

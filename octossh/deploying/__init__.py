@@ -2,8 +2,21 @@
 
 from octossh.deploying.applying import apply
 from octossh.deploying.approving import Approver
+from octossh.deploying.asking import Decider, policy
 from octossh.deploying.checking import check
-from octossh.deploying.observing import connect, find_runners, look_again, observe
+from octossh.deploying.observing import connect, find_runners, look_again, observe, offline
 from octossh.deploying.orders import scripts
 
-__all__ = ["Approver", "apply", "check", "connect", "find_runners", "look_again", "observe", "scripts"]
+__all__ = [
+    "Approver",
+    "Decider",
+    "apply",
+    "check",
+    "connect",
+    "find_runners",
+    "look_again",
+    "observe",
+    "offline",
+    "policy",
+    "scripts",
+]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from octossh.errors import Refused
-from octossh.model import Approval, ApprovalRequest, Approve, Deployment, Outcome, Pairs, State
+from octossh.model import Approval, ApprovalRequest, Approve, Deployment, Outcome, Pairs, State, Step
 from octossh.planning import Plan
 
 __all__ = ["Approver", "ask", "check_approvals"]
@@ -25,9 +25,9 @@ def check_approvals(plan: Plan, approver: Approver | None) -> None:
     Raises:
         Refused: Nobody can be asked, or an answer that is given already does not let the deployment through.
     """
-    for step in (task.step for task in plan.tasks):
-        if not isinstance(step, Approve):
-            continue
+    steps = [task.step for task in plan.tasks if isinstance(task.step, Approve)]
+    steps += [Approve(stage.step.name) for stage in plan.stages if len(stage.waves) > 1 and _by_wave(stage.step)]
+    for step in steps:
         if approver is None or (isinstance(approver, Mapping) and step.name not in approver):
             raise Refused(
                 f"step {step.name!r} asks for an approval, and there is nobody to ask: deploy at a terminal, approve "
@@ -35,6 +35,10 @@ def check_approvals(plan: Plan, approver: Approver | None) -> None:
             )
         if isinstance(approver, Mapping) and (why := _objection(step, approver[step.name])):
             raise Refused(f"step {step.name!r}: {why}")
+
+
+def _by_wave(step: Step) -> bool:
+    return step.rolling is not None and step.rolling.approve
 
 
 def _objection(step: Approve, answer: Approval) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from octossh.errors import OctosshError
+from octossh.errors import ConnectError, OctosshError
 from octossh.model import PutFile, Release, Runner, SecretRef, Snapshot, Target
 from octossh.planning import Resolver, Sought
 from octossh.reading import read_runners, read_snapshot
@@ -17,7 +17,7 @@ from octossh.shell import Secret
 from octossh.templating import NotYetKnown
 from octossh.transport import Transport
 
-__all__ = ["MOST_HOSTS_AT_ONCE", "connect", "find_runners", "look_again", "observe", "on_each"]
+__all__ = ["MOST_HOSTS_AT_ONCE", "connect", "find_runners", "look_again", "observe", "offline", "on_each"]
 
 MOST_HOSTS_AT_ONCE = 64
 """Threads; a thread costs some 70 KB, and most of its time is waiting for a host."""
@@ -61,6 +61,28 @@ def connect(targets: Iterable[Target], transport: Transport) -> None:
         untouched.
     """
     _raise_first(on_each(targets, transport.connect))
+
+
+_OFFLINE = {"dns", "refused", "unreachable", "timeout"}
+
+
+def offline(targets: Iterable[Target], transport: Transport) -> dict[str, str]:
+    """Open a connection to each target; the names of those that cannot be reached, with the reason.
+
+    Raises:
+        ConnectError: One is there, and is not who it should be, or does not accept the login.
+
+    Hosts:
+        untouched.
+    """
+    made = on_each(targets, transport.connect)
+    away = {
+        name: f"offline: {error}"
+        for name, error in made.items()
+        if isinstance(error, ConnectError) and error.kind in _OFFLINE
+    }
+    _raise_first({name: value for name, value in made.items() if name not in away})
+    return away
 
 
 def observe(

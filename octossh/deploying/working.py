@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NotRequired, Protocol, TypedDict
 
 import attrs
+from attrs import field, frozen
 
 from octossh.deploying.orders import login_names, order
 from octossh.deploying.secrecy import Secrecy
 from octossh.deploying.sending import Pack, send
 from octossh.deploying.syntax import script_of
-from octossh.errors import ConnectionLost, Hosts, OctosshError, ReadError
+from octossh.errors import (
+    AuthError,
+    ConnectionLost,
+    HostKeyError,
+    Hosts,
+    ModelError,
+    OctosshError,
+    PlanError,
+    ReadError,
+)
 from octossh.model import CONTROLLER, Approve, Deployment, Image, Outcome, Pairs, State, Step, Target
 from octossh.model.credentials import Credentials
 from octossh.planning import Facts, Plan, Resolver, SecretOutput, Task
 from octossh.reading import Answer, read_answer, read_output
 from octossh.rendering import forget
 from octossh.shell import Frame, Result, Script, Secret
+from octossh.templating import NotYetKnown
 from octossh.transport import Feed, Local, Transport
 
-__all__ = ["Worker"]
+__all__ = ["Access", "Worker"]
 
 _log = logging.getLogger("octossh")
 
@@ -44,6 +55,16 @@ class Tell(Protocol):
         """Of one step on one host, or of neither."""
 
 
+@frozen
+class Access:
+    """What scripts need besides the plan. See `octossh.deploying.apply`."""
+
+    secrets: Mapping[str, Secret] = field(factory=dict, repr=False)
+    logins: Mapping[str, str] = field(factory=dict)
+    login: Callable[[Image], Credentials | None] | None = None
+    pack: Pack | None = None
+
+
 class Worker:
     """Does the steps of a plan, one on one host at a time, and keeps what they leave for later ones.
 
@@ -51,6 +72,7 @@ class Worker:
 
     Attributes:
         known: What each step left on each host.
+        ask: Gets the answer of whoever approves; None where the plan has no approval.
         locked: Whether somebody else held the lock of a host.
     """
 
@@ -59,16 +81,18 @@ class Worker:
         plan: Plan,
         deployment: Deployment,
         transport: Transport,
-        secrets: Mapping[str, Secret],
-        logins: Mapping[str, str],
-        login: Callable[[Image], Credentials | None] | None,
-        pack: Pack | None,
-        ask: Callable[[Approve, Outcome], Outcome],
+        access: Access,
         tell: Tell,
     ) -> None:
         self.plan, self.deployment, self.transport = plan, deployment, transport
-        self._ask, self._tell = ask, tell
-        self.secrecy, self.logins, self.login, self.pack = Secrecy(secrets), logins, login, pack
+        self._tell = tell
+        self.ask: Callable[[Approve, Outcome], Outcome] | None = None
+        self.secrecy, self.logins, self.login, self.pack = (
+            Secrecy(access.secrets),
+            access.logins,
+            access.login,
+            access.pack,
+        )
         self.mask = self.secrecy.mask
         self.resolver = Resolver(plan.release, plan.environment, plan.targets, self.secrecy.secrets, plan.templates)
         self.known: dict[tuple[str, str], Facts] = {}
@@ -76,6 +100,8 @@ class Worker:
         self._steps = {step.name: step for step in plan.release.process.steps}
         self._here = Local()
         self._through: dict[str, str] = {}
+        self._last: dict[str, str] = {}
+        self._hopeless: set[tuple[str, str]] = set()
         self._said: dict[str, list[str]] = {}
         self._lock = threading.Lock()
 
@@ -83,10 +109,23 @@ class Worker:
         """End what still runs on the machine that deploys."""
         self._here.close()
 
+    def holds(self, task: Task, *, failed: bool) -> bool:
+        """Whether the condition of *task* holds. See `Resolver.holds`."""
+        return self.resolver.holds(self._steps[task.step.name], task.target, self.known, failed=failed)
+
+    def last_of(self, step: Step, names: Sequence[str]) -> None:
+        """*step* goes through a manager of a swarm, which may be any of these: the last one has to be it."""
+        self._last[step.name] = names[-1] if names else ""
+
+    def hopeless(self, made: Outcome) -> bool:
+        """Whether the same would come of it if it were tried again."""
+        return (made.step, made.target) in self._hopeless
+
     def do(self, task: Task) -> Outcome:
         """Run one step on one host, and put whatever happens in an outcome."""
         target, original = task.target, self._steps[task.step.name]
         made = Outcome(step=original.name, target=target.name, state=State.FAILED)
+        self._hopeless.discard((original.name, target.name))
         try:
             step = self.resolver.resolve(original, target, self.known)
             if isinstance(step, Approve):
@@ -96,15 +135,25 @@ class Worker:
                 return attrs.evolve(made, state=State.SUCCEEDED, action="unchanged", why=why)
             script = script_of(order(step, target, self.resolver, self.deployment, self.logins))
             result, answer = self._send(step, target, script)
+        except NotYetKnown as missing:
+            self._hopeless.add((original.name, target.name))
+            return attrs.evolve(made, why=f"it reads what step {missing.step!r} leaves, which did not run here")
         except OctosshError as error:
+            if isinstance(error, ModelError | PlanError | HostKeyError | AuthError):
+                self._hopeless.add((original.name, target.name))
             unknown = error.hosts is Hosts.UNKNOWN
             return attrs.evolve(made, state=State.UNKNOWN if unknown else State.FAILED, why=self.mask(str(error)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the record must say that nobody knows
             _log.exception("step %r on %s: octossh itself failed", original.name, target.name)
             why = self.mask(f"octossh itself failed with {type(error).__name__}: {error}; this is a fault of octossh")
             return attrs.evolve(made, state=State.UNKNOWN, why=why)
+        return self._read(original, step, attrs.evolve(made, script=script.digest), result, answer)
+
+    def _read(self, original: Step, step: Step, made: Outcome, result: Result, answer: Answer) -> Outcome:
+        """*made* with what the host answered."""
+        target = next(host for host in self.resolver.hosts(original) if host.name == made.target)
         hidden = {name: self._learn(original, target, name, value) for name, value in answer.secrets.items()}
-        made = attrs.evolve(made, script=script.digest, exit_code=result.exit_code, log=self.mask(result.log))
+        made = attrs.evolve(made, exit_code=result.exit_code, log=self.mask(result.log))
         if not answer.ended:
             why = f"the script ended with exit code {result.exit_code} before it said how; {_last_line(made.log)}"
             return attrs.evolve(made, state=State.UNKNOWN, why=why)
@@ -132,7 +181,8 @@ class Worker:
         )
 
     def _asked(self, step: Approve, made: Outcome) -> Outcome:
-        made = self._ask(step, made)
+        assert self.ask is not None
+        made = self.ask(step, made)
         self.known[step.name, made.target] = Facts(outputs=made.outputs)
         return made
 
@@ -150,7 +200,7 @@ class Worker:
             said = self._said.setdefault(step.name, [])
             said.append(f"{made.target} is {made.why}")
             where = "; ".join(said)
-        if made.target != self.resolver.hosts(step)[-1].name:
+        if made.target != self._last.get(step.name):
             return attrs.evolve(made, state=State.SUCCEEDED, action="unchanged")
         why = f"no target of this step is a manager of a swarm: {where}; give it the role of one"
         return attrs.evolve(made, why=why)

@@ -9,14 +9,16 @@ from octossh.model.deployments import Deployment, Event, Mode, Outcome, State
 from octossh.model.drifts import Deviation, Drift, Drifts, Problem, Runner, Sighting, Whereabouts
 from octossh.model.files import env_file, read_text
 from octossh.model.images import Image, Pin, Registry, Repositories
+from octossh.model.interventions import DECISIONS, Cancellation, Decision, FailureRequest, Maintenance
 from octossh.model.lifecycles import Channel, Keep, Lifecycle, Phase
 from octossh.model.preventions import Prevention
 from octossh.model.projects import Process, Project
 from octossh.model.releases import Release
-from octossh.model.rollout import Rolling
+from octossh.model.rollout import Retry, Rolling, Rollout, share
 from octossh.model.secrets import SecretRef, secret
 from octossh.model.snapshots import GROUPS, LABELS, Resource, Snapshot, grouped
 from octossh.model.steps import (
+    CONDITIONS,
     KINDS,
     Approve,
     Command,
@@ -66,7 +68,9 @@ from octossh.model.variables import Value, Variable, value_of
 from octossh.model.views import History, Standing, Status
 
 __all__ = [
+    "CONDITIONS",
     "CONTROLLER",
+    "DECISIONS",
     "GROUPS",
     "KINDS",
     "LABELS",
@@ -75,6 +79,7 @@ __all__ = [
     "ApprovalRequest",
     "Approve",
     "Basic",
+    "Cancellation",
     "Catalog",
     "Channel",
     "Checkup",
@@ -86,6 +91,7 @@ __all__ = [
     "CreateNetwork",
     "CreateVolume",
     "CredentialHelper",
+    "Decision",
     "Deployment",
     "Described",
     "Deviation",
@@ -95,6 +101,7 @@ __all__ = [
     "Environment",
     "Evaluated",
     "Event",
+    "FailureRequest",
     "Finding",
     "Flag",
     "Grade",
@@ -107,6 +114,7 @@ __all__ = [
     "Keyring",
     "Lifecycle",
     "LogLine",
+    "Maintenance",
     "Mode",
     "Mount",
     "Outcome",
@@ -127,7 +135,9 @@ __all__ = [
     "Replace",
     "Repositories",
     "Resource",
+    "Retry",
     "Rolling",
+    "Rollout",
     "RunContainer",
     "RunOnce",
     "RunScript",
@@ -165,6 +175,7 @@ __all__ = [
     "options",
     "read_text",
     "secret",
+    "share",
     "slug",
     "texts",
     "value_of",

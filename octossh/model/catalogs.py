@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Self, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from octossh.errors import ModelError, did_you_mean
 from octossh.model.images import Image
 from octossh.model.projects import Project
+from octossh.model.rollout import Rollout
 from octossh.model.targets import CONTROLLER, Environment, Target
 
 __all__ = ["Catalog"]
@@ -23,11 +24,13 @@ class Catalog:
         projects: By name.
         targets: All of them.
         environments: Their names: those of lifecycles in their order, then the others.
+        rollouts: Of environments that have one.
     """
 
     projects: Mapping[str, Project]
     targets: tuple[Target, ...]
     environments: tuple[str, ...]
+    rollouts: Mapping[str, Rollout] = field(factory=dict)
 
     @classmethod
     def of(cls, projects: Iterable[Project], targets: Iterable[Target], environments: Iterable[Environment]) -> Self:
@@ -40,9 +43,16 @@ class Catalog:
         hosts = tuple(_by_name(targets, Target, "targets").values())
         if any(host.name == CONTROLLER.name for host in hosts):
             raise ModelError(f"{CONTROLLER.name!r} stands for the machine that deploys; give that target another name")
-        names = _environments(known.values(), hosts, _by_name(environments, Environment, "environments"))
+        places = _by_name(environments, Environment, "environments")
+        names = _environments(known.values(), hosts, places)
         _check_scopes(known.values(), hosts)
-        return cls(known, hosts, names)
+        return cls(known, hosts, names, {name: place.rollout for name, place in places.items() if place.rollout})
+
+    def rollout(self, project: str, environment: str) -> Rollout:
+        """How deployments of *project* go over the hosts of *environment*, where nobody says otherwise."""
+        if environment in self.rollouts:
+            return self.rollouts[environment]
+        return self.projects[project].rollout if project in self.projects else Rollout()
 
     def project(self, name: str | None = None) -> Project:
         """The project *name*; without a name, the only one.

@@ -171,7 +171,20 @@ class Deployment(Described):
             did = outcome.action or outcome.state.value
             why = f"  {outcome.why}" if outcome.why and outcome.state is not State.SUCCEEDED else ""
             lines.append(f"  {outcome.target:{width}}  {outcome.step:{steps}}  {did}{why}".rstrip())
-        return "\n".join([*lines, *([self.error] if self.error else [])])
+        return "\n".join([*lines, *filter(None, (self.error, self.missed))])
+
+    @property
+    def missed(self) -> str:
+        """Which hosts the release has not reached, though it succeeded; empty where it has reached all of them."""
+        ends = {outcome.target: False for outcome in self.outcomes}
+        for outcome in self.outcomes:
+            failed = outcome.state in {State.FAILED, State.UNKNOWN}
+            ends[outcome.target] |= failed or (outcome.state is State.SKIPPED and outcome.action != "not needed")
+        names = [name for name, missed in ends.items() if missed]
+        if not names or not self.ok:
+            return ""
+        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        return f"{len(names)} of {len(ends)} hosts do not have it: {shown}; --outdated deploys it to them"
 
 
 @frozen(kw_only=True)

@@ -12,7 +12,8 @@ from octossh.model._values import Described, named, of, slug, telling
 from octossh.model.images import Image
 from octossh.model.lifecycles import Channel, Lifecycle
 from octossh.model.numbering import check_mask
-from octossh.model.steps import Step, StopResource, texts
+from octossh.model.rollout import Rollout
+from octossh.model.steps import CONDITIONS, Step, StopResource, texts
 from octossh.model.variables import RESERVED, Variable
 from octossh.templating import references
 
@@ -69,19 +70,19 @@ class Process(Described):
         """
         known = {variable.name for variable in variables} | RESERVED
         earlier: list[str] = []
+        beside: list[str] = []
         for step in self.steps:
+            if step.start == "after_previous":
+                earlier += beside
+                beside = []
             for name, text in texts(step):
-                here = f"{where}: step {step.name!r}, field {name}"
-                read = references(text, where=here)
-                for missing in sorted(read.names - known):
-                    raise ModelError(f"{here}: there is no variable {missing!r}; {did_you_mean(missing, known)}")
-                for missing in sorted(read.steps - set(earlier)):
-                    raise ModelError(
-                        f"{here}: no step before it is named {missing!r}; {did_you_mean(missing, earlier)}"
-                    )
+                _check_reads(text, f"{where}: step {step.name!r}, field {name}", known, earlier, beside)
+            if step.when not in CONDITIONS:
+                here = f"{where}: step {step.name!r}, field when"
+                _check_reads(step.when, here, known | {"failed"}, earlier, beside)
             if isinstance(step, StopResource):
                 self._check_stop(step, where)
-            earlier.append(step.name)
+            beside.append(step.name)
 
     def _check_stop(self, stop: StopResource, where: str) -> None:
         # It may name a step of the past, to clear away what that one left; but not one of today in another spelling.
@@ -89,6 +90,18 @@ class Process(Described):
         for name in stop.steps:
             if names.get(slug(name), name) != name:
                 raise ModelError(f"{where}: step {stop.name!r}: no step {name!r}; {did_you_mean(name, names.values())}")
+
+
+def _check_reads(text: str, here: str, known: set[str], earlier: list[str], beside: list[str]) -> None:
+    read = references(text, where=here)
+    for missing in sorted(read.names - known):
+        raise ModelError(f"{here}: there is no variable {missing!r}; {did_you_mean(missing, known)}")
+    for missing in sorted(read.steps - set(earlier)):
+        if missing in beside:
+            raise ModelError(
+                f"{here}: it reads step {missing!r}, beside which it runs; leave out start='with_previous'"
+            )
+        raise ModelError(f"{here}: no step before it is named {missing!r}; {did_you_mean(missing, earlier)}")
 
 
 def _variables(value: Any) -> tuple[Variable, ...]:
@@ -117,6 +130,7 @@ class Project(Described):
             ``YY``, ``MM``, ``DD`` and ``WW`` (the week) are today's date in UTC; ``{{ version }}`` is the version of
             the only image, ``{{ images["acme/web"].version }}`` that of one of several, which has ``.tag``,
             ``.major``, ``.minor`` and ``.patch`` as well, and ``{{ channel }}`` the name of the channel.
+        rollout: How deployments go over their hosts; an environment, or who deploys, may say otherwise.
     """
 
     name: str = field(validator=named("project"))
@@ -125,6 +139,7 @@ class Project(Described):
     channels: tuple[Channel, ...] = field(default=(), kw_only=True, converter=_channels)
     lifecycle: Lifecycle | None = field(default=None, kw_only=True, validator=of(Lifecycle, optional=True))
     release_number: str = field(default="0.0.i", kw_only=True)
+    rollout: Rollout = field(factory=Rollout, kw_only=True, validator=of(Rollout))
 
     def __attrs_post_init__(self) -> None:
         where = f"project {self.name!r}"

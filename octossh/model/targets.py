@@ -10,7 +10,8 @@ from typing import Any
 from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model._values import Described, named, sorted_names, telling, unique_names, words
+from octossh.model._values import Described, Pairs, named, of, sorted_names, telling, unique_names, words
+from octossh.model.rollout import Rollout
 
 __all__ = ["CONTROLLER", "Environment", "Target"]
 
@@ -22,9 +23,15 @@ _HOP = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.@\\-]*@)?([A-Za-z0-9_][A-Za-z0-9_.-
 
 @frozen
 class Environment(Described):
-    """A place in a lifecycle, such as Test or Production."""
+    """A place in a lifecycle, such as Test or Production.
+
+    Attributes:
+        name: Unique in its space.
+        rollout: How deployments go over its hosts; None: as the project says.
+    """
 
     name: str = field(validator=named("environment"))
+    rollout: Rollout | None = field(default=None, kw_only=True, validator=of(Rollout, optional=True))
 
     def __str__(self) -> str:
         return self.name
@@ -125,6 +132,16 @@ def _jump(instance: Target, _attribute: Any, jump: Any) -> None:
         )
 
 
+def _labels(value: Any) -> Pairs[str]:
+    pairs: Pairs[Any] = Pairs(value)
+    for name, text in pairs.items():
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./-]*", name) or name in {"role", "gateway"}:
+            raise ModelError(f"label {name!r}: a name is letters, digits and _./-, and neither 'role' nor 'gateway'")
+        if not isinstance(text, str) or not text.strip() or "\n" in text:
+            raise ModelError(f"label {name}: {text!r} is no text on one line; put it in quotes")
+    return pairs
+
+
 @frozen(field_transformer=telling)
 class Target(Described):
     """A Linux host with a docker CLI and a POSIX shell.
@@ -147,6 +164,8 @@ class Target(Described):
             None: as the login of the user says, else docker's own.
         images: How images come there. ``"pull"``: docker there pulls them. ``"push"``: octossh gets them from the
             registry and sends them over the same connection as the script, for hosts that reach no registry.
+        labels: What else there is to know, such as ``{"rack": "r1"}``; `Rolling` and ``primary`` of steps go by them.
+        maintenance: Why nothing is deployed there for now; empty: it is as the others. See `Space.maintain`.
     """
 
     name: str = field(validator=named("target"))
@@ -161,6 +180,8 @@ class Target(Described):
     docker_host: str | None = field(default=None, kw_only=True, validator=_docker_host)
 
     images: str = field(default="pull", kw_only=True, validator=_images)
+    labels: Pairs[str] = field(factory=Pairs, kw_only=True, converter=_labels)
+    maintenance: str = field(default="", kw_only=True, validator=of(str))
 
     @property
     def bare(self) -> bool:

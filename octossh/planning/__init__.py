@@ -7,15 +7,18 @@ from octossh.planning.comparing import ImageChange, ReleaseDiff, StepChange, com
 from octossh.planning.composing import count_of
 from octossh.planning.drifting import Left, Legacy, deviations, left_by
 from octossh.planning.judging import Visit, judge
+from octossh.planning.leaving import without
 from octossh.planning.making import plan, secrets_of
-from octossh.planning.plans import Action, Change, Plan, Stage, Task, changes_between
+from octossh.planning.plans import Plan
 from octossh.planning.pruning import to_prune
 from octossh.planning.resolving import Facts, Resolver, SecretOutput
 from octossh.planning.rules import check_may_enter, current, mode_of, to_follow, to_promote, to_roll_back
 from octossh.planning.searching import Sought
 from octossh.planning.suiting import unsuited
 from octossh.planning.swarming import file_contents, service_document
+from octossh.planning.tasks import Action, Change, Task, changes_between
 from octossh.planning.wanting import Wanted, differing, next_name, old_name
+from octossh.planning.waves import Stage
 
 __all__ = [
     "Action",
@@ -59,4 +62,5 @@ __all__ = [
     "to_prune",
     "to_roll_back",
     "unsuited",
+    "without",
 ]

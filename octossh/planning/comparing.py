@@ -9,7 +9,7 @@ from attrs import frozen
 
 from octossh.errors import PlanError
 from octossh.model import Described, Pin, Release, SecretRef, Step, Variable
-from octossh.planning.plans import Change, changes_between
+from octossh.planning.tasks import Change, changes_between
 
 __all__ = ["ImageChange", "ReleaseDiff", "StepChange", "compare"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from octossh.model import Resource
 from octossh.planning.composing import count_of
-from octossh.planning.plans import Action, Change, changes_between
+from octossh.planning.tasks import Action, Change, changes_between
 from octossh.planning.wanting import Wanted
 
 __all__ = ["judge_group", "with_values"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,9 +12,11 @@ from octossh.errors import ModelError, PlanError, did_you_mean
 from octossh.model import (
     ContainerStep,
     Mode,
+    Pairs,
     Prune,
     Release,
     Resource,
+    Rollout,
     RunContainer,
     SecretRef,
     Snapshot,
@@ -25,13 +28,15 @@ from octossh.model import (
     grouped,
 )
 from octossh.planning.groups import judge_group, with_values
-from octossh.planning.plans import Action, Plan, Task, changes_between
+from octossh.planning.leaving import leave_out, meant
+from octossh.planning.plans import Plan
 from octossh.planning.puts import file_facts, judge_file
-from octossh.planning.resolving import Facts, Resolver
+from octossh.planning.resolving import Facts, Resolver, is_primary
 from octossh.planning.suiting import unsuited
+from octossh.planning.tasks import Action, Task, changes_between
 from octossh.planning.wanting import Wanted, differing, next_name, old_name
 from octossh.shell import Secret
-from octossh.templating import NotYetKnown
+from octossh.templating import NotYetKnown, references
 
 __all__ = ["plan", "secrets_of"]
 
@@ -45,6 +50,8 @@ def plan(
     seen: Mapping[str, Snapshot] | None = None,
     secrets: Mapping[str, Secret] | None = None,
     templates: Templates | None = None,
+    rollout: Rollout | None = None,
+    skip: Mapping[str, str] | None = None,
 ) -> Plan:
     """What deploying *release* to the targets of *environment* would do.
 
@@ -56,31 +63,61 @@ def plan(
         seen: A snapshot for each target of the environment; None: the hosts decide when their turn comes.
         secrets: A value for each secret that `secrets_of` names.
         templates: Of the user, in front of ours.
+        rollout: How it goes over its hosts.
+        skip: Names of targets that are left out, with the reason, such as that they are offline. Those in maintenance
+            are left out in any case.
 
     Raises:
-        PlanError: No target stands there, a step reaches none, or a snapshot or secret is missing.
+        PlanError: No target stands there, a step reaches none, too few hosts are left, or a snapshot or secret is
+            missing.
         ModelError: An expression fails.
     """
     here = tuple(target for target in targets if environment in target.environments)
     if not here:
         known = {name for target in targets for name in target.environments}
         raise PlanError(f"no target stands in environment {environment!r}; {did_you_mean(environment, known)}")
-    resolver = Resolver(release, environment, here, secrets or {}, templates or Templates())
-    _check_reach(resolver)
-    if seen is not None and (unseen := [target.name for target in here if target.name not in seen]):
+    made = _made(
+        Resolver(release, environment, here, secrets or {}, templates or Templates()),
+        Plan(release=release, environment=environment, mode=mode, rollout=rollout or Rollout()),
+        seen,
+        skip or {},
+    )
+    made.rounds  # noqa: B018 - what cannot be kept of its waves shows now
+    return made
+
+
+def _made(every: Resolver, bare: Plan, seen: Mapping[str, Snapshot] | None, skip: Mapping[str, str]) -> Plan:
+    """*bare* with its tasks; *every* knows all targets, also those that are left out."""
+    _check_reach(every)
+    there, away = leave_out(every.targets, bare.rollout, skip)
+    resolver = attrs.evolve(every, targets=there)
+    if seen is not None and (unseen := [target.name for target in there if target.name not in seen]):
         raise PlanError(f"target {unseen[0]!r} was not looked at; observe it first")
     maker = _Maker(resolver, seen)
-    tasks = [maker.task(step, target) for step in release.process.steps for target in resolver.hosts(step)]
-    return Plan(
-        release=release,
-        environment=environment,
-        mode=mode,
-        targets=here,
+    tasks = [
+        maker.task(step, target)
+        if target.name not in away
+        else Task(step=step, target=target, action=Action.SKIP, why=away[target.name])
+        for step in every.release.process.steps
+        for target in meant(step, there, every.targets)
+    ]
+    return attrs.evolve(
+        bare,
+        targets=there,
         tasks=tuple(tasks),
         observed=seen is not None,
-        notes=maker.notes(),
+        notes=(*_primary_notes(resolver), *maker.notes()),
         templates=resolver.templates,
+        skipped=Pairs(away),
     )
+
+
+def _primary_notes(resolver: Resolver) -> list[str]:
+    return [
+        f"step {step.name!r}: no target here is {step.primary}, so {hosts[0].name} comes first"
+        for step in resolver.release.process.steps
+        if step.primary and (hosts := resolver.hosts(step)) and not is_primary(step, hosts[0])
+    ]
 
 
 def _check_reach(resolver: Resolver) -> None:
@@ -121,6 +158,26 @@ class _Maker:
         self.files: dict[tuple[str, str], str] = {}
 
     def task(self, step: Step, target: Target) -> Task:
+        """What *step* does on *target*, if its condition holds."""
+        if step.when == "success":
+            return self._task(step, target)
+        if step.when == "failure":
+            with contextlib.suppress(NotYetKnown):  # what is wrong with it shows now, and not after a failure
+                self.resolver.resolve(step, target, self.known)
+            return Task(step=step, target=target, action=Action.DECIDE, why="only after a failure")
+        try:
+            holds, when = self.resolver.holds(step, target, self.known, failed=False), "also after a failure"
+        except NotYetKnown:
+            holds, when = True, f"if {step.when}"
+        if step.when != "always" and "failed" in references(step.when, where=step.name).names:
+            holds, when = True, f"if {step.when}"
+        if not holds:
+            return Task(step=step, target=target, action=Action.SKIP, why=f"not needed: {step.when} is false")
+        made = self._task(step, target)
+        told = when if step.when == "always" or when != "also after a failure" else ""
+        return attrs.evolve(made, why="; ".join(filter(None, (made.why, told))))
+
+    def _task(self, step: Step, target: Target) -> Task:
         try:
             resolved = self.resolver.resolve(step, target, self.known)
         except NotYetKnown as unknown:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from octossh.model import Resource
-from octossh.planning.plans import Action, Change, changes_between
+from octossh.planning.tasks import Action, Change, changes_between
 from octossh.planning.wanting import Wanted
 
 __all__ = ["file_facts", "judge_file"]

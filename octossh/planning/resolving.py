@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model import CONTROLLER, Evaluated, Release, SecretRef, Step, Target, Templates, mapped, slug, value_of
+from octossh.model import (
+    CONDITIONS,
+    CONTROLLER,
+    Evaluated,
+    Release,
+    SecretRef,
+    Step,
+    Target,
+    Templates,
+    mapped,
+    slug,
+    value_of,
+)
 from octossh.planning.wanting import Wanted, next_name, old_name, wanted_of
 from octossh.shell import Secret
 from octossh.templating import NotYetKnown, evaluate, has_expression, references, value_alone
 
-__all__ = ["Facts", "Resolver", "SecretOutput"]
+__all__ = ["Facts", "Resolver", "SecretOutput", "hosts_of", "is_primary"]
 
 
 @frozen
@@ -90,6 +102,22 @@ class _StepView:
         return {name: _StepView(self._step, name, self._reach, self._known) for name in self._reach}
 
 
+def hosts_of(step: Step, targets: Sequence[Target]) -> tuple[Target, ...]:
+    """Those of *targets* that *step* runs on, its primary one first; where it runs once, that one only."""
+    if step.runs_on == "controller":
+        return (CONTROLLER,)
+    able = [target for target in targets if not step.roles or set(step.roles) & set(target.roles)]
+    if step.primary:
+        able.sort(key=lambda target: not is_primary(step, target))
+    return tuple(able[:1] if step.runs_on == "one" else able)
+
+
+def is_primary(step: Step, target: Target) -> bool:
+    """Whether *target* is what *step* calls its primary one."""
+    label, given, value = step.primary.partition("=")
+    return target.labels.get(label) == value if given else target.name == step.primary
+
+
 @frozen
 class Resolver:
     """Evaluates the steps of a release for the targets of one environment. Pure.
@@ -107,6 +135,7 @@ class Resolver:
     targets: tuple[Target, ...]
     secrets: Mapping[str, Secret] = field(factory=dict, repr=False)
     templates: Templates = field(factory=Templates)
+    _hosts: dict[str, tuple[Target, ...]] = field(factory=dict, init=False, repr=False, eq=False)
 
     def reach(self, step: Step) -> tuple[str, ...]:
         """The names of the targets that *step* runs on."""
@@ -114,10 +143,26 @@ class Resolver:
 
     def hosts(self, step: Step) -> tuple[Target, ...]:
         """The targets that *step* runs on; of those that it may run on, the first, where it runs once."""
-        if step.runs_on == "controller":
-            return (CONTROLLER,)
-        able = tuple(t for t in self.targets if not step.roles or set(step.roles) & set(t.roles))
-        return able[:1] if step.runs_on == "one" else able
+        if (known := self._hosts.get(step.name)) is None:
+            known = self._hosts[step.name] = hosts_of(step, self.targets)
+        return known
+
+    def holds(self, step: Step, target: Target, known: Mapping[tuple[str, str], Facts], *, failed: bool) -> bool:
+        """Whether the condition of *step* holds on *target*; *failed*: something has failed there before.
+
+        Raises:
+            ModelError: It fails, or gives neither true nor false.
+            NotYetKnown: It reads what an earlier step has not brought about yet.
+        """
+        if step.when in CONDITIONS:
+            return step.when == "always" or failed == (step.when == "failure")
+        where = f"{self.release.project}: step {step.name!r} on {target.name!r}, field when"
+        if failed and "failed" not in references(step.when, where=where).names:
+            return False
+        said = str(self._text(step.when, step, target, known, where=where, whole=False, language="", failed=failed))
+        if said.strip().lower() in {"true", "false", "1", "0", ""}:
+            return said.strip().lower() in {"true", "1"}
+        raise ModelError(f"{where}: {step.when!r} gives {said[:80]!r}, which is neither true nor false; compare it")
 
     def resolve(self, step: Step, target: Target, known: Mapping[tuple[str, str], Facts]) -> Step:
         """*step* with its expressions evaluated for *target*.
@@ -148,6 +193,7 @@ class Resolver:
         where: str,
         whole: bool,
         language: str,
+        failed: bool | None = None,
     ) -> str | SecretRef:
         values: dict[str, Any] = {
             "project": self.release.project,
@@ -157,6 +203,8 @@ class Resolver:
             "target": target,
             "steps": _Steps(self, target, known),
         }
+        if failed is not None:
+            values["failed"] = failed
         for name in references(text, where=where).names - values.keys():
             value = value_of(
                 name,

@@ -27,6 +27,9 @@ class Space(Releases, Deployments, Records, Looking):
             Default: the environment variables of this process.
         approve: Who is asked by `Approve`: a function that is called with an `ApprovalRequest`, in the thread that
             deploys, and gives an `Approval`; or the answers themselves, by the name of the step.
+        on_failure: Who says what to do when a step has failed on a host: a function that is called with a
+            `FailureRequest`, in the thread that deploys, and gives a `Decision`; or always the same: ``ignore``,
+            ``exclude`` or ``abort``. Default: the `Rollout` says how many hosts may fail.
         templates: A folder of templates for scripts; those in it stand before octossh's own of the same name.
         on_event: Is called with each `Event` while something is deployed.
         on_moved_tag: What is done when a tag of a release means another image by now, or is gone, or its registry

@@ -48,14 +48,17 @@ class Deployments(Promotions):
             self._check_may_enter(release, environment, history)
         secrets, _ = self._access.of(release, environment)
         # Made once without having looked: what is wrong with the description shows before any host is asked.
-        make = functools.partial(plan, release, environment, self.targets, secrets=secrets, templates=self._templates)
+        rollout = self._catalog.rollout(release.project, environment)
+        make = functools.partial(
+            plan, release, environment, self.targets, secrets=secrets, templates=self._templates, rollout=rollout
+        )
         made = make(mode=mode or mode_of(release.number, environment, history))
         if self._templates.marks:
             self.render(made)  # a shell here reads the scripts that it would send
         if not look:
             return made
         moved = tuple(map(str, self._moved(release, made.mode)))
-        seen = observe(release, environment, self.targets, self._transport, secrets)
+        seen = observe(release, environment, made.targets, self._transport, secrets)
         made = make(mode=made.mode, seen=seen)
         return attrs.evolve(made, notes=(*made.notes, *moved))
 
@@ -199,6 +202,7 @@ class Deployments(Promotions):
             login=self._access.login,
             pack=self._access.archive,
             approver=self.approve,
+            decider=self.on_failure,
             on_event=self.on_event,
             check=check,
         )

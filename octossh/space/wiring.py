@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from octossh.access import Access
-from octossh.deploying import Approver
+from octossh.deploying import Approver, Decider, policy
 from octossh.errors import ModelError
 from octossh.inventory import read_targets
 from octossh.model import Catalog, Deployment, Environment, Event, Mode, Project, Release, Target
@@ -33,6 +33,7 @@ class Wiring:
         transport: Transport | None = None,
         secrets: SecretSource | Iterable[SecretSource] | None = None,
         approve: Approver | None = None,
+        on_failure: Decider | str | None = None,
         templates: str | Path | None = None,
         on_event: Callable[[Event], None] | None = None,
         on_moved_tag: Literal["warn", "fail", "ignore"] = "warn",
@@ -46,6 +47,7 @@ class Wiring:
         self.on_moved_tag = on_moved_tag
         self.store = Store(store)
         self.approve, self.on_event = approve, on_event
+        self.on_failure = policy(on_failure) if isinstance(on_failure, str) else on_failure
         self._templates = read_templates(templates)
         self._transport = transport if transport is not None else SSH()
         images = (image for project in self._catalog.projects.values() for image in project.process.images)

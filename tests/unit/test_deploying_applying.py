@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import pickle
+import signal
 import threading
-from concurrent.futures import wait
 from datetime import UTC, datetime
 
 import attrs
@@ -15,6 +15,7 @@ from fleet import MOMENT
 
 import octossh as oc
 from octossh.deploying import apply
+from octossh.deploying.control import Control
 from octossh.planning import plan
 
 hub = oc.Registry("hub", "https://registry.example.com")
@@ -28,7 +29,7 @@ def targets(count):
     return tuple(oc.Target(f"h{number}", f"h{number}", environments=["Dev"]) for number in range(1, count + 1))
 
 
-def planned(*steps, hosts=1, secrets=None):
+def planned(*steps, hosts=1, secrets=None, **more):
     process = oc.Process(steps)
     release = oc.Release(
         project="shop",
@@ -38,7 +39,7 @@ def planned(*steps, hosts=1, secrets=None):
         pins=tuple(oc.Pin(image=image, tag="1", digest="sha256:" + "a" * 64) for image in process.images),
         created_at=MOMENT,
     )
-    return plan(release, "Dev", targets(hosts), secrets=secrets)
+    return plan(release, "Dev", targets(hosts), secrets=secrets, **more)
 
 
 def says(state="succeeded", action="created", changed="yes", why="", *, inspect=None, outputs=None):
@@ -59,6 +60,7 @@ class Journal:
     def __init__(self, calls, refuse=lambda what: False):
         self.calls, self.refuse = calls, refuse
         self.finished = None
+        self.events = []
 
     def _note(self, what):
         if self.refuse(what):
@@ -70,8 +72,9 @@ class Journal:
         self._note("start")
 
     def record(self, event, outcome=None):
-        assert (outcome is None) == (event.type == "step_started")
-        self._note(f"{event.type} {event.step} {event.target}")
+        assert (outcome is not None) == (event.type == "step_finished")
+        self.events.append(event)
+        self._note(f"{event.type} {event.step} {event.target}".strip())
 
     def finish(self, deployment):
         self._note("finish")
@@ -341,22 +344,25 @@ def test_a_callback_that_raises_does_no_harm(caplog):
     assert "the callback for events failed" in caplog.text
 
 
-def interrupting(monkeypatch, times):
-    """A world whose first step waits until the deployment has been interrupted so many times."""
-    left, go_on = iter([True] * times), threading.Event()
+def interrupting(monkeypatch, times, *, apart=False):
+    """A world whose first step waits until Ctrl-C was pressed so many times."""
+    stopped, go_on = threading.Event(), threading.Event()
+    stop = Control.stop
 
-    def interrupted(futures):
-        if next(left, False):
-            raise KeyboardInterrupt
-        go_on.set()
-        return wait(futures)
+    def stopping(self, *args, **more):
+        stop(self, *args, **more)
+        stopped.set()
 
     def slow():
-        assert go_on.wait(10)
+        for number in range(times):
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            if apart or number == times - 1:
+                assert stopped.wait(10)
+        assert not apart or go_on.wait(10)
         return says()
 
-    monkeypatch.setattr("octossh.deploying.applying.wait", interrupted)
-    return World({"net": slow}), go_on
+    monkeypatch.setattr(Control, "stop", stopping)
+    return World({"net h1": slow}), go_on
 
 
 @pytest.mark.parametrize("times", [1, 2, 3], ids=["once", "twice at one moment", "thrice at one moment"])
@@ -371,15 +377,27 @@ def test_an_interruption_waits_for_what_runs_and_starts_nothing_more(monkeypatch
 
 
 def test_a_second_interruption_leaves_at_once_and_says_what_is_unknown(monkeypatch):
-    world, go_on = interrupting(monkeypatch, 2)
-    monkeypatch.setattr("octossh.deploying.applying._ONE_INTERRUPT_S", -1.0)
+    monkeypatch.setattr("octossh.deploying.control._ONE_INTERRUPT_S", -1.0)
+    world, go_on = interrupting(monkeypatch, 2, apart=True)
     with pytest.raises(KeyboardInterrupt):
         world.apply(planned(NET))
-    go_on.set()
     ended = world.journal.finished
+    recorded = list(world.calls)
+    go_on.set()
     assert ended.state is oc.State.INTERRUPTED
     assert states(ended) == {"net h1": "unknown"}
     assert "it ran when the deployment was left" in ended.error
+    assert recorded[-1] == "finish"
+
+
+def test_a_host_that_hangs_is_left_when_its_time_is_over_after_one_interruption(monkeypatch):
+    world, go_on = interrupting(monkeypatch, 1, apart=True)
+    with pytest.raises(KeyboardInterrupt):
+        world.apply(planned(NET, hosts=2, rollout=oc.Rollout(grace_s=0.1)))
+    ended = world.journal.finished
+    go_on.set()
+    assert states(ended) == {"net h1": "unknown", "net h2": "succeeded"}
+    assert ended.hosts is oc.Hosts.UNKNOWN
 
 
 def test_an_interruption_at_any_other_moment_leaves_an_end_in_the_record_too():

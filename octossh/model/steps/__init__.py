@@ -7,7 +7,7 @@ keeps something, its values in ``octossh.rendering`` and its template of the sam
 from __future__ import annotations
 
 from octossh.model.steps.approvals import Approve
-from octossh.model.steps.base import Part, Step, mapped, texts
+from octossh.model.steps.base import CONDITIONS, Part, Step, mapped, texts
 from octossh.model.steps.compose import ComposeStep, ComposeUp
 from octossh.model.steps.containers import RunContainer
 from octossh.model.steps.flags import Flag, flags, kept, options
@@ -27,6 +27,7 @@ from octossh.model.steps.volumes import CreateVolume
 from octossh.model.steps.waits import WaitFor
 
 __all__ = [
+    "CONDITIONS",
     "KINDS",
     "PROBES",
     "STRATEGIES",

@@ -9,13 +9,14 @@ import attrs
 from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model._values import Described, Pairs, named, sorted_names, telling
+from octossh.model._values import Described, Pairs, named, of, sorted_names, telling
 from octossh.model.images import Image
-from octossh.model.rollout import Rolling
+from octossh.model.rollout import Retry, Rolling
 from octossh.model.secrets import SecretRef
 from octossh.model.steps.fields import seconds
+from octossh.templating import has_expression
 
-__all__ = ["LITERAL", "MAY_BE_SECRET", "SHELL", "Part", "Step", "check_controller", "mapped", "texts"]
+__all__ = ["CONDITIONS", "LITERAL", "MAY_BE_SECRET", "SHELL", "Part", "Step", "check_controller", "mapped", "texts"]
 
 LITERAL: Mapping[str, Any] = {"literal": True}
 """Metadata of a field whose texts are taken as they are: no expressions."""
@@ -23,12 +24,43 @@ LITERAL: Mapping[str, Any] = {"literal": True}
 MAY_BE_SECRET: Mapping[str, Any] = {"may_be_secret": True}
 """Metadata of a field in which an expression may give a secret, as a whole value."""
 
+CONDITIONS = ("success", "failure", "always")
+"""When a step runs, besides expressions."""
+
 SHELL: Mapping[str, Any] = {"shell": True}
 """Metadata of a field that holds shell text: what an expression gives there becomes one quoted word."""
 
 
 def _rolling(value: Any) -> Rolling | None:
     return value if value is None or isinstance(value, Rolling) else Rolling(value)
+
+
+def _retry(value: Any) -> Retry | None:
+    return value if value is None or isinstance(value, Retry) else Retry(value)
+
+
+def _retried(instance: Step, _attribute: Any, retry: Retry | None) -> None:
+    if retry is not None and not (instance.repeatable and instance.scripted):
+        raise ModelError(
+            f"{type(instance).__name__} {instance.name!r}: it is no step that looks first what is done already, so it "
+            "is not tried again by itself; leave out retry"
+        )
+
+
+def _start(instance: Step, _attribute: Any, start: Any) -> None:
+    if start not in ("after_previous", "with_previous"):
+        raise ModelError(
+            f"{type(instance).__name__} {instance.name!r}: start {start!r} is neither 'after_previous' nor "
+            "'with_previous'"
+        )
+
+
+def _when(instance: Step, _attribute: Any, when: Any) -> None:
+    if when not in CONDITIONS and not (isinstance(when, str) and has_expression(when)):
+        raise ModelError(
+            f"{type(instance).__name__} {instance.name!r}: when {when!r} is none of 'success', 'failure' and 'always', "
+            "and no expression such as '{{ Flag }}'"
+        )
 
 
 @frozen
@@ -44,6 +76,15 @@ class Step(Described):
         name: Unique in its process; names the container or network, and ``steps.<name>`` in expressions.
         roles: The step runs on the targets that have one of these; none: on each target of the environment.
         rolling: In how many waves; a number, a percentage, a list of both, or `Rolling`. None: all at once.
+        primary: The target that comes first, and on which a step runs that runs once: its name, or ``label=value``.
+            Empty: the first in the space.
+        start: ``after_previous``, or ``with_previous``: beside the step before it. On one host, one comes after
+            the other.
+        when: Whether it runs. ``success``: as long as nothing has failed there. ``failure``: only after that, as
+            for telling somebody. ``always``: either way. Or an expression that gives true or false, over variables
+            and ``steps``; after a failure it is asked only if it reads ``failed``, which is true then.
+        required: Nobody can skip it, and where it fails no `Rollout` makes up for it.
+        retry: Try it again where it failed; a number of times, or a `Retry`.
         timeout_s: Seconds after which a host that is not done counts as failed.
     """
 
@@ -59,6 +100,11 @@ class Step(Described):
     name: str = field(validator=named("step"), metadata=LITERAL)
     roles: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names, metadata=LITERAL)
     rolling: Rolling | None = field(default=None, kw_only=True, converter=_rolling)
+    primary: str = field(default="", kw_only=True, validator=of(str), metadata=LITERAL)
+    start: str = field(default="after_previous", kw_only=True, validator=_start, metadata=LITERAL)
+    when: str = field(default="success", kw_only=True, validator=_when, metadata=LITERAL)
+    required: bool = field(default=False, kw_only=True, validator=of(bool))
+    retry: Retry | None = field(default=None, kw_only=True, converter=_retry, validator=_retried)
     timeout_s: float = field(default=900.0, kw_only=True, validator=seconds)
 
     verb: ClassVar[str] = "run"

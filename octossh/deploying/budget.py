@@ -1,0 +1,75 @@
+"""Which hosts have failed in a deployment, and whether the others go on."""
+
+from __future__ import annotations
+
+import threading
+
+from octossh.model import CONTROLLER, Rollout, State, Step, Target
+from octossh.planning import Plan, Stage
+
+__all__ = ["Budget"]
+
+
+class Budget:
+    """The hosts that failed, held against what a `Rollout` puts up with. Safe to use from many threads.
+
+    Attributes:
+        failed: Names of the hosts on which a step failed, in order; they get no further step.
+        excluded: Names of the hosts that somebody has excluded after a failure; they do not count.
+        over: Why nothing more is started; empty while it goes on.
+        exceeded: Whether more hosts failed than may.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._rollout: Rollout = plan.rollout
+        self._tolerated = self._rollout.tolerated(len(plan.targets))
+        self.failed: dict[str, None] = {}
+        self.excluded: dict[str, None] = {}
+        self.over = ""
+        self.exceeded = False
+        self._down: dict[str, set[str]] = {}
+        self._lock = threading.Lock()
+
+    def lost(self, target: Target) -> bool:
+        """Whether something has failed as far as *target* is concerned: there, or so that nothing goes on."""
+        with self._lock:
+            return bool(self.over) or target.name in self.failed or target.name in self.excluded
+
+    def fail(self, step: Step, target: Target) -> None:
+        """*step* has failed on *target*, and nobody makes up for it."""
+        with self._lock:
+            self._down.setdefault(step.name, set()).add(target.name)
+            if target is not CONTROLLER:
+                self.failed.setdefault(target.name)
+            once = step.runs_on != "each" or step.required
+            if once or len(self.failed) > self._tolerated:
+                self.exceeded = True
+                if once or self._rollout.on_failure != "continue":
+                    self.over = self.over or "an earlier step did not succeed"
+
+    def ignore(self, step: Step, target: Target) -> None:
+        """*step* has failed on *target*, and somebody says that this does not matter."""
+        with self._lock:
+            self._down.setdefault(step.name, set()).add(target.name)
+
+    def exclude(self, step: Step, target: Target) -> None:
+        """*step* has failed on *target*, and somebody says that the others go on without it."""
+        with self._lock:
+            self._down.setdefault(step.name, set()).add(target.name)
+            self.excluded.setdefault(target.name)
+
+    def stop(self, why: str) -> None:
+        """Start nothing more."""
+        with self._lock:
+            self.exceeded, self.over = True, self.over or why
+
+    def down(self, stage: Stage) -> int:
+        """How many hosts of *stage* have failed, in it or before it."""
+        with self._lock:
+            out = {*self.failed, *self.excluded, *self._down.get(stage.step.name, ())}
+            return sum(task.target.name in out for wave in stage.waves for task in wave)
+
+    @property
+    def state(self) -> State:
+        """How it ends, unless it is interrupted."""
+        return State.FAILED if self.exceeded else State.SUCCEEDED

@@ -1,0 +1,89 @@
+"""How a deployment ended: on each host, and as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import attrs
+
+from octossh.deploying.budget import Budget
+from octossh.deploying.control import Control
+from octossh.deploying.journal import Journal
+from octossh.model import Deployment, Outcome, State
+from octossh.planning import Action, Plan, Task
+
+__all__ = ["ended"]
+
+_BAD = {State.FAILED, State.UNKNOWN}
+
+
+def ended(
+    plan: Plan,
+    deployment: Deployment,
+    journal: Journal,
+    control: Control,
+    budget: Budget,
+    idle: Mapping[tuple[str, str], str],
+) -> Deployment:
+    """*deployment* with its end.
+
+    Args:
+        plan: What was applied.
+        deployment: As it began.
+        journal: What came of it.
+        control: Whether it was stopped.
+        budget: Which hosts have failed.
+        idle: Why steps did not run on hosts, by step and target, where they were not needed.
+    """
+    outcomes = []
+    for task in plan.tasks:
+        place = task.step.name, task.target.name
+        done = journal.outcomes.get(place)
+        outcomes.append(done if done is not None else _missing(task, journal, control, budget, idle.get(place, "")))
+    bad = [outcome for outcome in outcomes if outcome.state in _BAD]
+    state = budget.state
+    if control.stopping and not control.late:
+        state = State.INTERRUPTED
+    elif control.late or journal.broken is not None:
+        state = State.FAILED
+    return attrs.evolve(
+        deployment,
+        state=state,
+        error="" if state is State.SUCCEEDED else _error(bad, control, budget),
+        finished_at=datetime.now(UTC),
+        outcomes=tuple(outcomes),
+    )
+
+
+def _missing(task: Task, journal: Journal, control: Control, budget: Budget, idle: str) -> Outcome:
+    """The outcome of a task that has none."""
+    step, target = task.step.name, task.target.name
+    made = Outcome(step=step, target=target, state=State.SKIPPED)
+    if (step, target) in journal.begun:
+        why = "it ran when the deployment was left; deploy the same release again to set it right"
+        return attrs.evolve(made, state=State.UNKNOWN, started_at=journal.begun[step, target], why=why)
+    if idle or task.action is Action.SKIP:
+        why = idle or task.why
+        return attrs.evolve(made, action="not needed" if why.startswith("not needed") else "left out", why=why)
+    if task.step.when == "failure" and not (budget.lost(task.target) or control.stopping):
+        return attrs.evolve(made, action="not needed", why="not needed: nothing has failed here")
+    if control.stopping:
+        return attrs.evolve(made, why=control.why if control.late else "the deployment was interrupted")
+    if target in budget.excluded:
+        return attrs.evolve(made, why="the host was excluded after a failure")
+    if budget.over:
+        return attrs.evolve(made, why=budget.over)
+    return attrs.evolve(made, why="an earlier step did not succeed on this host")
+
+
+def _error(bad: list[Outcome], control: Control, budget: Budget) -> str:
+    """Why it did not succeed."""
+    error = control.why
+    if bad:
+        first = f"{bad[0].target}: step {bad[0].step!r} {bad[0].state.value}: {bad[0].why}"
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        error = f"{error}; {first}{more}" if control.late else f"{first}{more}"
+    if not error or (budget.over and not budget.over.startswith(("an earlier", "the deployment was aborted"))):
+        error = "; ".join(filter(None, (error, budget.over)))
+    return error

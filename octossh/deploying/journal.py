@@ -1,0 +1,143 @@
+"""What happens in a deployment: told to who wants to hear, and recorded before and after each act."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from octossh.errors import RecordError
+from octossh.model import Deployment, Event, Outcome
+from octossh.recording import Record
+
+__all__ = ["Journal"]
+
+_log = logging.getLogger("octossh")
+
+
+class Journal:
+    """The events and outcomes of one deployment. Safe to use from many threads.
+
+    Attributes:
+        outcomes: How steps ended on hosts.
+        begun: When steps began on hosts, by step and target.
+        started: Whether it stands in the record.
+        broken: Why the record cannot be written; nothing more is started then.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        deployment: Deployment,
+        on_event: Callable[[Event], None] | None,
+        interrupt: Callable[[], None],
+    ) -> None:
+        self._interrupt = interrupt
+        self._record, self._deployment, self._on_event = record, deployment, on_event
+        self.outcomes: dict[tuple[str, str], Outcome] = {}
+        self.begun: dict[tuple[str, str], datetime] = {}
+        self.started = False
+        self.broken: RecordError | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+        self._telling = threading.Lock()
+
+    def start(self, skipped: Mapping[str, str]) -> None:
+        """Record that it begins, and without which hosts, and tell so.
+
+        Raises:
+            RecordError: It cannot be recorded.
+        """
+        self._record.start(self._deployment)
+        self.started = True
+        data = {"release": self._deployment.release, "mode": self._deployment.mode.value}
+        self.tell("deployment_started", data=data)
+        for target, why in skipped.items():
+            self.record("host_skipped", target=target, data={"why": why})
+
+    def begin(self, step: str, target: str) -> None:
+        """Record that *step* is about to begin on *target*.
+
+        Raises:
+            RecordError: It cannot be recorded, so it must not begin.
+        """
+        at = datetime.now(UTC)
+        self.record("step_started", step, target)
+        with self._lock:
+            self.begun.setdefault((step, target), at)
+
+    def end(self, outcome: Outcome, data: Mapping[str, Any]) -> None:
+        """Record how a step ended on a host."""
+        with self._lock:
+            if self._closed:
+                return  # the end of the deployment is recorded without it
+            self.outcomes[outcome.step, outcome.target] = outcome
+        self.record("step_finished", outcome.step, outcome.target, data=data, outcome=outcome)
+
+    def close(self) -> None:
+        """From now on nothing more counts: what still runs on hosts has been left."""
+        with self._lock:
+            self._closed = True
+
+    def finish(self, ended: Deployment) -> None:
+        """Record how it ended, and tell so.
+
+        Raises:
+            RecordError: This, or something before it, could not be recorded.
+        """
+        try:
+            if self.broken is not None:
+                raise self.broken
+            self._record.finish(ended)
+        except RecordError as error:
+            error.hosts = ended.hosts
+            raise
+        self.tell("deployment_finished", data={"state": ended.state.value, "error": ended.error})
+
+    def record(
+        self,
+        kind: str,
+        step: str = "",
+        target: str = "",
+        *,
+        data: Mapping[str, Any] | None = None,
+        outcome: Outcome | None = None,
+    ) -> None:
+        """Record an event, and tell it.
+
+        Raises:
+            RecordError: It cannot be recorded; `broken` says so to everybody else.
+        """
+        with self._lock:
+            if self._closed:
+                return
+        event = self._event(kind, step, target, data)
+        try:
+            self._record.record(event, outcome)
+        except RecordError as error:
+            with self._lock:
+                self.broken = self.broken or error
+            raise
+        self._pass_on(event)
+
+    def tell(self, kind: str, step: str = "", target: str = "", *, data: Mapping[str, Any] | None = None) -> None:
+        """Tell an event that is not recorded."""
+        self._pass_on(self._event(kind, step, target, data))
+
+    def _event(self, kind: str, step: str, target: str, data: Mapping[str, Any] | None) -> Event:
+        return Event(
+            type=kind, at=datetime.now(UTC), deployment=self._deployment.id, step=step, target=target, data=data or {}
+        )
+
+    def _pass_on(self, event: Event) -> None:
+        if self._on_event is None:
+            return
+        with self._telling:
+            try:
+                self._on_event(event)
+            except KeyboardInterrupt:
+                self._interrupt()
+            except Exception:  # noqa: BLE001 - whatever the user's callback raises
+                _log.exception("the callback for events failed; the deployment goes on")
