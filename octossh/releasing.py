@@ -13,7 +13,7 @@ from attrs import frozen
 from octossh.errors import ModelError, PlanError, RegistryError, did_you_mean
 from octossh.model import Channel, Described, Image, Pin, Project, Release
 from octossh.planning import admits, explain_tags
-from octossh.versions import Explanation, Rule
+from octossh.versions import AmbiguousScheme, Explanation, Rule
 from octossh.versions.tags import check_tag
 
 __all__ = ["Feed", "MovedTag", "explain_image", "last_picked", "moved_tags", "pin_images"]
@@ -40,7 +40,6 @@ def explain_image(image: Image, feed: Feed, rule: Rule, *, current: str | None =
 
     Raises:
         RegistryError: The registry refuses, or the image has no tags.
-        ModelError: Two ways of numbering stand side by side in the tags.
 
     Hosts:
         untouched.
@@ -146,6 +145,7 @@ def pin_images(
     Raises:
         RegistryError: A registry refuses, an image has no tags, or a tag is not there.
         PlanError: No tag fits the channel.
+        AmbiguousScheme: The tags of an image count in two ways, and the channel does not say which one to follow.
         ModelError: *versions* names an image that the project does not run, or what is no tag.
 
     Hosts:
@@ -182,6 +182,8 @@ def _newest(project: Project, image: Image, feed: Feed, channel: Channel, curren
     explanation = explain_image(image, feed, channel.rule(image.repository), current=current)
     if explanation.chosen is not None:
         return explanation.chosen.tag
+    if explanation.ambiguous:
+        raise AmbiguousScheme(f"{image}: {explanation.ambiguous}")
     nearest = explanation.verdicts[:3]
     reasons = "; ".join([f"{verdict.tag}: {verdict.reason}" for verdict in nearest] + list(explanation.notes))
     advice = f"Look at them with 'octossh tags {image.repository} --explain', or change the channel"

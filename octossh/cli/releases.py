@@ -46,6 +46,7 @@ def _tags_text(explanation: Explanation) -> str:
         f"fitting: {' '.join(accepted[:10]) or 'none'}{more}",
         f"others: {len(explanation.verdicts) - len(accepted)} (--explain says why)",
     ]
+    lines += [f"ambiguous: {explanation.ambiguous}"] if explanation.ambiguous else []
     return "\n".join([*lines, *(f"note: {note}" for note in explanation.notes)])
 
 

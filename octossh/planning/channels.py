@@ -32,7 +32,6 @@ def explain_tags(
     """Which of *tags* a rule of a channel picks for *image*, and why not the others.
 
     Raises:
-        AmbiguousScheme: Two ways of numbering stand side by side in *tags*.
         ModelError: The rule needs times, and *created* gives none.
     """
     try:
@@ -87,6 +86,9 @@ def lint_tags(project: Project, image: Image, tags: Sequence[str]) -> tuple[str,
             found = judge(_without_guards(rule), tags)
         except ModelError as error:
             said.append(f"channel {channel.name!r} cannot choose: {error}")
+            continue
+        if found.ambiguous:
+            said.append(f"channel {channel.name!r} cannot choose: {found.ambiguous}")
             continue
         passed = [verdict.tag for verdict in found.verdicts if verdict.accepted]
         admitted[channel.name] = passed

@@ -304,7 +304,7 @@ class _Maker:
 
     def _stop(self, task: Task, step: StopResource) -> Task:
         there = self.there[task.target.name]
-        kinds = {"container": True, "network": step.networks, "volume": step.volumes}
+        kinds = {"container": True, "service": step.remove, "network": step.networks, "volume": step.volumes}
         stays = self._stays(task.target) if step.releases == "older" else lambda _: False
         matched = [
             resource
@@ -314,6 +314,7 @@ class _Maker:
             and (not step.steps or resource.step in step.steps)
             and (step.remove or resource.status in _UP)
             and not stays(resource)
+            and not self._of_swarm(resource, task.target)
         ]
         if not matched:
             return attrs.evolve(task, action=Action.KEEP, why="nothing matches")
@@ -322,6 +323,11 @@ class _Maker:
             self.there[task.target.name] += [attrs.evolve(resource, status="exited") for resource in matched]
         verb = "remove" if step.remove else "stop"
         return attrs.evolve(task, action=Action.STOP, why=f"{verb} {', '.join(resource.name for resource in matched)}")
+
+    def _of_swarm(self, resource: Resource, target: Target) -> bool:
+        """Whether it is a network of a swarm on a worker, where it goes by itself."""
+        assert self.seen is not None
+        return resource.inspect.get("Scope") == "swarm" and self.seen[target.name].swarm != "manager"
 
     def _prune(self, task: Task, step: Prune) -> Task:
         gone = [

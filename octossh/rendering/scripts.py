@@ -99,13 +99,13 @@ def observe(
     Args:
         project: In the labels.
         environment: Likewise.
-        names: Kinds, and docker's names; of files the paths.
+        names: Kinds, and docker's names; of files the paths. The kind ``swarm``: services, too, that have our labels.
         contents: Paths of files that shall hold a secret, with its name; the host itself compares them.
         target: Whose docker is called; None: docker by its name.
     """
     secrets = Secrets()
     pairs = sorted(set(names))
-    kinds = ("compose", "container", "file", "image", "network", "stack", "volume")
+    kinds = ("compose", "container", "file", "image", "network", "stack", "swarm", "volume")
     named = {kind: [name for of, name in pairs if of == kind] for kind in kinds}
     values = {
         "title": f"observe {project!r} in {environment!r}",
@@ -116,7 +116,7 @@ def observe(
         "containers": [f"name=^/?{re.escape(name)}$" for name in named["container"]],
         "networks": [f"name=^{re.escape(name)}$" for name in named["network"]],
         "projects": [f"label={next(iter(GROUPS))}={name}" for name in named["compose"]],
-        "swarm": bool(named["stack"]),
+        "swarm": bool(named["stack"] or named["swarm"]),
         "stacks": [f"label=com.docker.stack.namespace={name}" for name in named["stack"]],
         "swarm_format": "{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}",
         "service_format": "service {{json .}}",

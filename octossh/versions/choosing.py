@@ -15,7 +15,7 @@ from octossh.versions.guards import Created, Times
 from octossh.versions.modes import find_mode
 from octossh.versions.ranges import Range
 from octossh.versions.rules import Rule, RuleFields, compiled
-from octossh.versions.sieving import Fault, Sieve
+from octossh.versions.sieving import AmbiguousScheme, Fault, Sieve
 from octossh.versions.tags import Version, bare_prefix, check_tag
 
 __all__ = ["choose", "explain", "judge"]
@@ -42,7 +42,10 @@ def choose(
         >>> str(choose(["latest", "1.27", "1.27.0", "1.26.4", "1.28.0-rc.1", "1.28.0-alpine"]))
         '1.27.0'
     """
-    return judge(Rule(**rule), tags, current=current, created=created, now=now).chosen
+    found = judge(Rule(**rule), tags, current=current, created=created, now=now)
+    if found.ambiguous:
+        raise AmbiguousScheme(found.ambiguous)
+    return found.chosen
 
 
 def explain(
@@ -55,7 +58,8 @@ def explain(
 ) -> Explanation:
     """Choose like `choose`, and say of every tag what became of it.
 
-    Tags that float, such as ``1.27`` next to ``1.27.0``, are left out: they move.
+    Tags that float, such as ``1.27`` next to ``1.27.0``, are left out: they move. Where tags count in two ways and
+    *scheme* does not say which one to follow, none is chosen, and `Explanation.ambiguous` says why.
 
     Args:
         tags: As the registry lists them, in any order. What is no tag at all is rejected with its reason.
@@ -71,7 +75,6 @@ def explain(
 
     Raises:
         ModelError: A rule is wrong, or needs times and *created* is not given.
-        AmbiguousScheme: The tags count in two ways, and *scheme* does not say which one to follow.
     """
     return judge(Rule(**rule), tags, current=current, created=created, now=now)
 
@@ -99,14 +102,14 @@ def judge(
     for name, fault in reversed(faults) if rule.mode == "created" else faults:
         sieve.keep(name, fault)
     notes = _keep_line(sieve, rule, running)
-    _keep_comparable(sieve, rule)
+    ambiguous = _keep_comparable(sieve, rule)
     if running is not None:
         notes += _keep_newer(sieve, rule, running)
     form = running.prefix if rule.prefix is None and running is not None else rule.prefix
     if rule.min_age_days:
         ranked = _ranked(sieve.left, form)
         guards.keep_old_enough(sieve, ranked, times, rule.min_age_days, now or datetime.now(UTC))
-    return _conclude(sieve, form, notes)
+    return _conclude(sieve, form, notes, ambiguous)
 
 
 def _names(tags: Iterable[str]) -> tuple[Sieve, list[str]]:
@@ -167,16 +170,18 @@ def _missing(what: str, wanted: str, found: Sequence[str]) -> str:
     return f"no version has the {what} {wanted!r}; {did_you_mean(wanted, set(found) - {''})} There are {counted(found)}"
 
 
-def _keep_comparable(sieve: Sieve, rule: Rule) -> None:
-    """Keep what counts in one way, is in the range, and is as stable as is wanted."""
+def _keep_comparable(sieve: Sieve, rule: Rule) -> str:
+    """Keep what counts in one way, is in the range, and is as stable as is wanted; why it is open which way."""
     within = Range.parse(rule.range, rule.mode) if rule.range is not None else None
     counts = sieving.schemes(sieve.left)
     sieve.keep("floating", sieving.floating_fault(sieve.left))
     sieve.keep("range", sieving.range_fault(within))
     # After the range: [10,11) leaves nothing of 2021.12.16 that could be mistaken.
-    sieve.keep("scheme", sieving.scheme_fault(sieve.left, counts, rule.scheme))
+    fault, ambiguous = sieving.scheme_fault(sieve.left, counts, rule.scheme)
+    sieve.keep("scheme", fault)
     pattern = compiled(rule.prerelease, "prerelease", re.IGNORECASE)
     sieve.keep("prerelease", sieving.prerelease_fault(pattern, within))
+    return ambiguous
 
 
 def _keep_newer(sieve: Sieve, rule: Rule, running: Version) -> list[str]:
@@ -203,7 +208,7 @@ def _ranked(versions: Sequence[Version], form: str | None) -> list[Version]:
     return ranked
 
 
-def _conclude(sieve: Sieve, form: str | None, notes: Sequence[str]) -> Explanation:
+def _conclude(sieve: Sieve, form: str | None, notes: Sequence[str], ambiguous: str) -> Explanation:
     ranked = _ranked(sieve.left, form)
     verdicts = [
         Verdict(version.tag, version, accepted=True, reason=_place(version, ranked[0], first=not index))
@@ -215,7 +220,7 @@ def _conclude(sieve: Sieve, form: str | None, notes: Sequence[str]) -> Explanati
             key=lambda verdict: verdict.version.key if verdict.version is not None else (),
             reverse=True,
         )
-    return Explanation(ranked[0] if ranked else None, tuple(verdicts), tuple(notes))
+    return Explanation(ranked[0] if ranked else None, tuple(verdicts), tuple(notes), ambiguous)
 
 
 def _place(version: Version, best: Version, *, first: bool) -> str:

@@ -82,11 +82,14 @@ class Explanation:
         chosen: The newest version that passed every rule. None: no tag did.
         verdicts: One for each tag: those that passed, newest first, then the others, the nearest miss first.
         notes: What else is worth knowing, such as a variant that no tag has.
+        ambiguous: Why it is open which version is newer, so that none is chosen: the tags count in two ways. Empty
+            where that is not so.
     """
 
     chosen: Version | None
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...] = field(default=())
+    ambiguous: str = ""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -98,6 +101,7 @@ class Explanation:
         return {
             "chosen": self.chosen.tag if self.chosen is not None else None,
             "notes": list(self.notes),
+            "ambiguous": self.ambiguous,
             "verdicts": [verdict.to_dict() for verdict in self.verdicts],
         }
 
@@ -124,6 +128,7 @@ class Explanation:
         rows = list(self._rows())
         width = min(max((len(tag) for _, tag, _ in rows), default=0), 60)
         lines = [self._head(), *(f"  {sign} {tag:<{width}}  {reason}" for sign, tag, reason in rows)]
+        lines += [f"ambiguous: {self.ambiguous}"] if self.ambiguous else []
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
@@ -132,7 +137,8 @@ class Explanation:
             f"<tr><td>{sign}</td><td{left}><code>{html.escape(tag)}</code></td><td{left}>{html.escape(why)}</td></tr>"
             for sign, tag, why in self._rows()
         )
-        notes = "".join(f"<p>note: {html.escape(note)}</p>" for note in self.notes)
+        notes = f"<p>ambiguous: {html.escape(self.ambiguous)}</p>" if self.ambiguous else ""
+        notes += "".join(f"<p>note: {html.escape(note)}</p>" for note in self.notes)
         return (
             f"<table><caption{left}>{html.escape(self._head())}</caption>"
             f"<thead><tr><th></th><th>tag</th><th>why</th></tr></thead><tbody>{rows}</tbody></table>{notes}"

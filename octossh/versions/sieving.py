@@ -140,26 +140,26 @@ def schemes(versions: Sequence[Version]) -> Callable[[Version], str]:
     return scheme
 
 
-def scheme_fault(versions: Sequence[Version], counts: Callable[[Version], str], scheme: str | None) -> Fault:
+def scheme_fault(
+    versions: Sequence[Version], counts: Callable[[Version], str], scheme: str | None
+) -> tuple[Fault, str]:
     """Of versions that count in another way than *scheme*, or than the only way that there is.
 
-    Raises:
-        AmbiguousScheme: There are two, and *scheme* does not say which one to follow.
+    Where there are two, and *scheme* does not say which one to follow, none passes, and the text says why.
     """
     present = Counter(map(counts, versions))
     if scheme is not None:
-        return lambda v: "" if scheme in (v.scheme, counts(v)) else f"counts as {counts(v)}, not as {scheme}"
+        return lambda v: "" if scheme in (v.scheme, counts(v)) else f"counts as {counts(v)}, not as {scheme}", ""
     pointed = [name for name in ("dotted", "calver", "semver") if name in present]
     rivals = pointed or sorted(present)
     if len(rivals) > 1:
         examples = {counts(version): version.tag for version in sorted(versions, key=rank)}
         found = (f"{name} ({present[name]} tags such as {examples[name]!r})" for name in sorted(rivals))
         advice = " or ".join(f"scheme={name!r}" for name in sorted(rivals))
-        raise AmbiguousScheme(
-            f"the tags count in two ways, {' and '.join(found)}, and it is open which is newer; say {advice}"
-        )
+        why = f"the tags count in two ways, {' and '.join(found)}, and it is open which is newer; say {advice}"
+        return lambda v: f"counts as {counts(v)}, and others do not", why
     only = rivals[0] if rivals else ""
-    return lambda v: "" if counts(v) == only else f"counts as {counts(v)}, and there are {only} versions"
+    return lambda v: "" if counts(v) == only else f"counts as {counts(v)}, and there are {only} versions", ""
 
 
 def prerelease_fault(pattern: re.Pattern[str] | None, within: Range | None) -> Fault | None:

@@ -280,3 +280,24 @@ def test_a_stack_is_deployed_with_digests_left_alone_changed_by_service_and_prun
         made.deploy(plan)
         assert not made.plan(plan.release, "Dev").has_changes
     assert swarm_lab.sh("h01", "docker service ls --format '{{.Name}}'").split() == ["shop-dev-shop_web"]
+
+
+def test_stop_resource_removes_services_secrets_and_networks_of_ours(swarm_lab: Lab, tmp_path: Path) -> None:
+    swarm_lab.sh("h01", "docker service create -q --detach --name theirs --no-resolve-image --replicas 0 none:1")
+    step = service(swarm_lab, secret_files={"pw": oc.secret("PW")}, replicas=2)
+    with space(swarm_lab, tmp_path, step, secrets={"PW": "swordfish-4711"}) as made:
+        made.deploy(release(made), "Dev")
+    assert swarm_lab.sh("h01", "docker secret ls -q").strip()
+    away = oc.StopResource("away", networks=True)
+    with space(swarm_lab, tmp_path, away) as made:
+        gone = made.create_release()
+        plan = made.plan(gone, "Dev")
+        assert [task.why for task in plan.tasks] == ["nothing matches", "remove shop-dev_default, shop-dev_api"]
+        assert [o.why for o in made.deploy(plan).outcomes] == [
+            "nothing matched",
+            "services: shop-dev_api; networks: shop-dev_default",
+        ]
+        assert not made.plan(gone, "Dev").has_changes
+    assert swarm_lab.sh("h01", "docker service ls --format '{{.Name}}'").split() == ["theirs"]
+    assert swarm_lab.sh("h01", "docker secret ls -q").strip() == ""
+    assert swarm_lab.sh("h01", "docker network ls -q --filter name=shop-dev").strip() == ""

@@ -6,15 +6,15 @@ It lives in the process of the test: `stand.Host` hands it each call, and takes 
 from __future__ import annotations
 
 import io
-import json
 import os
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from attrs import define, field
+from properties.go_templates import Refused, fill, refuse
 
 NEVER = "0001-01-01T00:00:00Z"
 SERVER = "20.10.24"
@@ -24,150 +24,11 @@ WITH_VALUE = {
 }  # fmt: skip
 
 
-class Refused(Exception):
-    """Docker says no."""
-
-
-def refuse(why: str) -> NoReturn:
-    raise Refused(why)
-
-
 def found(all_: Mapping[str, dict[str, Any]], name: str) -> dict[str, Any] | None:
     """As docker looks things up: by id, by name, else by the beginning of the id where that is the only one."""
     exact = [seen for seen in all_.values() if name in {seen["Id"], seen["Name"].removeprefix("/")}]
     near = exact or [seen for seen in all_.values() if name and seen["Id"].startswith(name)]
     return near[0] if len(near) == 1 else None
-
-
-# Go templates: text, {{if}}, {{with}}, {{range}}, {{else}}, {{end}}, paths, strings, and/eq/index/json.
-
-
-def quoted(text: str, at: int) -> tuple[str, int]:
-    """The Go string that begins at *at*, and where it ends."""
-    made = ""
-    at += 1
-    while text[at] != '"':
-        if text[at] == "\\":
-            at += 1
-            if text[at] == "u":
-                made += chr(int(text[at + 1 : at + 5], 16))
-                at += 4
-            else:
-                made += {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}.get(text[at], text[at])
-        else:
-            made += text[at]
-        at += 1
-    return made, at + 1
-
-
-def words(text: str) -> list[Any]:
-    """An expression as nested lists; strings of it as tuples of one."""
-    stack: list[list[Any]] = [[]]
-    at = 0
-    while at < len(text):
-        if text[at] == '"':
-            value, at = quoted(text, at)
-            stack[-1].append((value,))
-        elif text[at] in "() ":
-            if text[at] == "(":
-                stack.append([])
-            elif text[at] == ")":
-                inner = stack.pop()
-                stack[-1].append(inner)
-            at += 1
-        else:
-            end = at
-            while end < len(text) and text[end] not in '() "':
-                end += 1
-            stack[-1].append(text[at:end])
-            at = end
-    return stack[0]
-
-
-def value(node: Any, dot: Any) -> Any:
-    if isinstance(node, tuple):
-        return node[0]
-    if isinstance(node, str):
-        for part in node.split(".")[1:]:
-            if part:
-                if part == "ID" and "Id" in dot:
-                    part = "Id"
-                if part not in dot:
-                    raise Refused(f"template: can't evaluate field {part}")
-                dot = dot[part]
-        return dot
-    if len(node) == 1:
-        return value(node[0], dot)
-    name, *given = node
-    if name == ".Label":
-        return dot["Labels"].get(value(given[0], dot), "")
-    if name not in {"and", "eq", "ne", "index", "json"}:
-        raise Refused(f'template: function "{name}" not defined')
-    args = [value(arg, dot) for arg in given]
-    if name == "and":
-        return next((arg for arg in args if not arg), args[-1])
-    if name in {"eq", "ne"}:
-        return (args[0] == args[1]) is (name == "eq")
-    if name == "index":
-        return (args[0] or {}).get(args[1], "")
-    return (
-        json.dumps(args[0], ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    )
-
-
-def pieces(text: str) -> Iterator[tuple[str, str]]:
-    at = 0
-    while at < len(text):
-        begin = text.find("{{", at)
-        if begin < 0:
-            yield "text", text[at:]
-            return
-        if begin > at:
-            yield "text", text[at:begin]
-        at = begin + 2
-        while text[at : at + 2] != "}}":
-            at = quoted(text, at)[1] if text[at] == '"' else at + 1
-        yield "action", text[begin + 2 : at].strip()
-        at += 2
-
-
-def block(parts: Iterator[tuple[str, str]]) -> tuple[list[Any], str]:
-    nodes: list[Any] = []
-    for kind, text in parts:
-        word, _, rest = text.partition(" ")
-        if kind == "action" and word in {"if", "with", "range"}:
-            first, ended = block(parts)
-            other: list[Any] = []
-            if ended == "else":
-                other, _ = block(parts)
-            nodes.append((word, words(rest), first, other))
-        elif kind == "action" and word in {"else", "end"}:
-            return nodes, word
-        else:
-            nodes.append((kind, text if kind == "text" else words(text), [], []))
-    return nodes, ""
-
-
-def run(nodes: list[Any], dot: Any) -> str:
-    made = ""
-    for kind, what, first, other in nodes:
-        if kind == "text":
-            made += what
-            continue
-        seen = value(what, dot)
-        if kind == "action":
-            made += str(seen).lower() if isinstance(seen, bool) else str(seen)
-        elif kind == "range":
-            made += "".join(run(first, item) for item in (seen.values() if isinstance(seen, dict) else seen))
-        elif seen:
-            made += run(first, seen if kind == "with" else dot)
-        else:
-            made += run(other, dot)
-    return made
-
-
-def fill(template: str, dot: Any) -> str:
-    return run(block(pieces(template))[0], dot)
 
 
 @define
@@ -178,6 +39,7 @@ class Docker:
         containers: By id, each as ``docker inspect`` shows it.
         networks: Likewise.
         volumes: By name.
+        services: Of the swarm whose manager it is, by id; None: it is no manager.
         images: What has been pulled; *registry* is what can be.
         ways: How a container of an image behaves: ``exits``, ``hungry``, ``sick``, ``refuses``, ``slow`` or ``healthy``.
         noise: Whether each call complains about its configuration on standard error.
@@ -192,6 +54,7 @@ class Docker:
     containers: dict[str, Any] = field(factory=dict)
     networks: dict[str, Any] = field(factory=lambda: {"b" * 64: {"Id": "b" * 64, "Name": "bridge", "Labels": {}}})
     volumes: dict[str, Any] = field(factory=dict)
+    services: dict[str, Any] | None = None
     images: list[str] = field(factory=list)
     registry: list[str] = field(factory=list)
     ways: dict[str, str] = field(factory=dict)
@@ -312,7 +175,7 @@ class Call:
                 "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
             )
         command, *words_ = args
-        if command in {"container", "network", "volume", "image"}:
+        if command in {"config", "container", "image", "network", "secret", "service", "volume"}:
             command += "_" + words_.pop(0)
         self.parse(words_, stop_at_word=command in {"create", "exec"})
         if command == self.docker.fails:
@@ -535,6 +398,7 @@ class Call:
             if fits:
                 name = seen["Name"].removeprefix("/")
                 line = {"ID": seen.get("Id"), "Name": name, "Names": name, "Labels": labels(seen)}
+                line["Driver"] = seen.get("Driver")
                 template = (
                     self.one("--format") if self.options.get("--format") else "{{.ID}}" if "Id" in seen else "{{.Name}}"
                 )
@@ -595,3 +459,27 @@ class Call:
 
     def do_network_rm(self) -> str:
         return self.each(self.net, lambda seen: self.networks.pop(seen["Id"])["Name"])
+
+    def swarm(self) -> dict[str, Any]:
+        if self.docker.services is None:
+            raise Refused("Error response from daemon: This node is not a swarm manager.")
+        return self.docker.services
+
+    def service(self, name: str) -> dict[str, Any]:
+        return found(self.swarm(), name) or refuse(f"Error: no such service: {name}")
+
+    def do_service_ls(self) -> str:
+        return self.listed(self.swarm(), lambda one: one["Spec"]["Labels"])
+
+    def do_service_inspect(self) -> str:
+        template = self.one("--format")
+        return self.each(self.service, lambda seen: fill(template, seen) or "\n")
+
+    def do_service_rm(self) -> str:
+        return self.each(self.service, lambda seen: self.swarm().pop(seen["Id"])["Name"])
+
+    def do_secret_ls(self) -> str:
+        self.swarm()
+        return ""
+
+    do_config_ls = do_secret_ls

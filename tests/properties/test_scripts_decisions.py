@@ -257,6 +257,46 @@ def test_of_older_releases_goes_what_no_step_of_this_one_keeps(tmp_path: Path) -
     assert sorted(host.containers) == ["db-2", "late-1", "web-1"]
 
 
+def swarm_of(*services: tuple[str, str, str, str]) -> dict[str, Any]:
+    """Services of a swarm: name, project, step and release."""
+    made = {}
+    for number, (name, project, step, release) in enumerate(services):
+        ours = {"project": project, "environment": "Dev", "step": step, "release": release}
+        labels = {f"octossh.{key}": text for key, text in ours.items()}
+        made[f"id{number}"] = {"Id": f"id{number}", "Name": name, "Spec": {"Name": name, "Labels": labels}}
+    return made
+
+
+def test_a_manager_removes_the_services_of_a_swarm_too_and_only_our_own(host: Host) -> None:
+    theirs = ("theirs", f"{unique()} too", "api", "0.0.6")
+    host.docker.services = swarm_of(
+        ("shop_api", unique(), "api", "0.0.6"), ("shop_db", unique(), "db", "0.0.6"), theirs
+    )
+    project_of_two(host)
+    assert stop(host, remove=False).why == f"containers: {NAME}, other-1"
+    assert stop(host, steps=["db"]).why == "services: shop_db"
+    assert stop(host, networks=True).why == f"services: shop_api; containers: {NAME}, other-1; networks: net-1"
+    assert [seen["Name"] for seen in host.docker.services.values()] == ["theirs"]
+    assert stop(host).action == "unchanged"
+
+
+@pytest.mark.parametrize("manager", [True, False])
+def test_a_network_of_a_swarm_is_removed_by_a_manager_only(host: Host, manager: bool) -> None:
+    host.docker.services = {} if manager else None
+    host.run(render(order(oc.CreateNetwork("net", network_name="net-1", driver="overlay"), project=unique())))
+    assert stop(host, networks=True).why == ("networks: net-1" if manager else "nothing matched")
+
+
+def test_of_older_services_those_go_that_no_step_of_this_release_keeps(host: Host) -> None:
+    services = [(f"shop_{step}", unique(), step, release) for step, release in
+                (("gone", "0.0.6"), ("kept", "0.0.6"), ("new", "0.0.7"))]  # fmt: skip
+    host.docker.services = swarm_of(*services)
+    step = oc.StopResource("clear", releases="older")
+    answer, _ = host.run(render(order(step, project=unique(), spared=["kept"])))
+    assert answer.why == "services: shop_gone"
+    assert len(host.docker.services) == 2
+
+
 @pytest.mark.parametrize("noise", [False, True])
 def test_a_look_sees_what_is_ours_and_what_bears_a_wanted_name(host: Host, noise: bool) -> None:
     project_of_two(host)

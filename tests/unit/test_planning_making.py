@@ -213,6 +213,14 @@ WORLDS = [
         "on and off", happens(fleet(WEB), status="restarting"), [oc.StopResource("stop", remove=False)], {}, "stop",
         "stop shop-dev-web", [],
     ),
+    (
+        "a service of a swarm", happens(fleet(WEB), kind="service", name="shop-dev_api"), [oc.StopResource("stop")], {},
+        "stop", "remove shop-dev_api", [],
+    ),
+    (
+        "a service is not only stopped", happens(fleet(WEB), kind="service"), [oc.StopResource("stop", remove=False)], {},
+        "unchanged", "nothing matches", [],
+    ),
     ("stopped, then wanted", fleet(WEB), [oc.StopResource("stop", remove=False), WEB], {}, "start", "it is exited", []),
     (
         "removed, then wanted", fleet(WEB), [oc.StopResource("stop"), WEB], {}, "create",

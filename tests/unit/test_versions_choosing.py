@@ -147,6 +147,22 @@ def test_a_range_may_tell_two_schemes_apart():
     assert picked(tags, scheme="dotted") == "10.11.4"
 
 
+def test_an_ambiguous_list_is_explained_and_nothing_of_it_is_chosen():
+    found = explain(["10.11.4", "2021.12.16", "latest"])
+    assert found.chosen is None
+    assert [(verdict.tag, verdict.rule) for verdict in found.verdicts] == [
+        ("2021.12.16", "scheme"), ("10.11.4", "scheme"), ("latest", "version"),
+    ]  # fmt: skip
+    assert found.ambiguous.endswith("it is open which is newer; say scheme='calver' or scheme='dotted'")
+    assert str(found).splitlines()[0] == "chosen: none (3 tags, 0 passed)"
+    assert str(found).splitlines()[-1] == f"ambiguous: {found.ambiguous}"
+    assert "ambiguous: the tags count" in found._repr_html_()
+    assert found.to_dict()["ambiguous"] == found.ambiguous
+    assert explain(["10.11.4", "2021.12.16"], scheme="dotted").ambiguous == ""
+    old_enough = explain(["10.11.4", "2021.12.16"], current="10.11.3", min_age_days=3, created={})
+    assert (old_enough.chosen, old_enough.ambiguous) == (None, found.ambiguous)
+
+
 def test_mode_semver_reads_tags_and_range_its_own_way():
     tags = ["1.0.0", "1.1.0-rc10", "1.1.0-rc9", "1.2", "v1.0.1"]
     assert picked(tags, mode="semver") == "v1.0.1"
@@ -254,7 +270,7 @@ def test_an_explanation_becomes_plain_data():
     assert [verdict["tag"] for verdict in data["verdicts"]] == ["1.0", "1.0-rc.1", ".x"]
     assert data["verdicts"][1]["version"]["prerelease"] == "rc.1"
     assert data["verdicts"][2]["version"] is None
-    assert explain([]).to_dict() == {"chosen": None, "notes": [], "verdicts": []}
+    assert explain([]).to_dict() == {"chosen": None, "notes": [], "ambiguous": "", "verdicts": []}
     assert [verdict["rule"] for verdict in data["verdicts"]] == ["", "prerelease", "invalid"]
 
 

@@ -18,13 +18,15 @@ __all__ = ["StopResource"]
 class StopResource(Step):
     """Stop, and by default remove, what earlier deployments of this project in this environment left.
 
-    It finds them by the labels of octossh, never by name, and says what it matched, also when that is nothing.
+    It finds them by the labels of octossh, never by name, and says what it matched, also when that is nothing. Services
+    of a swarm are removed through a target that is a manager, with the secrets and configs that nobody uses any more;
+    with ``remove=False`` they stay, since swarm does not stop a service and keep it.
 
     Attributes:
         steps: Only what these steps made, also steps that the process no longer has; none: what any step made.
         releases: ``all``; or ``older``: only what another release than this one made, and no step of this one
             keeps. So a container that is the same in both stays, and what a step had under another name goes.
-        remove: Remove the containers as well.
+        remove: Remove the containers as well, and services of a swarm.
         networks: Remove the networks too, once nothing hangs on them.
         volumes: Remove the volumes too, with all that is in them. No other step ever does that.
         grace_s: Seconds between SIGTERM and SIGKILL.
@@ -50,3 +52,8 @@ class StopResource(Step):
                 raise ModelError(
                     f"StopResource {self.name!r}: a {what} cannot be stopped, only removed; set remove=True"
                 )
+
+    @property
+    def looks_at(self) -> tuple[tuple[str, str], ...]:
+        """The services of a swarm, which no other step may ask for any more."""
+        return (("swarm", "services"),) if self.remove else ()

@@ -71,13 +71,8 @@ done
 
 octossh_did=''
 
-# What docker lists by the words "$@", in lines of an id and a name: sets octossh_ids and octossh_names.
-octossh_find() {
-    octossh_found=''
-    # Without what docker says besides, which is no id; asked again for the reason when it fails.
-    octossh_said=$("$@" --filter label=octossh.project=shop --filter label=octossh.environment=Dev 2>/dev/null) ||
-        octossh_fail "docker does not answer: $("$@" 2>&1)"
-    octossh_found=$octossh_found$octossh_nl$octossh_said
+# Of lines of an id and a name, in octossh_found: octossh_ids and octossh_names.
+octossh_split() {
     octossh_ids='' octossh_names=''
     set -f
     IFS=$octossh_nl
@@ -88,6 +83,16 @@ octossh_find() {
     unset IFS
     set +f
     [ -n "$octossh_names" ]
+}
+
+# What docker lists by the words "$@", likewise.
+octossh_find() {
+    octossh_found=''
+    # Without what docker says besides, which is no id; asked again for the reason when it fails.
+    octossh_said=$("$@" --filter label=octossh.project=shop --filter label=octossh.environment=Dev 2>/dev/null) ||
+        octossh_fail "docker does not answer: $("$@" 2>&1)"
+    octossh_found=$octossh_found$octossh_nl$octossh_said
+    octossh_split
 }
 
 # $1 of them were found: $2 is what becomes of them.

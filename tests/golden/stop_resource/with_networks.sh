@@ -81,13 +81,8 @@ octossh_forget_files() {
 
 octossh_did=''
 
-# What docker lists by the words "$@", in lines of an id and a name: sets octossh_ids and octossh_names.
-octossh_find() {
-    octossh_found=''
-    # Without what docker says besides, which is no id; asked again for the reason when it fails.
-    octossh_said=$("$@" --filter label=octossh.project=shop --filter label=octossh.environment=Dev 2>/dev/null) ||
-        octossh_fail "docker does not answer: $("$@" 2>&1)"
-    octossh_found=$octossh_found$octossh_nl$octossh_said
+# Of lines of an id and a name, in octossh_found: octossh_ids and octossh_names.
+octossh_split() {
     octossh_ids='' octossh_names=''
     set -f
     IFS=$octossh_nl
@@ -100,6 +95,16 @@ octossh_find() {
     [ -n "$octossh_names" ]
 }
 
+# What docker lists by the words "$@", likewise.
+octossh_find() {
+    octossh_found=''
+    # Without what docker says besides, which is no id; asked again for the reason when it fails.
+    octossh_said=$("$@" --filter label=octossh.project=shop --filter label=octossh.environment=Dev 2>/dev/null) ||
+        octossh_fail "docker does not answer: $("$@" 2>&1)"
+    octossh_found=$octossh_found$octossh_nl$octossh_said
+    octossh_split
+}
+
 # $1 of them were found: $2 is what becomes of them.
 octossh_tell() {
     octossh_say "$2 $1: $octossh_names"
@@ -107,6 +112,51 @@ octossh_tell() {
     octossh_changed=yes
 }
 
+# Seconds in which tasks of a service that is gone may still hold what shall go.
+octossh_patience=0
+
+# Removes those of the kind $1 that the words behind it list.
+octossh_away() {
+    octossh_kind=$1
+    shift
+    octossh_find "$@" || return 0
+    octossh_tell "${octossh_kind}s" removing
+    # shellcheck disable=SC2086
+    until octossh_said=$(docker "$octossh_kind" rm $octossh_ids 2>&1); do
+        [ "$octossh_patience" -gt 0 ] || octossh_fail "docker $octossh_kind rm: $octossh_said"
+        octossh_patience=$((octossh_patience - 1))
+        sleep 1
+        octossh_find "$@" || return 0
+    done
+}
+
+# A network of a swarm is on a worker as long as a task there uses it, and only a manager removes it.
+octossh_networks='{{if and (ne .Driver "overlay")}}{{.ID}} {{.Name}}{{end}}'
+# Services of a swarm: only a manager of one tells of them.
+octossh_services() {
+    octossh_ids=''
+    octossh_ids="$octossh_ids $(docker service ls -q --filter label=octossh.project=shop --filter label=octossh.environment=Dev 2>/dev/null)" || return
+    octossh_networks='{{.ID}} {{.Name}}'
+    octossh_ids=$(octossh_line "$octossh_ids")
+    [ -n "$octossh_ids" ] || return
+    # shellcheck disable=SC2086
+    octossh_found=$(docker service inspect --format '{{.ID}} {{.Spec.Name}}' $octossh_ids 2>/dev/null) ||
+        octossh_fail "the services of the swarm cannot be looked at: $(docker service ls 2>&1)"
+    octossh_split
+}
+
+if octossh_services; then
+    octossh_tell services removing
+    # shellcheck disable=SC2086
+    octossh_said=$(docker service rm $octossh_ids 2>&1) || ! octossh_services || octossh_fail "docker service rm: $octossh_said"
+    octossh_patience=40
+    # Swarm keeps what another service uses.
+    for octossh_kind in secret config; do
+        for octossh_of in $(docker "$octossh_kind" ls -q --filter label=octossh.project=shop --filter label=octossh.environment=Dev 2>/dev/null); do
+            docker "$octossh_kind" rm "$octossh_of" >/dev/null 2>&1 || :
+        done
+    done
+fi
 if octossh_find docker ps -a --format '{{.ID}} {{.Names}}'; then
     octossh_tell containers removing
     # shellcheck disable=SC2086
@@ -115,11 +165,7 @@ if octossh_find docker ps -a --format '{{.ID}} {{.Names}}'; then
     octossh_said=$(docker rm -f $octossh_ids 2>&1) || octossh_fail "docker rm: $octossh_said"
     octossh_forget_files
 fi
-if octossh_find docker network ls --no-trunc --format '{{.ID}} {{.Name}}'; then
-    octossh_tell networks removing
-    # shellcheck disable=SC2086
-    octossh_said=$(docker network rm $octossh_ids 2>&1) || octossh_fail "docker network rm: $octossh_said"
-fi
+octossh_away network docker network ls --no-trunc --format "$octossh_networks"
 [ -n "$octossh_did" ] || octossh_end succeeded unchanged no "nothing matched"
 octossh_end succeeded removed yes "$octossh_did"
 }
