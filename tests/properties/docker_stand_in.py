@@ -41,7 +41,8 @@ class Docker:
         volumes: By name.
         services: Of the swarm whose manager it is, by id; None: it is no manager.
         images: What has been pulled; *registry* is what can be.
-        ways: How a container of an image behaves: ``exits``, ``hungry``, ``sick``, ``refuses``, ``slow`` or ``healthy``.
+        ways: How a container of an image behaves: ``ends``, ``exits``, ``hungry``, ``sick``, ``refuses``, ``slow`` or ``healthy``.
+        started: The names of containers, each time that one is started.
         noise: Whether each call complains about its configuration on standard error.
         down: Whether it does not answer.
         fails: A call that fails, such as ``network_connect``.
@@ -58,6 +59,7 @@ class Docker:
     images: list[str] = field(factory=list)
     registry: list[str] = field(factory=list)
     ways: dict[str, str] = field(factory=dict)
+    started: list[str] = field(factory=list)
     noise: bool = False
     down: bool = False
     fails: str = ""
@@ -324,7 +326,8 @@ class Call:
                     "Error response from daemon: driver failed programming external connectivity: port is in use"
                 )
             seen["stopped"] = False
-            seen["State"]["Status"] = "exited" if ways in {"exits", "hungry"} else "running"
+            self.docker.started.append(seen["Name"].removeprefix("/"))
+            seen["State"]["Status"] = "exited" if ways in {"ends", "exits", "hungry"} else "running"
             seen["State"]["ExitCode"] = {"exits": 1, "hungry": 137}.get(ways, 0)
             seen["State"]["OOMKilled"] = ways == "hungry"
             seen["State"]["StartedAt"] = "2026-01-02T03:04:05.123456789Z"

@@ -83,10 +83,17 @@ class Host:
         for name in ("request", "reply"):
             os.mkfifo(folder / name)
         ask = f'printf "%s\\n" "$$" >"{folder}/request"\nread -r code <"{folder}/reply"\nexit "$code"'
+        self._ask = ask
         self.program("docker", f"#!/bin/dash\n{ask}\n")
         for name in OTHERS if record else ():
             keep = f'{shutil.which("cat")} "/proc/$$/cmdline" >>"{folder}/others"'
             self.program(name, f'#!/bin/sh\n{keep}\nexec {shutil.which(name)} "$@"\n')
+
+    def one_by_one(self) -> None:
+        """From now on a script may call docker while another call of its own still waits for the answer."""
+        busy = f"{self.folder}/busy"
+        wait = f'until mkdir "{busy}" 2>/dev/null; do sleep 0.01; done\ntrap \'rmdir "{busy}"\' EXIT'
+        self.program("docker", f"#!/bin/dash\n{wait}\n{self._ask}\n")
 
     def program(self, name: str, text: str) -> None:
         """Put a program into the ``bin``."""
@@ -159,6 +166,8 @@ class Host:
     def send(self, data: bytes) -> subprocess.CompletedProcess[bytes]:
         """Run a shell with *data* on its standard input, whatever that is."""
         self.calls.clear()
+        with contextlib.suppress(FileNotFoundError):
+            (self.folder / "busy").rmdir()  # of one that was killed
         server = threading.Thread(target=self._serve, daemon=True)
         server.start()
         try:

@@ -110,11 +110,11 @@ octossh_look() {
 
 octossh_late() { [ $(($(date +%s) - octossh_begun)) -ge 900 ]; }
 
-# Until container $1 has ended. Gives 1 where the time is over, 2 where it is gone.
+# Until container $1 has ended, or is in the state $2. Gives 1 where the time is over, 2 where it is gone.
 octossh_await() {
     while :; do
         if octossh_look "$1"; then
-            case $octossh_status in exited | dead) return 0 ;; esac
+            case $octossh_status in exited | dead | "${2-}") return 0 ;; esac
         else
             # Is it gone, or is docker away for a moment?
             docker version --format '{{.Server.Version}}' >/dev/null 2>&1 && ! octossh_look "$1" && return 2
@@ -141,7 +141,7 @@ octossh_clear() {
             *) continue ;;
         esac
         octossh_say "an earlier deployment left ${octossh_one#* }; it is removed once it has ended"
-        octossh_await "${octossh_one%% *}" ||
+        octossh_await "${octossh_one%% *}" created || # one that was never started has no end
             [ "$?" -eq 2 ] || octossh_fail "${octossh_one#* }, of an earlier deployment, still runs after 900 s"
         docker rm -f -v "${octossh_one%% *}" >/dev/null 2>&1
     done

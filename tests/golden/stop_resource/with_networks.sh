@@ -121,12 +121,14 @@ octossh_away() {
     shift
     octossh_find "$@" || return 0
     octossh_tell "${octossh_kind}s" removing
-    # shellcheck disable=SC2086
-    until octossh_said=$(docker "$octossh_kind" rm $octossh_ids 2>&1); do
-        [ "$octossh_patience" -gt 0 ] || octossh_fail "docker $octossh_kind rm: $octossh_said"
+    while :; do
+        # shellcheck disable=SC2086
+        octossh_said=$(docker "$octossh_kind" rm $octossh_ids 2>&1) ||
+            [ "$octossh_patience" -gt 0 ] || octossh_fail "docker $octossh_kind rm: $octossh_said"
+        [ "$octossh_patience" -gt 0 ] || return 0
+        octossh_find "$@" || return 0
         octossh_patience=$((octossh_patience - 1))
         sleep 1
-        octossh_find "$@" || return 0
     done
 }
 
