@@ -32,7 +32,7 @@ from octossh.planning.leaving import leave_out, meant
 from octossh.planning.plans import Plan
 from octossh.planning.puts import file_facts, judge_file
 from octossh.planning.resolving import Facts, Resolver, is_primary
-from octossh.planning.suiting import unsuited
+from octossh.planning.suiting import unserved, unsuited
 from octossh.planning.tasks import Action, Task, changes_between
 from octossh.planning.wanting import Wanted, differing, next_name, old_name
 from octossh.shell import Secret
@@ -139,6 +139,7 @@ def secrets_of(release: Release, environment: str | None = None) -> frozenset[st
     return held.union(*(step.secrets for step in release.process.steps))
 
 
+_PULLING = {Action.CREATE, Action.REPLACE, Action.PULL, Action.RUN}
 _UP = {"running", "restarting", "paused"}  # what docker ps shows without -a
 
 
@@ -156,6 +157,7 @@ class _Maker:
         self.there = {name: list(snapshot.resources) for name, snapshot in (seen or {}).items()}
         self.known: dict[tuple[str, str], Facts] = {}
         self.files: dict[tuple[str, str], str] = {}
+        self.odd: list[str] = []
 
     def task(self, step: Step, target: Target) -> Task:
         """What *step* does on *target*, if its condition holds."""
@@ -193,12 +195,12 @@ class _Maker:
         if wanted is not None and wanted.kind == "file":
             self._own(step, target, wanted.name)
         if wanted is None or not resolved.keeps:
-            return attrs.evolve(made, action=Action(resolved.verb), why=resolved.purpose)
+            return self._served(attrs.evolve(made, action=Action(resolved.verb), why=resolved.purpose))
         if self.seen is None:
             return made
         if wanted.parts:
             through = self._through(made) if step.runs_on == "manager" else None
-            return through or self._keep_group(made, wanted)
+            return through or self._served(self._keep_group(made, wanted))
         if wanted.kind == "file":
             return self._keep_file(made, wanted)
         kept = self._served(self._keep(made, wanted))
@@ -354,17 +356,12 @@ class _Maker:
 
     def _served(self, task: Task) -> Task:
         """*task*, refused if it would pull an image that is not built for the host, or for what the step says."""
-        image = getattr(task.step, "image", None)
-        host = self.seen[task.target.name].platform if self.seen else ""
-        if image is None or task.action not in {Action.CREATE, Action.REPLACE, Action.PULL}:
+        if self.seen is None or task.action not in _PULLING:
             return task
-        # Whoever says a platform knows that the host emulates it.
-        said = getattr(task.step, "platform", None)
-        try:
-            self.resolver.release.pin(image).check_platform(said or host, "the step says" if said else "the host is")
-        except PlanError as error:
-            emulated = "; if the host emulates one of them, say which: platform='...'"
-            why = f"{error}{emulated if hasattr(task.step, 'platform') and not said else ''}"
+        why = unserved(task.step, self.resolver.release, self.seen[task.target.name].platform)
+        if why and task.step.runs_on == "manager":
+            self.odd.append(f"{task.target.name}: step {task.step.name!r}: {why}; swarm decides where its tasks run")
+        elif why:
             return attrs.evolve(task, action=Action.REFUSE, why=why, changes=())
         return task
 
@@ -426,15 +423,16 @@ class _Maker:
         return f"made by release {there.release}" if there.release else ""
 
     def notes(self) -> tuple[str, ...]:
-        """What bears our labels and belongs to no step any more."""
+        """What is odd, and what bears our labels and belongs to no step any more."""
         steps = {step.name for step in self.resolver.release.process.steps}
-        return tuple(
+        left = (
             f"{target}: {resource.kind} {resource.name} belongs to step {resource.step!r}, which this release has not; "
             f"StopResource(..., steps=[{resource.step!r}]) removes it"
             for target, resources in self.there.items()
             for resource in resources
             if self._ours(resource) and resource.step not in steps
         )
+        return (*self.odd, *left)
 
 
 def _networks(inspect: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -1,13 +1,23 @@
-"""Whether a step can be done with docker as a target has it. Pure."""
+"""Whether a step can be done with docker as a target has it, and with its images as they are built. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from octossh.model import ComposeStep, RunScript, SecretRef, Step, SwarmService, Target
+from octossh.errors import PlanError
+from octossh.model import (
+    ComposeStep,
+    Image,
+    Release,
+    RunScript,
+    SecretRef,
+    Step,
+    SwarmService,
+    Target,
+)
 from octossh.shell import Secret
 
-__all__ = ["unsuited"]
+__all__ = ["unserved", "unsuited"]
 
 
 def unsuited(step: Step, target: Target, secrets: Mapping[str, Secret]) -> str:
@@ -29,3 +39,33 @@ def unsuited(step: Step, target: Target, secrets: Mapping[str, Secret]) -> str:
         if "\n" in text or text.endswith("\r"):
             return f"{before}, so {name} travels in a file of lines and must be one; encode it, or {advice}"
     return ""
+
+
+def unserved(step: Step, release: Release, host: str) -> str:
+    """Why an image of *step* does not run where docker runs *host*, such as ``linux/amd64``; empty where it may.
+
+    For a step in a swarm *host* is that of the manager, which does not say where the tasks will run.
+    """
+    for image, said in _platforms(step):
+        pin = release.pin(image)
+        # Whoever says a platform knows that the host emulates it.
+        try:
+            pin.check_platform(said or host, "the step says" if said else "the host is")
+        except PlanError as error:
+            emulates = hasattr(step, "platform") or isinstance(step, ComposeStep)
+            emulated = "; if the host emulates one of them, say which: platform='...'"
+            return f"{error}{emulated if emulates and not said else ''}"
+    return ""
+
+
+def _platforms(step: Step) -> Iterator[tuple[Image, str | None]]:
+    """Each image of *step*, and for which platform it is asked for, where the step says that."""
+    if isinstance(step, ComposeStep):
+        for name, service in step.document["services"].items():
+            said = service.get("platform")
+            # What a variable says is known to compose.
+            if name in step.images and "$" not in str(said):
+                yield step.images[name], said
+        return
+    for image in step.needed_images:
+        yield image, getattr(step, "platform", None)

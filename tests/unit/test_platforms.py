@@ -108,6 +108,53 @@ def test_a_platform_that_the_step_says_and_the_image_is_not_built_for_is_refused
     assert "is built for linux/amd64, and the step says linux/arm64" in task.why
 
 
+FILE = """
+services:
+  web: {image: registry.example.com/acme/web}
+  other: {image: registry.example.com/acme/web, platform: PLATFORM}
+"""
+
+
+def compose(platform, kind=oc.ComposeUp):
+    return kind("web", file=FILE.replace("PLATFORM", platform), images=[HUB.image("acme/web")])
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        oc.RunOnce("once", image=HUB.image("acme/web")),
+        oc.RunScript("do", script="true", image=HUB.image("acme/web")),
+        compose("linux/arm64"),
+    ],
+    ids=["once", "script", "compose"],
+)
+def test_images_of_all_kinds_are_compared_with_the_host(step):
+    task, *_ = planned(step, "linux/arm64")
+    assert task.action.value == "refuse"
+    assert "is built for linux/arm64, and the host is linux/amd64" in task.why
+    assert planned(step, "linux/arm64", host="linux/arm64")[0].action.value in {"create", "run"}
+
+
+def test_the_platform_that_a_compose_file_says_counts():
+    task, *_ = planned(compose("linux/s390x"), "linux/amd64")
+    assert "is built for linux/amd64, and the step says linux/s390x" in task.why
+
+
+def test_a_swarm_finds_the_nodes_itself_and_the_plan_says_what_the_manager_is():
+    step = oc.SwarmService("api", image=HUB.image("acme/web"))
+    pins = (attrs.evolve(pin("linux/arm64"), image=step.image),)
+    release = oc.Release(
+        project="shop", number="1", channel="c", process=oc.Process([step]), pins=pins, created_at=MOMENT
+    )
+    seen = {"h01": oc.Snapshot(target="h01", observed_at=MOMENT, swarm="manager", platform="linux/amd64")}
+    made = plan(release, "Dev", [HOST], seen=seen)
+    assert made.tasks[0].action.value == "create"
+    assert made.notes[0].startswith(
+        "h01: step 'api': image acme/web:1.0 is built for linux/arm64, and the host is linux"
+    )
+    assert made.notes[0].endswith("; swarm decides where its tasks run")
+
+
 def test_a_container_that_runs_already_is_not_refused():
     _, release, fleet = planned(WEB, "linux/arm64", host="")
     fleet.run(release)
