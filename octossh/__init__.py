@@ -23,10 +23,13 @@ from octossh.errors import (
     TransportError,
 )
 from octossh.model import (
+    Actor,
     Anonymous,
     Approval,
     ApprovalRequest,
     Approve,
+    AuditEntry,
+    AuditTrail,
     Basic,
     Cancellation,
     Channel,
@@ -112,10 +115,13 @@ from octossh.vaults import CommandSecrets, FileSecrets, FolderSecrets, KeyringSe
 __all__ = [
     "SSH",
     "Action",
+    "Actor",
     "Anonymous",
     "Approval",
     "ApprovalRequest",
     "Approve",
+    "AuditEntry",
+    "AuditTrail",
     "AuthError",
     "Basic",
     "Cancellation",

@@ -72,17 +72,3 @@ def _check(options: Options, environment: str | None) -> None:
     options.show(found)
     if not found.ok:
         sys.exit(1)
-
-
-@octossh.group("audit")
-def _audit() -> None:
-    """Look into the record."""
-
-
-@command(_audit, "verify")
-def _verify(options: Options) -> None:
-    """Check that nothing in the record was edited or taken out."""
-    found = options.space().verify()
-    options.show(found)
-    if not found.ok:
-        sys.exit(1)

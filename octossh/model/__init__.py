@@ -2,6 +2,7 @@
 
 from octossh.model._values import Described, Pairs, slug
 from octossh.model.approvals import Approval, ApprovalRequest
+from octossh.model.audits import Actor, AuditEntry, AuditTrail
 from octossh.model.catalogs import Catalog
 from octossh.model.checkups import Checkup, Finding, Grade
 from octossh.model.credentials import Anonymous, Basic, CredentialHelper, DockerConfig, Keyring, Token
@@ -74,10 +75,13 @@ __all__ = [
     "GROUPS",
     "KINDS",
     "LABELS",
+    "Actor",
     "Anonymous",
     "Approval",
     "ApprovalRequest",
     "Approve",
+    "AuditEntry",
+    "AuditTrail",
     "Basic",
     "Cancellation",
     "Catalog",

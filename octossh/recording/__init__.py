@@ -5,7 +5,9 @@ The door of sqlalchemy, which enters when a store is first used. Nothing here sp
 
 from __future__ import annotations
 
+from octossh.recording.actors import actor_here
 from octossh.recording.controllers import alive, controller_here, whoami
+from octossh.recording.exports import exported
 from octossh.recording.leases import Lease
 from octossh.recording.origins import Origin, origin_here
 from octossh.recording.parcels import pack, unpack
@@ -20,8 +22,10 @@ __all__ = [
     "Record",
     "Store",
     "Verification",
+    "actor_here",
     "alive",
     "controller_here",
+    "exported",
     "origin_here",
     "pack",
     "read_key",

@@ -55,15 +55,29 @@ class _Walk:
         return count, broken, reason
 
     def _fault(self, row: Row, place: int) -> str:
+        moved = self._moved(row, place)
         if row["seq"] != place:
-            return f"the events before it are gone: here should be event {place}"
+            return moved or f"the events before it are gone: here should be event {place}"
         if row["prev_hash"] != self.head:
-            return "it does not follow the event before it, so one of the two was replaced"
+            return moved or "it does not follow the event before it, so one of the two was replaced"
         try:
             made = event_hash(row)
         except _UNREADABLE:
             made = ""
         return "" if made == row["hash"] else "it is not what was recorded"
+
+    def _moved(self, row: Row, place: int) -> str:
+        """Where the event that should stand at *place* stands now; empty if it was not merely moved."""
+        if row["seq"] == place and row["prev_hash"] == self.head:
+            return ""
+        belongs = next(self._rows(select(events).where(events.c.prev_hash == self.head)), None)
+        try:
+            same = belongs is not None and event_hash({**belongs, "seq": place}) == belongs["hash"]
+        except _UNREADABLE:
+            same = False
+        if belongs is None or not same:
+            return ""
+        return f"the events were put into another order: event {place} stands as {belongs['seq']}"
 
     def _note(self, row: Row) -> None:
         key, about = row["deployment"] or "", (row["seq"], row["subject_sha256"])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from octossh.errors import ModelError
-from octossh.model import Deployment, Event, Outcome, Release, State
+from octossh.model import AuditEntry, Deployment, Event, Outcome, Release, State
 from octossh.model.serialising import to_dict
 from octossh.recording.controllers import controller_here
 from octossh.recording.handles import Handle
@@ -17,6 +18,8 @@ from octossh.recording.verification import Verification
 __all__ = ["Record", "Store"]
 
 T = TypeVar("T")
+
+_SMALL_PAGE, _LARGE_PAGE = 100, 1000  # events that are read at once
 
 DEFAULT_TTL_S = 60.0
 """Seconds for which a lease holds by itself."""
@@ -360,6 +363,45 @@ class Store(Handle):
     def under(self, lease: Lease) -> Record:
         """This store as a `Record` of one deployment under *lease*."""
         return _Under(self, lease)
+
+    def audit(
+        self,
+        *,
+        project: str | None = None,
+        environment: str | None = None,
+        types: Iterable[str] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+        steps: bool = True,
+        after: int | None = None,
+        newest_first: bool = False,
+    ) -> Iterator[AuditEntry]:
+        """The events with their place in the chain, one after the other; nothing is held open between them.
+
+        Args:
+            project: Only what is about this one.
+            environment: Likewise.
+            types: Only of these types, such as ``release_created``; none: all.
+            since: Only from then on.
+            until: Only before then.
+            steps: With the start and the end of each step on each host.
+            after: Only beyond the event of this number, in the direction that is read in.
+            newest_first: Read it backwards.
+        """
+        from octossh.recording.audits import Audits, Wanted
+
+        wanted = Wanted(
+            project=project, environment=environment, types=tuple(types), since=since, until=until, steps=steps
+        )
+        beyond, size = after, _SMALL_PAGE
+        while True:
+            with self._transaction() as transaction:
+                audits = Audits(transaction.connection, transaction.where)
+                entries, beyond = audits.page(wanted, beyond, size, newest_first=newest_first)
+            yield from entries
+            if beyond is None:
+                return
+            size = _LARGE_PAGE
 
     def verify(self) -> Verification:
         """Compare everything that is stored with the audit chain. It reads all of it, and changes nothing."""

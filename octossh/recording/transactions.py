@@ -10,7 +10,7 @@ import attrs
 from sqlalchemy import delete, func, select, update
 
 from octossh.errors import ModelError, RecordError, did_you_mean
-from octossh.model import Deployment, Event, Outcome, Release, State
+from octossh.model import Deployment, Event, Mode, Outcome, Release, State
 from octossh.model.numbering import COUNTER
 from octossh.recording.controllers import alive
 from octossh.recording.leases import Lease
@@ -123,12 +123,20 @@ class Transaction(Work):
             type="deployment_started",
             at=deployment.started_at,
             deployment=deployment.id,
-            data={name: row[name] for name in names},
+            data={**{name: row[name] for name in names}, "before": self._stands(row), "after": row["release"]},
         )
         # The row comes first, since the event refers to it; its number is the one that the event will get.
         token = None if lease is None else lease.token
         self.insert(deployments, {**row, "seq": self.tip()[0] + 1, "token": token})
         self.append(event, subject_hash(row))
+
+    def _stands(self, row: Row) -> str | None:
+        """The release that succeeded last where the deployment *row* goes."""
+        query = select(deployments.c.release).order_by(deployments.c.seq.desc()).limit(1)
+        for name in ("project", "environment"):
+            query = query.where(deployments.c[name] == row[name])
+        query = query.where(deployments.c.state == State.SUCCEEDED.value, deployments.c.mode != Mode.PRUNE.value)
+        return self.connection.execute(query).scalar_one_or_none()
 
     def record(self, event: Event, outcome: Outcome | None, lease: Lease | None) -> None:
         """See `Store.record`."""

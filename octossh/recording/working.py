@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
 from sqlalchemy import Connection, Select, Table, insert, select
 
 from octossh.model import Event
+from octossh.recording.actors import actor_here
 from octossh.recording.rows import GENESIS, Row, event_row
 from octossh.recording.tables import events
 
@@ -41,7 +43,9 @@ class Work:
         return (last.seq, last.hash) if last else (0, GENESIS)
 
     def append(self, event: Event, subject_sha256: str) -> int:
-        """Put *event* at the end of the chain; returns its number."""
+        """Put *event* at the end of the chain; returns its number. Who acts is told by each but those of steps."""
         seq, prev_hash = self.tip()
+        if not event.step:
+            event = attrs.evolve(event, data={**event.data, "actor": actor_here().to_dict()})
         self.insert(events, event_row(event, seq + 1, prev_hash, subject_sha256))
         return seq + 1

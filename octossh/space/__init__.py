@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from octossh.space.audits import Audits
 from octossh.space.deployments import Deployments
 from octossh.space.looking import Looking
 from octossh.space.records import Records
@@ -10,7 +11,7 @@ from octossh.space.releases import Releases
 __all__ = ["Space"]
 
 
-class Space(Releases, Deployments, Records, Looking):
+class Space(Releases, Deployments, Records, Looking, Audits):
     """Projects, targets and environments that share one store.
 
     Making one touches nothing: the store, the registries and the hosts are opened when they are needed, and

@@ -10,7 +10,6 @@ from octossh.deploying import check
 from octossh.errors import ModelError
 from octossh.model import Checkup, Deployment, History, Sighting, Standing, State, Status
 from octossh.planning import lint_channels
-from octossh.recording import Verification
 from octossh.space.wiring import Wiring
 
 __all__ = ["Records"]
@@ -82,10 +81,6 @@ class Records(Wiring):
                 for name in self._places(owner)
             )
         )
-
-    def verify(self) -> Verification:
-        """Check the chain of the record: whether anything in it was edited or taken out."""
-        return self.store.verify()
 
     def lint(self, project: str | None = None) -> tuple[str, ...]:
         """What is odd about the channels of a project, or of all: those that overlap, and those that admit nothing.

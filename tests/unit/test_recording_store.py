@@ -31,7 +31,7 @@ from octossh.model import (
     Variable,
     secret,
 )
-from octossh.recording import Store, controller_here
+from octossh.recording import Store, actor_here, controller_here
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
 IMAGE = Registry("hub", "https://registry.example.com").image("acme/web")
@@ -258,7 +258,9 @@ def test_events_come_back_in_their_order_and_by_deployment(store):
     ]
     assert [e.type for e in store.events("d1")] == ["deployment_started", "output", "deployment_finished"]
     assert whole(store.events("d1")[1]) == whole(event("d1", "output", line="é\n"))
-    assert store.events()[0].data == {"project": "shop", "number": "0.0.1", "channel": "stable", "by": "ann@build"}
+    told = {"project": "shop", "number": "0.0.1", "channel": "stable", "by": "ann@build"}
+    assert store.events()[0].data == {**told, "actor": actor_here().to_dict()}
+    assert "actor" not in store.events()[5].data, "who acts stands in what began it"
 
 
 def test_the_outcome_of_a_step_that_ran_again_takes_the_place_of_the_first(store):
