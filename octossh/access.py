@@ -24,15 +24,19 @@ class Access:
     Args:
         registries: Those of the images.
         secrets: Where their values come from; see `Space`.
+        stored: Where else they come from.
 
     Raises:
         ModelError: *secrets* is no source of them.
     """
 
     def __init__(
-        self, registries: Iterable[Registry], secrets: SecretSource | Iterable[SecretSource] | None = None
+        self,
+        registries: Iterable[Registry],
+        secrets: SecretSource | Iterable[SecretSource] | None = None,
+        stored: SecretSource | None = None,
     ) -> None:
-        self._sources = sources_of(secrets)
+        self._sources = (*sources_of(secrets), *([stored] if stored is not None else []))
         self.registries = Registries(registries, self.secret)
 
     def secret(self, name: str) -> Secret:

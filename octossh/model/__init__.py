@@ -1,6 +1,6 @@
 """What is: the nouns of octossh as frozen values, checked when they are made."""
 
-from octossh.model._values import Described, Pairs, slug
+from octossh.model._values import Described, Pairs, check_name, slug
 from octossh.model.approvals import Approval, ApprovalRequest
 from octossh.model.audits import Actor, AuditEntry, AuditTrail
 from octossh.model.catalogs import Catalog
@@ -65,6 +65,7 @@ from octossh.model.steps import (
 from octossh.model.tables import Table, columns
 from octossh.model.targets import CONTROLLER, Environment, Target
 from octossh.model.templates import Templates
+from octossh.model.values import Sealed, StoredValue, StoredValues
 from octossh.model.variables import Value, Variable, value_of
 from octossh.model.views import History, Standing, Status
 
@@ -146,6 +147,7 @@ __all__ = [
     "RunOnce",
     "RunScript",
     "Runner",
+    "Sealed",
     "SecretFile",
     "SecretRef",
     "Sighting",
@@ -156,6 +158,8 @@ __all__ = [
     "Status",
     "Step",
     "StopResource",
+    "StoredValue",
+    "StoredValues",
     "Strategy",
     "Subnet",
     "SwarmService",
@@ -170,6 +174,7 @@ __all__ = [
     "Variable",
     "WaitFor",
     "Whereabouts",
+    "check_name",
     "columns",
     "env_file",
     "flags",

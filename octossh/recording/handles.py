@@ -47,6 +47,11 @@ class Handle:
         self._under_way: set[str] = set()
         self._retry_at = 0.0
 
+    @property
+    def there(self) -> bool:
+        """Whether there may be something in it: a file that is not there holds nothing, and need not be made."""
+        return not isinstance(self._place, Path) or self._place.exists()
+
     def close(self) -> None:
         """Close the file. The store cannot be used any more."""
         with self._opening:

@@ -7,8 +7,9 @@ from octossh.space.deployments import Deployments
 from octossh.space.looking import Looking
 from octossh.space.records import Records
 from octossh.space.releases import Releases
+from octossh.space.values import Values
 
-__all__ = ["Space"]
+__all__ = ["Space", "Values"]
 
 
 class Space(Releases, Deployments, Records, Looking, Audits):
@@ -36,6 +37,9 @@ class Space(Releases, Deployments, Records, Looking, Audits):
         on_moved_tag: What is done when a tag of a release means another image by now, or is gone, or its registry
             cannot be asked. The image that the release pins is deployed in any case. ``"warn"``: it is said, and
             recorded. ``"fail"``: nothing is deployed; a rollback is all the same. ``"ignore"``: nobody asks.
+        key: A source, such as `KeyringSecrets`, that gives the key of the stored values under the name
+            ``OCTOSSH_KEY``; see `Values`. Default: the environment variable of that name, or the file that
+            ``OCTOSSH_KEY_FILE`` names.
 
     Raises:
         ModelError: Two projects or targets have one name, or the file of targets or a template is wrong.

@@ -14,8 +14,9 @@ from octossh.inventory import read_targets
 from octossh.model import Catalog, Deployment, Environment, Event, Mode, Project, Release, Target
 from octossh.recording import Store
 from octossh.rendering import read_templates
+from octossh.space.values import Values, key_of_user
 from octossh.transport import SSH, Pool, Transport
-from octossh.vaults import SecretSource
+from octossh.vaults import SecretSource, sources_of
 
 __all__ = ["Wiring"]
 
@@ -37,6 +38,7 @@ class Wiring:
         templates: str | Path | None = None,
         on_event: Callable[[Event], None] | None = None,
         on_moved_tag: Literal["warn", "fail", "ignore"] = "warn",
+        key: SecretSource | None = None,
     ) -> None:
         made = read_targets(targets) if isinstance(targets, str | Path) else targets
         self._catalog = Catalog.of(projects, made, environments)
@@ -51,7 +53,8 @@ class Wiring:
         self._templates = read_templates(templates)
         self._transport = transport if transport is not None else SSH()
         images = (image for project in self._catalog.projects.values() for image in project.process.images)
-        self._access = Access((image.registry for image in images), secrets)
+        self.values = Values(self.store, key_of_user if key is None else sources_of(key)[0])
+        self._access = Access((image.registry for image in images), secrets, self.values.find)
         if isinstance(self._transport, Pool):
             self._transport.secrets_from(self._access.secret)
 

@@ -1,0 +1,146 @@
+"""Values of secrets that are kept in the store, encrypted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from octossh.errors import ModelError
+from octossh.model import check_name
+from octossh.model.values import Sealed, StoredValue, StoredValues
+from octossh.recording import Store, whoami
+from octossh.recording.sealing import Seals
+from octossh.shell import Secret
+from octossh.vaults import SecretSource, find_secret
+
+__all__ = ["KEY", "Values", "key_of_user"]
+
+KEY = "OCTOSSH_KEY"
+"""The name under which a source has the key."""
+
+_KIND = "value"
+
+
+def key_of_user(name: str) -> str | None:
+    """The key out of the environment variable *name*, or out of the file that ``<name>_FILE`` names; or None.
+
+    Raises:
+        ModelError: The file cannot be read, or others may read it.
+    """
+    if value := os.environ.get(name):
+        return value
+    file = os.environ.get(f"{name}_FILE")
+    if not file:
+        return None
+    path = Path(file).expanduser()
+    try:
+        if path.stat().st_mode & 0o077:
+            raise ModelError(f"others may read the key file {path}; run: chmod 600 {path}")
+        return path.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ModelError(f"the key file {path} cannot be read ({why}); see {name}_FILE") from None
+
+
+class Values:
+    """The values of secrets in the store: ``space.values``.
+
+    They are encrypted with a key that is not in the store, and no method gives one out; steps get them as they
+    get other secrets, where no other source of ``Space(secrets=...)`` has one of that name.
+
+    Args:
+        store: Where they are.
+        key: Gives the key, by the name ``OCTOSSH_KEY``; see `octossh.Space`.
+    """
+
+    def __init__(self, store: Store, key: SecretSource) -> None:
+        self._store, self._key = store, key
+
+    def set(self, name: str, value: str | Secret, *, why: str = "") -> None:
+        """Store *value* as that of the secret *name*, in place of an earlier one.
+
+        Raises:
+            ModelError: *name* is no name, *value* no text, or there is no key.
+        """
+        check_name(name, "value")
+        if not isinstance(value, str | Secret):
+            raise ModelError(f"value {name!r}: a {type(value).__name__} is no text; give text")
+        secret = value if isinstance(value, Secret) else Secret(value)
+        if not secret.reveal():
+            raise ModelError(f"value {name!r} is empty; give some text, or remove it")
+        sealed = self._seals().close(name, secret, whoami())
+        self._store.keep(_KIND, name, sealed, why=why, told=False)
+
+    def list(self) -> StoredValues:
+        """Their names, and who set them when; it needs no key."""
+        held = self._store.kept(_KIND, Sealed) if self._store.there else {}
+        seals = self._keys() if held else None
+        return StoredValues(
+            tuple(
+                StoredValue(
+                    name=name,
+                    at=sealed.at,
+                    by=sealed.by,
+                    key=sealed.key,
+                    readable=seals is not None and seals.opens(sealed),
+                )
+                for name, sealed in held.items()
+            )
+        )
+
+    def remove(self, name: str, *, why: str = "") -> None:
+        """Remove the value of the secret *name*.
+
+        Raises:
+            ModelError: There is none.
+        """
+        self._store.drop(_KIND, name, why=why, told=False)
+
+    def rotate(self, *, why: str = "") -> int:
+        """Encrypt all of them with the first key, if they are not yet; returns how many were not.
+
+        Give both keys before, the new one first: ``OCTOSSH_KEY="NEW OLD"``. Afterwards the old one is not needed.
+
+        Raises:
+            ModelError: There is no key, or that of a value is not among those given; then nothing is changed.
+            Refused: Somebody has set one meanwhile; run it again.
+        """
+        seals = self._seals()
+        held = {name: sealed for name, sealed in self._store.kept(_KIND, Sealed).items() if sealed.key != seals.first}
+        made = {name: seals.again(name, sealed) for name, sealed in held.items()}
+        for name, sealed in made.items():
+            self._store.keep(_KIND, name, sealed, why=why or "the key was changed", told=False, expect=held[name])
+        return len(made)
+
+    def find(self, name: str) -> str | None:
+        """The value of the secret *name*; None if none is stored.
+
+        Raises:
+            ModelError: One is, and its key is not here.
+            RecordError: It was changed.
+        """
+        if not self._store.there:
+            return None
+        sealed = self._store.kept_one(_KIND, name, Sealed)
+        if sealed is None:
+            return None
+        seals = self._keys()
+        if seals is None:
+            raise ModelError(
+                f"secret {name!r} is stored, and the key {sealed.key} that opens it is not here; set {KEY} or "
+                f"{KEY}_FILE, give Space(key=...), or set the secret's value elsewhere"
+            )
+        return seals.open(name, sealed).reveal()
+
+    def _keys(self) -> Seals | None:
+        found = find_secret([self._key], KEY)
+        return None if not found else Seals(Secret(found))
+
+    def _seals(self) -> Seals:
+        seals = self._keys()
+        if seals is None:
+            raise ModelError(
+                f"there is no key to encrypt with; make one with 'octossh values new-key', keep it well, and set {KEY} "
+                f"or {KEY}_FILE, or give Space(key=...)"
+            )
+        return seals
