@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from attrs import field, frozen
 
@@ -61,7 +61,7 @@ class _Steps:
             raise KeyError(name)
         reach = self._resolver.reach(step)
         # What ran in one place only is the same from everywhere.
-        place = reach[0] if step.runs_on != "each" and reach else self._target.name
+        place = next(iter(reach)) if step.runs_on != "each" and reach else self._target.name
         return _StepView(step, place, reach, self._known)
 
     def __getattr__(self, name: str) -> _StepView:
@@ -74,12 +74,14 @@ class _Steps:
 class _StepView:
     """``steps.<name>`` in expressions: what it left on this target, and ``on[target]`` for another's."""
 
-    def __init__(self, step: Step, target: str, reach: tuple[str, ...], known: Mapping[tuple[str, str], Facts]) -> None:
+    def __init__(
+        self, step: Step, target: str, reach: Mapping[str, Target], known: Mapping[tuple[str, str], Facts]
+    ) -> None:
         self._step, self._target, self._reach, self._known = step, target, reach, known
 
     def _facts(self) -> Facts:
         if self._target not in self._reach:
-            places = ", ".join(f"steps[{self._step.name!r}].on[{name!r}]" for name in self._reach[:3])
+            places = ", ".join(f"steps[{self._step.name!r}].on[{name!r}]" for name in list(self._reach)[:3])
             raise ModelError(
                 f"step {self._step.name!r} does not run on target {self._target!r}; "
                 + (f"say on which one you mean: {places}" if places else "it runs on no target here")
@@ -118,6 +120,45 @@ def is_primary(step: Step, target: Target) -> bool:
     return target.labels.get(label) == value if given else target.name == step.primary
 
 
+def _is_open(text: str) -> bool:
+    return not isinstance(text, Evaluated) and has_expression(text)
+
+
+@frozen(eq=False)
+class _Kept:
+    """What has been found of one step, so that a thousand targets on which it is the same cost little more than one.
+
+    Attributes:
+        step: As the release has it.
+        texts: Those in it that hold expressions: text, field and metadata.
+        fixed: The values of those that are the same on all targets, by their place in *texts*.
+        later: The step that has to run before one of them is known, as long as nothing is; by its place, and by which
+            of the steps that it reads run on the target.
+        made: The resolved step, by the values of its texts.
+        wanted: What resolved steps keep, by their identity; they stand beside it, so that none goes away.
+    """
+
+    step: Step
+    texts: tuple[tuple[str, str, Mapping[str, Any]], ...]
+    fixed: dict[int, str | SecretRef] = field(factory=dict)
+    later: dict[tuple[int, tuple[bool, ...]], str] = field(factory=dict)
+    made: dict[tuple[str | SecretRef, ...], Step] = field(factory=dict)
+    wanted: dict[int, tuple[Step, Wanted]] = field(factory=dict)
+
+    @classmethod
+    def of(cls, step: Step) -> Self:
+        """Find the texts of *step*."""
+        found: list[tuple[str, str, Mapping[str, Any]]] = []
+
+        def note(text: str, field: str, metadata: Mapping[str, Any]) -> str:
+            if _is_open(text):
+                found.append((text, field, metadata))
+            return text
+
+        mapped(step, note)
+        return cls(step, tuple(found))
+
+
 @frozen
 class Resolver:
     """Evaluates the steps of a release for the targets of one environment. Pure.
@@ -136,10 +177,14 @@ class Resolver:
     secrets: Mapping[str, Secret] = field(factory=dict, repr=False)
     templates: Templates = field(factory=Templates)
     _hosts: dict[str, tuple[Target, ...]] = field(factory=dict, init=False, repr=False, eq=False)
+    _reach: dict[str, Mapping[str, Target]] = field(factory=dict, init=False, repr=False, eq=False)
+    _kept: dict[str, _Kept] = field(factory=dict, init=False, repr=False, eq=False)
 
-    def reach(self, step: Step) -> tuple[str, ...]:
-        """The names of the targets that *step* runs on."""
-        return tuple(target.name for target in self.hosts(step))
+    def reach(self, step: Step) -> Mapping[str, Target]:
+        """The targets that *step* runs on, by name."""
+        if (known := self._reach.get(step.name)) is None:
+            known = self._reach[step.name] = {target.name: target for target in self.hosts(step)}
+        return known
 
     def hosts(self, step: Step) -> tuple[Target, ...]:
         """The targets that *step* runs on; of those that it may run on, the first, where it runs once."""
@@ -171,17 +216,50 @@ class Resolver:
             ModelError: An expression fails, or what it gives does not fit its field.
             NotYetKnown: An expression reads what an earlier step has not brought about yet.
         """
-        where = f"{self.release.project}: step {step.name!r} on {target.name!r}, field"
+        kept = self._kept.get(step.name)
+        if kept is None or kept.step is not step:
+            kept = self._kept[step.name] = _Kept.of(step)
+        if not kept.texts:
+            return step
+        values = tuple(self._one(kept, place, target, known) for place in range(len(kept.texts)))
+        if values not in kept.made:
+            left = iter(values)
+            kept.made[values] = mapped(step, lambda text, _field, _meta: next(left) if _is_open(text) else text)
+        return kept.made[values]
 
-        def one(text: str, field: str, metadata: Mapping[str, Any]) -> str | SecretRef:
-            if isinstance(text, Evaluated) or not has_expression(text):
-                return text
-            whole, language = metadata.get("may_be_secret", False), step.language if metadata.get("shell") else ""
-            made = self._text(text, step, target, known, where=f"{where} {field}", whole=whole, language=language)
-            return Evaluated(made) if language else made
+    def _one(self, kept: _Kept, place: int, target: Target, known: Mapping[tuple[str, str], Facts]) -> str | SecretRef:
+        """What one text of a step is on *target*; found once where it is the same on all of them."""
+        if place in kept.fixed:
+            return kept.fixed[place]
+        text, field, metadata = kept.texts[place]
+        step = kept.step
+        where = f"{self.release.project}: step {step.name!r} on {target.name!r}, field {field}"
+        alike = self._alike(text, where, target)
+        if alike is not None and not known and (later := kept.later.get((place, alike))):
+            raise NotYetKnown(later)
+        whole, language = metadata.get("may_be_secret", False), step.language if metadata.get("shell") else ""
+        try:
+            made = self._text(text, step, target, known, where=where, whole=whole, language=language)
+        except NotYetKnown as unknown:
+            if alike is not None and not known:
+                kept.later[place, alike] = unknown.step
+            raise
+        made = Evaluated(made) if language else made
+        if alike == ():
+            kept.fixed[place] = made
+        return made
 
-        resolved: Step = mapped(step, one)
-        return resolved
+    def _alike(self, text: str, where: str, target: Target) -> tuple[bool, ...] | None:
+        """What makes *text* the same on targets: whether the steps that it reads run there; None for nothing."""
+        read = references(text, where=where)
+        if "target" in read.names or any(
+            (v.target is not None or v.role is not None) and v.name in read.names for v in self.release.variables
+        ):
+            return None
+        if "steps" not in read.names:
+            return ()
+        by_name = {step.name: step for step in self.release.process.steps if step.name in read.steps}
+        return (*(name in by_name and target.name in self.reach(by_name[name]) for name in sorted(read.steps)), True)
 
     def _text(
         self,
@@ -242,13 +320,20 @@ class Resolver:
         """
         if not step.makes:
             return None
-        return wanted_of(
+        kept = self._kept.get(step.name)
+        known = kept.wanted.get(id(step)) if kept is not None else None
+        if known is not None and known[0] is step:
+            return known[1]
+        made = wanted_of(
             step,
             step.given_name or self.name(step),
             self.release,
             self.secrets,
             self.templates.marks.get(step.kind, ""),
         )
+        if kept is not None:
+            kept.wanted[id(step)] = step, made
+        return made
 
     def docker_name(self, step: Step, target: Target) -> str | None:
         """Docker's name for what *step* keeps on *target*; None where it is not known yet."""

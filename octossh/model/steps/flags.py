@@ -96,9 +96,10 @@ def _nested(value: Any) -> TypeGuard[attrs.AttrsInstance]:
 
 def _given(value: Any) -> Iterator[tuple[str, Flag, Any]]:
     """The fields that are not at their default, with what they become."""
+    fields = attrs.fields_dict(type(value))
     for name, made in flags(type(value)).items():
         content = getattr(value, name)
-        default = getattr(attrs.fields_dict(type(value))[name], "default", None)
+        default = getattr(fields[name], "default", None)
         if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
             default = default.factory()  # type: ignore[union-attr]
         if content != default:
