@@ -7,6 +7,8 @@ import ipaddress
 
 import pytest
 
+from octossh.model.images import Registry
+
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
@@ -67,3 +69,35 @@ def authority(tmp_path_factory):
 
     make.ca = str(ca)
     return make
+
+
+@pytest.fixture
+def short_pauses(monkeypatch):
+    """A question to a registry is asked again at once."""
+    from octossh.registry import exchanges
+
+    monkeypatch.setattr(exchanges, "PAUSE_S", 0.01)
+
+
+@pytest.fixture
+def fake():
+    """An empty registry that lies as it is told."""
+    from unit.fake_registry import FakeRegistry
+
+    with FakeRegistry() as fake:
+        yield fake
+
+
+@pytest.fixture
+def client(fake):
+    """Asks it."""
+    from octossh.registry import RegistryClient
+
+    with RegistryClient(Registry("fake", fake.url), timeout_s=5) as client:
+        yield client
+
+
+@pytest.fixture
+def image(fake):
+    """An image in it, which nobody has pushed yet."""
+    return Registry("fake", fake.url).image("acme/web")

@@ -24,9 +24,7 @@ LIST = "GET /v2/acme/web/tags/list"
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch):
-    monkeypatch.setattr(exchanges, "PAUSE_S", 0.01)
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from octossh.errors import ModelError, RegistryError
 from octossh.model.credentials import Basic
 from octossh.model.images import Registry
 from octossh.model.secrets import SecretRef
-from octossh.registry import RegistryClient, exchanges, logins
+from octossh.registry import RegistryClient, logins
 from octossh.shell import Secret
 
 LIST = "GET /v2/acme/web/tags/list"
@@ -24,9 +24,7 @@ def b64(text):
     return base64.b64encode(text.encode()).decode()
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch):
-    monkeypatch.setattr(exchanges, "PAUSE_S", 0.01)
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 @pytest.fixture

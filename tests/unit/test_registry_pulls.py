@@ -11,13 +11,10 @@ from octossh.errors import RegistryError
 from octossh.model.credentials import Basic
 from octossh.model.images import Registry
 from octossh.model.secrets import SecretRef
-from octossh.registry import RegistryClient, exchanges, pulls
+from octossh.registry import RegistryClient, pulls
 from octossh.shell import Secret
 
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch):
-    monkeypatch.setattr(exchanges, "PAUSE_S", 0.01)
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 @pytest.fixture

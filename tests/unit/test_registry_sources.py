@@ -16,13 +16,10 @@ from unit.fake_registry import FakeRegistry, Reply, error
 import octossh as oc
 from octossh.errors import ModelError, RegistryError
 from octossh.model.serialising import from_dict
-from octossh.registry import Registries, RegistryClient, exchanges
+from octossh.registry import Registries, RegistryClient
 from octossh.shell import Secret
 
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch):
-    monkeypatch.setattr(exchanges, "PAUSE_S", 0.01)
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 @pytest.fixture
