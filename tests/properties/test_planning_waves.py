@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ROLLINGS
+from step_strategies import ROLLINGS
 
 import octossh as oc
 

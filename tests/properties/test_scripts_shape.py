@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-import strategies
+import step_strategies
 from golden.cases import CASES, order
 from golden.cases import script as golden
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +24,7 @@ from octossh.templating import has_expression
 
 _locks = pytest.fixture(autouse=True, scope="module")(clear_locks)
 
-STEPS = (strategies.STEPS | strategies.PRUNES).filter(
+STEPS = (step_strategies.STEPS | step_strategies.PRUNES).filter(
     lambda step: step.scripted and not any(has_expression(text) for _, text in texts(step))
 )
 

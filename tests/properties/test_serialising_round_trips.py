@@ -10,7 +10,8 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import JSON, NOUNS, STEPS, TEXT
+from strategies import NOUNS, STEPS
+from value_strategies import JSON, TEXT
 
 import octossh as oc
 from octossh.model import ComposeStep, Described, Probe, Strategy

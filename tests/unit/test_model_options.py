@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
-import strategies
+import step_strategies
 from golden.cases import IMAGE, order
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -200,7 +200,7 @@ def test_extra_args_take_the_rest(words: list[str]) -> None:
 
 
 @example(step=container(healthcheck=oc.HealthCheck("true", interval_s=1, timeout_s=2.5), stop_grace_s=3))
-@given(step=strategies.RUN_CONTAINERS | strategies.CREATE_NETWORKS)
+@given(step=step_strategies.RUN_CONTAINERS | step_strategies.CREATE_NETWORKS)
 @settings(max_examples=15)
 def test_a_step_that_was_stored_is_the_same_when_it_is_read(step: oc.RunContainer | oc.CreateNetwork) -> None:
     again = from_dict(oc.Step, json.loads(json.dumps(step.to_dict() | {"kind": step.kind})))
@@ -210,18 +210,18 @@ def test_a_step_that_was_stored_is_the_same_when_it_is_read(step: oc.RunContaine
 
 
 def test_every_option_has_a_sample() -> None:
-    plain = set(strategies._PLAIN_CONTAINERS)
-    assert {*flags(oc.RunContainer)} <= plain | set(strategies.OPTIONS)
-    assert not plain & set(strategies.OPTIONS)
+    plain = set(step_strategies._PLAIN_CONTAINERS)
+    assert {*flags(oc.RunContainer)} <= plain | set(step_strategies.OPTIONS)
+    assert not plain & set(step_strategies.OPTIONS)
 
 
-@pytest.mark.parametrize("name", sorted(strategies.OPTIONS))
+@pytest.mark.parametrize("name", sorted(step_strategies.OPTIONS))
 @settings(max_examples=4)
 @given(data=st.data())
 def test_each_option_becomes_its_flag_and_makes_another_container(name: str, data: st.DataObject) -> None:
-    more = {other: data.draw(strategies.OPTIONS[other]) for other in [strategies.NEEDED.get(name)] if other}
+    more = {other: data.draw(step_strategies.OPTIONS[other]) for other in [step_strategies.NEEDED.get(name)] if other}
     more |= {"volumes": ["data:/data"]} if name == "volume_driver" else {}
-    step = container(**{name: data.draw(strategies.OPTIONS[name]), **more})
+    step = container(**{name: data.draw(step_strategies.OPTIONS[name]), **more})
     values = dict.fromkeys(step.secrets, "x")
     if any(has_expression(text) for _, text in texts(step)):
         return
