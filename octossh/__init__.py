@@ -109,7 +109,7 @@ from octossh.model.credentials import Credentials
 from octossh.planning import Action, Change, ImageChange, Plan, ReleaseDiff, StepChange, Task
 from octossh.shell import Frame, Result, Script, Secret
 from octossh.space import Space
-from octossh.transport import SSH, Local, Replay, Transport
+from octossh.transport import SSH, Local, OpenSSH, Replay, Transport
 from octossh.vaults import CommandSecrets, FileSecrets, FolderSecrets, KeyringSecrets
 
 __all__ = [
@@ -170,6 +170,7 @@ __all__ = [
     "ModelError",
     "Mount",
     "OctosshError",
+    "OpenSSH",
     "Outcome",
     "Phase",
     "Pin",

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from octossh.transport.contract import Feed, Transport
 from octossh.transport.local import Local
+from octossh.transport.openssh import OpenSSH
 from octossh.transport.pools import Pool
 from octossh.transport.replay import Call, Replay
 from octossh.transport.ssh import SSH
 
-__all__ = ["SSH", "Call", "Feed", "Local", "Pool", "Replay", "Transport"]
+__all__ = ["SSH", "Call", "Feed", "Local", "OpenSSH", "Pool", "Replay", "Transport"]

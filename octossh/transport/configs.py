@@ -14,7 +14,7 @@ from typing import Any
 
 from octossh.errors import ConnectError, ModelError
 
-__all__ = ["OFF", "Configuration", "Options", "home_differs"]
+__all__ = ["OFF", "Configuration", "Options", "home_differs", "of_home"]
 
 Options = Mapping[str, tuple[str, ...]]
 """Values by the name of their option in small letters; those that may stand several times have several."""
@@ -81,7 +81,7 @@ def _ask_ssh(ssh: str, file: str, host: str, user: str | None, port: int | None)
             command += ["-F", file]
         elif home_differs():
             # ssh would read the files of another home: those of HOME take their place.
-            own.write(_of_home().encode())
+            own.write(of_home().encode())
             own.seek(0)
             command += ["-F", "/dev/stdin"]
         try:
@@ -102,7 +102,8 @@ def _ask_ssh(ssh: str, file: str, host: str, user: str | None, port: int | None)
     return _parsed(done.stdout.decode("utf-8", "replace"))
 
 
-def _of_home() -> str:
+def of_home() -> str:
+    """A configuration that reads the files of HOME, and then those of the system."""
     home = Path("~/.ssh").expanduser()
     return (
         f'Include "{home}/config"\nMatch all\nInclude {_SYSTEM}\nMatch all\n'

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from octossh.errors import AuthError, ConnectError, HostKeyError
 
-__all__ = ["KINDS", "Fault", "Where", "connect_fault"]
+__all__ = ["KINDS", "Fault", "Where", "connect_fault", "ssh_fault"]
 
 # By name, since not every version of paramiko has every class; the nearest class of an error counts.
 KINDS: dict[str, str] = {
@@ -72,6 +72,11 @@ _ADVICE = {
     "other": "no SSH session could be opened",
 }
 
+_BUSY = (
+    "it took the connection and closed it at once; too many may be coming in (MaxStartups of its sshd), "
+    "it may have banned this machine for a while, or what listens there is no SSH server"
+)
+
 
 @frozen
 class Where:
@@ -119,10 +124,7 @@ def connect_fault(error: BaseException, where: Where, *, stage: str = "", greeti
     kind, again, said = _kind(error, stage, greeting)
     advice = _ADVICE[kind]
     if again:
-        advice = (
-            "it took the connection and closed it at once; too many may be coming in (MaxStartups of its sshd), "
-            "it may have banned this machine for a while, or what listens there is no SSH server"
-        )
+        advice = _BUSY
     elif kind == "kex" and isinstance(error, OSError | EOFError):
         advice = "it closed the connection in the middle of the key exchange; the log of its sshd says why"
     elif type(error).__name__ == "ChannelException":
@@ -165,3 +167,55 @@ def _of_errno(error: OSError, kind: str) -> str:
     if error.errno == errno.ETIMEDOUT:
         return "timeout"
     return kind
+
+
+_OF_SSH = (
+    ("REMOTE HOST IDENTIFICATION HAS CHANGED", "host_key"),
+    ("HOST KEY HAS BEEN REVOKED", "host_key"),
+    ("REVOKED HOST KEY DETECTED", "host_key"),
+    ("Host key verification failed", "host_key"),
+    ("host key is known for", "host_key"),
+    ("Permission denied", "auth"),
+    ("Too many authentication failures", "auth"),
+    ("Could not resolve hostname", "dns"),
+    ("Connection refused", "refused"),
+    ("Connection timed out", "timeout"),
+    ("Operation timed out", "timeout"),
+    ("banner exchange: Connection to", "timeout"),
+    ("No route to host", "unreachable"),
+    ("Network is unreachable", "unreachable"),
+    ("open failed", "unreachable"),
+    ("no matching", "kex"),
+    ("Unable to negotiate", "kex"),
+    ("Protocol major versions differ", "not_ssh"),
+    ("banner line", "not_ssh"),
+    ("kex_exchange_identification", "busy"),
+    ("Exceeded MaxStartups", "busy"),
+    ("Not allowed at this time", "busy"),
+    ("ssh_exchange_identification", "busy"),
+)
+"""What ssh says, and what it means; the first that fits counts."""
+
+
+def ssh_fault(said: str, where: Where, *, timed_out: str = "", more: str = "", through: bool = False) -> Fault:
+    """Say what the words of ``ssh`` mean that could not connect to *where*.
+
+    Args:
+        said: What it wrote to its standard error.
+        where: The host.
+        timed_out: That it was ended since it took too long, in words; empty when it ended by itself.
+        more: What else is of use to know.
+        through: Whether another host, or a command, is on the way there.
+    """
+    kind = "timeout" if timed_out else next((kind for words, kind in _OF_SSH if words in said), "other")
+    if through and kind in ("busy", "other"):
+        kind = "unreachable"
+    # sshd closes or resets the connection when too many come in; a broken pipe here is the same.
+    again = kind == "busy"
+    kind = "refused" if again else kind
+    lines = [" ".join(line.split()) for line in said.splitlines() if line.strip() and not line.startswith("@@@")]
+    shown = timed_out or "; ".join(lines[-6:]) or "ssh ended without a word"
+    made = {"auth": AuthError, "host_key": HostKeyError}.get(kind, ConnectError)(
+        f"{where}: {_BUSY if again else _ADVICE[kind]} ({shown}{more})", kind
+    )
+    return Fault(made, again)

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
-import queue
 import selectors
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Self
+from typing import Self
 
 from octossh.errors import ConnectError, ConnectionLost, TimedOut
 from octossh.model.targets import Target
 from octossh.shell import Frame, Result, Script, Secret, payload
 from octossh.transport.contract import NO_SECRETS, Feed, Sealed, new_nonce
-from octossh.transport.framing import CHUNK, LINGER_NOTE, LINGER_S, Collector
+from octossh.transport.framing import LINGER_NOTE, LINGER_S, Collector
+from octossh.transport.piping import Pipes
 
 __all__ = ["Local"]
-
-_log = logging.getLogger("octossh")
 
 _TICK_S = 0.1
 _GRACE_S = 2.0
@@ -92,7 +89,7 @@ class Local:
         """Feed and read until the end; True when something else still holds the output."""
         collector.start()
         with selectors.DefaultSelector() as selector:
-            pipes = _Pipes(process, sent, collector, selector, feed)
+            pipes = Pipes(process, sent, collector, selector, feed)
             while collector.error is None:
                 if self._closed.is_set():
                     raise ConnectionLost(
@@ -123,82 +120,6 @@ class Local:
 
     def __repr__(self) -> str:
         return "Local()"
-
-
-class _Pipes:
-    """The three pipes of a process, moved on by one thread."""
-
-    def __init__(
-        self,
-        process: subprocess.Popen[bytes],
-        sent: bytes,
-        collector: Collector,
-        selector: selectors.BaseSelector,
-        feed: Feed | None,
-    ) -> None:
-        assert process.stdin
-        assert process.stdout
-        assert process.stderr
-        self._process, self._selector = process, selector
-        self._left = memoryview(sent)
-        self._wants = collector.wants
-        self._pieces = _pieces(feed, collector) if feed else iter(())
-        self._idle: IO[bytes] | None = None
-        self.reading = 2
-        for pipe, take in ((process.stdout, collector.feed_out), (process.stderr, collector.feed_err)):
-            os.set_blocking(pipe.fileno(), False)
-            selector.register(pipe, selectors.EVENT_READ, take)
-        os.set_blocking(process.stdin.fileno(), False)
-        selector.register(process.stdin, selectors.EVENT_WRITE)
-
-    def move(self, wait_s: float) -> None:
-        """Do what can be done; wait for it up to *wait_s* seconds."""
-        if self._idle is not None and not self._wants.empty():
-            self._selector.register(self._idle, selectors.EVENT_WRITE)
-            self._idle = None
-        if not self._selector.get_map():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(wait_s)
-            return
-        for key, _ in self._selector.select(wait_s):
-            pipe: IO[bytes] = key.fileobj  # type: ignore[assignment]
-            if key.data is None:
-                self._write(pipe)
-                continue
-            data = os.read(pipe.fileno(), CHUNK)
-            if data:
-                key.data(data)
-            else:
-                self.reading -= 1
-                self._selector.unregister(pipe)
-
-    def _write(self, pipe: IO[bytes]) -> None:
-        try:
-            self._left = self._left[os.write(pipe.fileno(), self._left[:CHUNK]) :]
-        except BrokenPipeError:
-            self._left = self._left[:0]
-        if not self._left:
-            piece = next(self._pieces, b"")
-            self._left = memoryview(piece or b"")
-            if not piece:
-                self._selector.unregister(pipe)
-            if piece is None:
-                self._idle = pipe
-            elif not piece:
-                pipe.close()
-
-
-def _pieces(feed: Feed, collector: Collector) -> Iterator[bytes | None]:
-    """What *feed* gives for what the script asks for; None where it asks for nothing yet."""
-    while True:
-        try:
-            frame = collector.wants.get_nowait()
-            yield from filter(None, feed(frame) if frame else ())
-        except queue.Empty:
-            yield None
-        except Exception:  # noqa: BLE001 - whatever it was, the script must not wait for more
-            _log.exception("what a script asked for could not be given")
-            return
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,11 +10,14 @@ from typing import Self
 
 from attrs import frozen
 
+from octossh.errors import ConnectError
 from octossh.model.targets import Target
 from octossh.shell import Frame, Result, Script, Secret, payload
 from octossh.transport.contract import NO_SECRETS, Feed, new_nonce
 
 __all__ = ["Answer", "Call", "Replay"]
+
+_log = logging.getLogger(__name__)
 
 Answer = Result | Sequence[Frame] | str | int | None
 
@@ -61,7 +65,13 @@ class Replay:
         self.closed = False
 
     def connect(self, target: Target) -> None:
-        """Ask ``on_connect``, once per target."""
+        """Ask ``on_connect``, once per target.
+
+        Raises:
+            ConnectError: It is closed.
+        """
+        if self.closed:
+            raise ConnectError(f"{target}: this Replay() is closed; make a new one")
         if target.name in self.connected:
             return
         if self._on_connect is not None:
@@ -90,12 +100,13 @@ class Replay:
         with self._lock:
             self.calls.append(Call(target, script, tuple(sorted(secrets)), timeout_s))
         result = _as_result(self._handler(target, script))
-        if on_frame is not None:
-            for frame in result.frames:
-                on_frame(frame)
-        if on_line is not None:
-            for line in result.log.splitlines():
-                on_line(line)
+        try:
+            for frame in result.frames if on_frame else ():
+                on_frame(frame)  # type: ignore[misc]
+            for line in result.log.splitlines() if on_line else ():
+                on_line(line)  # type: ignore[misc]
+        except Exception:  # noqa: BLE001 - whoever only watches must not end what is watched
+            _log.warning("on_line or on_frame raised; the run goes on without it", exc_info=True)
         return result
 
     def close(self) -> None:

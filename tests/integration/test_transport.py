@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
@@ -20,10 +21,10 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from octossh.errors import Hosts, ModelError, ReadError, TimedOut
+from octossh.errors import ConnectError, Hosts, ModelError, ReadError, TimedOut
 from octossh.model.targets import Target
 from octossh.shell import Frame, Result, Script, Secret, payload
-from octossh.transport import SSH, Local, Transport
+from octossh.transport import SSH, Local, OpenSSH, Replay, Transport
 
 BODY = "main() {{\n{}\n}}\nmain </dev/null\nexit $?\n"
 FRAME = 'frame() { echo "##octossh $octossh_nonce $*"; }\n'
@@ -47,21 +48,43 @@ class Place:
         return self.transport.run(self.target, script(text), **options)
 
 
-@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.lab)])
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    if request.param == "local":
+REAL = ["local", pytest.param("ssh", marks=pytest.mark.lab), pytest.param("openssh", marks=pytest.mark.lab)]
 
-        def here(command: str) -> str:
-            return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
 
+def here(command: str) -> str:
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+
+
+@contextlib.contextmanager
+def opened(kind: str, request: pytest.FixtureRequest) -> Iterator[Place]:
+    if kind == "local":
         with Local() as local:
             yield Place(local, Target("here", "localhost"), here, "t.Local()")
         return
+    if kind == "replay":
+        with Local() as local, Replay(lambda target, script: local.run(target, script)) as fake:
+            yield Place(fake, Target("here", "localhost"), here, "")
+        return
     lab = request.getfixturevalue("lab")
     name, address = next(iter(lab.hosts.items()))
-    ssh = f"known_hosts={str(lab.known_hosts)!r}, identity={str(lab.key)!r}, user='root'"
-    with SSH(known_hosts=lab.known_hosts, identity=lab.key, user="root") as transport:
-        yield Place(transport, Target(name, address), lambda command: str(lab.sh(name, command)), f"t.SSH({ssh})")
+    over = {"ssh": SSH, "openssh": OpenSSH}[kind]
+    made = f"t.{over.__name__}(known_hosts={str(lab.known_hosts)!r}, identity={str(lab.key)!r}, user='root')"
+    with over(known_hosts=lab.known_hosts, identity=lab.key, user="root") as transport:
+        yield Place(transport, Target(name, address), lambda command: str(lab.sh(name, command)), made)
+
+
+@pytest.fixture(params=REAL)
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """Where scripts run for real: here, and on a host by either way."""
+    with opened(request.param, request) as made:
+        yield made
+
+
+@pytest.fixture(params=[*REAL, "replay"])
+def anywhere(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """The same, and a fake: for what does not depend on when something comes."""
+    with opened(request.param, request) as made:
+        yield made
 
 
 @pytest.fixture
@@ -84,23 +107,23 @@ def open_files() -> int:
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 125, 255])
-def test_exit_codes_come_back(place: Place, code: int) -> None:
-    assert place.run(f"return {code}").exit_code == code
+def test_exit_codes_come_back(anywhere: Place, code: int) -> None:
+    assert anywhere.run(f"return {code}").exit_code == code
 
 
-def test_an_empty_script_is_a_success(place: Place) -> None:
-    result = place.transport.run(place.target, Script("nothing", ""))
+def test_an_empty_script_is_a_success(anywhere: Place) -> None:
+    result = anywhere.transport.run(anywhere.target, Script("nothing", ""))
     assert (result.exit_code, result.frames, result.log) == (0, (), "")
 
 
-def test_frames_come_back_in_order_and_are_not_in_the_log(place: Place) -> None:
-    result = place.run("frame state running; echo one; frame data 'a  b'; echo two; frame end")
+def test_frames_come_back_in_order_and_are_not_in_the_log(anywhere: Place) -> None:
+    result = anywhere.run("frame state running; echo one; frame data 'a  b'; echo two; frame end")
     assert result.frames == (Frame("state", "running"), Frame("data", "a  b"), Frame("end", ""))
     assert result.log == "one\ntwo\n"
 
 
-def test_forged_frames_are_log(place: Place) -> None:
-    result = place.run(
+def test_forged_frames_are_log(anywhere: Place) -> None:
+    result = anywhere.run(
         "echo '##octossh 0123456789abcdef state done'; echo '##octossh $octossh_nonce state done'; frame ok"
     )
     assert result.frames == (Frame("ok"),)
@@ -113,20 +136,20 @@ def test_the_nonce_is_another_one_in_each_run(place: Place) -> None:
     assert {len(nonce.strip()) for nonce in seen} == {32}
 
 
-def test_text_without_a_newline_does_not_hide_the_frame_after_it(place: Place) -> None:
-    result = place.run("printf 'no newline'; frame ok; printf end")
+def test_text_without_a_newline_does_not_hide_the_frame_after_it(anywhere: Place) -> None:
+    result = anywhere.run("printf 'no newline'; frame ok; printf end")
     assert result.frames == (Frame("ok"),)
     assert result.log == "no newlineend"
 
 
-def test_the_log_has_both_streams(place: Place) -> None:
-    result = place.run("echo out; echo err >&2")
+def test_the_log_has_both_streams(anywhere: Place) -> None:
+    result = anywhere.run("echo out; echo err >&2")
     assert sorted(result.log.splitlines()) == ["err", "out"]
 
 
-def test_each_stream_keeps_its_order(place: Place) -> None:
+def test_each_stream_keeps_its_order(anywhere: Place) -> None:
     lines: list[str] = []
-    log = place.run(
+    log = anywhere.run(
         "i=0; while [ $i -lt 2000 ]; do echo o$i; echo e$i >&2; i=$((i+1)); done", on_line=lines.append
     ).log.splitlines()
     assert [line for line in log if line[0] == "o"] == [f"o{i}" for i in range(2000)]
@@ -143,24 +166,24 @@ def test_lines_come_while_the_script_runs(place: Place, scratch: str) -> None:
     assert place.run(f"echo ready; {waiting}", on_line=on_line).exit_code == 0
 
 
-def test_a_callback_that_raises_does_not_break_the_run(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_callback_that_raises_does_not_break_the_run(anywhere: Place, caplog: pytest.LogCaptureFixture) -> None:
     def on_line(line: str) -> None:
         raise ZeroDivisionError(line)
 
-    result = place.run("echo one; frame ok; echo two; return 3", on_line=on_line)
+    result = anywhere.run("echo one; frame ok; echo two; return 3", on_line=on_line)
     assert (result.exit_code, result.frames, result.log) == (3, (Frame("ok"),), "one\ntwo\n")
     assert "on_line" in caplog.text
 
 
-def test_a_script_of_a_megabyte_arrives_whole(place: Place) -> None:
+def test_a_script_of_a_megabyte_arrives_whole(anywhere: Place) -> None:
     text = random.Random(7).randbytes(500_000).hex()
-    result = place.run(f"printf %s '{text}' | sha256sum")
+    result = anywhere.run(f"printf %s '{text}' | sha256sum")
     assert result.log.split()[0] == hashlib.sha256(text.encode()).hexdigest()
 
 
-def test_much_output_is_bounded_and_its_ends_are_kept(place: Place) -> None:
+def test_much_output_is_bounded_and_its_ends_are_kept(anywhere: Place) -> None:
     tracemalloc.start()
-    result = place.run(
+    result = anywhere.run(
         "echo first; frame a; head -c 64000000 /dev/zero | tr '\\0' x | fold -w 99; echo; echo last; frame b"
     )
     _, peak = tracemalloc.get_traced_memory()
@@ -220,8 +243,8 @@ def test_no_character_is_torn(place: Place) -> None:
     assert "\ufffd" not in lines[-1]
 
 
-def test_bytes_that_are_no_text_are_replaced(place: Place) -> None:
-    result = place.run(r"printf 'caf\303\251 \377\376\000 end\n'; head -c 100000 /dev/urandom; frame ok")
+def test_bytes_that_are_no_text_are_replaced(anywhere: Place) -> None:
+    result = anywhere.run(r"printf 'caf\303\251 \377\376\000 end\n'; head -c 100000 /dev/urandom; frame ok")
     assert result.log.startswith("café \ufffd\ufffd\0 end\n")
     assert result.frames == (Frame("ok"),)
 
@@ -272,13 +295,13 @@ def test_secrets_reach_the_script_and_nothing_else_on_the_host(place: Place, scr
     assert "never" not in place.sh(f"ls {scratch}")
 
 
-def test_a_missing_secret_is_an_error_before_anything_is_sent(place: Place) -> None:
+def test_a_missing_secret_is_an_error_before_anything_is_sent(anywhere: Place) -> None:
     with pytest.raises(ModelError, match="PASSWORD"):
-        place.transport.run(place.target, script("echo", "PASSWORD"))
+        anywhere.transport.run(anywhere.target, script("echo", "PASSWORD"))
 
 
-def test_a_script_that_leaves_input_unread_ends_well(place: Place) -> None:
-    result = place.transport.run(place.target, Script("early", "exit 4\n" + "# never read\n" * 200_000))
+def test_a_script_that_leaves_input_unread_ends_well(anywhere: Place) -> None:
+    result = anywhere.transport.run(anywhere.target, Script("early", "exit 4\n" + "# never read\n" * 200_000))
     assert result.exit_code == 4
 
 
@@ -331,26 +354,26 @@ def test_a_shell_that_closes_its_output_is_waited_for(place: Place, scratch: str
     assert place.sh(f"ls {scratch}").strip() == "done"
 
 
-def test_a_shell_that_a_signal_ended_is_a_failure_that_says_so(place: Place) -> None:
-    result = place.run("frame began; kill -9 $$")
+def test_a_shell_that_a_signal_ended_is_a_failure_that_says_so(anywhere: Place) -> None:
+    result = anywhere.run("frame began; kill -9 $$")
     assert result.exit_code == 255
     assert result.frames == (Frame("began"),)
     assert "signal" in result.log.splitlines()[-1]
 
 
-def test_times_are_aware_and_true(place: Place) -> None:
-    result = place.run("sleep 0.2")
+def test_times_are_aware_and_true(anywhere: Place) -> None:
+    result = anywhere.run("sleep 0.2")
     assert result.started_at.utcoffset() is not None
     assert 0.2 <= result.duration_s < 5
     assert abs(time.time() - result.started_at.timestamp()) < 10
 
 
-def test_many_scripts_run_side_by_side(place: Place) -> None:
-    place.transport.connect(place.target)
+def test_many_scripts_run_side_by_side(anywhere: Place) -> None:
+    anywhere.transport.connect(anywhere.target)
     results: dict[int, str] = {}
 
     def one(number: int) -> None:
-        results[number] = place.run(f"echo {number}").log
+        results[number] = anywhere.run(f"echo {number}").log
 
     threads = [threading.Thread(target=one, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -374,6 +397,14 @@ def test_no_threads_and_no_files_are_left(place: Place) -> None:
 
 def base() -> int:
     return len([t for t in threading.enumerate() if "octossh" not in t.name and "paramiko" not in type(t).__module__])
+
+
+def test_a_transport_that_is_closed_says_so(anywhere: Place) -> None:
+    anywhere.transport.close()
+    anywhere.transport.close()
+    for call in (lambda: anywhere.transport.connect(anywhere.target), lambda: anywhere.run("echo")):
+        with pytest.raises(ConnectError, match="closed"):
+            call()
 
 
 # In a process of its own.
@@ -449,6 +480,6 @@ def test_a_traceback_that_shows_local_variables_shows_no_secret(place: Place) ->
     assert "s3cr3t" not in shown.replace('Secret("s3cr3t-value")', "")
 
 
-def test_nothing_is_printed(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
-    place.run("echo out; echo err >&2; return 1")
+def test_nothing_is_printed(anywhere: Place, capfd: pytest.CaptureFixture[str]) -> None:
+    anywhere.run("echo out; echo err >&2; return 1")
     assert capfd.readouterr() == ("", "")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ from logins import logins_tried, script, wait_for
 import octossh as oc
 from octossh.errors import AuthError, ConnectError, ConnectionLost, HostKeyError
 from octossh.model.targets import Target
-from octossh.transport import SSH
+from octossh.transport import SSH, OpenSSH
 
 pytestmark = pytest.mark.lab
 
@@ -75,7 +77,7 @@ def second(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secon
     lab.sh(name, "kill $(cat /run/second.pid)")
 
 
-@pytest.fixture(params=[SSH])
+@pytest.fixture(params=[SSH, OpenSSH])
 def build(request: pytest.FixtureRequest, lab: Any) -> Iterator[Make]:
     made: list[Any] = []
 
@@ -318,7 +320,7 @@ class TestWhoLogsIn:
             finally:
                 agent.terminate()
 
-    def test_a_key_with_a_passphrase_asks_for_it_once(self, lab: Any, build: Make, tmp_path: Path) -> None:
+    def test_a_key_with_a_passphrase_asks_for_it_once(self, lab: Any, make: Make, tmp_path: Path) -> None:
         (tmp_path / "id").write_bytes(Path(lab.key).read_bytes())
         (tmp_path / "id").chmod(0o600)
         subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "hush-hush", "-f", tmp_path / "id"], check=True)
@@ -328,37 +330,110 @@ class TestWhoLogsIn:
             asked.append(what)
             return "hush-hush"
 
-        transport = build(identity=tmp_path / "id", passphrase=tell)
+        transport = make(identity=tmp_path / "id", passphrase=tell)
         for name in ("h01", "h02"):
             transport.connect(Target(name, lab.hosts[name], user="root"))
         assert asked == [str(tmp_path / "id")]
         with pytest.raises(AuthError, match="passphrase") as caught:
-            build(identity=tmp_path / "id", passphrase="wrong-one").connect(Target("h", lab.hosts["h01"], user="root"))
+            make(identity=tmp_path / "id", passphrase="wrong-one").connect(Target("h", lab.hosts["h01"], user="root"))
         assert "wrong-one" not in str(caught.value)
 
-    def test_a_password_is_enough_where_it_is(self, second: Second, build: Make, known: Path, tmp_path: Path) -> None:
+    def test_a_password_is_enough_where_it_is(self, second: Second, make: Make, known: Path, tmp_path: Path) -> None:
         target = Target("second", second.target.address, port=PORT, user="guest")
-        transport = build(known_hosts=known, identity=[], password=oc.Secret("let-me-in"))
+        transport = make(known_hosts=known, identity=[], password=oc.Secret("let-me-in"))
         assert transport.run(target, script("id -un")).log == "guest\n"
         with pytest.raises(AuthError, match="password") as caught:
-            build(known_hosts=known, identity=[], password="let-me-out").connect(target)
+            make(known_hosts=known, identity=[], password="let-me-out").connect(target)
         assert "let-me-out" not in str(caught.value)
 
     def test_a_password_comes_after_the_key_where_both_are_wanted(
-        self, second: Second, build: Make, known: Path, lab: Any
+        self, second: Second, make: Make, known: Path, lab: Any
     ) -> None:
         target = Target("second", second.target.address, port=PORT, user="deploy")
-        assert build(known_hosts=known, password="let-me-in").run(target, script("id -un")).log == "deploy\n"
+        assert make(known_hosts=known, password="let-me-in").run(target, script("id -un")).log == "deploy\n"
         with pytest.raises(AuthError):
-            build(known_hosts=known).connect(target)
+            make(known_hosts=known).connect(target)
 
     def test_a_password_comes_from_the_secrets_of_the_space(
-        self, second: Second, build: Make, known: Path, tmp_path: Path
+        self, second: Second, make: Make, known: Path, tmp_path: Path
     ) -> None:
-        transport = build(known_hosts=known, identity=[], password=oc.secret("LOGIN"))
+        transport = make(known_hosts=known, identity=[], password=oc.secret("LOGIN"))
         target = Target("second", second.target.address, port=PORT, user="guest", environments=["Test"])
         project = oc.Project("shop", process=[oc.RunScript("hello", script="id -un")])
         with oc.Space("sqlite://", projects=[project], targets=[target], transport=transport,
                       secrets={"LOGIN": "let-me-in"}) as space:  # fmt: skip
             (found,) = [f for f in space.check("Test").findings if f.subject == "connection"]
         assert str(found.grade) == "ok" or found.grade.value == "ok"
+
+
+class TestALinkOfTheSSHOfTheSystem:
+    """What is tried of the other one in test_transport_links.py."""
+
+    @pytest.fixture
+    def transport(self, lab: Any) -> Iterator[OpenSSH]:
+        with OpenSSH(known_hosts=lab.known_hosts, identity=lab.key, keepalive_s=1, config=False) as made:
+            yield made
+
+    @pytest.mark.parametrize("how", ["KILL", "STOP", "cut"])
+    def test_is_lost_when_the_host_is(self, lab: Any, host: str, target: Target, transport: OpenSSH, how: str) -> None:
+        hit_at = 0.0
+
+        def hit(line: str) -> None:
+            nonlocal hit_at
+            if how == "cut":
+                lab.cut(host)
+            else:
+                lab.sh(host, f"kill -{how} {line}")
+            hit_at = time.monotonic()
+
+        try:
+            with pytest.raises(ConnectionLost, match="a test"):
+                transport.run(target, script("echo $PPID; sleep 60"), on_line=hit)
+            assert time.monotonic() - hit_at < 8
+        finally:
+            if how == "cut":
+                lab.mend(host)
+        wait_for(lambda: transport.run(target, script("echo back")).log == "back\n")
+
+    def test_that_dies_while_nobody_looks_is_replaced(
+        self, lab: Any, host: str, target: Target, transport: OpenSSH
+    ) -> None:
+        pid = transport.run(target, script("echo $PPID")).log.strip()
+        lab.sh(host, f"kill -9 {pid}")
+        assert transport.run(target, script("echo back")).log == "back\n"
+
+    def test_has_no_more_sessions_than_the_host_allows(self, target: Target, transport: OpenSSH) -> None:
+        ready = threading.Semaphore(0)
+
+        def hold() -> None:
+            with contextlib.suppress(ConnectionLost):
+                transport.run(target, script("echo ready; sleep 60"), on_line=lambda _: ready.release())
+
+        threads = [threading.Thread(target=hold) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            assert ready.acquire(timeout=20)
+        with pytest.raises(ConnectError, match="MaxSessions"):
+            transport.run(target, script("echo"))
+        transport.close()
+        for thread in threads:
+            thread.join(10)
+
+    def test_ends_with_the_program_that_is_killed(self, lab: Any, target: Target) -> None:
+        code = (
+            "import octossh as oc\n"
+            f"ssh = oc.OpenSSH(known_hosts={str(lab.known_hosts)!r}, identity={str(lab.key)!r}, config=False)\n"
+            f"ssh.connect(oc.Target('h', {target.address!r}, user='root'))\n"
+            "print(ssh._folder.name, flush=True)\ninput()\n"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as program:
+            assert program.stdout is not None
+            folder = program.stdout.readline().strip()
+            ours = ["pgrep", "-f", f"ControlPath={folder}"]
+            assert subprocess.run(ours, check=False, capture_output=True).stdout
+            program.kill()
+        wait_for(lambda: not subprocess.run(ours, check=False, capture_output=True).stdout)
+        shutil.rmtree(folder)

@@ -17,7 +17,7 @@ import pytest
 from octossh.errors import AuthError, ConnectError, ModelError
 from octossh.model.targets import Target
 from octossh.shell import Script, Secret
-from octossh.transport import SSH
+from octossh.transport import SSH, OpenSSH
 from octossh.transport.faults import Where
 from octossh.transport.routes import Identity
 
@@ -386,3 +386,50 @@ def test_a_broken_certificate_beside_a_key_is_named(home: Path) -> None:
     (home / "key-cert.pub").write_text("garbage\n")
     with pytest.raises(AuthError, match=r"key-cert\.pub, cannot be read"):
         offered([str(path)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("handle", "kind"),
+    [
+        pytest.param(silence, "timeout", id="says nothing"),
+        pytest.param(saying(b"SSH-2.0-x\r\n", silence), "timeout", id="says no more than the greeting"),
+        pytest.param(saying(b"220 mail ESMTP\r\n", silence), "timeout", id="is a mail server"),
+        pytest.param(saying(b"SSH-1.5-old\r\n", silence), "not_ssh", id="speaks SSH 1"),
+        pytest.param(lambda _connection: None, "refused", id="closes at once"),
+        pytest.param(saying(b"Exceeded MaxStartups\r\n"), "refused", id="is too busy"),
+    ],
+)
+def test_the_ssh_of_the_system_names_a_bad_server_in_the_same_words(
+    serve: Served, tmp_path: Path, handle: Callable[[socket.socket], None], kind: str
+) -> None:
+    with OpenSSH(known_hosts=tmp_path / "none", identity=[], connect_timeout_s=1, config=False) as ssh:
+        with pytest.raises(ConnectError) as caught:
+            ssh.connect(serve(handle))
+        assert caught.value.kind == kind, str(caught.value)
+        assert str(caught.value).startswith("h01 (")
+        (folder,) = [Path(ssh._folder.name)] if ssh._folder else [tmp_path]
+        assert list(folder.iterdir()) == []
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "kind"), [("127.0.0.1", 1, "refused"), ("no-such-host.invalid", 22, "dns")]
+)
+def test_the_ssh_of_the_system_says_where_nobody_is(tmp_path: Path, address: str, port: int, kind: str) -> None:
+    with OpenSSH(known_hosts=tmp_path / "none", identity=[], connect_timeout_s=1, config=False) as ssh:
+        with pytest.raises(ConnectError) as caught:
+            ssh.connect(Target("h01", address, port=port))
+        assert caught.value.kind == kind, str(caught.value)
+
+
+def test_without_an_ssh_there_is_no_transport_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ModelError, match="install it"):
+        OpenSSH()
+
+
+@pytest.mark.parametrize("bad", [{"options": "A=b"}, {"options": ["A=b\nC=d"]}, {"keepalive_s": 0}, {"per_jump": 0}])
+def test_arguments_that_make_no_sense_are_refused_by_it(bad: dict[str, object]) -> None:
+    with pytest.raises(ModelError, match=next(iter(bad))):
+        OpenSSH(**bad)  # type: ignore[arg-type]
