@@ -17,11 +17,11 @@ import attrs
 from attrs import field, frozen
 
 from octossh.errors import ReadError
-from octossh.model import GROUPS, LABELS, Resource, Runner, Snapshot, grouped
+from octossh.model import GROUPS, LABELS, Anchor, Resource, Runner, Snapshot, grouped
 from octossh.model.platforms import platform
 from octossh.shell import Frame, Result, Secret
 
-__all__ = ["Answer", "read_answer", "read_facts", "read_output", "read_runners", "read_snapshot"]
+__all__ = ["Answer", "read_anchors", "read_answer", "read_facts", "read_output", "read_runners", "read_snapshot"]
 
 _MOST = 1 << 20  # bytes of one output
 
@@ -218,6 +218,28 @@ def read_facts(result: Result, target: str) -> dict[str, str]:
         )
     facts = (frame.text.partition(" ") for frame in result.frames if frame.kind == "fact")
     return {name: value for name, _, value in facts}
+
+
+def read_anchors(result: Result, target: str) -> tuple[Anchor, ...]:
+    """The anchors on *target*, the oldest of each place first.
+
+    Raises:
+        ReadError: It did not come to its end, or a line is no anchor.
+    """
+    _check_seen(result, target)
+    with _readable():
+        words = [frame.text.split(" ") for frame in result.frames if frame.kind == "anchor"]
+        return tuple(
+            Anchor(
+                target=target,
+                place=place,
+                seq=int(seq),
+                hash=hash_,
+                deployment=deployment,
+                at=datetime.fromisoformat(at),
+            )
+            for place, seq, hash_, deployment, at in words
+        )
 
 
 def read_runners(result: Result, target: str) -> tuple[tuple[Runner, frozenset[str]], ...]:

@@ -75,9 +75,15 @@ def _export(options: Options, form: str, output: str | None, **wanted: Any) -> N
 
 
 @command(_audit, "verify")
-def _verify(options: Options) -> None:
+@click.option("--hosts", is_flag=True, help="Ask the hosts, too: was the store rolled back, or rewritten as a whole?")
+def _verify(options: Options, *, hosts: bool) -> None:
     """Check that nothing in the record was edited or taken out."""
-    found = options.space().verify()
-    options.show(found)
-    if not found.ok:
+    space = options.space()
+    found = space.verify()
+    if not hosts:
+        options.show(found)
+        sys.exit(0 if found.ok else 1)
+    said = space.ask_hosts()
+    options.show({**found.to_dict(), "hosts": said.to_dict()}, f"{found}\n{said}")
+    if not (found.ok and said.ok):
         sys.exit(1)

@@ -1,5 +1,6 @@
 """Looking at hosts and applying plans: the road from a plan to what happened."""
 
+from octossh.deploying.anchoring import Anchored, places_of, seek_anchors
 from octossh.deploying.applying import apply
 from octossh.deploying.approving import Approver
 from octossh.deploying.asking import Decider, policy
@@ -8,6 +9,7 @@ from octossh.deploying.observing import connect, find_runners, look_again, obser
 from octossh.deploying.orders import scripts
 
 __all__ = [
+    "Anchored",
     "Approver",
     "Decider",
     "apply",
@@ -17,6 +19,8 @@ __all__ = [
     "look_again",
     "observe",
     "offline",
+    "places_of",
     "policy",
     "scripts",
+    "seek_anchors",
 ]

@@ -1,6 +1,7 @@
 """What is: the nouns of octossh as frozen values, checked when they are made."""
 
 from octossh.model._values import Described, Pairs, check_name, slug
+from octossh.model.anchors import Anchor, Mismatch, Witnesses
 from octossh.model.approvals import Approval, ApprovalRequest
 from octossh.model.audits import Actor, AuditEntry, AuditTrail
 from octossh.model.catalogs import Catalog
@@ -77,6 +78,7 @@ __all__ = [
     "KINDS",
     "LABELS",
     "Actor",
+    "Anchor",
     "Anonymous",
     "Approval",
     "ApprovalRequest",
@@ -120,6 +122,7 @@ __all__ = [
     "Lifecycle",
     "LogLine",
     "Maintenance",
+    "Mismatch",
     "Mode",
     "Mount",
     "Outcome",
@@ -174,6 +177,7 @@ __all__ = [
     "Variable",
     "WaitFor",
     "Whereabouts",
+    "Witnesses",
     "check_name",
     "columns",
     "env_file",

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, func, or_, select
 
 from octossh.model import AuditEntry
 from octossh.recording.rows import Row, clean, moment_of, time_text
@@ -17,6 +17,7 @@ from octossh.recording.working import Work
 
 __all__ = ["Audits", "Wanted"]
 
+_MOST = 500  # values in one statement
 _STEPS = ("step_started", "step_finished")
 
 
@@ -53,6 +54,16 @@ class Audits(Work):
         rows = list(self.rows(query.order_by(order).limit(limit)))
         entries = [entry for entry in map(_entry, rows) if _fits(entry, wanted)]
         return entries, rows[-1]["seq"] if len(rows) == limit else None
+
+    def hashes(self, seqs: set[int]) -> tuple[dict[int, str], int, int]:
+        """The hashes of the events *seqs*, as far as they are there; and the first and the last number that is."""
+        found: dict[int, str] = {}
+        order = sorted(seqs)
+        for start in range(0, len(order), _MOST):
+            query = select(events.c.seq, events.c.hash).where(events.c.seq.in_(order[start : start + _MOST]))
+            found |= {row.seq: row.hash for row in self.connection.execute(query)}
+        first, last = self.connection.execute(select(func.min(events.c.seq), func.max(events.c.seq))).one()
+        return found, first or 0, last or 0
 
 
 def _select(wanted: Wanted) -> Select[Any]:

@@ -403,6 +403,18 @@ class Store(Handle):
                 return
             size = _LARGE_PAGE
 
+    def head(self) -> tuple[int, str]:
+        """The number and the hash of the newest event."""
+        with self._transaction() as transaction:
+            return transaction.tip()
+
+    def hashes(self, seqs: Iterable[int]) -> tuple[Mapping[int, str], int, int]:
+        """The hashes of the events of these numbers, as far as they are there; and the first and the last number."""
+        from octossh.recording.audits import Audits
+
+        with self._transaction() as transaction:
+            return Audits(transaction.connection, transaction.where).hashes(set(seqs))
+
     def verify(self) -> Verification:
         """Compare everything that is stored with the audit chain. It reads all of it, and changes nothing."""
         from octossh.recording.chains import verify

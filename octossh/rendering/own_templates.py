@@ -31,7 +31,7 @@ HARMLESS: Mapping[str, str] = {
 
 _ENDING = ".sh.j2"
 _FIRST, _LAST = '{% include "_begin.sh.j2" %}', '{% include "_end.sh.j2" %}'
-_FIXED = {"_begin", "_end", "_lock", "_open", "check", "forget", "observe", "runners"}
+_FIXED = {"_begin", "_end", "_lock", "_open", "anchor", "anchors", "check", "forget", "observe", "runners"}
 """What host and controller understand each other by; a script that ends otherwise would be taken for a lost one."""
 
 _WITHOUT_DOCKER = "check.sh.j2"  # it looks whether docker is there at all

@@ -47,7 +47,7 @@ from octossh.rendering.waits import wait_for
 from octossh.shell import Script, Words
 from octossh.templating import rendered, script_environment
 
-__all__ = ["check", "forget", "observe", "render", "runners"]
+__all__ = ["check", "fixed", "forget", "observe", "render", "runners"]
 
 _NONE = Templates()
 
@@ -143,6 +143,11 @@ def check(urls: Sequence[str], target: Target | None = None) -> Script:
         "registries": [{"number": number, "url": f"{url}/v2/"} for number, url in enumerate(urls)],
     }
     return Script("check", rendered(_environment(), "check.sh.j2", values))
+
+
+def fixed(name: str, values: Mapping[str, Any]) -> Script:
+    """The script of the template *name*, which is no step's and knows no docker."""
+    return Script(name, rendered(_environment(), f"{name}.sh.j2", {"title": name, **docker_values(None), **values}))
 
 
 def runners(target: Target | None = None) -> Script:

@@ -40,6 +40,8 @@ class Space(Releases, Deployments, Records, Looking, Audits):
         key: A source, such as `KeyringSecrets`, that gives the key of the stored values under the name
             ``OCTOSSH_KEY``; see `Values`. Default: the environment variable of that name, or the file that
             ``OCTOSSH_KEY_FILE`` names.
+        anchors: Whether the head of the audit chain is left on the hosts that a deployment has changed, for
+            `ask_hosts`.
 
     Raises:
         ModelError: Two projects or targets have one name, or the file of targets or a template is wrong.

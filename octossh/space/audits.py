@@ -6,8 +6,9 @@ import itertools
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from octossh.errors import ModelError
-from octossh.model import AuditEntry, AuditTrail
+from octossh.deploying import places_of, seek_anchors
+from octossh.errors import ModelError, OctosshError
+from octossh.model import Anchor, AuditEntry, AuditTrail, Mismatch, Witnesses
 from octossh.recording import Verification, exported
 from octossh.space.wiring import Wiring
 
@@ -81,3 +82,45 @@ class Audits(Wiring):
     def verify(self) -> Verification:
         """Check the chain of the record: whether anything in it was edited or taken out."""
         return self.store.verify()
+
+    def ask_hosts(self, environment: str | None = None) -> Witnesses:
+        """Hold the store against the anchors on hosts: was it rolled back or rewritten since they were left there?
+
+        At the end of each deployment, the number and the hash of the newest event are left on each host that it
+        changed. An anchor of an event that the store keeps no more proves nothing, and is not compared.
+
+        Args:
+            environment: Only the hosts of this one.
+
+        Raises:
+            ModelError: There is no such environment.
+
+        Hosts:
+            untouched.
+        """
+        if environment is not None:
+            self._catalog.environment(environment)
+        targets = [target for target in self.targets if environment is None or environment in target.environments]
+        places = {target.name: list(places_of(target, self.projects)) for target in targets}
+        found: list[Anchor] = []
+        unseen, without = [], []
+        for name, said in seek_anchors(places, targets, self._transport).items():
+            if isinstance(said, OctosshError):
+                unseen.append((name, str(said)))
+                continue
+            found += said
+            without += [] if said else [name]
+        known, first, last = self.store.hashes(anchor.seq for anchor in found)
+        compared = [anchor for anchor in found if anchor.seq >= first]
+        wrong: dict[tuple[str, str], Mismatch] = {}
+        for anchor in compared:
+            if known.get(anchor.seq) != anchor.hash:
+                other = "has another event of that number" if anchor.seq in known else f"ends with event {last}"
+                wrong.setdefault((anchor.target, anchor.place), Mismatch(anchor=anchor, why=other))
+        return Witnesses(
+            compared=len(compared),
+            events=last,
+            mismatches=tuple(wrong.values()),
+            without=tuple(without),
+            unseen=tuple(unseen),
+        )

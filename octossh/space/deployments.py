@@ -195,7 +195,7 @@ class Deployments(Promotions):
         ended = apply(
             plan,
             self._transport,
-            self._noting(moved),
+            self._anchored(self._noting(moved)),
             self._deployment(plan),
             secrets=secrets,
             logins=logins,

@@ -8,11 +8,11 @@ from types import TracebackType
 from typing import Literal, Self
 
 from octossh.access import Access
-from octossh.deploying import Approver, Decider, policy
+from octossh.deploying import Anchored, Approver, Decider, policy
 from octossh.errors import ModelError
 from octossh.inventory import read_targets
 from octossh.model import Catalog, Deployment, Environment, Event, Mode, Project, Release, Target
-from octossh.recording import Store
+from octossh.recording import Record, Store
 from octossh.rendering import read_templates
 from octossh.space.values import Values, key_of_user
 from octossh.transport import SSH, Pool, Transport
@@ -39,6 +39,7 @@ class Wiring:
         on_event: Callable[[Event], None] | None = None,
         on_moved_tag: Literal["warn", "fail", "ignore"] = "warn",
         key: SecretSource | None = None,
+        anchors: bool = True,
     ) -> None:
         made = read_targets(targets) if isinstance(targets, str | Path) else targets
         self._catalog = Catalog.of(projects, made, environments)
@@ -46,7 +47,7 @@ class Wiring:
             raise ModelError(f"the transport {transport!r} is none; give an octossh.SSH(...), or leave it out")
         if on_moved_tag not in {"warn", "fail", "ignore"}:
             raise ModelError(f"on_moved_tag is {on_moved_tag!r}; it is 'warn', 'fail' or 'ignore'")
-        self.on_moved_tag = on_moved_tag
+        self.on_moved_tag, self.anchors = on_moved_tag, anchors
         self.store = Store(store)
         self.approve, self.on_event = approve, on_event
         self.on_failure = policy(on_failure) if isinstance(on_failure, str) else on_failure
@@ -98,6 +99,9 @@ class Wiring:
     def releases(self, project: str | None = None, *, limit: int | None = None) -> tuple[Release, ...]:
         """The releases of a project, newest first."""
         return self.store.releases(self.project(project).name, limit=limit)
+
+    def _anchored(self, record: Record) -> Record:
+        return Anchored(record, self.store.head, self.targets, self._transport) if self.anchors else record
 
     def _places(self, owner: Project) -> tuple[str, ...]:
         """The environments that a project can go to."""

@@ -12,7 +12,7 @@ import octossh as oc
 from octossh.model import KINDS, Image, Pin, Process, Registry, Release, Step
 from octossh.model.serialising import from_dict
 from octossh.planning import Resolver
-from octossh.rendering import Order, check, forget, observe, render, runners
+from octossh.rendering import Order, anchor, anchors, check, forget, observe, render, runners
 from octossh.shell import Script, Secret
 
 GOLDEN = Path(__file__).parent
@@ -68,6 +68,10 @@ def script(case: Path) -> Script:
             return check(data["urls"], oc.Target("h01", "10.0.0.1", **data.get("target", {})))
         if case.parent.name == "forget":
             return forget(order(from_dict(Step, data.pop("step")), **data))
+        if case.parent.name == "anchor":
+            return anchor(data["project"], data["environment"], data["line"])
+        if case.parent.name == "anchors":
+            return anchors(data["places"])
         if case.parent.name == "runners":
             return runners(oc.Target("h01", "10.0.0.1", **data["target"]))
         assert case.parent.name == "observe"

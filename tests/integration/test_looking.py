@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import shops
@@ -97,3 +98,19 @@ def test_who_runs_a_digest_is_told_by_the_record_and_by_the_hosts(lab: Lab, hub:
     }
     assert {r.project for r in where if r.name == "mine"} == {""}
     assert {r.target for r in hub.who("acme/web:1.0.0", look=True) if r.name == "shop-dev-web"} == {"h01", "h02"}
+
+
+def test_hosts_tell_that_the_store_was_put_back_to_an_older_copy(lab: Lab, hub: oc.Space, tmp_path: Path) -> None:
+    said = hub.ask_hosts()
+    assert said.ok, str(said)
+    assert said.compared >= 2
+    copy = tmp_path / "octossh.db"
+    place = lab.sh("h01", "cat ~deploy/.local/state/octossh/anchors/shop-dev").splitlines()
+    assert len(place) >= 2, "one line for each deployment that changed the host"
+    # A store in which less has happened.
+    with oc.Space(
+        f"sqlite:///{copy}", projects=list(hub.projects.values()), targets=hub.targets, transport=shops.ssh(lab)
+    ) as other:
+        other.create_release(versions={"acme/web": "1.0.0"})
+        assert other.verify().ok
+        assert {m.anchor.target for m in other.ask_hosts().mismatches} == {"h01", "h02"}

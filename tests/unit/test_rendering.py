@@ -47,7 +47,7 @@ def test_step_kinds_templates_and_golden_folders_have_the_same_names() -> None:
     files = resources.files("octossh.rendering").joinpath("templates").iterdir()
     templates = {file.name.removesuffix(".sh.j2") for file in files if not file.name.startswith("_")}
     folders = {case.parent.name for case in CASES}
-    assert templates == folders == {*SENT, "check", "forget", "observe", "runners"}
+    assert templates == folders == {*SENT, "anchor", "anchors", "check", "forget", "observe", "runners"}
 
 
 @pytest.mark.slow

@@ -1,0 +1,103 @@
+"""Anchors on hosts: leaving the head of the audit chain there, and reading it back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from octossh.deploying.observing import on_each
+from octossh.errors import OctosshError, RecordError
+from octossh.model import Anchor, Deployment, Event, Outcome, State, Target
+from octossh.reading import read_anchors, read_answer
+from octossh.recording import Record
+from octossh.rendering import anchor, anchor_place, anchors
+from octossh.transport import Transport
+
+__all__ = ["Anchored", "places_of", "seek_anchors"]
+
+_log = logging.getLogger("octossh")
+
+_TIMEOUT_S = 20.0
+
+
+def places_of(target: Target, projects: Iterable[str]) -> dict[str, None]:
+    """The names of the files in which *target* may have anchors."""
+    return {anchor_place(project, name): None for project in projects for name in target.environments}
+
+
+class Anchored:
+    """A record of a deployment that, once its end stands there, leaves the head of the chain on the hosts it changed.
+
+    It is one question more for each of them, all at once. Where it fails, a warning says so: the deployment is over.
+
+    Args:
+        record: What is written to.
+        head: Gives the number and the hash of the newest event.
+        targets: All that there are.
+        transport: How to reach them.
+    """
+
+    def __init__(
+        self, record: Record, head: Callable[[], tuple[int, str]], targets: Iterable[Target], transport: Transport
+    ) -> None:
+        self._record, self._head, self._targets, self._transport = record, head, targets, transport
+
+    def start(self, deployment: Deployment) -> None:
+        """See `Record`."""
+        self._record.start(deployment)
+
+    def record(self, event: Event, outcome: Outcome | None = None) -> None:
+        """See `Record`."""
+        self._record.record(event, outcome)
+
+    def finish(self, deployment: Deployment) -> None:
+        """See `Record`."""
+        self._record.finish(deployment)
+        # Whoever leaves a deployment has no time for more questions.
+        if deployment.state is not State.INTERRUPTED:
+            self._leave(deployment)
+
+    def _leave(self, deployment: Deployment) -> None:
+        touched = {o.target for o in deployment.outcomes if o.changed or o.state is State.UNKNOWN}
+        hosts = [target for target in self._targets if target.name in touched]
+        if not hosts:
+            return
+        try:
+            seq, hash_ = self._head()
+        except RecordError as error:
+            _log.warning("the head of the audit chain could not be left on the hosts: %s", error)
+            return
+        made = Anchor(
+            target="",
+            place=anchor_place(deployment.project, deployment.environment),
+            seq=seq,
+            hash=hash_,
+            deployment=deployment.id,
+            at=datetime.now(UTC),
+        )
+        script = anchor(deployment.project, deployment.environment, made.line)
+
+        def leave(target: Target) -> str:
+            answer = read_answer(self._transport.run(target, script, timeout_s=_TIMEOUT_S))
+            return "" if answer.state == "succeeded" else answer.why or "the script did not come to its end"
+
+        for name, said in on_each(hosts, leave).items():
+            if said:
+                _log.warning("%s: the head of the audit chain could not be left there: %s", name, said)
+
+
+def seek_anchors(
+    places: Mapping[str, Sequence[str]], targets: Iterable[Target], transport: Transport
+) -> dict[str, tuple[Anchor, ...] | OctosshError]:
+    """The anchors on *targets*, or the error, by name; *places* are names of files, by target.
+
+    Hosts:
+        untouched.
+    """
+
+    def seek(target: Target) -> tuple[Anchor, ...]:
+        script = anchors(places[target.name])
+        return read_anchors(transport.run(target, script, timeout_s=60), target.name)
+
+    return on_each(targets, seek)

@@ -1,0 +1,27 @@
+"""Scripts about anchors: heads of the audit chain that are kept on hosts, where nobody who writes to the store can."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from octossh.model import slug
+from octossh.rendering.scripts import fixed
+from octossh.shell import Script
+
+__all__ = ["anchor", "anchor_place", "anchors"]
+
+
+def anchor_place(project: str, environment: str) -> str:
+    """The name of the file with the anchors of *project* in *environment*."""
+    return f"{slug(project)}-{slug(environment)}"
+
+
+def anchor(project: str, environment: str, line: str) -> Script:
+    """A script that adds *line* to the anchors of *project* in *environment*, of which the last 200 are kept."""
+    values = {"place": anchor_place(project, environment), "line": line, "needs_docker": False}
+    return fixed("anchor", values)
+
+
+def anchors(places: Sequence[str]) -> Script:
+    """A script that changes nothing and tells the anchors in the files *places*."""
+    return fixed("anchors", {"places": list(places), "needs_docker": False})
