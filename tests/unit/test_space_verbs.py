@@ -25,6 +25,7 @@ def shop(*steps, **more):
 def space(*projects, transport=None, **more):
     more.setdefault("secrets", {"KEY": "geheim-wert"})
     more.setdefault("targets", TARGETS)
+    more.setdefault("anchors", False)
     return oc.Space("sqlite://", projects=projects or [shop()], transport=transport or oc.Replay(done), **more)
 
 
