@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from octossh.errors import ModelError
 from octossh.model import Image, Pin, Registry, Release
@@ -52,14 +52,19 @@ class Access:
             )
         return Secret(value)
 
-    def of(self, release: Release, environment: str) -> tuple[dict[str, Secret], dict[str, str]]:
+    def of(
+        self, release: Release, environment: str, said: Mapping[str, Secret] | None = None
+    ) -> tuple[dict[str, Secret], dict[str, str]]:
         """The secrets that *release* needs there, by name; and the names of those that log hosts in, by registry.
+
+        Those that were *said* for this deployment are not looked up.
 
         Raises:
             ModelError: A secret has no value.
             RegistryError: A login cannot be had.
         """
-        found = {name: self.secret(name) for name in sorted(secrets_of(release, environment))}
+        names = sorted(secrets_of(release, environment))
+        found = {name: said[name] if said and name in said else self.secret(name) for name in names}
         logins: dict[str, str] = {}
         for registry in {image.registry: None for image in release.process.images}:
             credentials = None

@@ -5,7 +5,7 @@
     OctosshError                       .hosts
     ├─ ModelError (ValueError)         untouched   a description is wrong: project, target, tag, range, secret
     ├─ PlanError                       untouched   no plan can be made, or a plan that must not be applied
-    ├─ Refused                         untouched   a rule says no: the lifecycle, a lock that is held
+    ├─ Refused                         untouched   a rule says no: the lifecycle, a freeze, a lock
     ├─ RegistryError                   untouched   a registry did not answer, or not with what was asked for
     ├─ RecordError                     untouched   the store cannot be read or written
     ├─ TransportError                              one script on one host
@@ -76,7 +76,7 @@ class PlanError(OctosshError):
 
 
 class Refused(OctosshError):
-    """A rule says no: the lifecycle, or a lock that somebody else holds."""
+    """A rule says no: the lifecycle, a freeze, or a lock that somebody else holds."""
 
     exit_code: int = 4
 

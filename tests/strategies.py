@@ -79,6 +79,14 @@ VARIABLES = st.builds(
     target=SCOPES,
     step=SCOPES,
     channel=SCOPES,
+) | st.builds(
+    oc.Variable,
+    WORDS,
+    st.none() | SECRETS,
+    environment=SCOPES,
+    prompt=st.just("How many?"),
+    required=st.booleans(),
+    sensitive=st.booleans(),
 )
 CHANNELS = st.builds(
     oc.Channel,
@@ -205,6 +213,13 @@ OUTCOMES = st.builds(
     inspect=DATA,
     outputs=st.dictionaries(WORDS, TEXT | st.binary(max_size=8).filter(not_text), max_size=2).map(Pairs),
 )
+SAID = st.builds(
+    oc.Options,
+    skip=few(NAMES),
+    exclude=few(NAMES),
+    variables=st.dictionaries(WORDS, TEXT | NUMBERS | st.booleans() | SECRETS, max_size=2).map(Pairs),
+    override_freeze=TEXT,
+)
 DEPLOYMENTS = st.builds(
     oc.Deployment,
     id=NAMES,
@@ -219,6 +234,18 @@ DEPLOYMENTS = st.builds(
     controller=TEXT,
     error=TEXT,
     outcomes=few(OUTCOMES),
+    options=SAID,
+    left_out=few(NAMES),
+)
+FREEZES = st.builds(
+    oc.Freeze,
+    NAMES,
+    starts_at=st.none() | TIMES.filter(lambda at: at.year < 2000),
+    ends_at=st.none() | TIMES.filter(lambda at: at.year > 2000),
+    environments=few(NAMES),
+    projects=few(NAMES),
+    zone=st.sampled_from(["UTC", "Europe/Berlin"]),
+    weekly=few(st.sampled_from(["Fri 16:00 - Mon 08:00", "Mon 00:00 - Mon 01:00"])),
 )
 EVENTS = st.builds(
     oc.Event, type=NAMES, at=TIMES, deployment=NAMES, step=TEXT, target=TEXT, data=DATA, version=st.integers(1, 9)
@@ -303,6 +330,8 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.ConfigFile: CONFIG_FILES,
     oc.SecretFile: SECRET_FILES,
     oc.SecretRef: SECRETS,
+    oc.Freeze: FREEZES,
+    oc.Options: SAID,
     oc.Prune: PRUNES,
     oc.Snapshot: SNAPSHOTS,
     oc.StartFirst: START_FIRSTS,

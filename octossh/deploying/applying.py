@@ -94,7 +94,7 @@ def _attended(run: Run, cancelled: Callable[[], Cancellation | None] | None, *, 
         threading.Thread(target=context.run, args=(work,), name="octossh-deployment", daemon=True).start()
         run.questions.serve()
         ended = done.result()
-    if check and ended.state is not State.SUCCEEDED:
+    if check and not ended.ok:
         raise _failure(ended, locked=run.worker.locked, by_user=run.control.by_user)
     return ended
 

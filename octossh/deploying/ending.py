@@ -47,10 +47,11 @@ def ended(
         state = State.INTERRUPTED
     elif control.late or journal.broken is not None:
         state = State.FAILED
+    well = state is State.SUCCEEDED
     return attrs.evolve(
         deployment,
-        state=state,
-        error="" if state is State.SUCCEEDED else _error(bad, control, budget),
+        state=State.PARTIAL if well and deployment.left_out else state,
+        error="" if well else _error(bad, control, budget),
         finished_at=datetime.now(UTC),
         outcomes=tuple(outcomes),
     )

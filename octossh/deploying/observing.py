@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from octossh.errors import ConnectError, OctosshError
-from octossh.model import PutFile, Release, Runner, SecretRef, Snapshot, Target
+from octossh.model import Mode, PutFile, Release, Runner, SecretRef, Snapshot, Target
 from octossh.planning import Resolver, Sought
 from octossh.reading import read_runners, read_snapshot
 from octossh.rendering import observe as observing_script
@@ -91,6 +91,8 @@ def observe(
     targets: Sequence[Target],
     transport: Transport,
     secrets: Mapping[str, Secret] | None = None,
+    *,
+    mode: Mode = Mode.DEPLOY,
 ) -> dict[str, Snapshot]:
     """Look at the targets of *environment*: a snapshot of each, by name.
 
@@ -104,7 +106,7 @@ def observe(
         untouched.
     """
     here = tuple(target for target in targets if environment in target.environments)
-    resolver = Resolver(release, environment, here, secrets or {})
+    resolver = Resolver(release, environment, here, secrets or {}, mode=mode)
 
     def look(target: Target) -> Snapshot:
         contents = _contents(resolver, target)

@@ -85,7 +85,7 @@ def scripts(
 
     No secret is in them.
     """
-    resolver = Resolver(plan.release, plan.environment, plan.targets, secrets, plan.templates)
+    resolver = plan.resolver(secrets)
     return tuple(
         (
             task,

@@ -26,7 +26,7 @@ from octossh.errors import (
 )
 from octossh.model import CONTROLLER, Approve, Deployment, Image, Outcome, Pairs, State, Step, Target
 from octossh.model.credentials import Credentials
-from octossh.planning import Facts, Plan, Resolver, SecretOutput, Task
+from octossh.planning import Facts, Plan, SecretOutput, Task
 from octossh.reading import Answer, read_answer, read_output
 from octossh.rendering import forget
 from octossh.shell import Frame, Result, Script, Secret
@@ -94,7 +94,7 @@ class Worker:
             access.pack,
         )
         self.mask = self.secrecy.mask
-        self.resolver = Resolver(plan.release, plan.environment, plan.targets, self.secrecy.secrets, plan.templates)
+        self.resolver = plan.resolver(self.secrecy.secrets)
         self.known: dict[tuple[str, str], Facts] = {}
         self.locked = False
         self._steps = {step.name: step for step in plan.release.process.steps}

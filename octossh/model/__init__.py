@@ -6,10 +6,12 @@ from octossh.model.approvals import Approval, ApprovalRequest
 from octossh.model.audits import Actor, AuditEntry, AuditTrail
 from octossh.model.catalogs import Catalog
 from octossh.model.checkups import Checkup, Finding, Grade
+from octossh.model.choices import OptionFields, Options
 from octossh.model.credentials import Anonymous, Basic, CredentialHelper, DockerConfig, Keyring, Token
 from octossh.model.deployments import Deployment, Event, Mode, Outcome, State
 from octossh.model.drifts import Deviation, Drift, Drifts, Problem, Runner, Sighting, Whereabouts
 from octossh.model.files import env_file, read_text
+from octossh.model.freezes import Freeze, moment
 from octossh.model.images import Image, Pin, Registry, Repositories
 from octossh.model.interventions import DECISIONS, Cancellation, Decision, FailureRequest, Maintenance
 from octossh.model.lifecycles import Channel, Keep, Lifecycle, Phase
@@ -111,6 +113,7 @@ __all__ = [
     "FailureRequest",
     "Finding",
     "Flag",
+    "Freeze",
     "Grade",
     "HealthCheck",
     "History",
@@ -125,6 +128,8 @@ __all__ = [
     "Mismatch",
     "Mode",
     "Mount",
+    "OptionFields",
+    "Options",
     "Outcome",
     "Pairs",
     "Part",
@@ -185,6 +190,7 @@ __all__ = [
     "grouped",
     "kept",
     "mapped",
+    "moment",
     "options",
     "read_text",
     "secret",

@@ -12,16 +12,22 @@ from attrs import field, frozen
 
 from octossh.errors import Hosts, ModelError, did_you_mean
 from octossh.model._values import Described, Pairs, as_json
+from octossh.model.choices import Options
 from octossh.model.tables import Table
 
 __all__ = ["Deployment", "Event", "Mode", "Outcome", "State"]
 
 
 class State(enum.Enum):
-    """How a deployment, or one step on one host, stands."""
+    """How a deployment, or one step on one host, stands.
+
+    A deployment is ``partial`` where all went well on the targets that it went to, and the release has not reached
+    others of the environment yet: it does not stand there.
+    """
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
     FAILED = "failed"
     SKIPPED = "skipped"
     UNKNOWN = "unknown"
@@ -94,6 +100,9 @@ class Deployment(Described):
         controller: Machine, process id and start of the process that runs it.
         error: Why it did not succeed; empty if it did.
         outcomes: In the order of the plan; what was never started is there too, as skipped.
+        options: What was said for this one deployment.
+        left_out: Names of targets of the environment that neither it nor those of the same release right before it
+            went to.
     """
 
     id: str
@@ -108,11 +117,13 @@ class Deployment(Described):
     controller: str = ""
     error: str = ""
     outcomes: tuple[Outcome, ...] = ()
+    options: Options = field(factory=Options)
+    left_out: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether it succeeded."""
-        return self.state is State.SUCCEEDED
+        """Whether it succeeded, on all targets or on those that it went to."""
+        return self.state in {State.SUCCEEDED, State.PARTIAL}
 
     @property
     def hosts(self) -> Hosts:
@@ -160,11 +171,11 @@ class Deployment(Described):
         if len(hosts) > _MOST_COLUMNS:
             head, rows = ("host", *steps), [(host, *(told.get((step, host), "") for step in steps)) for host in hosts]
         who = f"by {self.by}, started {self.started_at:%Y-%m-%d %H:%M:%S} UTC, deployment {self.id}"
-        notes = (who, *([self.error] if self.error else []))
+        notes = (who, *([str(self.options)] if self.options else []), *([self.error] if self.error else []))
         return (Table(head=head, rows=rows, caption=self.summary, empty=f"{self.summary}: no step", notes=notes),)
 
     def __str__(self) -> str:
-        lines = [self.summary]
+        lines = [self.summary, *([f"  {self.options}"] if self.options else [])]
         width = max((len(outcome.target) for outcome in self.outcomes), default=0)
         steps = max((len(outcome.step) for outcome in self.outcomes), default=0)
         for outcome in self.outcomes:

@@ -51,7 +51,7 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(datetime, _time)
     converter.register_unstructure_hook(SecretRef, lambda ref: {"secret": ref.name})
     converter.register_structure_hook(SecretRef, lambda data, _: SecretRef(data["secret"]))
-    for union in (str | SecretRef, Value):
+    for union in (str | SecretRef, Value, Value | None):
         converter.register_structure_hook(union, _value)
         converter.register_unstructure_hook(union, converter.unstructure)
     converter.register_structure_hook(

@@ -39,6 +39,7 @@ class History(Described, Sequence[Deployment]):
 
     def tables(self) -> tuple[Table, ...]:
         """One row for each deployment."""
+        said = any(d.options for d in self.deployments)
         rows = [
             (
                 _moment(d.started_at),
@@ -49,14 +50,19 @@ class History(Described, Sequence[Deployment]):
                 d.state.value,
                 f"{d.duration_s:.1f}" if d.duration_s is not None else "",
                 d.by,
+                *([str(d.options)] if said else []),
                 d.error if len(d.error) <= 70 else d.error[:67] + "...",
                 d.id,
             )
             for d in self.deployments
         ]
-        head = ("started (UTC)", "project", "release", "to", "mode", "state", "s", "by", "error", "deployment")
+        head = ("started (UTC)", "project", "release", "to", "mode", "state", "s", "by", *(["said"] if said else []))
         caption = "Deployments, newest first"
-        return (Table(head=head, rows=rows, caption=caption, empty="nothing has been deployed yet"),)
+        return (
+            Table(
+                head=(*head, "error", "deployment"), rows=rows, caption=caption, empty="nothing has been deployed yet"
+            ),
+        )
 
     def __str__(self) -> str:
         (table,) = self.tables()

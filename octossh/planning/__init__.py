@@ -6,14 +6,17 @@ from octossh.planning.channels import admits, explain_tags, lint_channels, lint_
 from octossh.planning.comparing import ImageChange, ReleaseDiff, StepChange, compare
 from octossh.planning.composing import count_of
 from octossh.planning.drifting import Left, Legacy, deviations, left_by
+from octossh.planning.freezing import check_freezes, frozen
 from octossh.planning.judging import Visit, judge
 from octossh.planning.leaving import without
 from octossh.planning.making import plan, secrets_of
+from octossh.planning.opting import prompts, with_said
 from octossh.planning.plans import Plan
 from octossh.planning.pruning import to_prune
 from octossh.planning.resolving import Facts, Resolver, SecretOutput
 from octossh.planning.rules import check_may_enter, current, mode_of, to_follow, to_promote, to_roll_back
 from octossh.planning.searching import Sought
+from octossh.planning.standing import still_left_out
 from octossh.planning.suiting import unsuited
 from octossh.planning.swarming import file_contents, service_document
 from octossh.planning.tasks import Action, Change, Task, changes_between
@@ -39,6 +42,7 @@ __all__ = [
     "Wanted",
     "admits",
     "changes_between",
+    "check_freezes",
     "check_may_enter",
     "compare",
     "count_of",
@@ -47,6 +51,7 @@ __all__ = [
     "differing",
     "explain_tags",
     "file_contents",
+    "frozen",
     "judge",
     "left_by",
     "lint_channels",
@@ -55,12 +60,15 @@ __all__ = [
     "next_name",
     "old_name",
     "plan",
+    "prompts",
     "secrets_of",
     "service_document",
+    "still_left_out",
     "to_follow",
     "to_promote",
     "to_prune",
     "to_roll_back",
     "unsuited",
+    "with_said",
     "without",
 ]

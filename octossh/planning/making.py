@@ -12,6 +12,7 @@ from octossh.errors import ModelError, PlanError, did_you_mean
 from octossh.model import (
     ContainerStep,
     Mode,
+    Options,
     Pairs,
     Prune,
     Release,
@@ -29,6 +30,7 @@ from octossh.model import (
 )
 from octossh.planning.groups import judge_group, with_values
 from octossh.planning.leaving import leave_out, meant
+from octossh.planning.opting import check_skips, chosen_targets, skipped, with_said
 from octossh.planning.plans import Plan
 from octossh.planning.puts import file_facts, judge_file
 from octossh.planning.resolving import Facts, Resolver, is_primary
@@ -52,6 +54,7 @@ def plan(
     templates: Templates | None = None,
     rollout: Rollout | None = None,
     skip: Mapping[str, str] | None = None,
+    options: Options | None = None,
 ) -> Plan:
     """What deploying *release* to the targets of *environment* would do.
 
@@ -66,39 +69,36 @@ def plan(
         rollout: How it goes over its hosts.
         skip: Names of targets that are left out, with the reason, such as that they are offline. Those in maintenance
             are left out in any case.
+        options: What is said for this one deployment.
 
     Raises:
         PlanError: No target stands there, a step reaches none, too few hosts are left, or a snapshot or secret is
             missing.
-        ModelError: An expression fails.
+        ModelError: An expression fails, or an option names what is not there.
+        Refused: An approval is to be skipped.
     """
-    here = tuple(target for target in targets if environment in target.environments)
-    if not here:
-        known = {name for target in targets for name in target.environments}
-        raise PlanError(f"no target stands in environment {environment!r}; {did_you_mean(environment, known)}")
-    made = _made(
-        Resolver(release, environment, here, secrets or {}, templates or Templates()),
-        Plan(release=release, environment=environment, mode=mode, rollout=rollout or Rollout()),
-        seen,
-        skip or {},
-    )
+    options = options or Options()
+    every = _resolver(release, environment, targets, options, mode, secrets or {}, templates or Templates())
+    bare = Plan(release=every.release, environment=environment, mode=mode, rollout=rollout or Rollout())
+    made = _made(every, attrs.evolve(bare, options=options, left_out=every.left_out), seen, skip or {})
     made.rounds  # noqa: B018 - what cannot be kept of its waves shows now
     return made
 
 
 def _made(every: Resolver, bare: Plan, seen: Mapping[str, Snapshot] | None, skip: Mapping[str, str]) -> Plan:
-    """*bare* with its tasks; *every* knows all targets, also those that are left out."""
-    _check_reach(every)
+    """*bare* with its tasks; *every* knows also the targets that are not there."""
     there, away = leave_out(every.targets, bare.rollout, skip)
     resolver = attrs.evolve(every, targets=there)
     if seen is not None and (unseen := [target.name for target in there if target.name not in seen]):
         raise PlanError(f"target {unseen[0]!r} was not looked at; observe it first")
-    maker = _Maker(resolver, seen)
+    maker = _Maker(resolver, seen, bare.options)
+    steps = [step for step in every.release.process.steps if step.name not in bare.options.skip]
     tasks = [
         maker.task(step, target)
         if target.name not in away
         else Task(step=step, target=target, action=Action.SKIP, why=away[target.name])
-        for step in every.release.process.steps
+        for step in steps
+        if every.hosts(step)  # of what the options leave, there may be none
         for target in meant(step, there, every.targets)
     ]
     return attrs.evolve(
@@ -118,6 +118,27 @@ def _primary_notes(resolver: Resolver) -> list[str]:
         for step in resolver.release.process.steps
         if step.primary and (hosts := resolver.hosts(step)) and not is_primary(step, hosts[0])
     ]
+
+
+def _resolver(
+    release: Release,
+    environment: str,
+    targets: Sequence[Target],
+    options: Options,
+    mode: Mode,
+    secrets: Mapping[str, Secret],
+    templates: Templates,
+) -> Resolver:
+    """What evaluates the steps, for what the options leave of release and targets."""
+    every = tuple(target for target in targets if environment in target.environments)
+    if not every:
+        known = {name for target in targets for name in target.environments}
+        raise PlanError(f"no target stands in environment {environment!r}; {did_you_mean(environment, known)}")
+    here, left_out = chosen_targets(environment, every, options)
+    release = with_said(release, environment, options)
+    check_skips(release, options)
+    _check_reach(Resolver(release, environment, every))
+    return Resolver(release, environment, here, secrets, templates, mode, left_out)
 
 
 def _check_reach(resolver: Resolver) -> None:
@@ -151,9 +172,10 @@ def _foreign(seen: Resource) -> str:
 class _Maker:
     """Goes through the steps in order and keeps in mind what each leaves behind."""
 
-    def __init__(self, resolver: Resolver, seen: Mapping[str, Snapshot] | None) -> None:
+    def __init__(self, resolver: Resolver, seen: Mapping[str, Snapshot] | None, options: Options) -> None:
         self.resolver = resolver
         self.seen = seen
+        self.options = options
         self.there = {name: list(snapshot.resources) for name, snapshot in (seen or {}).items()}
         self.known: dict[tuple[str, str], Facts] = {}
         self.files: dict[tuple[str, str], str] = {}
@@ -268,6 +290,8 @@ class _Maker:
 
     def _later(self, step: Step, target: Target, after: str) -> Task:
         """A task that cannot be worked out before the step *after* has run."""
+        if after in self.options.skip:
+            raise skipped(self.resolver.release, step.name, after)
         names = [other.name for other in self.resolver.release.process.steps]
         if names.index(after) >= names.index(step.name):
             raise ModelError(

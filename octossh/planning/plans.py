@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 from attrs import field, frozen
 
-from octossh.model import CONTROLLER, Described, Mode, Pairs, Release, Rollout, Target, Templates
+from octossh.model import CONTROLLER, Described, Mode, Options, Pairs, Release, Rollout, Target, Templates
+from octossh.planning.resolving import Resolver
 from octossh.planning.tasks import Action, Task
 from octossh.planning.waves import Stage, rounds
+from octossh.shell import Secret
 
 __all__ = ["Plan"]
 
@@ -23,13 +26,16 @@ class Plan(Described):
         release: What is deployed.
         environment: Where to.
         mode: What it is, beside what succeeded there last.
-        targets: All targets of the environment.
+        targets: The targets of the environment that it goes to.
         tasks: In the order of the process, and of the targets.
         observed: Whether the hosts were looked at. If not, each host decides when its turn comes.
         notes: What else there is to know.
         templates: Of the user, with which it was made and is applied.
         rollout: How it goes over its hosts.
         skipped: Names of targets that are left out, with the reason: offline, or in maintenance.
+        options: What was said for this one deployment.
+        left_out: Names of targets of the environment that it does not go to.
+        said: Values of secrets that were said for it; they stand in memory only.
     """
 
     release: Release
@@ -42,6 +48,13 @@ class Plan(Described):
     templates: Templates = field(factory=Templates)
     rollout: Rollout = field(factory=Rollout)
     skipped: Pairs[str] = field(factory=Pairs)
+    options: Options = field(factory=Options)
+    left_out: tuple[str, ...] = ()
+    said: Mapping[str, Secret] = field(factory=dict, repr=False, eq=False)
+
+    def resolver(self, secrets: Mapping[str, Secret]) -> Resolver:
+        """What evaluates its steps; *secrets* are their values by name."""
+        return Resolver(self.release, self.environment, self.targets, secrets, self.templates, self.mode, self.left_out)
 
     @property
     def has_changes(self) -> bool:
@@ -74,6 +87,8 @@ class Plan(Described):
             "release": self.release.number,
             "environment": self.environment,
             "mode": self.mode.value,
+            "options": self.options.to_dict(),
+            "left_out": list(self.left_out),
             "observed": self.observed,
             "has_changes": self.has_changes,
             "tasks": [task.to_dict() for task in self.tasks],
@@ -98,7 +113,7 @@ class Plan(Described):
         by_target: dict[Target, list[Task]] = {}
         for task in self.tasks:
             by_target.setdefault(task.target, []).append(task)
-        lines = [head]
+        lines = [head, *([f"  {self.options}"] if self.options else [])]
         for target in (*self.targets, CONTROLLER):
             if target in by_target:
                 lines += _on_target(target, by_target[target])

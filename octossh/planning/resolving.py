@@ -12,6 +12,7 @@ from octossh.model import (
     CONDITIONS,
     CONTROLLER,
     Evaluated,
+    Mode,
     Release,
     SecretRef,
     Step,
@@ -62,7 +63,7 @@ class _Steps:
         reach = self._resolver.reach(step)
         # What ran in one place only is the same from everywhere.
         place = next(iter(reach)) if step.runs_on != "each" and reach else self._target.name
-        return _StepView(step, place, reach, self._known)
+        return _StepView(step, place, reach, self._known, self._resolver.left_out)
 
     def __getattr__(self, name: str) -> _StepView:
         try:
@@ -75,9 +76,14 @@ class _StepView:
     """``steps.<name>`` in expressions: what it left on this target, and ``on[target]`` for another's."""
 
     def __init__(
-        self, step: Step, target: str, reach: Mapping[str, Target], known: Mapping[tuple[str, str], Facts]
+        self,
+        step: Step,
+        target: str,
+        reach: Mapping[str, Target],
+        known: Mapping[tuple[str, str], Facts],
+        left_out: tuple[str, ...] = (),
     ) -> None:
-        self._step, self._target, self._reach, self._known = step, target, reach, known
+        self._step, self._target, self._reach, self._known, self._left_out = step, target, reach, known, left_out
 
     def _facts(self) -> Facts:
         if self._target not in self._reach:
@@ -101,7 +107,23 @@ class _StepView:
 
     @property
     def on(self) -> Mapping[str, _StepView]:
-        return {name: _StepView(self._step, name, self._reach, self._known) for name in self._reach}
+        views = {name: _StepView(self._step, name, self._reach, self._known) for name in self._reach}
+        return _Places(self._step.name, views, self._left_out)
+
+
+class _Places(dict[str, _StepView]):
+    """``steps.<name>.on``: the places where a step runs, by the name of the target."""
+
+    def __init__(self, step: str, views: Mapping[str, _StepView], left_out: tuple[str, ...]) -> None:
+        super().__init__(views)
+        self._step, self._left_out = step, left_out
+
+    def __missing__(self, name: str) -> _StepView:
+        if name in self._left_out:
+            raise ModelError(
+                f"step {self._step!r} does not run on target {name!r} now, which this deployment leaves out; take it in"
+            )
+        raise KeyError(name)
 
 
 def hosts_of(step: Step, targets: Sequence[Target]) -> tuple[Target, ...]:
@@ -169,6 +191,8 @@ class Resolver:
         targets: All targets of the environment.
         secrets: Values of the secrets, by name; only their fingerprints go anywhere.
         templates: Of the user, in front of ours.
+        mode: What the deployment is.
+        left_out: Names of targets of the environment that this deployment does not go to.
     """
 
     release: Release
@@ -176,6 +200,8 @@ class Resolver:
     targets: tuple[Target, ...]
     secrets: Mapping[str, Secret] = field(factory=dict, repr=False)
     templates: Templates = field(factory=Templates)
+    mode: Mode = Mode.DEPLOY
+    left_out: tuple[str, ...] = ()
     _hosts: dict[str, tuple[Target, ...]] = field(factory=dict, init=False, repr=False, eq=False)
     _reach: dict[str, Mapping[str, Target]] = field(factory=dict, init=False, repr=False, eq=False)
     _kept: dict[str, _Kept] = field(factory=dict, init=False, repr=False, eq=False)
@@ -273,16 +299,7 @@ class Resolver:
         language: str,
         failed: bool | None = None,
     ) -> str | SecretRef:
-        values: dict[str, Any] = {
-            "project": self.release.project,
-            "environment": self.environment,
-            "release": self.release.number,
-            "channel": self.release.channel,
-            "target": target,
-            "steps": _Steps(self, target, known),
-        }
-        if failed is not None:
-            values["failed"] = failed
+        values = self._always(target, known, failed)
         for name in references(text, where=where).names - values.keys():
             value = value_of(
                 name,
@@ -311,6 +328,19 @@ class Resolver:
         if whole and isinstance(alone := value_alone(text, values), SecretOutput):
             return alone.ref
         return evaluate(text, values, where=where, language=language)
+
+    def _always(self, target: Target, known: Mapping[tuple[str, str], Facts], failed: bool | None) -> dict[str, Any]:
+        """What expressions know without a variable."""
+        values: dict[str, Any] = {
+            "project": self.release.project,
+            "environment": self.environment,
+            "release": self.release.number,
+            "channel": self.release.channel,
+            "mode": self.mode.value,
+            "target": target,
+            "steps": _Steps(self, target, known),
+        }
+        return values if failed is None else {**values, "failed": failed}
 
     def wanted(self, step: Step) -> Wanted | None:
         """What a resolved *step* makes on a target; None where it makes nothing.

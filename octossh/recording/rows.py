@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from octossh.errors import ModelError, RecordError
-from octossh.model import Deployment, Event, Mode, Outcome, Pairs, Release, State
+from octossh.model import Deployment, Event, Mode, Options, Outcome, Pairs, Release, State
 from octossh.model.serialising import from_dict, to_dict
 
 __all__ = [
@@ -162,12 +162,22 @@ def deployment_row(deployment: Deployment) -> Row:
             "by": deployment.by,
             "controller": deployment.controller,
             "error": deployment.error,
+            "said": _said(deployment),
         }
     )
 
 
+def _said(deployment: Deployment) -> str | None:
+    """What was said for it, and what it left out; None, as in rows from before there was such a thing, if nothing."""
+    if not deployment.options and not deployment.left_out:
+        return None
+    data = {"options": to_dict(deployment.options), "left_out": list(deployment.left_out)}
+    return canonical(data, f"what was said for deployment {deployment.id!r}")
+
+
 def deployment_of(row: Row, outcomes: Iterable[Outcome]) -> Deployment:
     """The deployment of *row*, with the state that stands there."""
+    said = {} if row["said"] is None else json.loads(row["said"])
     return Deployment(
         id=row["id"],
         project=row["project"],
@@ -181,6 +191,8 @@ def deployment_of(row: Row, outcomes: Iterable[Outcome]) -> Deployment:
         controller=row["controller"],
         error=row["error"],
         outcomes=tuple(outcomes),
+        options=from_dict(Options, said["options"]) if said else Options(),
+        left_out=tuple(said["left_out"]) if said else (),
     )
 
 
@@ -269,5 +281,9 @@ def event_hash(row: Row) -> str:
 
 def subject_hash(row: Row, outcomes: Iterable[Row] = ()) -> str:
     """The SHA-256 over what an event speaks of: an outcome, or a deployment with its outcomes in order."""
-    rows = [{name: item[name] for name in item if name not in _UNHASHED} for item in (row, *outcomes)]
+    rows = [
+        # A column that came later is hashed where something stands in it: what was recorded before keeps its hash.
+        {name: value for name, value in item.items() if name not in _UNHASHED and (name, value) != ("said", None)}
+        for item in (row, *outcomes)
+    ]
     return sha256(canonical(rows))

@@ -38,7 +38,7 @@ __all__ = [
     "revisions",
 ]
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of this form. A store of a higher one is refused."""
 
 metadata = MetaData(
@@ -94,6 +94,8 @@ deployments = Table(
     Column("error", Text, nullable=False),
     # The lease under which it writes; of those that were started without one, or before there were any, nothing.
     Column("token", Number),
+    # Its options, and the targets that it left out; nothing where there are none.
+    Column("said", Text),
     Index(None, "project", "environment", "seq"),
     Index(None, "project", "environment", "state", "seq"),
     Index(None, "project", "seq"),

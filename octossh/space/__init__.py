@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from octossh.space.audits import Audits
 from octossh.space.deployments import Deployments
+from octossh.space.freezes import Freezes
 from octossh.space.looking import Looking
 from octossh.space.records import Records
 from octossh.space.releases import Releases
 from octossh.space.values import Values
 
-__all__ = ["Space", "Values"]
+__all__ = ["Freezes", "Space", "Values"]
 
 
 class Space(Releases, Deployments, Records, Looking, Audits):
@@ -29,6 +30,8 @@ class Space(Releases, Deployments, Records, Looking, Audits):
             Default: the environment variables of this process.
         approve: Who is asked by `Approve`: a function that is called with an `ApprovalRequest`, in the thread that
             deploys, and gives an `Approval`; or the answers themselves, by the name of the step.
+        ask: Who is asked for variables with a prompt: a function that is called with the `Variable`, and gives its
+            value, a `Secret` where it is sensitive, or None for what holds without an answer. None: nobody.
         on_failure: Who says what to do when a step has failed on a host: a function that is called with a
             `FailureRequest`, in the thread that deploys, and gives a `Decision`; or always the same: ``ignore``,
             ``exclude`` or ``abort``. Default: the `Rollout` says how many hosts may fail.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from octossh.errors import ModelError, OctosshError, RecordError, Refused
-from octossh.model import Deployment, Event, Mode, Outcome, Prevention, Release
+from octossh.model import Deployment, Event, Mode, Outcome, Prevention, Release, State
 from octossh.planning import check_may_enter, current, to_follow
 from octossh.recording import Record, whoami
 from octossh.releasing import MovedTag, moved_tags
@@ -95,7 +95,7 @@ class Promotions(Wiring):
         """Promote *release* to where it goes by itself now. What becomes of that changes nothing for *ended*."""
         owner = self.projects.get(ended.project)
         try:
-            history = self._history(ended.project) if owner and ended.ok else ()
+            history = self._history(ended.project) if owner and ended.state is State.SUCCEEDED else ()
         except RecordError as error:
             _log.warning("whether %s %s goes on by itself cannot be seen: %s", ended.project, ended.release, error)
             return
@@ -132,9 +132,9 @@ class Promotions(Wiring):
             except Exception:  # noqa: BLE001 - a listener does no harm
                 _log.exception("on_event failed for %s", kind)
 
-    def _noting(self, moved: tuple[MovedTag, ...]) -> Record:
-        """The store, which also records what is to be said at the start of a deployment."""
-        return _Noting(self.store, moved, self._told) if moved else self.store
+    def _noting(self, moved: tuple[MovedTag, ...], record: Record) -> Record:
+        """*record*, which also records what is to be said at the start of a deployment."""
+        return _Noting(record, moved, self._told) if moved else record
 
 
 class _Noting:

@@ -11,9 +11,11 @@ from octossh.access import Access
 from octossh.deploying import Anchored, Approver, Decider, policy
 from octossh.errors import ModelError
 from octossh.inventory import read_targets
-from octossh.model import Catalog, Deployment, Environment, Event, Mode, Project, Release, Target
+from octossh.model import Catalog, Deployment, Environment, Event, Mode, Project, Release, Target, Value, Variable
 from octossh.recording import Record, Store
 from octossh.rendering import read_templates
+from octossh.shell import Secret
+from octossh.space.freezes import Freezes
 from octossh.space.values import Values, key_of_user
 from octossh.transport import SSH, Pool, Transport
 from octossh.vaults import SecretSource, sources_of
@@ -34,6 +36,7 @@ class Wiring:
         transport: Transport | None = None,
         secrets: SecretSource | Iterable[SecretSource] | None = None,
         approve: Approver | None = None,
+        ask: Callable[[Variable], Value | Secret | None] | None = None,
         on_failure: Decider | str | None = None,
         templates: str | Path | None = None,
         on_event: Callable[[Event], None] | None = None,
@@ -49,7 +52,7 @@ class Wiring:
             raise ModelError(f"on_moved_tag is {on_moved_tag!r}; it is 'warn', 'fail' or 'ignore'")
         self.on_moved_tag, self.anchors = on_moved_tag, anchors
         self.store = Store(store)
-        self.approve, self.on_event = approve, on_event
+        self.approve, self.ask, self.on_event = approve, ask, on_event
         self.on_failure = policy(on_failure) if isinstance(on_failure, str) else on_failure
         self._templates = read_templates(templates)
         self._transport = transport if transport is not None else SSH()
@@ -58,6 +61,11 @@ class Wiring:
         self._access = Access((image.registry for image in images), secrets, self.values.find)
         if isinstance(self._transport, Pool):
             self._transport.secrets_from(self._access.secret)
+
+    @property
+    def freezes(self) -> Freezes:
+        """When nothing is deployed; see `octossh.space.Freezes`."""
+        return Freezes(self.store, self._catalog)
 
     @property
     def projects(self) -> Mapping[str, Project]:

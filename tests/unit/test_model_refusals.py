@@ -179,7 +179,10 @@ WRONG = {
     "stopping a step in another spelling": (lambda: project(container("First Server"), oc.StopResource("stop", steps=["first server"])), ["'stop'", "'first server'", "did you mean 'First Server'?"]),
     # variables
     "variable of a list": (lambda: oc.Variable("A", [1]), ["variable 'A'", "[1]", "octossh.secret"]),
-    "variable of nothing": (lambda: oc.Variable("A", None), ["variable 'A'", "None"]),
+    "variable of nothing": (lambda: oc.Variable("A", None), ["variable 'A' has no value", "or a prompt"]),
+    "variable that nobody is asked for": (lambda: oc.Variable("A", 1, required=True), ["variable 'A'", "asked for by nobody", "a prompt"]),
+    "variable with an empty prompt": (lambda: oc.Variable("A", prompt=" "), ["variable 'A'", "prompt is empty"]),
+    "sensitive variable in clear": (lambda: oc.Variable("A", "x", prompt="A?", sensitive=True), ["variable 'A'", "octossh.secret"]),
     "variable that is no number": (lambda: oc.Variable("A", float("nan")), ["variable 'A'", "nan", "write it as text"]),
     "name of a variable": (lambda: oc.Variable("a-b", 1), ["'a-b'", "letters, digits and _"]),
     "name that is taken": (lambda: oc.Variable("target", 1), ["'target'", "choose another"]),

@@ -135,7 +135,7 @@ def test_an_edit_of_any_column_is_found(path, table, column, of):
         ("INSERT INTO releases SELECT project, '0.0.9', 9, created_at, body, sha256 FROM releases WHERE seq = 1", 9),
         (
             """INSERT INTO deployments SELECT 'd3', 9, project, release, environment, mode, state, started_at,
-            finished_at, "by", controller, error, NULL FROM deployments WHERE id = 'd1'""",
+            finished_at, "by", controller, error, NULL, NULL FROM deployments WHERE id = 'd1'""",
             9,
         ),
     ],

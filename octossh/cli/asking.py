@@ -1,0 +1,132 @@
+"""What is said for one deployment: in the command line, or at the terminal when the command asks."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from octossh.cli.options import CONTROL
+from octossh.errors import ModelError
+from octossh.model import Approval, ApprovalRequest, Value, Variable
+from octossh.recording import whoami
+from octossh.shell import Secret
+from octossh.space import Space
+
+__all__ = ["approving", "asking", "with_choices", "with_going"]
+
+
+def with_choices(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that are those of a deployment; it gets those that are given, as its verb takes them."""
+
+    @click.option("--skip", multiple=True, metavar="STEP", help="Leave this step out; may be given again.")
+    @click.option("--only", multiple=True, metavar="TARGET", help="Go to this target only; may be given again.")
+    @click.option("--exclude", multiple=True, metavar="TARGET", help="Leave this target out; may be given again.")
+    @click.option("--variable", "pairs", multiple=True, metavar="NAME=VALUE", help="Of a variable, for this time.")
+    @click.option("--variable-file", "files", multiple=True, metavar="NAME=FILE", help="Where a secret one stands.")
+    @click.option("--override-freeze", metavar="WHY", help="Do it in spite of a freeze; the reason is recorded.")
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, pairs: tuple[str, ...], files: tuple[str, ...], **options: Any) -> None:
+        variables: dict[str, Value | Secret] = dict(_pair(text, "--variable", "Count=3") for text in pairs)
+        for name, path in (_pair(text, "--variable-file", "Password=password.txt") for text in files):
+            variables[name] = _secret_in(path)
+        said = {"skip": None, "only": None, "exclude": None, "override_freeze": None}
+        given = {name: options.pop(name) for name in said}
+        chosen = {name: value for name, value in {**given, "variables": variables}.items() if value}
+        command(*arguments, **options, **chosen)
+
+    return wrapped
+
+
+def with_going(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that changes hosts: approvals beforehand, and how long it waits for its turn."""
+    approvals = click.option(
+        "--approve", "approvals", multiple=True, metavar="STEP[=NOTES]", help="Approve this step beforehand, as you."
+    )
+    wait = click.option(
+        "--wait", "wait_s", type=click.FloatRange(0), default=0, metavar="SECONDS", help="For the end of another one."
+    )
+    return approvals(wait(command))
+
+
+def _pair(text: str, option: str, example: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        # Whatever it is, it may be a secret that stands in the wrong place.
+        raise click.BadParameter(f"write NAME=..., such as {example}", param_hint=option)
+    return name, value
+
+
+def _secret_in(path: str) -> Secret:
+    try:
+        return Secret(Path(path).read_text(encoding="utf-8").removesuffix("\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+        raise click.BadParameter(f"{path} cannot be read: {reason}", param_hint="--variable-file") from None
+
+
+def _terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def asking(space: Space) -> Space:
+    """The space, with somebody to ask for variables: the octofile's own, or whoever sits at the terminal."""
+    if space.ask is None and _terminal():
+        space.ask = _ask
+    return space
+
+
+def _ask(variable: Variable) -> Value | Secret | None:
+    proposed = "" if variable.sensitive or variable.value is None else str(variable.value)
+    while True:
+        try:
+            answer = click.prompt(
+                CONTROL.sub("?", variable.prompt or variable.name),
+                # Without a default, an empty answer is asked for again.
+                default=None if variable.required and not proposed and not variable.sensitive else proposed,
+                show_default=bool(proposed),
+                hide_input=variable.sensitive,
+                err=True,
+            )
+        except click.Abort:
+            raise KeyboardInterrupt from None
+        if not answer:
+            return None
+        try:
+            return Secret(answer) if variable.sensitive else variable.read(answer)
+        except ModelError as error:
+            click.echo(str(error), err=True)
+
+
+class _Approver:
+    """Who is asked by a step that wants an approval: whoever gave the command, beforehand or at the terminal."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._given = given
+
+    def __call__(self, request: ApprovalRequest) -> Approval:
+        if request.step in self._given:
+            return Approval(True, by=request.by, notes=self._given[request.step])
+        click.echo(f"\n{request.project} {request.release} -> {request.environment}: {request.step}", err=True)
+        if request.instructions:
+            click.echo(CONTROL.sub(lambda found: "\n" if found[0] == "\n" else "?", request.instructions), err=True)
+        try:
+            approved = click.confirm("Approve?", err=True)
+            notes = click.prompt("Notes", default="", show_default=False, err=True)
+        except click.Abort:
+            raise KeyboardInterrupt from None
+        return Approval(approved, by=request.by, notes=notes)
+
+
+def approving(space: Space, texts: tuple[str, ...]) -> Space:
+    """The space, with somebody to ask: the octofile's own approver, unless --approve is given or there is none."""
+    given = {step: notes for step, _, notes in (text.partition("=") for text in texts)}
+    if space.approve is None or given:
+        by = whoami()
+        beforehand = {step: Approval(True, by=by, notes=notes) for step, notes in given.items()}
+        space.approve = _Approver(given) if _terminal() else beforehand
+    return asking(space)

@@ -1,0 +1,69 @@
+"""One deployment of a project to an environment at a time: the lease that a deployment holds while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Iterator
+
+from octossh.errors import RecordError, Refused
+from octossh.recording import Lease, Store
+
+__all__ = ["held"]
+
+_log = logging.getLogger("octossh")
+
+TTL_S = 60.0
+"""After so many seconds without a sign of life a lease can be taken over."""
+
+_POLL_S = 0.5
+
+
+@contextlib.contextmanager
+def held(store: Store, project: str, environment: str, *, wait_s: float = 0) -> Iterator[Lease]:
+    """Hold the lease of *project* and *environment*; a thread of its own says that this process lives.
+
+    Args:
+        store: Keeps leases.
+        project: What is deployed.
+        environment: Where to.
+        wait_s: Seconds to wait where somebody else holds it.
+
+    Raises:
+        Refused: Somebody else holds it, and goes on doing so.
+        RecordError: The store cannot be read or written.
+    """
+    lease = _taken(store, project, environment, time.monotonic() + wait_s)
+    ended = threading.Event()
+    beat = threading.Thread(target=_beat, args=(store, lease, ended), name="octossh-lease", daemon=True)
+    beat.start()
+    try:
+        yield lease
+    finally:
+        ended.set()
+        beat.join()
+        # Where the store cannot be written any more, the lease ends by itself.
+        with contextlib.suppress(RecordError):
+            store.give_back(lease)
+
+
+def _taken(store: Store, project: str, environment: str, deadline: float) -> Lease:
+    while True:
+        try:
+            return store.lease(project, environment, ttl_s=TTL_S)
+        except Refused as error:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Refused(f"{error}, such as with --wait SECONDS") from None
+            time.sleep(min(_POLL_S, left))
+
+
+def _beat(store: Store, lease: Lease, ended: threading.Event) -> None:
+    while not ended.wait(TTL_S / 4):
+        try:
+            store.renew(lease, ttl_s=TTL_S)
+        except RecordError as error:
+            # What is written under a lease that was taken over is refused, so the deployment ends there.
+            _log.warning("the lease to deploy %r to %r: %s", lease.project, lease.environment, error)

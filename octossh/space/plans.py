@@ -1,0 +1,166 @@
+"""Plans: what deploying would do, before anything is done."""
+
+from __future__ import annotations
+
+import functools
+import secrets as _random
+from datetime import UTC, datetime
+from typing import Any, Unpack
+
+import attrs
+
+from octossh.deploying import observe, scripts
+from octossh.model import Deployment, Mode, OptionFields, Options, Pairs, Process, Release, State, Value, secret
+from octossh.planning import Plan, Task, mode_of, plan, prompts, still_left_out, to_prune, with_said
+from octossh.recording import controller_here, whoami
+from octossh.shell import Script, Secret
+from octossh.space.promotions import Promotions
+
+__all__ = ["Plans"]
+
+
+class Plans(Promotions):
+    """The verbs of a space that only look at hosts."""
+
+    def plan(
+        self,
+        release: Release | str,
+        environment: str,
+        *,
+        project: str | None = None,
+        **options: Unpack[OptionFields],
+    ) -> Plan:
+        """What deploying *release* to *environment* would do on which host, and why. Hosts are only looked at.
+
+        Args:
+            release: A `Release`, or its number.
+            environment: Where to.
+            project: Of a release that is given by number; default: the only project.
+            **options: What is said for this one deployment; see `Options`.
+
+        Raises:
+            Refused: The lifecycle does not let it.
+            ModelError: Something is not there: an environment, a role, a variable, a secret.
+            TransportError: A host cannot be reached.
+
+        Hosts:
+            untouched.
+        """
+        found = release if isinstance(release, Release) else self.release(project, release)
+        return self._plan(found, environment, options, look=True)
+
+    def _plan(
+        self,
+        release: Release,
+        environment: str,
+        fields: OptionFields | None = None,
+        *,
+        look: bool,
+        mode: Mode | None = None,
+    ) -> Plan:
+        self._catalog.environment(environment)
+        history = self._history(release.project)
+        if mode is not Mode.ROLLBACK:
+            self._check_may_enter(release, environment, history)
+        frozen = self.freezes.holding(release.project, environment) if look else ""
+        fields = {} if fields is None else fields
+        if not look:
+            self.freezes.check(release.project, environment, fields.get("override_freeze", ""))
+        options, said = self._said(release, environment, fields)
+        release = with_said(release, environment, options)
+        secrets, _ = self._access.of(release, environment, said)
+        # Made once without having looked: what is wrong with the description shows before any host is asked.
+        make = functools.partial(
+            plan,
+            release,
+            environment,
+            self.targets,
+            secrets=secrets,
+            templates=self._templates,
+            rollout=self._catalog.rollout(release.project, environment),
+            options=options,
+        )
+        made = attrs.evolve(make(mode=mode or mode_of(release.number, environment, history)), said=said)
+        if self._templates.marks:
+            self.render(made)  # a shell here reads the scripts that it would send
+        if not look:
+            return made
+        moved = tuple(map(str, self._moved(release, made.mode)))
+        seen = observe(release, environment, made.targets, self._transport, secrets, mode=made.mode)
+        looked = make(mode=made.mode, seen=seen)
+        return attrs.evolve(looked, said=said, notes=(*looked.notes, *moved, *([frozen] if frozen else [])))
+
+    def _said(self, release: Release, environment: str, fields: OptionFields) -> tuple[Options, dict[str, Secret]]:
+        """What is said for a deployment, and the values of secrets in it. Answers are put into *fields*."""
+        given = dict(Pairs(fields.get("variables", {})))
+        plain: dict[str, Any] = {**fields, "variables": {}}
+        options = Options(**plain)
+        if self.ask is not None:
+            for variable in prompts(release, environment, given):
+                if (answer := self.ask(variable)) is not None:
+                    given[variable.name] = answer
+            fields["variables"] = given
+        said = {name: value for name, value in given.items() if isinstance(value, Secret)}
+        variables = {name: _recorded(name, value) for name, value in given.items()}
+        return attrs.evolve(options, variables=variables), said
+
+    def plan_prune(self, environment: str, *, project: str | None = None, keep: int = 5) -> Plan:
+        """What could be removed from the hosts of *environment*: images and stopped containers of old releases.
+
+        `deploy` applies the plan. Hosts are only looked at.
+
+        Args:
+            environment: Where.
+            project: Default: the only one.
+            keep: How many releases stay ready to come back, the one that stands there among them.
+
+        Raises:
+            PlanError: Nothing was ever deployed there.
+            TransportError: A host cannot be reached.
+
+        Hosts:
+            untouched.
+        """
+        owner, place = self.project(project), self._catalog.environment(environment)
+        every = self.store.deployments(limit=None, outcomes=False)
+        step = to_prune(owner.name, place, keep, every, functools.cache(self.store.release), self.targets)
+        stands = next(d.release for d in every if (d.project, d.environment) == (owner.name, place))
+        release = attrs.evolve(self.release(owner.name, stands), process=Process([step]), variables=())
+        seen = observe(release, place, self.targets, self._transport)
+        made = plan(release, place, self.targets, mode=Mode.PRUNE, seen=seen, templates=self._templates)
+        return attrs.evolve(made, notes=())
+
+    def render(self, plan: Plan) -> tuple[tuple[Task, Script | None], ...]:
+        """The scripts that applying *plan* would send; None where one is not known before an earlier step has run.
+
+        Secrets are not in them.
+
+        Hosts:
+            untouched.
+        """
+        secrets, logins = self._access.of(plan.release, plan.environment, plan.said)
+        return scripts(plan, self._deployment(plan), secrets, logins)
+
+    def _deployment(self, plan: Plan) -> Deployment:
+        now, left_out = datetime.now(UTC), plan.left_out
+        if left_out:
+            past = self._history(plan.release.project)
+            left_out = still_left_out(past, plan.release.number, plan.environment, left_out)
+        return Deployment(
+            id=f"{now:%Y%m%dT%H%M%S}-{_random.token_hex(4)}",
+            project=plan.release.project,
+            release=plan.release.number,
+            environment=plan.environment,
+            mode=plan.mode,
+            state=State.RUNNING,
+            started_at=now,
+            by=whoami(),
+            controller=controller_here(),
+            options=plan.options,
+            left_out=left_out,
+        )
+
+
+def _recorded(name: str, value: Value | Secret) -> Value:
+    """What stands in the record for the value of the variable *name*: of a secret, a reference under its name."""
+    return secret(name) if isinstance(value, Secret) else value
