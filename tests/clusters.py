@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -60,6 +61,16 @@ class Cluster:
     def kill(self) -> None:
         """Send SIGKILL to the server itself; its children see that it is gone, and end."""
         os.kill(int((self.data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+
+    def start_again(self) -> None:
+        """Start a server that was killed, once its children have seen that it is gone."""
+        until = time.monotonic() + 30
+        while True:
+            try:
+                return self.start()
+            except AssertionError:
+                assert time.monotonic() < until
+                time.sleep(0.1)
 
     def _run(self, program: str, *arguments: object) -> None:
         done = subprocess.run(

@@ -88,7 +88,16 @@ class Aside:
 
     def left(self) -> Iterator[SideFile]:
         """The side files that no other process writes to, the oldest first. Nobody else gets one meanwhile."""
-        found = {path.name: path for folder, front in self._places() for path in folder.glob(f"{front}*.jsonl")}
+        found: dict[str, Path] = {}
+        for folder, front in self._places():
+            with contextlib.suppress(OSError):  # there is none, or it is for somebody else
+                found.update(
+                    {
+                        path.name: path
+                        for path in folder.iterdir()
+                        if path.name.startswith(front) and path.suffix == ".jsonl"
+                    }
+                )
         for name in sorted(found, key=lambda name: name.rpartition("aside-")[2]):
             with contextlib.suppress(OSError), found[name].open("r+b") as file:
                 if found[name] != self.path:

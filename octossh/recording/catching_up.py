@@ -22,6 +22,11 @@ class CatchingUp(Transaction):
     """Records that come late, within one transaction."""
 
     fenced = False  # what they tell has happened, whoever holds the lease by now
+    _then: Any = None
+
+    def actor(self) -> Any:
+        """Who acted, as the side file has it; or who takes it in."""
+        return self._then or super().actor()
 
     def take_in(self, file: SideFile) -> int:
         """Record what stands in *file*, in its order, and that it came late; returns how many records it was.
@@ -32,7 +37,9 @@ class CatchingUp(Transaction):
         if self.connection.execute(select(meta.c.name).where(meta.c.name == name)).first() is not None:
             return 0
         for entry in file.entries:
+            self._then = entry.get("actor")
             self._take_in(dict(entry))
+        self._then = None
         data = {
             "file": file.path.name,
             "records": len(file.entries),

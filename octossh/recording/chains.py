@@ -70,7 +70,8 @@ class _Walk:
         """Where the event that should stand at *place* stands now; empty if it was not merely moved."""
         if row["seq"] == place and row["prev_hash"] == self.head:
             return ""
-        belongs = next(self._rows(select(events).where(events.c.prev_hash == self.head)), None)
+        found = self._connection.execute(select(events).where(events.c.prev_hash == self.head)).mappings().first()
+        belongs = None if found is None else dict(found)
         try:
             same = belongs is not None and event_hash({**belongs, "seq": place}) == belongs["hash"]
         except _UNREADABLE:

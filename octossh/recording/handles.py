@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from octossh.errors import RecordError
+from octossh.recording.actors import actor_here
 from octossh.recording.aside import Aside, Unwritable
 from octossh.recording.urls import Server, place_of
 
@@ -163,7 +164,7 @@ class Handle:
         if problem is not None:
             self._retry_at = time.monotonic() + _RETRY_S
         try:
-            if aside.write(entry):
+            if aside.write({**entry, "actor": actor_here().to_dict()}):
                 _log.warning(
                     "%s. Until then, what happens is kept in %s, and is taken in when the store can be written again",
                     problem or "the side file is full",

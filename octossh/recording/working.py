@@ -42,10 +42,14 @@ class Work:
         last = self.connection.execute(query).first()
         return (last.seq, last.hash) if last else (0, GENESIS)
 
+    def actor(self) -> Any:
+        """Who acts, as plain data."""
+        return actor_here().to_dict()
+
     def append(self, event: Event, subject_sha256: str) -> int:
         """Put *event* at the end of the chain; returns its number. Who acts is told by each but those of steps."""
         seq, prev_hash = self.tip()
         if not event.step:
-            event = attrs.evolve(event, data={**event.data, "actor": actor_here().to_dict()})
+            event = attrs.evolve(event, data={**event.data, "actor": self.actor()})
         self.insert(events, event_row(event, seq + 1, prev_hash, subject_sha256))
         return seq + 1

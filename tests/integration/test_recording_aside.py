@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -29,17 +28,6 @@ def side_files():
     return sorted(Path("~/.local/state/octossh").expanduser().glob("*.aside-*"))
 
 
-def start(server):
-    """Start a server that was killed, once its children have seen that."""
-    until = time.monotonic() + 30
-    while True:
-        try:
-            return server.start()
-        except AssertionError:
-            assert time.monotonic() < until
-            time.sleep(0.1)
-
-
 def test_a_deployment_whose_postgresql_is_killed_goes_on_and_is_recorded_in_the_end(tmp_path, caplog):
     with cluster() as server:
         url = server.place()
@@ -51,7 +39,7 @@ def test_a_deployment_whose_postgresql_is_killed_goes_on_and_is_recorded_in_the_
         assert "the link to the server was lost" in caplog.text
         (path,) = side_files()
         assert path.stat().st_mode & 0o777 == 0o600
-        start(server)
+        server.start_again()
         with space(url, "true") as two:
             assert two.store.deployment(deployment.id) == deployment
             assert [o.state.value for o in two.store.deployment(deployment.id).outcomes] == ["succeeded"] * 3

@@ -11,20 +11,22 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from clusters import cluster
 
 from octossh.model import State
 from octossh.recording import Store
 
 WRITER = """
-import sys
+import itertools, sys, time
 from datetime import UTC, datetime
 from octossh.model import Deployment, Event, Mode, Outcome, Process, Release, RunScript, State
 from octossh.recording import Store, controller_here
 
-url, name, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
+url, name, rounds, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 now = datetime.now(UTC)
 said = lambda *words: print(*words, flush=True)
 
@@ -35,7 +37,8 @@ def release(number):
 said("ready")
 input()
 with Store(url) as store:
-    for round in range(rounds):
+    until = time.monotonic() + seconds
+    for round in itertools.takewhile(lambda _round: time.monotonic() < until, range(rounds)):
         id = f"{name}-{round}"
         said("release", store.create_release("p", "0.0.i", release).number)
         values = dict(id=id, project="p", release="1", environment="e", mode=Mode.DEPLOY, started_at=now)
@@ -57,9 +60,9 @@ said("done")
 class Writer:
     """A process that writes, and says after each record that it has been made."""
 
-    def __init__(self, path, name, rounds):
+    def __init__(self, url, name, rounds, seconds):
         self.process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, f"sqlite:///{path}", name, str(rounds)],
+            [sys.executable, "-c", WRITER, url, name, str(rounds), str(seconds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -89,8 +92,8 @@ class Writer:
         self.process.communicate()
 
 
-def started(stack, path, rounds, names):
-    writers = [stack.enter_context(Writer(path, name, rounds)) for name in names]
+def started(stack, url, names, rounds=10**9, seconds=1e9):
+    writers = [stack.enter_context(Writer(url, name, rounds, seconds)) for name in names]
     for writer in writers:
         writer.wait_ready()
     for writer in writers:
@@ -98,9 +101,9 @@ def started(stack, path, rounds, names):
     return writers
 
 
-def check(path, said):
+def check(url, said):
     """Each acknowledged record is there, and the chain is whole."""
-    with Store(f"sqlite:///{path}") as store:
+    with Store(url) as store:
         found = store.verify()
         assert found.ok, found
         assert len(store.events()) == found.events
@@ -118,30 +121,50 @@ def check(path, said):
     return deployments, numbers
 
 
-def test_eight_processes_write_at_once_into_a_file_that_none_of_them_found(tmp_path):
-    path, rounds = tmp_path / "octossh.db", 8
+@pytest.fixture(params=["file", "postgresql"])
+def url(request, tmp_path):
+    """A store that nobody has opened yet."""
+    if request.param == "file":
+        return f"sqlite:///{tmp_path}/octossh.db"
+    return request.getfixturevalue("postgresql").place()
+
+
+def write_at_once(url, **limits):
     with contextlib.ExitStack() as stack:
-        writers = started(stack, path, rounds, [f"w{number}" for number in range(8)])
+        writers = started(stack, url, [f"w{number}" for number in range(8)], **limits)
+        with ThreadPoolExecutor(8) as pool:  # whoever is not read waits with his next record
+            list(pool.map(Writer.read, writers))
         for writer in writers:
-            writer.read()
             assert writer.process.wait() == 0
     said = [words for writer in writers for words in writer.said]
     assert said.count(("done",)) == 8
-    deployments, numbers = check(path, said)
-    assert len(deployments) == 8 * rounds
-    assert numbers == {f"0.0.{number}" for number in range(1, 8 * rounds + 1)}
+    deployments, numbers = check(url, said)
+    assert numbers == {f"0.0.{number}" for number in range(1, len(deployments) + 1)}
     assert {d.state for d in deployments.values()} == {State.SUCCEEDED}
-    with Store(f"sqlite:///{path}") as store:
-        assert store.verify().events == 8 * rounds * 5
+    with Store(url) as store:
+        assert store.verify().events == len(deployments) * 5
+    return deployments
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_a_writer_that_is_killed_loses_nothing_that_it_acknowledged(tmp_path, seed):
-    """Four writers are killed one by one while the others go on; 20 kills in all."""
+def test_eight_processes_write_at_once_into_a_store_that_none_of_them_found(url):
+    assert len(write_at_once(url, rounds=8)) == 8 * 8
+
+
+@pytest.mark.soak
+def test_eight_processes_write_at_once_for_a_minute(url):
+    deployments = write_at_once(url, seconds=60)
+    made = {
+        name: sum(id_.startswith(f"{name}-") for id_ in deployments) for name in {i.split("-")[0] for i in deployments}
+    }
+    print(f"{len(deployments)} deployments in a minute; the slowest process made {min(made.values())}")
+    assert len(made) == 8
+
+
+def kill_writers(url, seed):
+    """Four writers are killed one by one while the others go on."""
     chance = random.Random(seed)
-    path = tmp_path / "octossh.db"
     with contextlib.ExitStack() as stack:
-        writers = started(stack, path, 10_000, [f"w{number}" for number in range(4)])
+        writers = started(stack, url, [f"w{seed}.{number}" for number in range(4)])
         for writer in writers:
             writer.read(chance.randrange(1, 20))
             # Somewhere within the next record, and not only right after one.
@@ -153,13 +176,47 @@ def test_a_writer_that_is_killed_loses_nothing_that_it_acknowledged(tmp_path, se
             writer.process.wait()
     said = [words for writer in writers for words in writer.said]
     assert len(said) >= 4
-    deployments, _numbers = check(path, said)
+    deployments, _numbers = check(url, said)
     ended = {words[1] for words in said if words[0] == "finish"}
     for id_, deployment in deployments.items():
-        if id_ not in ended:
+        if id_.startswith(f"w{seed}.") and id_ not in ended:
             assert deployment.state in {State.INTERRUPTED, State.SUCCEEDED}
     open_ = [d for d in deployments.values() if d.state is State.INTERRUPTED]
-    assert len(open_) <= 4
+    assert len(open_) <= 4 * (seed + 1)
+
+
+def test_a_writer_that_is_killed_loses_nothing_that_it_acknowledged(url):
+    for seed in range(3):
+        kill_writers(url, seed)
+
+
+@pytest.mark.soak
+def test_two_hundred_writers_that_are_killed_lose_nothing(url):
+    for seed in range(50):
+        kill_writers(url, seed)
+
+
+@pytest.mark.soak
+def test_a_server_that_is_killed_again_and_again_loses_nothing_that_was_acknowledged():
+    chance = random.Random(1)
+    with cluster() as server:
+        url = server.place()
+        said = []
+        for round_ in range(10):
+            with contextlib.ExitStack() as stack:
+                writers = started(stack, url, [f"k{round_}.{number}" for number in range(4)])
+                with ThreadPoolExecutor(4) as pool:
+                    reading = [pool.submit(writer.read) for writer in writers]
+                    time.sleep(0.2 + chance.random())
+                    server.kill()
+                    for writer in writers:
+                        writer.process.kill()
+                    for one in reading:
+                        one.result()
+            said += [words for writer in writers for words in writer.said]
+            server.start_again()
+            # What went to side files meanwhile is taken in as the store is opened.
+            check(url, said)
 
 
 def test_a_writer_that_is_stopped_holds_the_others_up_no_longer_than_it_lives(tmp_path):
@@ -176,9 +233,9 @@ def test_a_writer_that_is_stopped_holds_the_others_up_no_longer_than_it_lives(tm
             db.execute("BEGIN IMMEDIATE")
         holder.kill()
     began = time.monotonic()
-    check(path, [])
+    check(f"sqlite:///{path}", [])
     with contextlib.ExitStack() as stack:
-        (writer,) = started(stack, path, 1, ["after"])
+        (writer,) = started(stack, f"sqlite:///{path}", ["after"], rounds=1)
         writer.read()
         assert writer.said[-1] == ("done",)
     assert time.monotonic() - began < 10

@@ -97,6 +97,19 @@ def test_a_deployment_goes_on_without_its_store_and_stands_there_in_the_end(url,
         assert store.verify().ok
 
 
+def test_late_records_say_who_acted_then_and_who_took_them_in(url, link, monkeypatch):
+    monkeypatch.setenv("OCTOSSH_ACTOR", "ann")
+    with Store(url) as store:
+        store.start(deployment())
+        link.cut = True
+        store.finish(ENDED)
+        link.cut = False
+        monkeypatch.setenv("OCTOSSH_ACTOR", "bob")
+    with Store(url) as store:
+        actors = [(e.type, e.data["actor"]["name"]) for e in store.events()]
+    assert actors == [("deployment_started", "ann"), ("deployment_finished", "ann"), ("side_file_taken_in", "bob")]
+
+
 def test_what_was_kept_aside_comes_first_once_the_store_is_back(url, link, tmp_path):
     with Store(url) as store:
         store.start(deployment())
