@@ -202,9 +202,15 @@ def test_after_a_kill_at_any_call_of_docker_the_next_run_ends_with_the_wanted_co
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("restart", ["no", "always", "unless-stopped", "on-failure:3"])
 @pytest.mark.parametrize("scene", sorted(SCENES))
-@pytest.mark.parametrize(("shell", "reboot"), [("bash", False), ("ash", False), ("dash", True)])
+@pytest.mark.parametrize(
+    ("shell", "reboot", "restart"),
+    [
+        ("bash", False, "no"),
+        ("ash", False, "on-failure:3"),
+        *(("dash", True, restart) for restart in ("no", "always", "unless-stopped", "on-failure:3")),
+    ],
+)
 def test_after_a_kill_at_any_call_every_next_release_ends_with_its_container(
     tmp_path: Path, shell: str, scene: str, restart: str, reboot: bool
 ) -> None:
