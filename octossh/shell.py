@@ -189,13 +189,21 @@ class Masker:
 
 # What base64 and openssl, and MIME, make lines of.
 _WIDTHS = (64, 76)
+# What Python's quote, JavaScript's encodeURIComponent and encodeURI leave as it is, besides letters and digits.
+_LEFT_BY_URLS = ("", "/", "!~*'()", "!~*'();/?:@&=+$,#")
+# Docker's own JSON.
+_GO_JSON = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
 _URL_SAFE = str.maketrans("+/", "-_")
 
 
 def _forms(value: str) -> set[str]:
     raw = value.encode()
-    forms = {value, shlex.quote(value), urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value)}
-    forms |= {json.dumps(value, ensure_ascii=only_ascii)[1:-1] for only_ascii in (True, False)}
+    # The last one is what `set -x` of bash and ksh shows.
+    forms = {value, shlex.quote(value), urllib.parse.quote_plus(value), "'" + value.replace("'", "'\\''") + "'"}
+    forms |= {urllib.parse.quote(value, safe=left) for left in _LEFT_BY_URLS}
+    for only_ascii in (True, False):
+        text = json.dumps(value, ensure_ascii=only_ascii)[1:-1]
+        forms |= {text, text.translate(_GO_JSON)}
     # Base64 of something that contains the value: three alignments, without the characters at either end
     # that also hold bits of the neighbours.
     for shift in range(3):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import pickle
+import shlex
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,20 @@ import octossh as oc
 
 pytestmark = pytest.mark.lab
 
+# Each way to write a secret that is known to be masked, printed by a script which has it in its environment.
+WAYS = """
+import base64, json, os, shlex, urllib.parse
+value = os.environ["TOKEN"]
+raw = value.encode()
+for at in range(3):
+    print("here:", base64.b64encode(b"x" * at + raw).decode())
+for quoted in (shlex.quote, urllib.parse.quote, urllib.parse.quote_plus, json.dumps):
+    print("here:", quoted(value))
+print("here:", base64.urlsafe_b64encode(raw).decode(), json.dumps(value, ensure_ascii=False))
+"""
 VALUE = "s3cr3t 'with' $(touch /tmp/pwned) \"quotes\" und Ümläute"
+# Quoted for a shell, a URL or JSON its beginning stays as it is; of base64 a piece, by where in three bytes it begins.
+TRACES = [b"s3cr3t", *(base64.b64encode(b"x" * at + VALUE.encode())[4:20] for at in range(3))]
 
 
 def test_a_secret_reaches_the_container_byte_for_byte_and_stays_in_no_other_place(
@@ -22,6 +38,7 @@ def test_a_secret_reaches_the_container_byte_for_byte_and_stays_in_no_other_plac
     events: list[oc.Event] = []
     step = shops.web(clean_lab, env={"TOKEN": oc.secret("TOKEN"), "http_proxy": oc.secret("TOKEN")})
     tell = oc.RunScript("tell", script='echo "the token is $TOKEN"', env={"TOKEN": oc.secret("TOKEN")})
+    ways = oc.RunScript("ways", script=WAYS, shell="python3", env={"TOKEN": oc.secret("TOKEN")})
     # While it is deployed, everything that stands in a command line on the host is written down.
     clean_lab.sh(
         "h01",
@@ -29,7 +46,7 @@ def test_a_secret_reaches_the_container_byte_for_byte_and_stays_in_no_other_plac
     )
     with shops.space(
         clean_lab,
-        shops.project(step, tell),
+        shops.project(step, tell, ways),
         shops.targets(clean_lab, "Dev"),
         tmp_path,
         secrets={"TOKEN": VALUE},
@@ -47,16 +64,25 @@ def test_a_secret_reaches_the_container_byte_for_byte_and_stays_in_no_other_plac
     told = deployment.outcome("tell", "h01")
     assert told is not None
     assert told.log == "the token is ***\n"
+    shown = deployment.outcome("ways", "h01")
+    assert shown is not None
+    assert shown.log.count("here: ") == 8
+    assert [line for line in shown.log.splitlines() if "***" not in line] == []
     seen = [
         str(plan), json.dumps(plan.to_dict()), repr(plan), str(deployment), json.dumps(deployment.to_dict()),
         repr(deployment), json.dumps([event.to_dict() for event in events]), json.dumps(release.to_dict()),
     ]  # fmt: skip
-    assert not [text for text in seen if "s3cr3t" in text]
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"s3cr3t" in path.read_bytes()]
-    assert "web" in clean_lab.sh("h01", "tr '\\0' ' ' </var/log/seen")
+    kept = [text.encode() for text in seen]
+    kept += [pickle.dumps(value) for value in (plan, release, deployment, events, again)]
+    kept += [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [data for data in kept if any(trace in data for trace in TRACES)]
+    lines = clean_lab.sh("h01", "tr '\\0' ' ' </var/log/seen").encode()
+    assert b"web" in lines
+    assert not [trace for trace in TRACES if trace in lines]
     # What docker itself keeps of a container's environment (/run/docker, /var/lib/docker) is docker's.
     places = "/var/log /tmp /home /root /run/lock /dev/shm /etc"
-    assert clean_lab.sh("h01", f"grep -rls s3cr3t {places} 2>/dev/null || echo none") == "none\n"
+    words = " ".join(f"-e {shlex.quote(trace.decode())}" for trace in TRACES)
+    assert clean_lab.sh("h01", f"grep -rlsF {words} {places} 2>/dev/null || echo none") == "none\n"
 
 
 def test_a_secret_that_has_another_value_replaces_the_container(clean_lab: Lab, tmp_path: Path) -> None:

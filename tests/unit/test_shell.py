@@ -110,7 +110,13 @@ FORMS: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "in quotes for a shell": shlex.quote,
     "quoted for a URL": lambda text: urllib.parse.quote(text, safe=""),
+    "quoted for a URL, but for slashes": urllib.parse.quote,
+    "quoted for a URL by JavaScript": lambda text: urllib.parse.quote(text, safe="!~*'()"),
     "quoted for a form": urllib.parse.quote_plus,
+    "shown by set -x": lambda text: "'" + text.replace("'", "'\\''") + "'",
+    "quoted for JSON by docker": lambda text: (
+        json.dumps(text)[1:-1].replace("<", "\\u003c").replace("&", "\\u0026").replace(">", "\\u003e")
+    ),
     "quoted for JSON": lambda text: json.dumps(text)[1:-1],
     "quoted for JSON in UTF-8": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
 }
