@@ -197,6 +197,8 @@ def read_snapshot(result: Result, target: str) -> Snapshot:
 
 def _check_seen(result: Result, target: str) -> None:
     answer = read_answer(result)
+    if not result.frames:
+        raise ReadError(_no_shell(result, target))
     if answer.state != "succeeded":
         raise ReadError(
             f"{target}: the host could not be looked at: "
@@ -211,11 +213,7 @@ def read_facts(result: Result, target: str) -> dict[str, str]:
         ReadError: It did not come to its end; the host may have no POSIX shell.
     """
     if not read_answer(result).ended:
-        said = result.log.strip()[-300:] or "nothing"
-        raise ReadError(
-            f"{target}: no POSIX shell ran the script (exit code {result.exit_code}; it said: {said}); octossh needs "
-            "a Linux host and a user whose login shell runs 'sh'"
-        )
+        raise ReadError(_no_shell(result, target))
     facts = (frame.text.partition(" ") for frame in result.frames if frame.kind == "fact")
     return {name: value for name, _, value in facts}
 
@@ -280,6 +278,14 @@ def _moment(text: str) -> datetime | None:
     with contextlib.suppress(ValueError):
         return datetime.fromisoformat(re.sub(r"(\.[0-9]{6})[0-9]*", r"\1", text))
     return None
+
+
+def _no_shell(result: Result, target: str) -> str:
+    said = result.log.strip()[-300:] or "nothing"
+    return (
+        f"{target}: no POSIX shell ran the script (exit code {result.exit_code}; it said: {said}); octossh needs "
+        "a Linux host, reached over SSH, and a user whose login shell runs 'sh'"
+    )
 
 
 def _json(text: str) -> dict[str, Any]:

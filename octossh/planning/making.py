@@ -208,7 +208,7 @@ class _Maker:
             return self._later(step, target, unknown.step)
         wanted = self.resolver.wanted(resolved)
         made = Task(step=resolved, target=target, action=Action.DECIDE, wanted=wanted)
-        if why := unsuited(resolved, target, self.resolver.secrets):
+        if why := unsuited(resolved, target, self.resolver.secrets) or self._other_system(target):
             return attrs.evolve(made, action=Action.REFUSE, why=why)
         if isinstance(resolved, StopResource):
             return self._stop(made, resolved) if self.seen is not None else made
@@ -378,11 +378,21 @@ class _Maker:
         number = self.resolver.release.number
         return lambda seen: seen.release == number or (seen.kind, seen.name) in kept or seen.step in spared
 
+    def _platform(self, target: Target) -> str:
+        """What docker runs there; empty where nobody has looked, as on the controller."""
+        return self.seen[target.name].platform if self.seen and target.name in self.seen else ""
+
+    def _other_system(self, target: Target) -> str:
+        platform = self._platform(target)
+        if not platform or platform.startswith("linux/"):
+            return ""
+        return f"docker there runs containers of {platform}; octossh deploys Linux containers: give a Linux host"
+
     def _served(self, task: Task) -> Task:
         """*task*, refused if it would pull an image that is not built for the host, or for what the step says."""
         if self.seen is None or task.action not in _PULLING:
             return task
-        why = unserved(task.step, self.resolver.release, self.seen[task.target.name].platform)
+        why = unserved(task.step, self.resolver.release, self._platform(task.target))
         if why and task.step.runs_on == "manager":
             self.odd.append(f"{task.target.name}: step {task.step.name!r}: {why}; swarm decides where its tasks run")
         elif why:

@@ -135,6 +135,13 @@ def test_images_of_all_kinds_are_compared_with_the_host(step):
     assert planned(step, "linux/arm64", host="linux/arm64")[0].action.value in {"create", "run"}
 
 
+@pytest.mark.parametrize("step", [WEB, oc.CreateNetwork("net"), oc.StopResource("stop")], ids=lambda step: step.kind)
+def test_a_host_of_windows_containers_is_refused_whatever_the_step(step):
+    task, *_ = planned(step, host="windows/amd64")
+    assert task.action.value == "refuse"
+    assert task.why.endswith("octossh deploys Linux containers: give a Linux host")
+
+
 def test_the_platform_that_a_compose_file_says_counts():
     task, *_ = planned(compose("linux/s390x"), "linux/amd64")
     assert "is built for linux/amd64, and the step says linux/s390x" in task.why
@@ -153,6 +160,11 @@ def test_a_swarm_finds_the_nodes_itself_and_the_plan_says_what_the_manager_is():
         "h01: step 'api': image acme/web:1.0 is built for linux/arm64, and the host is linux"
     )
     assert made.notes[0].endswith("; swarm decides where its tasks run")
+
+
+def test_the_controller_has_no_docker_to_compare_with():
+    task, *_ = planned(oc.RunScript("do", script="true", where="controller"), host="windows/amd64")
+    assert task.action.value == "run"
 
 
 def test_a_container_that_runs_already_is_not_refused():

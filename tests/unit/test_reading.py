@@ -159,12 +159,18 @@ def test_what_was_seen_twice_counts_once() -> None:
     assert len(read_snapshot(result(frame, frame, END), "h01").resources) == 1
 
 
+def test_a_look_where_no_shell_began_points_to_linux() -> None:
+    with pytest.raises(
+        ReadError, match=r"h01: no POSIX shell ran the script .*it said: oh dear.* a Linux host, reached"
+    ):
+        read_snapshot(result(log="oh dear\n", exit_code=1), "h01")
+
+
 @pytest.mark.parametrize(
     ("frames", "said"),
     [
         ([("begin", ""), ("end", "failed none no docker does not answer: no")], "docker does not answer: no"),
         ([("begin", ""), ("container", json.dumps(inspect()))], "the script ended early with exit code 1: oh dear"),
-        ([], "the script ended early with exit code 1: oh dear"),
     ],
 )
 def test_a_look_that_did_not_come_to_its_end_is_an_error_and_no_snapshot(
