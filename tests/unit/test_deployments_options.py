@@ -32,6 +32,7 @@ class Seeing(oc.Replay):
 def space(*steps, variables=(COUNT,), lifecycle=None, **more):
     project = oc.Project("shop", process=steps or [MIGRATE, WEB], variables=variables, lifecycle=lifecycle)
     more.setdefault("transport", oc.Replay(done))
+    more.setdefault("anchors", False)
     return oc.Space("sqlite://", projects=[project], targets=TARGETS, **more)
 
 

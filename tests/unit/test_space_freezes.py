@@ -21,7 +21,7 @@ def done(target, script):
 @pytest.fixture
 def space():
     project = oc.Project("shop", process=[STEP])
-    with oc.Space("sqlite://", projects=[project], targets=TARGETS, transport=oc.Replay(done)) as made:
+    with oc.Space("sqlite://", projects=[project], targets=TARGETS, transport=oc.Replay(done), anchors=False) as made:
         yield made
 
 

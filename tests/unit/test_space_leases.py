@@ -34,7 +34,7 @@ if sys.argv[1:]:
 def space(handler, url="sqlite:///octossh.db", **more):
     target = oc.Target("h01", "h01", environments=["Dev", "Test"])
     project = oc.Project("shop", process=[oc.RunScript("tell", script="true")])
-    return oc.Space(url, projects=[project], targets=[target], transport=oc.Replay(handler), **more)
+    return oc.Space(url, projects=[project], targets=[target], transport=oc.Replay(handler), anchors=False, **more)
 
 
 def done(target, script):
@@ -133,7 +133,9 @@ def test_a_holder_that_was_asleep_records_nothing_more_once_another_one_has_take
             made.store.lease("shop", "Dev", holder="elsewhere 1 1", ttl_s=60)
         return done(target, script)
 
-    with oc.Space("sqlite://", projects=[project], targets=[target], transport=oc.Replay(asleep)) as made:
+    with oc.Space(
+        "sqlite://", projects=[project], targets=[target], transport=oc.Replay(asleep), anchors=False
+    ) as made:
         with pytest.raises(oc.RecordError, match="was taken over by"):
             made.deploy(made.create_release(), "Dev")
         assert [call.script.name for call in made._transport.calls] == ["run_script one"]
