@@ -108,7 +108,7 @@ from octossh.model import (
     secret,
 )
 from octossh.model.credentials import Credentials
-from octossh.planning import Action, Change, ImageChange, Plan, ReleaseDiff, StepChange, Task
+from octossh.planning import Action, Change, ImageChange, Plan, ReleaseDiff, StepChange, Task, Tidy, Tidying
 from octossh.shell import Frame, Result, Script, Secret
 from octossh.space import Space
 from octossh.transport import SSH, Local, OpenSSH, Replay, Transport
@@ -225,6 +225,8 @@ __all__ = [
     "Target",
     "Task",
     "Tcp",
+    "Tidy",
+    "Tidying",
     "TimedOut",
     "Token",
     "Transport",

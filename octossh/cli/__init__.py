@@ -10,11 +10,20 @@ from typing import NoReturn
 
 import click
 
-from octossh.cli import audits, deployments, freezes, looking, records, releases, values  # each adds its commands
+from octossh.cli import (
+    audits,
+    deployments,
+    freezes,
+    looking,
+    records,
+    releases,
+    tidying,
+    values,
+)  # each adds its commands
 from octossh.cli.options import Options, octossh
 from octossh.errors import DeployFailed, OctosshError
 
-__all__ = ["audits", "deployments", "freezes", "looking", "main", "octossh", "records", "releases", "values"]
+__all__ = ["audits", "deployments", "freezes", "looking", "main", "octossh", "records", "releases", "tidying", "values"]
 
 
 def _complain(error: BaseException, code: int, *, as_json: bool) -> NoReturn:

@@ -61,7 +61,7 @@ def _images(options: Options, text: str, registry: str | None, limit: int) -> No
 
 @octossh.group("release")
 def _release() -> None:
-    """Make and list releases."""
+    """Make releases, compare them, carry them over, hold them back."""
 
 
 @command(_release, "create")

@@ -14,6 +14,7 @@ from octossh.planning.opting import prompts, with_said
 from octossh.planning.plans import Plan
 from octossh.planning.pruning import to_prune
 from octossh.planning.resolving import Facts, Resolver, SecretOutput
+from octossh.planning.retaining import Tidy, Tidying, needed_by_drift, to_tidy
 from octossh.planning.rules import check_may_enter, current, mode_of, to_follow, to_promote, to_roll_back
 from octossh.planning.searching import Sought
 from octossh.planning.standing import still_left_out
@@ -38,6 +39,8 @@ __all__ = [
     "Stage",
     "StepChange",
     "Task",
+    "Tidy",
+    "Tidying",
     "Visit",
     "Wanted",
     "admits",
@@ -57,6 +60,7 @@ __all__ = [
     "lint_channels",
     "lint_tags",
     "mode_of",
+    "needed_by_drift",
     "next_name",
     "old_name",
     "plan",
@@ -68,6 +72,7 @@ __all__ = [
     "to_promote",
     "to_prune",
     "to_roll_back",
+    "to_tidy",
     "unsuited",
     "with_said",
     "without",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from octossh.errors import PlanError
 from octossh.model import Deployment, Mode, Prune, Release, State, Target
@@ -16,7 +16,7 @@ def to_prune(
     environment: str,
     keep: int,
     history: Sequence[Deployment],
-    find: Callable[[str, str], Release],
+    find: Callable[[str, str], Release | None],
     targets: Sequence[Target],
 ) -> Prune:
     """The step that removes from *environment* what only releases before its last *keep* needed.
@@ -29,7 +29,7 @@ def to_prune(
         environment: Where.
         keep: How many releases stay ready to come back; at least 1.
         history: The deployments of all projects, newest first.
-        find: A release by project and number.
+        find: A release by project and number; None: it is not stored any more, so nothing is known of its images.
         targets: All targets.
 
     Raises:
@@ -45,11 +45,11 @@ def to_prune(
     for deployment in history:
         places.setdefault(_place(deployment), []).append(deployment)
     counting = {(name, number) for (name, _), past in places.items() for number in _counting(past, keep)}
-    needed = {pin.reference for place in counting for pin in find(*place).pins}
-    pulled = {pin.reference for number in {d.release for d in here} for pin in find(project, number).pins}
+    needed = _images(find(*place) for place in counting)
+    pulled = _images(find(project, number) for number in {d.release for d in here})
     kept = _counting(here, keep)
     hosts = tuple(target for target in targets if environment in target.environments)
-    resolvers = [Resolver(find(project, number), environment, hosts) for number in kept]
+    resolvers = [Resolver(found, environment, hosts) for number in kept if (found := find(project, number))]
     stays = [resolver.kept(target) for resolver in resolvers for target in hosts]
     return Prune(
         "prune",
@@ -58,6 +58,10 @@ def to_prune(
         containers={name for names, _ in stays for kind, name in names if kind == "container"},
         steps={step for _, steps in stays for step in steps},
     )
+
+
+def _images(releases: Iterable[Release | None]) -> set[str]:
+    return {pin.reference for release in releases if release for pin in release.pins}
 
 
 def _place(deployment: Deployment) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, select
 
 from octossh.recording.rows import GENESIS, Row, event_hash, release_fault, sha256, subject_hash
 from octossh.recording.tables import deployments, events, facts, outcomes, releases
+from octossh.recording.tidying import note_deployment, note_release
 from octossh.recording.verification import Verification
 
 __all__ = ["verify"]
@@ -51,7 +52,8 @@ class _Walk:
                 broken = row["seq"] if isinstance(row["seq"], int) else count
             else:
                 self.head = row["hash"]
-                self._note(row)
+                reason = self._note(row)
+                broken = row["seq"] if reason else 0
         return count, broken, reason
 
     def _fault(self, row: Row, place: int) -> str:
@@ -80,7 +82,12 @@ class _Walk:
             return ""
         return f"the events were put into another order: event {place} stands as {belongs['seq']}"
 
-    def _note(self, row: Row) -> None:
+    def _note(self, row: Row) -> str:
+        """Remember what it says; what is wrong with that, where it speaks of an earlier event."""
+        if row["type"] == "release_removed" and not row["deployment"]:
+            return note_release(row, self._created)
+        if row["type"] == "deployment_tidied":
+            return note_deployment(row, self._finished)
         key, about = row["deployment"] or "", (row["seq"], row["subject_sha256"])
         if row["type"] in {"release_created", "release_imported"} and not key:
             self._created[row["seq"]] = row["subject_sha256"]
@@ -96,6 +103,7 @@ class _Walk:
             self._ended.pop(key, None)
         elif row["subject_sha256"]:
             self._ended.setdefault(key, {})[row["step"], row["target"]] = about
+        return ""
 
     def releases(self) -> Iterator[tuple[int, str]]:
         """The releases that are not what was recorded: the event, and the reason."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from octossh.recording.facts import Facts
     from octossh.recording.leasing import Leasing
     from octossh.recording.shortcuts import Shortcuts
+    from octossh.recording.tidying import Tidier
     from octossh.recording.transactions import Transaction
 
 __all__ = ["Handle"]
@@ -105,6 +106,13 @@ class Handle:
 
         with self._transaction(write=write) as transaction:
             yield Leasing(transaction.connection, transaction.where)
+
+    @contextlib.contextmanager
+    def _tidier(self, *, write: bool = False) -> Iterator[Tidier]:
+        from octossh.recording.tidying import Tidier
+
+        with self._transaction(write=write) as transaction:
+            yield Tidier(transaction.connection, transaction.where)
 
     def _opened(self) -> Database:
         from octossh.recording.connecting import Database

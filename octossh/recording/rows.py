@@ -14,6 +14,7 @@ from octossh.model.serialising import from_dict, to_dict
 
 __all__ = [
     "GENESIS",
+    "TOMBSTONE",
     "Row",
     "canonical",
     "clean",
@@ -22,6 +23,7 @@ __all__ = [
     "event_hash",
     "event_of",
     "event_row",
+    "is_tombstone",
     "moment_of",
     "outcome_of",
     "outcome_row",
@@ -31,6 +33,7 @@ __all__ = [
     "sha256",
     "subject_hash",
     "time_text",
+    "tombstone",
 ]
 
 Row = dict[str, Any]
@@ -116,6 +119,20 @@ def release_row(release: Release) -> Row:
     )
 
 
+TOMBSTONE = '{"number":'
+"""How the body begins of a release that was removed; that of any other begins with another field."""
+
+
+def tombstone(project: str, number: str, at: datetime) -> str:
+    """What stays of a release that was removed: its number, so that nobody gives it again."""
+    return clean(canonical({"number": number, "project": project, "removed_at": time_text(at)}))
+
+
+def is_tombstone(row: Row) -> bool:
+    """Whether the release of *row* was removed."""
+    return str(row["body"]).startswith(TOMBSTONE)
+
+
 def release_fault(row: Row) -> str:
     """What was changed in the row of a release, or nothing."""
     try:
@@ -136,6 +153,12 @@ def release_of(row: Row, where: str) -> Release:
         RecordError: It is not what was recorded.
     """
     fault = release_fault(row)
+    if not fault and is_tombstone(row):
+        at = json.loads(row["body"])["removed_at"][:10]
+        raise ModelError(
+            f"release {row['number']!r} of {row['project']!r} was removed from {where} on {at}, as the lifecycle says; "
+            "take another one"
+        )
     if not fault:
         try:
             return from_dict(Release, json.loads(row["body"]))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 from octossh.errors import ModelError
 from octossh.model import AuditEntry, Deployment, Event, Outcome, Release, State
 from octossh.model.serialising import to_dict
+from octossh.planning import Tidy
 from octossh.recording.controllers import controller_here
 from octossh.recording.handles import Handle
 from octossh.recording.leases import Lease
@@ -414,6 +415,30 @@ class Store(Handle):
 
         with self._transaction() as transaction:
             return Audits(transaction.connection, transaction.where).hashes(set(seqs))
+
+    def details(self, project: str) -> Mapping[str, bool]:
+        """The ids of the deployments of *project* of which outcomes are stored; and whether with a log or the like."""
+        with self._tidier() as tidier:
+            return tidier.details(project)
+
+    def tidy(self, items: Sequence[Tidy], *, seen: str = "") -> tuple[Tidy, ...]:
+        """Take out what need not be kept; each thing by itself, with an event that says so and keeps its hash.
+
+        Of a release its number stays; of a deployment, its line in the history. Events stay for ever.
+
+        Args:
+            items: What; made by `octossh.planning.to_tidy`.
+            seen: The id of the newest deployment when they were chosen. A release that was deployed since stays.
+
+        Returns:
+            What was there, and is gone.
+        """
+        gone = []
+        for item in items:
+            with self._tidier(write=True) as tidier:
+                if tidier.tidy(item, seen):
+                    gone.append(item)
+        return tuple(gone)
 
     def verify(self) -> Verification:
         """Compare everything that is stored with the audit chain. It reads all of it, and changes nothing."""

@@ -16,11 +16,13 @@ from octossh.recording.controllers import alive
 from octossh.recording.leases import Lease
 from octossh.recording.leasing import Leasing
 from octossh.recording.rows import (
+    TOMBSTONE,
     Row,
     clean,
     deployment_of,
     deployment_row,
     event_of,
+    is_tombstone,
     outcome_of,
     outcome_row,
     release_of,
@@ -28,13 +30,22 @@ from octossh.recording.rows import (
     subject_hash,
 )
 from octossh.recording.tables import deployments, events, outcomes, releases
+from octossh.recording.tidying import TIDIED
 from octossh.recording.working import Work
 
 __all__ = ["CHUNK", "Transaction"]
 
 _OPEN = (State.RUNNING, State.INTERRUPTED)
 _FIXED = ("project", "release", "environment", "mode", "started_at", "by")
-_OWN = {"release_created", "release_imported", "deployment_started", "deployment_finished", "fact_kept", "fact_dropped"}
+_OWN = {
+    "release_created",
+    "release_imported",
+    "deployment_started",
+    "deployment_finished",
+    "fact_kept",
+    "fact_dropped",
+    *TIDIED,
+}
 CHUNK = 500
 """SQLite takes a limited number of values in one statement."""
 
@@ -66,6 +77,11 @@ class Transaction(Work):
     def import_release(self, release: Release, by: str) -> None:
         """See `Store.import_release`."""
         if (there := self._release_row(release.project, release.number)) is not None:
+            if is_tombstone(there):
+                raise RecordError(
+                    f"store {self.where}: {release.project!r} had a release {release.number!r}, which was removed; "
+                    "one number is one release"
+                )
             same = attrs.evolve(release_of(there, self.where), imported="") == attrs.evolve(release, imported="")
             what = ", and it is the one in the file; there is nothing to do" if same else "; one number is one release"
             raise RecordError(f"store {self.where}: {release.project!r} has a release {release.number!r} already{what}")
@@ -90,6 +106,7 @@ class Transaction(Work):
     def releases(self, project: str, limit: int | None) -> tuple[Release, ...]:
         """See `Store.releases`."""
         query = select(releases).where(releases.c.project == clean(project)).order_by(releases.c.seq.desc())
+        query = query.where(releases.c.body.not_like(f"{TOMBSTONE}%"))
         return tuple(release_of(row, self.where) for row in self.rows(query.limit(_limit(limit))))
 
     def _release_row(self, project: str, number: str) -> Row | None:

@@ -8,12 +8,13 @@ from octossh.space.freezes import Freezes
 from octossh.space.looking import Looking
 from octossh.space.records import Records
 from octossh.space.releases import Releases
+from octossh.space.retention import Retention
 from octossh.space.values import Values
 
 __all__ = ["Freezes", "Space", "Values"]
 
 
-class Space(Releases, Deployments, Records, Looking, Audits):
+class Space(Releases, Deployments, Records, Looking, Audits, Retention):
     """Projects, targets and environments that share one store.
 
     Making one touches nothing: the store, the registries and the hosts are opened when they are needed, and

@@ -123,7 +123,7 @@ class Plans(Promotions):
         """
         owner, place = self.project(project), self._catalog.environment(environment)
         every = self.store.deployments(limit=None, outcomes=False)
-        step = to_prune(owner.name, place, keep, every, functools.cache(self.store.release), self.targets)
+        step = to_prune(owner.name, place, keep, every, functools.cache(self._stored), self.targets)
         stands = next(d.release for d in every if (d.project, d.environment) == (owner.name, place))
         release = attrs.evolve(self.release(owner.name, stands), process=Process([step]), variables=())
         seen = observe(release, place, self.targets, self._transport)

@@ -106,19 +106,17 @@ class Promotions(Wiring):
             try:
                 self._check_newer(release, environment, history)
                 self._told("promotion_started", ended, data)
-                promote(release, environment)
+                # What was said for one deployment is not said for the next one.
+                promote(self._stored(release.project, release.number) or release, environment)
             except OctosshError as error:
                 self._told("promotion_refused", ended, {**data, "why": str(error)})
 
     def _check_newer(self, release: Release, environment: str, history: Sequence[Deployment]) -> None:
         stands = current(history, environment)
-        try:
-            newer = stands and self.store.release(release.project, stands.release).created_at > release.created_at
-        except ModelError:  # it was made by hand, and never stored
-            newer = False
-        if stands and newer:
+        there = self._stored(release.project, stands.release) if stands else None
+        if there is not None and there.created_at > release.created_at:
             raise Refused(
-                f"{release.project} {release.number} does not go to {environment!r} by itself, since {stands.release} "
+                f"{release.project} {release.number} does not go to {environment!r} by itself, since {there.number} "
                 "stands there, which is newer; promote it by hand if it shall"
             )
 

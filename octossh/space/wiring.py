@@ -115,6 +115,13 @@ class Wiring:
         """The environments that a project can go to."""
         return owner.environments or self.environments
 
+    def _stored(self, project: str, number: str) -> Release | None:
+        """A release, if it is stored, still."""
+        try:
+            return self.store.release(project, number)
+        except ModelError:
+            return None
+
     def _history(self, project: str) -> tuple[Deployment, ...]:
         # Tidying up is no standing of a release.
         past = self.store.deployments(project=project, limit=None, outcomes=False)

@@ -127,8 +127,9 @@ def test_what_is_refused_by_itself_is_told_and_recorded():
         ended = made.deploy(made.create_release(), "Dev")
         assert ended.ok
         recorded = [e for e in made.store.events(ended.id) if e.type == "promotion_refused"]
-    assert [e.data for e in events if e.type == "promotion_refused"] == [e.data for e in recorded]
-    assert recorded[0].data == {"environment": "Berlin", "release": "0.0.1", "why": "berlin: connection refused"}
+    said = {"environment": "Berlin", "release": "0.0.1", "why": "berlin: connection refused"}
+    assert [e.data for e in events if e.type == "promotion_refused"] == [said]
+    assert [e.data.items() >= said.items() for e in recorded] == [True]
 
 
 def test_what_is_held_back_is_not_promoted_by_itself_either():
@@ -172,11 +173,12 @@ def test_a_tag_that_has_moved_is_told_and_the_pinned_image_is_deployed(fake):
         ended = made.deploy(release, "Dev")
         told = next(e for e in events if e.type == "tag_moved")
         assert told.deployment == ended.id
-        assert told in made.store.events(ended.id)
+        assert "tag_moved" in {event.type for event in made.store.events(ended.id)}
         assert (told.data["pinned"], told.data["now"]) == (release.pins[0].digest, moved)
         assert "has moved to" in told.data["text"]
-        assert release.pins[0].digest in replay.calls[-1].script.body
-        assert moved not in replay.calls[-1].script.body
+        sent = [call.script.body for call in replay.calls if call.script.name.startswith("pull_image")]
+        assert len(sent) == 2
+        assert all(release.pins[0].digest in body and moved not in body for body in sent)
         assert made.verify().ok
 
 

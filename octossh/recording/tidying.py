@@ -1,0 +1,132 @@
+"""Taking out of a store what need not be kept, so that the chain still tells of each byte that was there.
+
+Events stay for ever. An event says what was taken out, with the hash that it had; from then on, the hash of what is
+left counts, and stands in that event. So the chain shows what was taken out by whom, and any other loss as before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import case, delete, func, select, update
+
+from octossh.model import Event, State
+from octossh.planning import Tidy
+from octossh.recording.controllers import whoami
+from octossh.recording.rows import Row, clean, is_tombstone, sha256, subject_hash, tombstone
+from octossh.recording.tables import deployments, guards, outcomes, releases
+from octossh.recording.working import Work
+
+__all__ = ["TIDIED", "Tidier", "note_deployment", "note_release"]
+
+TIDIED = {"release_removed", "deployment_tidied"}
+"""The events of it."""
+
+
+_REMOVED = "(the log was removed after its time)\n"
+
+
+class Tidier(Work):
+    """Takes things out, within one transaction."""
+
+    def tidy(self, item: Tidy, seen: str) -> bool:
+        """Take *item* out; whether it was there, and no deployment after *seen* needs it."""
+        return self._release(item, seen) if item.what == "release" else self._deployment(item)
+
+    def details(self, project: str) -> dict[str, bool]:
+        """See `Store.details`."""
+        bulky = outcomes.c.log.not_in(["", _REMOVED]) | (outcomes.c.inspect != "{}") | (outcomes.c.outputs != "{}")
+        query = select(outcomes.c.deployment, func.max(case((bulky, 1), else_=0)))
+        query = query.join(deployments, deployments.c.id == outcomes.c.deployment)
+        query = query.where(deployments.c.project == clean(project)).group_by(outcomes.c.deployment)
+        return {id_: bool(most) for id_, most in self.connection.execute(query)}
+
+    def _release(self, item: Tidy, seen: str) -> bool:
+        here = (releases.c.project == clean(item.project)) & (releases.c.number == clean(item.name))
+        row = next(self.rows(select(releases).where(here)), None)
+        if row is None or is_tombstone(row) or self._deployed_since(item, seen):
+            return False
+        now = datetime.now(UTC)
+        body = tombstone(row["project"], row["number"], now)
+        data = {
+            "project": row["project"],
+            "number": row["number"],
+            "created": row["seq"],
+            "before": row["sha256"],
+            "bytes": len(row["body"].encode()),
+            "why": item.why,
+            "by": whoami(),
+        }
+        self._unguarded_update(here, body)
+        self.append(Event(type="release_removed", at=now, deployment="", data=data), sha256(body))
+        return True
+
+    def _deployed_since(self, item: Tidy, seen: str) -> bool:
+        last = select(func.coalesce(func.max(deployments.c.seq), 0)).where(deployments.c.id == clean(seen))
+        of_it = (deployments.c.project == clean(item.project)) & (deployments.c.release == clean(item.name))
+        query = select(deployments.c.id).where(of_it, deployments.c.seq > last.scalar_subquery()).limit(1)
+        return self.connection.execute(query).first() is not None
+
+    def _unguarded_update(self, which: Any, body: str) -> None:
+        dialect = self.connection.dialect.name
+        of_table = "" if dialect == "sqlite" else " ON releases"
+        self.connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS releases_no_update{of_table}")
+        self.connection.execute(update(releases).where(which).values(body=body, sha256=sha256(body)))
+        for statement in guards("releases", ("UPDATE",), dialect):
+            if statement.startswith("CREATE TRIGGER releases_no_update "):
+                self.connection.exec_driver_sql(statement)
+
+    def _deployment(self, item: Tidy) -> bool:
+        row = next(self.rows(select(deployments).where(deployments.c.id == clean(item.name))), None)
+        if row is None or row["state"] == State.RUNNING.value:
+            return False
+        before = self._outcomes(row["id"])
+        after = [] if item.what == "steps" else [_emptied(outcome) for outcome in before]
+        if after == before:
+            return False
+        bytes_ = max(0, sum(map(_size, before)) - sum(map(_size, after)))
+        data = {"removed": item.what, "before": subject_hash(row, before), "bytes": bytes_, "why": item.why,
+                "by": whoami()}  # fmt: skip
+        here = outcomes.c.deployment == row["id"]
+        if item.what == "steps":
+            self.connection.execute(delete(outcomes).where(here))
+        for one in after:
+            place = (outcomes.c.step == one["step"]) & (outcomes.c.target == one["target"])
+            values = {name: one[name] for name in ("log", "inspect", "outputs")}
+            self.connection.execute(update(outcomes).where(here, place).values(**values))
+        event = Event(type="deployment_tidied", at=datetime.now(UTC), deployment=row["id"], data=data)
+        self.append(event, subject_hash(row, after))
+        return True
+
+    def _outcomes(self, id_: str) -> list[Row]:
+        query = select(outcomes).where(outcomes.c.deployment == id_).order_by(outcomes.c.position)
+        return list(self.rows(query))
+
+
+def _emptied(outcome: Row) -> Row:
+    return {**outcome, "log": _REMOVED if outcome["log"] else "", "inspect": "{}", "outputs": "{}"}
+
+
+def _size(outcome: Row) -> int:
+    return sum(len(str(outcome[name]).encode()) for name in ("log", "inspect", "outputs", "why", "script"))
+
+
+def note_release(row: Row, created: dict[int, str]) -> str:
+    """Put the hash of what ``release_removed`` left in place of that in *created*; what is wrong with it."""
+    data: Mapping[str, Any] = json.loads(row["data"])
+    if created.get(data["created"]) != data["before"]:
+        return "it removed a release that was not recorded so"
+    created[data["created"]] = row["subject_sha256"]
+    return ""
+
+
+def note_deployment(row: Row, finished: dict[str, tuple[int, str]]) -> str:
+    """Put the hash of what ``deployment_tidied`` left in place of the one in *finished*; what is wrong with it."""
+    data: Mapping[str, Any] = json.loads(row["data"])
+    if finished.get(row["deployment"], (0, ""))[1] != data["before"]:
+        return "it took something out of a deployment that had not ended so"
+    finished[row["deployment"]] = (row["seq"], row["subject_sha256"])
+    return ""
