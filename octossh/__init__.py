@@ -22,6 +22,7 @@ from octossh.errors import (
     TimedOut,
     TransportError,
 )
+from octossh.inventory import AnsibleTargets, CommandTargets, SSHConfigTargets
 from octossh.model import (
     Actor,
     Anonymous,
@@ -119,6 +120,7 @@ __all__ = [
     "Action",
     "Actor",
     "Anonymous",
+    "AnsibleTargets",
     "Approval",
     "ApprovalRequest",
     "Approve",
@@ -132,6 +134,7 @@ __all__ = [
     "Checkup",
     "Command",
     "CommandSecrets",
+    "CommandTargets",
     "ComposeUp",
     "ConfigFile",
     "ConnectError",
@@ -205,6 +208,7 @@ __all__ = [
     "RunContainer",
     "RunOnce",
     "RunScript",
+    "SSHConfigTargets",
     "Script",
     "Secret",
     "SecretFile",

@@ -23,7 +23,9 @@ class Space(Releases, Deployments, Records, Looking, Audits, Retention):
     Args:
         store: URL of the record: ``sqlite:///octossh.db`` (a path relative to the working directory).
         projects: What can be deployed.
-        targets: Where to: a list of `Target`, or the path of a YAML file (`octossh.inventory`).
+        targets: Where to: a list of `Target`; the path of a YAML file of targets; a source of them, such as
+            `AnsibleTargets`, `SSHConfigTargets`, `CommandTargets` or a function that gives targets, or their fields by
+            name; or a list of all these. Sources are asked once, when the space is made.
         environments: Further ones, besides those of lifecycles and targets.
         transport: How hosts are reached. Default: `SSH`, with the known_hosts and keys of the user.
         secrets: A mapping or a function that gives the value of a secret by name, or None; such as

@@ -10,7 +10,7 @@ from typing import Literal, Self
 from octossh.access import Access
 from octossh.deploying import Anchored, Approver, Decider, policy
 from octossh.errors import ModelError
-from octossh.inventory import read_targets
+from octossh.inventory import TargetSource, targets_of
 from octossh.model import Catalog, Deployment, Environment, Event, Mode, Project, Release, Target, Value, Variable
 from octossh.recording import Record, Store
 from octossh.rendering import read_templates
@@ -31,7 +31,7 @@ class Wiring:
         store: str = "sqlite:///octossh.db",
         *,
         projects: Iterable[Project],
-        targets: Iterable[Target] | str | Path = (),
+        targets: Iterable[Target | TargetSource | str | Path] | TargetSource | str | Path = (),
         environments: Iterable[Environment] = (),
         transport: Transport | None = None,
         secrets: SecretSource | Iterable[SecretSource] | None = None,
@@ -44,8 +44,7 @@ class Wiring:
         key: SecretSource | None = None,
         anchors: bool = True,
     ) -> None:
-        made = read_targets(targets) if isinstance(targets, str | Path) else targets
-        self._catalog = Catalog.of(projects, made, environments)
+        self._catalog = Catalog.of(projects, targets_of(targets), environments)
         if transport is not None and not callable(getattr(transport, "run", None)):
             raise ModelError(f"the transport {transport!r} is none; give an octossh.SSH(...), or leave it out")
         if on_moved_tag not in {"warn", "fail", "ignore"}:
