@@ -41,14 +41,16 @@ def service_fields(
         read = variables_of([service, shared])
         environment = service.get("environment", {})
         hidden = {key: next((v for v in variables_of(text) if v in secret), None) for key, text in environment.items()}
-        made[name] = {
-            **service,
+        # What the file says counts, also where it says nothing of something: `command: []` is not the image's own.
+        said = {key: value for key, value in service.items() if value is not None and key != "environment"}
+        more = {
             "tag": release.pin(step.images[name]).tag if name in step.images else "",
             "environment": {key: text for key, text in environment.items() if hidden[key] is None},
             "env": {key: {**variables[v], "in": environment[key]} for key, v in hidden.items() if v is not None},
             "variables": {key: variables[key] for key in read if key in variables},
             "shared": shared,
         }
+        made[name] = {**said, **{key: value for key, value in more.items() if value}}
     return made
 
 

@@ -43,7 +43,7 @@ def stack_fields(step: SwarmStack, release: Release, mark: Mark) -> dict[str, di
     """All that matters of each service of the file."""
     made = service_fields(step, release, mark)
     for fields in made.values():
-        for name in fields["shared"].get("secrets", {}):
+        for name in fields.get("shared", {}).get("secrets", {}):
             if name in step.secret_files:
                 fields["shared"]["secrets"][name] = mark(step.secret_files[name])
     return made

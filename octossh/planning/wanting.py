@@ -146,7 +146,7 @@ _TEMPLATES = 1
 def _stack(step: SwarmStack, context: _Context) -> dict[str, Any]:
     services = stack_fields(step, context.release, context.env)
     files = file_names(step, context.name, context.env)
-    made = {name: {"v": _TEMPLATES, **_given(fields)} for name, fields in services.items()}
+    made = {name: {"v": _TEMPLATES, **fields} for name, fields in services.items()}
     return _given({"services": made, "files": files, "orphans": "" if step.prune else "left"})
 
 
@@ -159,7 +159,7 @@ def _service(step: SwarmService, context: _Context) -> dict[str, Any]:
 def _compose(step: ComposeUp, context: _Context) -> dict[str, Any]:
     jobs = step.all_jobs
     services = {
-        name: {"v": _TEMPLATES, **_given({**fields, "job": name in jobs})}
+        name: {"v": _TEMPLATES, **fields, **({"job": True} if name in jobs else {})}
         for name, fields in service_fields(step, context.release, context.env).items()
     }
     return _given({"services": services, "orphans": "" if step.remove_orphans else "left"})

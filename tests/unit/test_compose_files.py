@@ -184,3 +184,16 @@ def test_the_name_of_the_project_is_one_that_compose_takes():
     made = order(step(), project="My.Shop", environment="Test 1")
     assert made.wanted is not None
     assert made.wanted.name == "my-shop-test-1-stack"
+
+
+@pytest.mark.parametrize("line", ["command: []", "entrypoint: ''", "init: false", "oom_score_adj: 0"])
+def test_what_a_file_sets_to_nothing_is_said_all_the_same(line: str) -> None:
+    plain = services(step())["web"]
+    assert services(step(f"{FILE}    {line}\n"))["web"].spec != plain.spec
+    assert services(step(f"{FILE}    command: null\n"))["web"].spec == plain.spec
+
+
+@pytest.mark.parametrize("line", ["scale: 0", "deploy: {replicas: 0}", "scale: '0'"])
+def test_a_service_without_a_container_is_refused(line: str) -> None:
+    with pytest.raises(oc.ModelError, match="service 'web' has no container; give it a profile"):
+        step(f"{FILE}    {line}\n")

@@ -134,6 +134,11 @@ class ComposeUp(ComposeStep):
         super()._check()
         services = self.document["services"]
         for name, service in services.items():
+            deploy = service.get("deploy")
+            if "0" in {str(service.get("scale")), str(deploy.get("replicas")) if isinstance(deploy, dict) else ""}:
+                raise ModelError(
+                    f"service {name!r} has no container; give it a profile that is not named here, or leave it out"
+                )
             for needed in service.get("depends_on") or ():
                 if needed not in services:
                     raise ModelError(
