@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterable, Sequence
@@ -26,13 +25,13 @@ from octossh.registry.pulls import Pulls
 from octossh.registry.questions import Question
 from octossh.registry.sources import Source
 from octossh.shell import Secret
+from octossh.versions.tags import TAG
 
 if TYPE_CHECKING:
     from octossh.registry.exchanges import Exchange
 
 __all__ = ["RegistryClient"]
 
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 # How many times as long as one question a list of many pages may take.
 _LISTS = 5
 # And the parts of an image.
@@ -304,7 +303,7 @@ class RegistryClient:
 
     def _about(self, image: Image, tag: str, times: int = 1) -> Question:
         self._check_registry(image)
-        if not isinstance(tag, str) or not _TAG.fullmatch(tag):
+        if not isinstance(tag, str) or not TAG.fullmatch(tag):
             raise self._error(f"{image.path}: {tag!r} is no tag; a tag is up to 128 letters, digits and . _ -")
         return self._question(f"repository:{image.path}:pull", image.path, times)
 

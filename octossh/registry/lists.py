@@ -9,6 +9,7 @@ from octossh.errors import RegistryError
 from octossh.registry.bodies import is_web_page, read_json
 from octossh.registry.deadlines import Deadline
 from octossh.registry.headers import next_page, with_query
+from octossh.versions.tags import TAG
 
 if TYPE_CHECKING:
     from octossh.registry.exchanges import Answer
@@ -24,7 +25,6 @@ MAX_TAGS = 200_000
 # A search goes through pages of strangers' repositories.
 MAX_SEARCHED_PAGES = 100
 
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
 
 
@@ -59,7 +59,7 @@ def read_tags(url: str, asker: Asker, deadline: Deadline) -> tuple[str, ...]:
             limits = f"{MAX_PAGES} pages, {MAX_TAGS} tags and {deadline.total_s:g} s"
             so_far = f"{walk.pages} pages, {len(tags)} tags so far"
             raise asker.error(f"its list of tags has no end within {limits} ({so_far}); delete old tags")
-        tags.update(dict.fromkeys(name for name in walk.read() if _TAG.fullmatch(name)))
+        tags.update(dict.fromkeys(name for name in walk.read() if TAG.fullmatch(name)))
     return tuple(tags)
 
 

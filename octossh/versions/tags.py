@@ -12,6 +12,7 @@ from octossh.errors import ModelError
 
 __all__ = [
     "SCHEMES",
+    "TAG",
     "VERSION_KINDS",
     "Version",
     "bare_prefix",
@@ -26,7 +27,9 @@ __all__ = [
 VERSION_KINDS = frozenset({"dotted", "date", "number", "text"})
 SCHEMES = ("dotted", "calver", "date", "number", "semver", "octopus", "pep440", "text", "regex", "created")
 
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+"""What a registry takes for a tag."""
+
 _DIGEST = re.compile(r"sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{128})(?:\.[A-Za-z0-9]+)?")
 _HEX = re.compile(r"(?=[0-9]*[a-f])[0-9a-f]{7,64}", re.IGNORECASE)
 _SHA_NAME = re.compile(r"sha[-_.][0-9a-f]{7,64}|g[0-9a-f]{7,64}", re.IGNORECASE)
@@ -60,7 +63,7 @@ def check_tag(tag: object) -> str:
     """
     if not isinstance(tag, str):
         raise ModelError(f"the tag {tag!r} is not text; give it as a string")
-    if _TAG.fullmatch(tag):
+    if TAG.fullmatch(tag):
         return tag
     if not tag:
         raise ModelError("the tag '' is empty; give at least one character")
@@ -68,7 +71,7 @@ def check_tag(tag: object) -> str:
         raise ModelError(f"the tag {tag[:24]!r}… has {len(tag)} characters; a registry takes at most 128")
     if tag[0] in ".-":
         raise ModelError(f"the tag {tag!r} begins with {tag[0]!r}; begin with a letter, a digit or '_'")
-    wrong = next(char for char in tag if not _TAG.fullmatch("_" + char))
+    wrong = next(char for char in tag if not TAG.fullmatch("_" + char))
     advice = "write '_' or '-' in its place" if wrong == "+" else "use only A-Z a-z 0-9 '_' '.' '-'"
     raise ModelError(f"the tag {tag!r} holds {wrong!r}, which no tag may; {advice}")
 
