@@ -98,11 +98,14 @@ class Script:
         body: The text. It defines everything inside a function and calls it on its last line, so that half
             a script does nothing.
         secrets: Names of the secrets that it wants; the body reads number N as ``$octossh_secret_N``.
+        ahead: Text that is sent ahead of the body, and only defines things: how the run outlives its link. It
+            differs from run to run, so it is no part of the digest.
     """
 
     name: str
     body: str = field(repr=False)
     secrets: tuple[str, ...] = ()
+    ahead: str = field(default="", repr=False)
 
     @property
     def digest(self) -> str:
@@ -111,7 +114,7 @@ class Script:
 
 
 def payload(script: Script, nonce: str, secrets: Mapping[str, Secret]) -> bytes:
-    """The bytes for the standard input of ``sh -s``: the nonce, the secrets, then the body.
+    """The bytes for the standard input of ``sh -s``: the nonce, the secrets, what goes ahead, then the body.
 
     Raises:
         ModelError: A secret that the script wants has no value.
@@ -121,7 +124,7 @@ def payload(script: Script, nonce: str, secrets: Mapping[str, Secret]) -> bytes:
         if name not in secrets:
             raise ModelError(f"secret {name!r} has no value; {script.name} needs it")
         lines.append(f"octossh_secret_{number}={quote(secrets[name].reveal())}")
-    return ("\n".join(lines) + "\n" + script.body).encode()
+    return ("\n".join(lines) + "\n" + script.ahead + script.body).encode()
 
 
 @frozen

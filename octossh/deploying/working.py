@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NotRequired, Protocol, TypedDict
 
 import attrs
 from attrs import field, frozen
 
+from octossh.deploying.following import Told, find_again
 from octossh.deploying.orders import login_names, order
 from octossh.deploying.secrecy import Secrecy
 from octossh.deploying.sending import Pack, send
 from octossh.deploying.syntax import script_of
 from octossh.errors import (
     AuthError,
+    ConnectError,
     ConnectionLost,
     HostKeyError,
     Hosts,
@@ -24,11 +27,11 @@ from octossh.errors import (
     PlanError,
     ReadError,
 )
-from octossh.model import CONTROLLER, Approve, Deployment, Image, Outcome, Pairs, State, Step, Target
+from octossh.model import CONTROLLER, Approve, Deployment, Image, Outcome, Pairs, RunScript, State, Step, Target
 from octossh.model.credentials import Credentials
 from octossh.planning import Facts, Plan, SecretOutput, Task
 from octossh.reading import Answer, read_answer, read_output
-from octossh.rendering import forget
+from octossh.rendering import forget, outliving, run_id
 from octossh.shell import Frame, Result, Script, Secret
 from octossh.templating import NotYetKnown
 from octossh.transport import Feed, Local, Transport
@@ -103,10 +106,13 @@ class Worker:
         self._last: dict[str, str] = {}
         self._hopeless: set[tuple[str, str]] = set()
         self._said: dict[str, list[str]] = {}
+        self._runs: Counter[str] = Counter()
+        self._left = threading.Event()
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """End what still runs on the machine that deploys."""
+        """End what still runs on the machine that deploys, and look no more for what was lost."""
+        self._left.set()
         self._here.close()
 
     def holds(self, task: Task, *, failed: bool) -> bool:
@@ -225,21 +231,55 @@ class Worker:
         given: _Given = {"secrets": secrets, "timeout_s": step.patience_s, "on_line": line, "on_frame": frame}
         if target.images == "push" and (pack := self.pack):
             given["feed"] = lambda frame: send(frame, self.plan.release, pack, line)
-        try:
+        if target is CONTROLLER:
             result = transport.run(target, script, **given)
-        except ConnectionLost:
-            if not step.repeatable:
-                raise
-            # The script goes on over there under the host's lock. The same one sent again waits for that lock,
-            # finds what the first one left, and says so: no container is made twice.
-            line("octossh: the link was lost; connecting again to see how the step ended")
-            made = order(step, target, self.resolver, self.deployment, self.logins, lock_wait_s=int(step.patience_s))
-            result = self._second_look(target, script_of(made), step, given)
+        else:
+            result = self._outliving(step, target, script, given)
         try:
             return result, read_answer(result)
         except ReadError as error:
             error.hosts = Hosts.UNKNOWN
             raise
+
+    def _outliving(self, step: Step, target: Target, script: Script, given: _Given) -> Result:
+        """Run *script*, and when the link is lost meanwhile, find its run again."""
+        run = run_id(self.deployment.id, step.name, target.name)
+        told = Told(given["on_line"], given["on_frame"])
+        given["on_line"], given["on_frame"] = told.line, told.frame
+        try:
+            return self.transport.run(target, self._numbered(script, run, step), **given)
+        except ConnectionLost:
+            told.say("octossh: the link was lost; connecting again to see how the step goes on")
+        try:
+            result = find_again(self.transport, target, run, step.name, told, step.patience_s, self._left)
+        except (ConnectError, ConnectionLost) as error:
+            raise self._unknown(step, target, f"the host cannot be reached again: {error}") from error
+        gone = read_answer(result).action == "gone"
+        if not step.repeatable or not (gone or "feed" in given):
+            if gone:
+                raise self._unknown(step, target, read_answer(result).why)
+            return result
+        # It never began, or what was sent to it broke off: it may be sent once more. The same script waits for the
+        # lock, finds what the first one left, and says so: no container is made twice.
+        made = order(step, target, self.resolver, self.deployment, self.logins, lock_wait_s=int(step.patience_s))
+        script = script_of(made)
+        try:
+            given = {**given, "secrets": self._values(step, script)}
+            return self.transport.run(target, self._numbered(script, run, step), **given)
+        except OctosshError as error:
+            raise self._unknown(step, target, str(error)) from error
+
+    def _numbered(self, script: Script, run: str, step: Step) -> Script:
+        with self._lock:
+            self._runs[run] += 1
+            number = self._runs[run]
+        return outliving(script, run, number, ends=isinstance(step, RunScript) and step.on_lost_link == "abort")
+
+    def _unknown(self, step: Step, target: Target, why: str) -> ConnectionLost:
+        return ConnectionLost(
+            f"{target.name}: the link was lost while step {step.name!r} ran, and it is not known how it ended: {why}. "
+            "Deploy the same release again to find out and set it right"
+        )
 
     def _values(self, step: Step, script: Script) -> dict[str, Secret]:
         """The secrets of *script*; a registry's login is got now, since it may be good for some minutes only."""
@@ -255,17 +295,6 @@ class Worker:
                 values[name] = found.docker_config(image.registry.pull_host)
                 self.secrecy.hide(found.password)
         return values
-
-    def _second_look(self, target: Target, script: Script, step: Step, given: _Given) -> Result:
-        try:
-            given = {**given, "secrets": self._values(step, script)}
-            self.transport.connect(target)
-            return self.transport.run(target, script, **given)
-        except OctosshError as error:
-            raise ConnectionLost(
-                f"{target.name}: the link was lost while step {step.name!r} ran, and the host cannot be asked how it "
-                f"ended ({error}). It may have ended there; deploy the same release again to find out and set it right"
-            ) from error
 
 
 def _last_line(log: str) -> str:

@@ -2,6 +2,7 @@
 
 from octossh.rendering.anchors import anchor, anchor_place, anchors
 from octossh.rendering.orders import Order
+from octossh.rendering.outliving import attach, end_run, outliving, run_id
 from octossh.rendering.own_templates import read_templates
 from octossh.rendering.scripts import check, forget, observe, render, runners
 
@@ -10,10 +11,14 @@ __all__ = [
     "anchor",
     "anchor_place",
     "anchors",
+    "attach",
     "check",
+    "end_run",
     "forget",
     "observe",
+    "outliving",
     "read_templates",
     "render",
+    "run_id",
     "runners",
 ]

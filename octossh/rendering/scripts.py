@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -24,7 +23,6 @@ from octossh.model import (
     SwarmService,
     SwarmStack,
     Target,
-    Templates,
     WaitFor,
     slug,
 )
@@ -39,17 +37,15 @@ from octossh.rendering.prunes import prune
 from octossh.rendering.pulls import pull_image
 from octossh.rendering.puts import looking_at_files, put_file
 from octossh.rendering.running import run_script
-from octossh.rendering.sources import our_template
+from octossh.rendering.sources import environment_of
 from octossh.rendering.stops import stop_resource
 from octossh.rendering.swarm import swarm_service, swarm_stack
 from octossh.rendering.volumes import create_volume
 from octossh.rendering.waits import wait_for
-from octossh.shell import Script, Words
-from octossh.templating import rendered, script_environment
+from octossh.shell import Script
+from octossh.templating import rendered
 
 __all__ = ["check", "fixed", "forget", "observe", "render", "runners"]
-
-_NONE = Templates()
 
 
 def render(order: Order) -> Script:
@@ -72,7 +68,7 @@ def render(order: Order) -> Script:
         **docker_values(order.target),
         **make(order, secrets),
     }
-    body = rendered(_environment(order.templates), f"{order.step.kind}.sh.j2", values)
+    body = rendered(environment_of(order.templates), f"{order.step.kind}.sh.j2", values)
     return Script(f"{order.step.kind} {order.step.name}", body, tuple(secrets.names))
 
 
@@ -84,7 +80,7 @@ def forget(order: Order) -> Script:
         **docker_values(order.target),
         **_forget(order),
     }
-    return Script(f"forget {order.step.name}", rendered(_environment(), "forget.sh.j2", values))
+    return Script(f"forget {order.step.name}", rendered(environment_of(), "forget.sh.j2", values))
 
 
 def observe(
@@ -129,7 +125,7 @@ def observe(
         "volume_format": "volume {{json .}}",
         "image_format": " {{json .}}",
     }
-    return Script("observe", rendered(_environment(), "observe.sh.j2", values), tuple(secrets.names))
+    return Script("observe", rendered(environment_of(), "observe.sh.j2", values), tuple(secrets.names))
 
 
 def check(urls: Sequence[str], target: Target | None = None) -> Script:
@@ -142,12 +138,12 @@ def check(urls: Sequence[str], target: Target | None = None) -> Script:
         "root_format": "{{.DockerRootDir}}",
         "registries": [{"number": number, "url": f"{url}/v2/"} for number, url in enumerate(urls)],
     }
-    return Script("check", rendered(_environment(), "check.sh.j2", values))
+    return Script("check", rendered(environment_of(), "check.sh.j2", values))
 
 
 def fixed(name: str, values: Mapping[str, Any]) -> Script:
     """The script of the template *name*, which is no step's and knows no docker."""
-    return Script(name, rendered(_environment(), f"{name}.sh.j2", {"title": name, **docker_values(None), **values}))
+    return Script(name, rendered(environment_of(), f"{name}.sh.j2", {"title": name, **docker_values(None), **values}))
 
 
 def runners(target: Target | None = None) -> Script:
@@ -165,21 +161,10 @@ def runners(target: Target | None = None) -> Script:
         "id_format": "{{.Image}}",
         "image_format": 'image {"Id":{{json .Id}},"RepoTags":{{json .RepoTags}},"RepoDigests":{{json .RepoDigests}}}',
     }
-    return Script("runners", rendered(_environment(), "runners.sh.j2", values))
+    return Script("runners", rendered(environment_of(), "runners.sh.j2", values))
 
 
 _TOLD = ("project", "environment", "step", "release", "fields")
-
-
-@functools.lru_cache(maxsize=16)
-def _environment(templates: Templates = _NONE) -> Any:
-    def load(name: str) -> str | None:
-        return templates.texts[name] if name in templates.texts else our_template(name)
-
-    environment = script_environment(load)
-    environment.filters["word"] = Words
-    environment.filters["comment"] = lambda text: Words(re.sub(r"[^ -~]+", " ", text))
-    return environment
 
 
 _VALUES: dict[type[Step], Callable[[Order, Secrets], dict[str, Any]]] = {

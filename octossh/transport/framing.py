@@ -2,7 +2,8 @@
 
 A frame is what stands between the marker ``##octossh <nonce> `` and the end of the line. Since nothing on the
 host can guess the nonce, the marker counts wherever it stands: text without a newline that came before it (the
-greeting of a login shell) is log, and does not hide the frame.
+greeting of a login shell) is log, and does not hide the frame. A frame ``marker NONCE`` says that from there on
+another nonce counts in that stream.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ TAIL = 256 << 10  # and from its end
 LINE = 1 << 20  # a longer line comes in pieces
 FRAMES = 64 << 20  # bytes of frames that one script may answer
 LINGER_S = 2.0  # seconds of silence after the end of the shell, when something else holds its output open
+_PASSING = {"gap", "log", "tick"}  # of no interest once they have been seen
 LINGER_NOTE = "something that the script left behind still holds its output; nobody waits for that"
 
 _log = logging.getLogger(__name__)
@@ -133,7 +135,12 @@ class Reader:
         if end < 0:
             return False
         self._left -= end
-        self._on_frame(bytes(self._buffer[:end]))
+        frame = bytes(self._buffer[:end])
+        if frame.startswith(b"marker "):
+            # What follows in this stream was said by an earlier run, which had a nonce of its own.
+            self._marker = b"##octossh " + frame[7:] + b" "
+        else:
+            self._on_frame(frame)
         self._drop(end + 1)
         self._in_frame = False
         return True
@@ -273,12 +280,15 @@ class Collector:
             return Result(tuple(self._frames), self._log.text(), exit_code, self.started_at, spent)
 
     def _frame(self, data: bytes) -> None:
-        kind, _, text = data.decode("utf-8", "replace").partition(" ")
-        self._frames.append(Frame(kind, text))
-        if kind == "want":
-            self.wants.put(self._frames[-1])
+        frame = Frame(*data.decode("utf-8", "replace").partition(" ")[::2])
+        if frame.kind == "want":
+            self.wants.put(frame)
+        if frame.kind not in _PASSING:
+            self._frames.append(frame)
         if self._on_frame is not None:
-            self._told(self._on_frame, self._frames[-1])
+            self._told(self._on_frame, frame)
+        if frame.kind == "gap":
+            self.note(f"{frame.text.rpartition(' ')[2]} bytes left out")
 
     def _flood(self) -> None:
         self.error = ReadError(f"the script answered more than {FRAMES >> 20} MiB of frames; it was given up")

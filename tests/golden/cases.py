@@ -12,7 +12,7 @@ import octossh as oc
 from octossh.model import KINDS, Image, Pin, Process, Registry, Release, Step
 from octossh.model.serialising import from_dict
 from octossh.planning import Resolver
-from octossh.rendering import Order, anchor, anchors, check, forget, observe, render, runners
+from octossh.rendering import Order, anchor, anchors, attach, check, end_run, forget, observe, render, runners
 from octossh.shell import Script, Secret
 
 GOLDEN = Path(__file__).parent
@@ -74,6 +74,10 @@ def script(case: Path) -> Script:
             return anchors(data["places"])
         if case.parent.name == "runners":
             return runners(oc.Target("h01", "10.0.0.1", **data["target"]))
+        if case.parent.name == "attach":
+            return attach(data["run"], data["name"])
+        if case.parent.name == "end_run":
+            return end_run(data["run"], data["name"], data["why"])
         assert case.parent.name == "observe"
         names = [(kind, name) for kind, name in data["names"]]
         target = oc.Target("h01", "h01", **data.get("target", {}))

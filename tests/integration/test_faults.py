@@ -64,16 +64,33 @@ def test_a_link_that_drops_while_a_container_is_replaced_does_not_fail_the_step(
     assert list(shops.containers(clean_lab, "h01")) == ["shop-dev-web"]
 
 
-def test_a_script_whose_link_drops_is_not_run_twice_and_its_end_is_unknown(clean_lab: Lab, tmp_path: Path) -> None:
+def test_a_script_whose_link_drops_goes_on_is_found_again_and_runs_once(clean_lab: Lab, tmp_path: Path) -> None:
+    lines: list[str] = []
+    drop = shops.when("line 2", lambda: clean_lab.sh("h01", "pkill -9 -f '^sshd: deploy'"))
+
+    def on_event(event: oc.Event) -> None:
+        lines.append(event.data.get("line", ""))
+        drop(event)
+
+    script = "echo x >>/tmp/count; for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 0.3; done; octossh_output last $i"
+    made = shops.project(oc.RunScript("once", script=script))
+    with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path, on_event=on_event) as space:
+        done = space.deploy(space.create_release(), "Dev")
+    assert dict(done.outcomes[0].outputs) == {"last": "8"}
+    assert [line for line in lines if line.startswith("line")] == [f"line {number}" for number in range(1, 9)]
+    assert any("the link was lost" in line for line in lines)
+    assert clean_lab.sh("h01", "cat /tmp/count; rm /tmp/count") == "x\n"
+
+
+def test_a_script_that_shall_not_outlive_its_link_is_ended_with_it(clean_lab: Lab, tmp_path: Path) -> None:
     drop = shops.when("going", lambda: clean_lab.sh("h01", "pkill -9 -f '^sshd: deploy'"))
-    step = oc.RunScript("once", script="echo x >>/tmp/count; echo going; sleep 1")
+    step = oc.RunScript("once", script="echo going; sleep 8; echo x >/tmp/late", on_lost_link="abort")
     made = shops.project(step)
     with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path, on_event=drop) as space:
-        with pytest.raises(oc.DeployFailed) as failed:
+        with pytest.raises(oc.DeployFailed, match="the link was lost, and this step does not go on") as failed:
             space.deploy(space.create_release(), "Dev")
-    assert failed.value.hosts is oc.Hosts.UNKNOWN
-    assert failed.value.deployment.outcomes[0].state is oc.State.UNKNOWN
-    assert clean_lab.sh("h01", "cat /tmp/count; rm /tmp/count") == "x\n"
+    assert failed.value.hosts is oc.Hosts.CHANGED
+    assert clean_lab.sh("h01", "ls /tmp/late 2>/dev/null; true") == ""
 
 
 @pytest.mark.parametrize("moment", ["step_started", "replacing", "step_finished"])

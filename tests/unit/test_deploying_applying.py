@@ -52,6 +52,7 @@ def says(state="succeeded", action="created", changed="yes", why="", *, inspect=
 
 
 FAILED = says("failed", "none", "no", "no space left")
+GONE = says("failed", "gone", "no", "this host knows nothing of that run")
 
 
 class Journal:
@@ -219,6 +220,12 @@ def lost():
     return oc.ConnectionLost("h1: the link is gone")
 
 
+@pytest.fixture
+def at_once(monkeypatch):
+    """A host that is not reached again is given up at once."""
+    monkeypatch.setattr("octossh.deploying.following.RECONNECT_S", 0.0)
+
+
 def test_after_a_lost_link_the_host_is_asked_once_more():
     connects = []
     world = World(
@@ -232,15 +239,15 @@ def test_after_a_lost_link_the_host_is_asked_once_more():
     assert any("the link was lost" in event.data.get("line", "") for event in world.events)
 
 
-def test_a_link_that_is_lost_twice_leaves_an_unknown_host():
-    world = World({"web": [lost, lost]})
+def test_a_link_that_is_lost_again_and_again_leaves_an_unknown_host(at_once):
+    world = World({"web": lost})
     error = failing(world, planned(WEB))
     assert world.sent == ["web h1", "web h1"]
     assert (states(error.deployment), error.hosts) == ({"web h1": "unknown"}, oc.Hosts.UNKNOWN)
-    assert "deploy the same release again" in error.deployment.outcome("web", "h1").why
+    assert "Deploy the same release again" in error.deployment.outcome("web", "h1").why
 
 
-def test_a_host_that_does_not_come_back_is_unknown_not_failed():
+def test_a_host_that_does_not_come_back_is_unknown_not_failed(at_once):
     refused = iter([None, oc.ConnectError("h1: refused", "refused")])
 
     def on_connect(target):
@@ -253,10 +260,28 @@ def test_a_host_that_does_not_come_back_is_unknown_not_failed():
 
 
 def test_a_script_of_the_user_is_never_sent_twice():
-    world = World({"do": lost})
+    world = World({"do": [lost, GONE]})
     error = failing(world, planned(DO, WEB))
-    assert world.sent == ["do h1"]
+    assert [call.script.name for call in world.transport.calls] == ["run_script do", "attach do"]
     assert states(error.deployment) == {"do h1": "unknown", "web h1": "skipped"}
+    assert "Deploy the same release again" in error.deployment.outcome("do", "h1").why
+
+
+def test_a_script_of_the_user_is_found_again_after_a_lost_link():
+    world = World({"do": [lost, lost, says(action="ran", outputs={"A": "x"})]})
+    ended = world.apply(planned(DO))
+    assert (ended.ok, dict(ended.outcomes[0].outputs)) == (True, {"A": "x"})
+    assert [call.script.name for call in world.transport.calls] == ["run_script do", "attach do", "attach do"]
+
+
+def test_a_step_that_its_host_knows_nothing_of_is_sent_once_more_under_another_number():
+    world = World({"web": [lost, GONE, says()]})
+    assert world.apply(planned(WEB)).ok
+    first, _, second = (call.script for call in world.transport.calls)
+    assert (first.name, first.body == second.body) == (second.name, False)  # it waits longer for the lock
+    runs = [script.ahead.partition("\n")[0] for script in (first, second)]
+    assert [run.rpartition(".")[2] for run in runs] == ["01", "02"]
+    assert len({run.rpartition(".")[0] for run in runs}) == 1
 
 
 ENDS = {

@@ -17,6 +17,7 @@ from octossh.errors import ModelError
 from octossh.model import KINDS
 from octossh.rendering import observe, render
 
+OTHERS = ("anchor", "anchors", "attach", "check", "end_run", "forget", "observe", "runners")
 SENT = [name for name, kind in KINDS.items() if kind.scripted]
 WRITE = bool(os.environ.get("GOLDEN_WRITE"))
 
@@ -47,11 +48,11 @@ def test_step_kinds_templates_and_golden_folders_have_the_same_names() -> None:
     files = resources.files("octossh.rendering").joinpath("templates").iterdir()
     templates = {file.name.removesuffix(".sh.j2") for file in files if not file.name.startswith("_")}
     folders = {case.parent.name for case in CASES}
-    assert templates == folders == {*SENT, "anchor", "anchors", "check", "forget", "observe", "runners"}
+    assert templates == folders == {*SENT, *OTHERS}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [*sorted(SENT), "check", "forget", "observe"])
+@pytest.mark.parametrize("kind", [*sorted(SENT), *OTHERS])
 def test_golden_scripts_are_accepted_by_every_shell_and_by_shellcheck(kind: str) -> None:
     files = sorted((GOLDEN / kind).glob("*.sh"))
     assert syntax_errors(files) == ""

@@ -24,6 +24,7 @@ class Evaluated(str):
 
 
 _NETWORK = matching(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*(:[a-zA-Z0-9][a-zA-Z0-9_.-]*)?", "a network, or container:NAME")
+_LOST = ("continue", "abort")
 _SHELLS = ("sh", "bash", "python3")
 
 
@@ -48,6 +49,9 @@ class RunScript(Step):
             pins. The shell has to be in the image; the image's entrypoint is not used.
         network: Of that container: a name, ``host``, ``none`` or ``container:NAME``.
         reads_only: It changes nothing: a plan that only runs such scripts counts as "no changes".
+        on_lost_link: What becomes of it on a target when the link is lost: it goes on by itself (``continue``), and
+            octossh comes back for it; or all its processes are ended (``abort``), once the sshd there sees that the
+            link is gone.
     """
 
     kind: ClassVar[str] = "run_script"
@@ -60,6 +64,7 @@ class RunScript(Step):
     image: Image | None = field(default=None, kw_only=True, validator=of(Image, optional=True))
     network: str | None = field(default=None, kw_only=True, validator=checked(_NETWORK, optional=True))
     reads_only: bool = field(default=False, kw_only=True, validator=of(bool))
+    on_lost_link: str = field(default="continue", kw_only=True, metadata=LITERAL)
 
     @shell.validator
     def _check_shell(self, _attribute: object, shell: object) -> None:
@@ -75,6 +80,9 @@ class RunScript(Step):
                 "quoted already, so close the quotes before it, or add '| raw' to take the text as it is"
             )
         check_controller(self, self.where)
+        if self.on_lost_link not in _LOST:
+            lost = self.on_lost_link
+            raise ModelError(f"RunScript {self.name!r}: on_lost_link {lost!r} is none of {', '.join(_LOST)}")
         if self.network is not None and self.image is None:
             raise ModelError(f"RunScript {self.name!r}: only a container has a network; add image=..., or leave it out")
 

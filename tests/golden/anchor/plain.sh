@@ -48,4 +48,4 @@ octossh_said=$(mkdir -p "$octossh_in" 2>&1) || octossh_fail "$octossh_said"
 }
 octossh_end succeeded anchored yes ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

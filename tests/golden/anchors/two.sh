@@ -55,4 +55,4 @@ if [ -e "$octossh_at" ]; then
 fi
 octossh_end succeeded observed no ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -69,4 +69,4 @@ if octossh_has docker; then
 fi
 octossh_end succeeded checked no ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -71,4 +71,4 @@ if octossh_has sudo; then
 fi
 octossh_end succeeded checked no ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -366,4 +366,4 @@ fi
 octossh_gate || { octossh_evidence; octossh_fail "$octossh_why"; }
 octossh_done "$octossh_action" yes ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -94,4 +94,4 @@ octossh_seen=$(octossh_look) || octossh_fail 'network o-brien-id-b-a-c-k-end was
 octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"
 octossh_end succeeded "$octossh_did" yes ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -94,4 +94,4 @@ octossh_seen=$(octossh_look) || octossh_fail 'volume up_1.x was created, and can
 octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"
 octossh_end succeeded "$octossh_did" yes ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

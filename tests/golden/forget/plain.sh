@@ -45,4 +45,4 @@ octossh_said=$(docker rm -f -v shop-dev-migrate--d-20260102-030405-1 2>&1) || oc
 rm -rf /dev/shm/octossh-shop-dev.files/shop-dev-migrate
 octossh_end succeeded removed no ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

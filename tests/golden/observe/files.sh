@@ -121,4 +121,4 @@ elif [ -e '/etc/shop/it'"'"'s a key' ]; then
 fi
 octossh_end succeeded observed no ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -86,4 +86,4 @@ if [ -n "$octossh_ids" ]; then
 fi
 octossh_end succeeded observed no ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

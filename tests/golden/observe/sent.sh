@@ -90,4 +90,4 @@ docker image inspect --format "##octossh $octossh_nonce image "registry.example.
     octossh_gone 'there is no image registry.example.com/acme/web:sha256-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
 octossh_end succeeded observed no ""
 }
-{ octossh_main 4<&0 </dev/null; }
+{ "${octossh_go:-octossh_main}" 4<&0 </dev/null; }

@@ -107,4 +107,4 @@ case $octossh_swarm in
 esac
 octossh_end succeeded observed no ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

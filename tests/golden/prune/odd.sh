@@ -93,4 +93,4 @@ OCTOSSH_FOUND
 [ -n "$octossh_did" ] || octossh_end succeeded unchanged no "nothing to remove"
 octossh_end succeeded removed yes "$octossh_did"
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

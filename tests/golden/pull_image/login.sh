@@ -97,4 +97,4 @@ docker image inspect --format "##octossh $octossh_nonce inspect "'{{json .}}' re
     octossh_fail 'registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef is there, and cannot be inspected'
 octossh_end succeeded "$octossh_did" "$octossh_changed" ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

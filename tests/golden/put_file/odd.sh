@@ -164,4 +164,4 @@ octossh_reload || octossh_undo "$octossh_said"
 rm -f "$octossh_old" "$octossh_none"
 octossh_done "$octossh_did" yes eWVz
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -130,4 +130,4 @@ fi
 rm -f "$octossh_old" "$octossh_none"
 octossh_done "$octossh_did" yes eWVz
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -495,4 +495,4 @@ octossh_gate shop-web || octossh_undo shop-web
 octossh_take_over
 octossh_done replaced yes ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -406,4 +406,4 @@ octossh_gate o-brien-s-hne-dev-1-w-b-s-first-step || octossh_undo o-brien-s-hne-
 octossh_take_over
 octossh_done replaced yes ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

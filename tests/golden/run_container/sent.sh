@@ -432,4 +432,4 @@ octossh_gate shop-dev-web || octossh_undo shop-dev-web
 octossh_take_over
 octossh_done replaced yes ""
 }
-{ octossh_main 4<&0 </dev/null; }
+{ "${octossh_go:-octossh_main}" 4<&0 </dev/null; }

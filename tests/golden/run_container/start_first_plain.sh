@@ -393,4 +393,4 @@ octossh_try stop -t 10 shop-dev-web--old
 octossh_remove_old
 octossh_done replaced yes ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

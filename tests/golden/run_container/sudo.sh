@@ -442,4 +442,4 @@ octossh_gate shop-dev-web || octossh_undo shop-dev-web
 octossh_take_over
 octossh_done replaced yes ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

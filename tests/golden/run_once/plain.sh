@@ -191,4 +191,4 @@ esac
 [ "$octossh_code" = 0 ] || octossh_end failed ran yes "the container ended with exit code $octossh_code"
 octossh_end succeeded ran yes ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -215,4 +215,4 @@ octossh_files=$(docker cp 'o-brien-id-b-a-c-k-end--d-20260102-030405-1:/out puts
 octossh_frame "files $octossh_files"
 octossh_end succeeded ran yes ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -94,4 +94,4 @@ octossh_code=$?
 [ "$octossh_code" -eq 0 ] || octossh_end failed ran yes "the script ended with exit code $octossh_code"
 octossh_end succeeded ran yes ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -180,4 +180,4 @@ octossh_away volume docker volume ls --format '{{if and (ne (.Label "octossh.rel
 [ -n "$octossh_did" ] || octossh_end succeeded unchanged no "nothing matched"
 octossh_end succeeded removed yes "$octossh_did"
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -110,4 +110,4 @@ fi
 [ -n "$octossh_did" ] || octossh_end succeeded unchanged no "nothing matched"
 octossh_end succeeded stopped yes "$octossh_did"
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

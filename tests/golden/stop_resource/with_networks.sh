@@ -171,4 +171,4 @@ octossh_away network docker network ls --no-trunc --format "$octossh_networks"
 [ -n "$octossh_did" ] || octossh_end succeeded unchanged no "nothing matched"
 octossh_end succeeded removed yes "$octossh_did"
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

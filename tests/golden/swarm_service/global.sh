@@ -260,4 +260,4 @@ octossh_converge || { octossh_evidence; octossh_fail "$octossh_why"; }
 octossh_tidy
 octossh_done "$octossh_action" yes ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -78,4 +78,4 @@ until octossh_try; do
 done
 octossh_end succeeded waited no ""
 }
-{ octossh_main </dev/null; }
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -1,0 +1,228 @@
+"""Runs that outlive their link: in every shell, what is said is said once, whole, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+from properties.stand import SHELLS, syntax_errors
+
+from octossh.deploying.following import Told
+from octossh.reading import Answer, read_answer
+from octossh.rendering import attach, end_run, outliving
+from octossh.shell import Frame, Script, payload
+from octossh.transport.framing import Collector
+
+MEMORY = Path("/dev/shm")
+BODY = """octossh_main() {
+set -u
+umask 077
+trap '' HUP PIPE
+exec 3>&1 1>&2
+%s
+printf '##octossh %%s end succeeded ran yes \\n' "$octossh_nonce" >&3
+exit 7
+}
+{ "${octossh_go:-octossh_main}" </dev/null; }
+"""
+
+
+@frozen
+class Heard:
+    answer: Answer
+    frames: list[Frame]
+    log: str
+    lines: list[str]
+    code: int
+
+
+@pytest.fixture(params=sorted(SHELLS))
+def shell(request: pytest.FixtureRequest) -> list[str]:
+    return SHELLS[request.param]
+
+
+_dropped: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture
+def run() -> Iterator[str]:
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    yield name
+    while _dropped:
+        _dropped.pop().wait(30)
+    subprocess.run(["sh", "-c", f"rm -rf /dev/shm/octossh-run-{name}.*"], check=True)
+
+
+def start(shell: list[str], script: Script) -> tuple[subprocess.Popen[bytes], str]:
+    nonce = uuid.uuid4().hex
+    process = subprocess.Popen(
+        [*shell, "-s"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdin is not None
+    process.stdin.write(payload(script, nonce, {}))
+    process.stdin.close()
+    process.stdin = None
+    return process, nonce
+
+
+def hear(shell: list[str], script: Script, told: Told | None = None) -> Heard:
+    """Run *script* to its end."""
+    process, nonce = start(shell, script)
+    out, err = process.communicate(timeout=30)
+    lines: list[str] = []
+    seen: list[Frame] = []
+    told = told or Told(lines.append, seen.append)
+    collector = Collector(nonce, told.line, told.frame)
+    collector.feed_out(out)
+    collector.feed_err(err)
+    result = collector.result(process.returncode)
+    return Heard(read_answer(result), seen, result.log, lines, result.exit_code)
+
+
+def drop(shell: list[str], script: Script, until: str) -> bytes:
+    """Run *script*, and close the link when it has said *until*."""
+    process, _ = start(shell, script)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    said = b""
+    while until.encode() not in said:
+        said += process.stderr.readline()
+    process.stdout.close()
+    process.stderr.close()
+    _dropped.append(process)
+    return said
+
+
+def folder(run: str) -> Path:
+    return MEMORY / f"octossh-run-{run}.01"
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_run_says_the_same_as_without_anything_around_it(shell: list[str], run: str) -> None:
+    script = Script("x", BODY % "echo one; printf 'two \\303\\251 without an end' >&2")
+    alone, kept = hear(shell, script), hear(shell, outliving(script, run, 1))
+    assert (kept.answer, kept.log, kept.code) == (alone.answer, alone.log, alone.code)
+    assert (kept.log, kept.code) == ("one\ntwo é without an end", 7)
+    assert script.digest == outliving(script, run, 1).digest
+
+
+def test_what_it_says_is_kept_from_others_and_nothing_of_the_script_is_with_it(shell: list[str], run: str) -> None:
+    hear(shell, outliving(Script("x", BODY % "echo said; : hidden"), run, 1))
+    assert folder(run).stat().st_mode & 0o777 == 0o700
+    kept = b"".join(file.read_bytes() for file in folder(run).iterdir())
+    assert b"said" in kept
+    assert b"hidden" not in kept
+
+
+@pytest.mark.slow
+def test_a_link_that_is_lost_hinders_nobody_and_what_follows_is_heard_once(shell: list[str], run: str) -> None:
+    lines: list[str] = []
+    told = Told(lines.append, lambda _: None)
+    script = outliving(Script("x", BODY % "for i in 1 2 3 4 5 6; do echo line $i; sleep 0.2; done"), run, 1)
+    said = drop(shell, script, "line 2")
+    collector = Collector(re.findall(rb"octossh ([0-9a-f]{32}) ", said)[0].decode(), told.line, told.frame)
+    collector.feed_err(said)
+    told.again()
+    heard = hear(shell, attach(run, "x"), told)
+    assert lines == [f"line {number}" for number in range(1, 7)]
+    assert heard.log.splitlines() == lines
+    assert (heard.answer.state, heard.code) == ("succeeded", 7)
+
+
+@pytest.mark.slow
+def test_a_run_is_found_again_as_often_as_it_takes_and_runs_once(shell: list[str], run: str, tmp_path: Path) -> None:
+    script = Script("x", BODY % f"echo ran >>{tmp_path}/count; echo going; sleep 0.5; echo gone")
+    drop(shell, outliving(script, run, 1), "going")
+    drop(shell, attach(run, "x"), "going")
+    for _ in range(2):
+        assert hear(shell, attach(run, "x")).log == "going\ngone\n"
+    assert (tmp_path / "count").read_text() == "ran\n"
+
+
+def test_a_host_that_knows_nothing_of_a_run_says_so(shell: list[str], run: str) -> None:
+    heard = hear(shell, attach(run, "x"))
+    assert (heard.answer.state, heard.answer.action) == ("failed", "gone")
+    assert "knows nothing of that run" in heard.answer.why
+    assert hear(shell, end_run(run, "x")).answer.action == "gone"
+
+
+@pytest.mark.slow
+def test_a_run_that_is_ended_takes_what_it_started_along(shell: list[str], run: str, tmp_path: Path) -> None:
+    stubborn = f"""(trap '' TERM; echo $$ >{tmp_path}/pid; while :; do sleep 0.2; done) & echo going; sleep 60 & wait"""
+    drop(shell, outliving(Script("x", BODY % stubborn), run, 1), "going")
+    ended = hear(shell, end_run(run, "x", "it's over"))
+    assert (ended.answer.state, ended.answer.action) == ("succeeded", "stopped")
+    heard = hear(shell, attach(run, "x"))
+    assert (heard.answer.state, heard.answer.changed, heard.answer.why) == ("failed", True, "it's over")
+    assert subprocess.run(["pgrep", "-f", f"{tmp_path}"], capture_output=True).stdout == b""
+
+
+@pytest.mark.slow
+def test_a_run_that_shall_not_outlive_its_link_is_ended_with_it(shell: list[str], run: str, tmp_path: Path) -> None:
+    script = Script("x", BODY % f"echo going; sleep 4; echo x >{tmp_path}/late")
+    drop(shell, outliving(script, run, 1, ends=True), "going")
+    eventually(lambda: (folder(run) / "over").exists())
+    heard = hear(shell, attach(run, "x"))
+    assert "the link was lost" in heard.answer.why
+    assert not (tmp_path / "late").exists()
+
+
+@pytest.mark.slow
+def test_a_run_whose_processes_are_killed_comes_to_no_end_and_is_not_waited_for(shell: list[str], run: str) -> None:
+    drop(shell, outliving(Script("x", BODY % "echo going; sleep 60"), run, 1), "going")
+    pid = int((folder(run) / "stat").read_text().split()[0])
+    os.kill(pid, signal.SIGKILL)
+    heard = hear(shell, attach(run, "x"))
+    assert not heard.answer.ended
+    assert heard.code == 137
+
+
+@pytest.mark.slow
+def test_what_a_run_leaves_behind_is_not_waited_for(shell: list[str], run: str) -> None:
+    heard = hear(shell, outliving(Script("x", BODY % "echo going; sleep 20 &"), run, 1))
+    assert heard.answer.state == "succeeded"
+    assert "something that the script left behind still holds its output" in heard.log
+    subprocess.run(["pkill", "-x", "-f", "sleep 20"], check=False)
+
+
+def test_nobody_else_can_put_a_run_there(shell: list[str], run: str) -> None:
+    folder(run).mkdir()
+    for name, text in {"nonce": "x", "answer": "##octossh x end succeeded ran no \n", "log.0": "", "over": ""}.items():
+        (folder(run) / name).write_text(text)
+    os.chown(folder(run), 65534, 65534)
+    assert hear(shell, attach(run, "x")).answer.action == "gone"
+    # Where the place is taken, it runs all the same.
+    assert hear(shell, outliving(Script("x", BODY % "echo ran"), run, 1)).log == "ran\n"
+
+
+@pytest.mark.slow
+def test_much_output_is_bounded_and_a_live_reader_misses_nothing(shell: list[str], run: str) -> None:
+    script = Script("x", BODY % "head -c 30000000 /dev/zero | tr '\\0' a | fold -w 99")
+    live = hear(shell, outliving(script, run, 1))
+    assert sum(map(len, live.lines)) == 30_000_000
+    assert sum(file.stat().st_size for file in folder(run).iterdir()) < 9 << 20
+    again = hear(shell, attach(run, "x"))
+    assert "bytes left out]" in again.log
+    assert again.answer == live.answer
+
+
+def test_what_goes_ahead_is_accepted_by_every_shell_and_by_shellcheck(tmp_path: Path) -> None:
+    file = tmp_path / "ahead.sh"
+    body = 'octossh_main() { :; }\noctossh_nonce=x\n"${octossh_go:-octossh_main}"\n'
+    script = outliving(Script("x", body), "run", 1)
+    file.write_text(script.ahead + script.body)
+    assert syntax_errors([file]) == ""
