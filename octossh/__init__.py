@@ -111,6 +111,7 @@ from octossh.model import (
 from octossh.model.credentials import Credentials
 from octossh.planning import Action, Change, ImageChange, Plan, ReleaseDiff, StepChange, Task, Tidy, Tidying
 from octossh.shell import Frame, Result, Script, Secret
+from octossh.sinks import HttpSink, SyslogSink
 from octossh.space import Space
 from octossh.transport import SSH, Local, OpenSSH, Replay, Transport
 from octossh.vaults import CommandSecrets, FileSecrets, FolderSecrets, KeyringSecrets
@@ -162,6 +163,7 @@ __all__ = [
     "HostKeyError",
     "Hosts",
     "Http",
+    "HttpSink",
     "Image",
     "ImageChange",
     "Join",
@@ -226,6 +228,7 @@ __all__ = [
     "SwarmService",
     "SwarmStack",
     "SwarmUpdate",
+    "SyslogSink",
     "Target",
     "Task",
     "Tcp",

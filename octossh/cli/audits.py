@@ -87,3 +87,13 @@ def _verify(options: Options, *, hosts: bool) -> None:
     options.show({**found.to_dict(), "hosts": said.to_dict()}, f"{found}\n{said}")
     if not (found.ok and said.ok):
         sys.exit(1)
+
+
+@command(_audit, "send")
+def _send(options: Options) -> None:
+    """Send to the sinks what they have not got yet. Ends with 1 if that fails."""
+    left = options.space().send_audit()
+    text = "\n".join(map(str, left)) or "all events are sent"
+    options.show({"backlog": [one.to_dict() for one in left]}, text)
+    if left:
+        sys.exit(1)

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, delete, func, or_, select
 
 from octossh.model import AuditEntry
 from octossh.recording.rows import Row, clean, moment_of, time_text
-from octossh.recording.tables import deployments, events
+from octossh.recording.tables import deployments, events, meta
 from octossh.recording.working import Work
 
 __all__ = ["Audits", "Wanted"]
@@ -64,6 +64,21 @@ class Audits(Work):
             found |= {row.seq: row.hash for row in self.connection.execute(query)}
         first, last = self.connection.execute(select(func.min(events.c.seq), func.max(events.c.seq))).one()
         return found, first or 0, last or 0
+
+    def sent(self, sink: str) -> int:
+        """See `Store.sent`."""
+        value = self.connection.execute(select(meta.c.value).where(meta.c.name == _sent(sink))).scalar_one_or_none()
+        return int(value or 0)
+
+    def note_sent(self, sink: str, seq: int) -> None:
+        """See `Store.note_sent`."""
+        if seq > self.sent(sink):
+            self.connection.execute(delete(meta).where(meta.c.name == _sent(sink)))
+            self.insert(meta, {"name": _sent(sink), "value": str(seq)})
+
+
+def _sent(sink: str) -> str:
+    return f"sent:{clean(sink)}"
 
 
 def _select(wanted: Wanted) -> Select[Any]:

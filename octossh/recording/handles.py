@@ -48,6 +48,7 @@ class Handle:
         self._apart = threading.Lock()
         self._under_way: set[str] = set()
         self._retry_at = 0.0
+        self.on_written: Callable[[], None] | None = None
 
     @property
     def there(self) -> bool:
@@ -85,6 +86,8 @@ class Handle:
         database = self._opened()
         with database.transaction(write=write) as connection:
             yield Transaction(connection, database.where)
+        if write and self.on_written is not None:
+            self.on_written()
 
     @contextlib.contextmanager
     def _shortcuts(self) -> Iterator[Shortcuts]:

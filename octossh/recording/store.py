@@ -440,6 +440,20 @@ class Store(Handle):
                     gone.append(item)
         return tuple(gone)
 
+    def sent(self, sink: str) -> int:
+        """The number of the last event that *sink* has got; 0: none. It is no history, and stands in no chain."""
+        from octossh.recording.audits import Audits
+
+        with self._transaction() as transaction:
+            return Audits(transaction.connection, transaction.where).sent(sink)
+
+    def note_sent(self, sink: str, seq: int) -> None:
+        """Remember that *sink* has got all events up to that of number *seq*."""
+        from octossh.recording.audits import Audits
+
+        with self._transaction(write=True) as transaction:
+            Audits(transaction.connection, transaction.where).note_sent(sink, seq)
+
     def verify(self) -> Verification:
         """Compare everything that is stored with the audit chain. It reads all of it, and changes nothing."""
         from octossh.recording.chains import verify

@@ -48,6 +48,8 @@ class Space(Releases, Deployments, Records, Looking, Audits, Retention):
             ``OCTOSSH_KEY_FILE`` names.
         anchors: Whether the head of the audit chain is left on the hosts that a deployment has changed, for
             `ask_hosts`.
+        sinks: Where events are sent while they happen: `SyslogSink`, `HttpSink`, or anything with a ``name`` and a
+            ``send()`` that takes a list of `AuditEntry`. Nothing waits for them.
 
     Raises:
         ModelError: Two projects or targets have one name, or the file of targets or a template is wrong.

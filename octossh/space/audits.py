@@ -10,6 +10,7 @@ from octossh.deploying import places_of, seek_anchors
 from octossh.errors import ModelError, OctosshError
 from octossh.model import Anchor, AuditEntry, AuditTrail, Mismatch, Witnesses
 from octossh.recording import Verification, exported
+from octossh.sinks import Backlog
 from octossh.space.wiring import Wiring
 
 __all__ = ["Audits"]
@@ -82,6 +83,13 @@ class Audits(Wiring):
     def verify(self) -> Verification:
         """Check the chain of the record: whether anything in it was edited or taken out."""
         return self.store.verify()
+
+    def send_audit(self) -> tuple[Backlog, ...]:
+        """Send to the sinks what they have not got, and wait for it; what could not be sent comes back.
+
+        While a space is open that goes on by itself; this is for what stayed behind when a sink did not answer.
+        """
+        return self._pump.send()
 
     def ask_hosts(self, environment: str | None = None) -> Witnesses:
         """Hold the store against the anchors on hosts: was it rolled back or rewritten since they were left there?

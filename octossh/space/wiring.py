@@ -15,6 +15,7 @@ from octossh.model import Catalog, Deployment, Environment, Event, Mode, Project
 from octossh.recording import Record, Store
 from octossh.rendering import read_templates
 from octossh.shell import Secret
+from octossh.sinks import Pump, Sink
 from octossh.space.freezes import Freezes
 from octossh.space.values import Values, key_of_user
 from octossh.transport import SSH, Pool, Transport
@@ -43,6 +44,7 @@ class Wiring:
         on_moved_tag: Literal["warn", "fail", "ignore"] = "warn",
         key: SecretSource | None = None,
         anchors: bool = True,
+        sinks: Iterable[Sink] = (),
     ) -> None:
         self._catalog = Catalog.of(projects, targets_of(targets), environments)
         if transport is not None and not callable(getattr(transport, "run", None)):
@@ -52,6 +54,8 @@ class Wiring:
         self.on_moved_tag, self.anchors = on_moved_tag, anchors
         self.store = Store(store)
         self.approve, self.ask, self.on_event = approve, ask, on_event
+        self._pump = Pump(self.store, sinks)
+        self.store.on_written = self._pump.wake
         self.on_failure = policy(on_failure) if isinstance(on_failure, str) else on_failure
         self._templates = read_templates(templates)
         self._transport = transport if transport is not None else SSH()
@@ -130,6 +134,7 @@ class Wiring:
         """Close what is open: connections to hosts and registries, and the store."""
         self._transport.close()
         self._access.close()
+        self._pump.close()
         self.store.close()
 
     def __enter__(self) -> Self:

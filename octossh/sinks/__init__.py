@@ -1,0 +1,9 @@
+"""Sinks: where the events of the record are sent while they happen, such as syslog or a web server."""
+
+from __future__ import annotations
+
+from octossh.sinks.http import HttpSink
+from octossh.sinks.pumping import Backlog, Pump, Sink
+from octossh.sinks.syslog import SyslogSink
+
+__all__ = ["Backlog", "HttpSink", "Pump", "Sink", "SyslogSink"]

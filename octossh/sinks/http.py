@@ -1,0 +1,83 @@
+"""Sending events to a web server."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+import urllib.parse
+from collections.abc import Sequence
+
+from attrs import field, frozen
+
+from octossh.errors import ModelError
+from octossh.model import AuditEntry
+from octossh.shell import Secret
+
+__all__ = ["HttpSink"]
+
+_NEAR = {"localhost", "127.0.0.1", "::1"}
+
+
+def _hidden(value: object) -> Secret | None:
+    return value if value is None or isinstance(value, Secret) else Secret(value)  # type: ignore[arg-type]
+
+
+@frozen
+class HttpSink:
+    """POSTs events as JSON: ``{"version": 1, "events": [...]}``, at most 100 at once.
+
+    With a *key* each request is signed: the header ``Octossh-Signature`` is ``sha256=`` and the hex HMAC-SHA-256 over
+    the header ``Octossh-Timestamp`` (seconds since 1970), a dot, and the body. Who receives it should compare in
+    constant time, refuse old times, and know events that come again by ``seq`` or ``hash``.
+
+    Attributes:
+        url: https; http only to this machine itself.
+        key: What requests are signed with.
+        token: Sent as ``Authorization: Bearer``.
+        ca: A file with the certificate authorities that are trusted, in place of those of the system.
+        timeout_s: Seconds to wait for a connection, and for an answer.
+        name: Under which the store remembers how far it has been sent. Default: the host of the URL.
+    """
+
+    url: str = field(repr=False)
+    key: Secret | None = field(default=None, kw_only=True, converter=_hidden, repr=False)
+    token: Secret | None = field(default=None, kw_only=True, converter=_hidden, repr=False)
+    ca: str | None = field(default=None, kw_only=True)
+    timeout_s: float = field(default=10.0, kw_only=True)
+    name: str = field(kw_only=True)
+
+    @name.default
+    def _name(self) -> str:
+        return f"http:{urllib.parse.urlsplit(self.url).hostname}"
+
+    @url.validator
+    def _check_url(self, _attribute: object, url: object) -> None:
+        try:
+            parts = urllib.parse.urlsplit(str(url))
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            host = None
+        if not isinstance(url, str) or not host or parts.scheme not in {"http", "https"}:
+            raise ModelError("the url of an HttpSink is none; write one such as 'https://audit.example.com/octossh'")
+        if "@" in parts.netloc:
+            raise ModelError(f"the url of the HttpSink to {host} holds a password; give it as token= instead")
+        if parts.scheme == "http" and host not in _NEAR:
+            raise ModelError(
+                f"the HttpSink to {host} would send the record readable for all; write its url with https://"
+            )
+
+    def send(self, entries: Sequence[AuditEntry]) -> None:
+        """Send *entries*; an error says that they were not taken."""
+        from octossh.registry.posting import post
+
+        body = json.dumps({"version": 1, "events": [entry.to_dict() for entry in entries]}, ensure_ascii=True).encode()
+        headers = {"Content-Type": "application/json"}
+        if self.key is not None:
+            at = str(int(time.time()))
+            signed = hmac.new(self.key.reveal().encode(), f"{at}.".encode() + body, hashlib.sha256)
+            headers |= {"Octossh-Timestamp": at, "Octossh-Signature": f"sha256={signed.hexdigest()}"}
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token.reveal()}"
+        post(self.url, body, headers, ca=self.ca, timeout_s=self.timeout_s)
