@@ -32,6 +32,7 @@ class Deploying:
             projects=[oc.Project("shop", process=steps)],
             targets=HOSTS,
             transport=self.transport,
+            anchors=False,
             on_event=self.events.append,
             **options,
         )
