@@ -115,7 +115,15 @@ class _Question:
 
 
 class _Broken(Exception):
-    """The connection broke off, which may be over the next moment; the text says how."""
+    """The connection broke off, which may be over the next moment.
+
+    Attributes:
+        url: Where, which a redirect may have led to.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__("broke off the connection")
+        self.url = url
 
 
 class _Anonymous(requests.auth.AuthBase):
@@ -199,7 +207,7 @@ class Exchange:
             except _Broken as broken:
                 if attempt == TRIES or pause >= deadline.left_s:
                     tries = f"{attempt} tries" if attempt > 1 else "1 try"
-                    raise self._error(url, f"{broken} ({tries}); try again later") from None
+                    raise self._error(broken.url, f"{broken} ({tries}); try again later") from None
             else:
                 if answer.status not in _PASSING or attempt == TRIES:
                     return answer
@@ -294,7 +302,7 @@ class Exchange:
         if any(isinstance(cause, http.client.BadStatusLine) and _ALERT.search(str(cause)) for cause in causes):
             return self._error(url, "speaks TLS there; write the registry's url with https://")
         if _any(causes, *_BREAKS):
-            return _Broken("broke off the connection")
+            return _Broken(url)
         return self._error(url, f"could not be asked ({type(causes[-1]).__name__}); see its url")
 
     def _bounds_fault(self, causes: list[BaseException], question: _Question) -> str | None:

@@ -375,6 +375,13 @@ def test_a_client_certificate_is_shown_to_the_registry(authority):
     assert len(fake.seen) == 1
 
 
+def test_a_connection_that_breaks_off_behind_a_redirect_is_told_of_where_it_broke(fake):
+    with Raw() as other:
+        fake.script(LIST, Reply(302, "", {"Location": f"{other.url}/v2/acme/web/tags/list"}), forever=True)
+        with pytest.raises(RegistryError, match=f"{other.url} broke off the connection"):
+            tags(fake.url)
+
+
 def test_a_client_certificate_is_shown_to_nobody_else(authority):
     cert, key = authority("client")
     with (
