@@ -10,7 +10,7 @@ import click
 
 from octossh.cli.asking import approving, asking, with_choices, with_going
 from octossh.cli.options import Options, command, octossh
-from octossh.errors import DeployFailed
+from octossh.errors import DeployFailed, Hosts
 from octossh.model import Deployment, OptionFields
 
 _project = click.option("--project", help="Default: the only one.")
@@ -127,6 +127,20 @@ def _deployed(options: Options, deploy: Callable[[], Deployment]) -> None:
         if options.as_json:
             options.show(error.deployment)
         raise
+
+
+@command(octossh, "resume")
+@click.argument("id", metavar="DEPLOYMENT", required=False)
+def _resume(options: Options, id: str | None) -> None:  # noqa: A002 - the argument's name
+    """Find out how DEPLOYMENT ended, and record it.
+
+    Default: the newest one that has lost its process or a host. What still runs is waited for, and nothing more is
+    started; deploy the same release again for the rest. Ends with 1 where something is still unknown.
+    """
+    ended = options.space().resume(id)
+    options.show(ended)
+    if ended.hosts is Hosts.UNKNOWN:
+        sys.exit(1)
 
 
 @command(octossh, "prune")

@@ -7,6 +7,7 @@ from octossh.deploying.asking import Decider, policy
 from octossh.deploying.checking import check
 from octossh.deploying.observing import connect, find_runners, look_again, observe, offline
 from octossh.deploying.orders import scripts
+from octossh.deploying.settling import settle
 
 __all__ = [
     "Anchored",
@@ -23,4 +24,5 @@ __all__ = [
     "policy",
     "scripts",
     "seek_anchors",
+    "settle",
 ]

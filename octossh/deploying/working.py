@@ -278,7 +278,7 @@ class Worker:
     def _unknown(self, step: Step, target: Target, why: str) -> ConnectionLost:
         return ConnectionLost(
             f"{target.name}: the link was lost while step {step.name!r} ran, and it is not known how it ended: {why}. "
-            "Deploy the same release again to find out and set it right"
+            f"'octossh resume {self.deployment.id}' asks again; or deploy the same release again to set it right"
         )
 
     def _values(self, step: Step, script: Script) -> dict[str, Secret]:

@@ -13,7 +13,7 @@ from octossh.planning.making import plan, secrets_of
 from octossh.planning.opting import prompts, with_said
 from octossh.planning.plans import Plan
 from octossh.planning.pruning import to_prune
-from octossh.planning.resolving import Facts, Resolver, SecretOutput
+from octossh.planning.resolving import Facts, Resolver, SecretOutput, hosts_of
 from octossh.planning.retaining import Tidy, Tidying, needed_by_drift, to_tidy
 from octossh.planning.rules import check_may_enter, current, mode_of, to_follow, to_promote, to_roll_back
 from octossh.planning.searching import Sought
@@ -55,6 +55,7 @@ __all__ = [
     "explain_tags",
     "file_contents",
     "frozen",
+    "hosts_of",
     "judge",
     "left_by",
     "lint_channels",

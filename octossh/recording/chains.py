@@ -98,7 +98,7 @@ class _Walk:
                 self._kept[data["kind"], data["key"]] = about
         elif row["type"] == "deployment_started" and row["subject_sha256"]:
             self._started[key] = about
-        elif row["type"] == "deployment_finished" and row["subject_sha256"]:
+        elif row["type"] in {"deployment_finished", "deployment_settled"} and row["subject_sha256"]:
             self._finished[key] = about
             self._ended.pop(key, None)
         elif row["subject_sha256"]:

@@ -173,6 +173,9 @@ class Store(Handle):
     def finish(self, deployment: Deployment, *, lease: Lease | None = None) -> None:
         """Record the end: state, error, ``deployment_finished``, and all outcomes, in place of earlier ones.
 
+        One that has ended with outcomes that are unknown can end once more, with those that have been found out since;
+        the event is ``deployment_settled`` then.
+
         Args:
             deployment: As it ended.
             lease: Under which it is recorded: whoever took over the lease of *deployment* can end it so. Default:
@@ -181,7 +184,7 @@ class Store(Handle):
         Raises:
             ModelError: It still runs, was never started, was started as another one, or has two outcomes of
                 one step on one target.
-            RecordError: It has ended already, or the lease is not in force any more.
+            RecordError: It has ended already and nothing in it was unknown, or the lease is not in force any more.
         """
         if deployment.state is State.RUNNING:
             raise ModelError(f"deployment {deployment.id!r} still runs, so it has no end to record")

@@ -42,6 +42,7 @@ _OWN = {
     "release_imported",
     "deployment_started",
     "deployment_finished",
+    "deployment_settled",
     "fact_kept",
     "fact_dropped",
     *TIDIED,
@@ -184,7 +185,8 @@ class Transaction(Work):
         before = self._known(deployment.id)
         self._fence(before, lease)
         row = deployment_row(deployment)
-        if State(before["state"]) is not State.RUNNING:
+        again = State(before["state"]) is not State.RUNNING
+        if again and not self._settles(before, deployment):
             raise RecordError(
                 f"store {self.where}: deployment {deployment.id!r} has ended already, as {before['state']}; "
                 "that stays as it is"
@@ -196,8 +198,8 @@ class Transaction(Work):
             )
         ended = [outcome_row(deployment.id, place, item) for place, item in enumerate(deployment.outcomes)]
         event = Event(
-            type="deployment_finished",
-            at=deployment.finished_at or datetime.now(UTC),
+            type="deployment_settled" if again else "deployment_finished",
+            at=datetime.now(UTC) if again else deployment.finished_at or datetime.now(UTC),
             deployment=deployment.id,
             data={"state": row["state"], "error": row["error"], "hosts": deployment.hosts.value},
         )
@@ -206,6 +208,12 @@ class Transaction(Work):
         for outcome in ended:
             self.insert(outcomes, outcome)
         self.append(event, subject_hash(row, ended))
+
+    def _settles(self, before: Row, deployment: Deployment) -> bool:
+        """Whether *deployment* tells what was unknown when it ended, and leaves the rest as it was."""
+        old = next(iter(self.filled([before]))).outcomes
+        kept = [outcome for outcome in old if outcome.state is not State.UNKNOWN]
+        return len(kept) < len(old) and all(deployment.outcome(was.step, was.target) == was for was in kept)
 
     def deployment(self, id: str) -> Deployment:  # noqa: A002 - the field's name
         """See `Store.deployment`."""

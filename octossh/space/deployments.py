@@ -15,13 +15,14 @@ from octossh.planning import Plan, to_promote, to_roll_back
 from octossh.recording import Lease
 from octossh.space.leasing import held
 from octossh.space.plans import Plans
+from octossh.space.resuming import Resuming
 
 __all__ = ["Deployments"]
 
 _log = logging.getLogger("octossh")
 
 
-class Deployments(Plans):
+class Deployments(Plans, Resuming):
     """The verbs of a space that change hosts."""
 
     def deploy(
@@ -138,6 +139,7 @@ class Deployments(Plans):
         with held(self.store, made.release.project, made.environment, wait_s=wait_s) as lease:
             if lease.taken_from:
                 _log.warning("%s: the one who held it before has gone, and may have left things half done", lease)
+                self._settle_left(lease)
             # Whoever had to wait finds another release there.
             made = make() if wait_s else made
             ended = self._apply(made, lease, check=check)

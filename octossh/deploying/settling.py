@@ -1,0 +1,171 @@
+"""Deployments whose process has gone: what their steps came to is asked of the hosts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import attrs
+
+from octossh.deploying.following import Told, find_again
+from octossh.deploying.observing import on_each
+from octossh.deploying.secrecy import Secrecy
+from octossh.errors import OctosshError
+from octossh.model import CONTROLLER, Deployment, Event, Outcome, Pairs, Release, State, Step, Target
+from octossh.planning import hosts_of
+from octossh.reading import read_answer, read_output
+from octossh.rendering import run_id
+from octossh.shell import Frame, Result, Secret
+from octossh.transport import Transport
+
+__all__ = ["settle"]
+
+_DONE = {State.SUCCEEDED, State.SKIPPED, State.FAILED}
+
+
+def settle(
+    deployment: Deployment,
+    release: Release,
+    targets: Sequence[Target],
+    events: Iterable[Event],
+    transport: Transport,
+    secrets: Mapping[str, Secret] | None,
+    on_event: Callable[[Event], None] | None = None,
+) -> Deployment:
+    """*deployment* with its end, as its hosts tell it. A step that still runs there is waited for; nothing is started.
+
+    What a host cannot tell stays unknown, with the reason.
+
+    Args:
+        deployment: Its process has gone, or could not learn how some step ended.
+        release: What was deployed.
+        targets: All that there are.
+        events: What was recorded of it.
+        transport: How to reach the hosts.
+        secrets: What must be masked. None: it is not known, so what the steps say is neither told nor kept.
+        on_event: Is called with what the steps say, as events of the kind ``output``.
+
+    Hosts:
+        as the outcomes say.
+    """
+    asking = _Asking(deployment, release, transport, secrets, on_event)
+    known = {(outcome.step, outcome.target): outcome for outcome in deployment.outcomes}
+    begun = {(event.step, event.target): event.at for event in events if event.type == "step_started"}
+    hosts = {target.name: target for target in targets if deployment.environment in target.environments}
+    # Of several steps on one host the last one holds the others up, so they are asked one after the other.
+    open_: dict[str, list[tuple[str, datetime]]] = {}
+    for (step, target), at in begun.items():
+        if (step, target) not in known or known[step, target].state not in _DONE:
+            open_.setdefault(target, []).append((step, at))
+    found = on_each(
+        [hosts.get(name, Target(name, name)) for name in open_],
+        lambda target: [
+            asking.outcome(step, target, at, there=target.name in hosts) for step, at in open_[target.name]
+        ],
+    )
+    for name, outcomes in found.items():
+        if not isinstance(outcomes, OctosshError):
+            known |= {(outcome.step, name): outcome for outcome in outcomes}
+    return _ended(deployment, release, [*hosts.values()], known)
+
+
+def _ended(
+    deployment: Deployment, release: Release, hosts: Sequence[Target], known: dict[tuple[str, str], Outcome]
+) -> Deployment:
+    for step in release.process.steps:
+        for target in hosts_of(step, hosts):
+            missing = Outcome(
+                step=step.name, target=target.name, state=State.SKIPPED, why="the process that deployed had gone before"
+            )
+            known.setdefault((step.name, target.name), missing)
+    outcomes = tuple(known.values())
+    bad = [outcome for outcome in outcomes if outcome.state not in {State.SUCCEEDED, State.SKIPPED}]
+    state, error = deployment.state, deployment.error
+    if deployment.finished_at is None:
+        well = all(outcome.state is State.SUCCEEDED for outcome in outcomes) and not deployment.left_out
+        state = State.SUCCEEDED if well else State.FAILED if bad else State.INTERRUPTED
+        error = "" if well else "the process that deployed has gone"
+    if bad:
+        error = f"{bad[0].target}: step {bad[0].step!r} {bad[0].state.value}: {bad[0].why}"
+    ended_at = deployment.finished_at or datetime.now(UTC)
+    return attrs.evolve(deployment, state=state, error=error, finished_at=ended_at, outcomes=outcomes)
+
+
+class _Asking:
+    """Asks hosts after the steps of one deployment."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        release: Release,
+        transport: Transport,
+        secrets: Mapping[str, Secret] | None,
+        on_event: Callable[[Event], None] | None,
+    ) -> None:
+        self._deployment, self._transport = deployment, transport
+        self._secrecy, self._masking = Secrecy(secrets or {}), secrets is not None
+        self._on_event = on_event if self._masking else None
+        self._steps = {step.name: step for step in release.process.steps}
+        self._telling = threading.Lock()
+
+    def outcome(self, name: str, target: Target, at: datetime, *, there: bool) -> Outcome:
+        """How the step *name*, which began at *at*, ended on *target*; waits for its end."""
+        made = Outcome(step=name, target=target.name, state=State.UNKNOWN, started_at=at)
+        step = self._steps.get(name)
+        if target.name == CONTROLLER.name:
+            return attrs.evolve(made, why="it ran on the machine that deployed, which cannot be asked any more")
+        if step is None or not there:
+            return attrs.evolve(made, why="the host, or the step, is not among those that are known here any more")
+        try:
+            result = self._heard(step, target)
+            return self._read(made, result)
+        except OctosshError as error:
+            return attrs.evolve(made, why=self._secrecy.mask(f"it cannot be asked how it ended: {error}"))
+
+    def _heard(self, step: Step, target: Target) -> Result:
+        def frame(frame: Frame) -> None:
+            if frame.kind == "secret":
+                name, value, _ = read_output(frame)
+                if isinstance(value, Secret):
+                    self._secrecy.learn(step.name, target.name, name, value)
+
+        told = Told(lambda line: self._tell(step.name, target.name, self._secrecy.mask(line)), frame)
+        run = run_id(self._deployment.id, step.name, target.name)
+        return find_again(self._transport, target, run, step.name, told, step.patience_s, threading.Event())
+
+    def _read(self, made: Outcome, result: Result) -> Outcome:
+        answer, secrecy = read_answer(result), self._secrecy
+        made = attrs.evolve(made, finished_at=datetime.now(UTC))
+        if answer.action == "gone":
+            return attrs.evolve(made, why=answer.why)
+        log = secrecy.mask(result.log) if self._masking else "what it said may hold secrets, and was not kept\n"
+        made = attrs.evolve(made, exit_code=result.exit_code, log=log)
+        if not answer.ended:
+            why = f"its process was ended on the host, with exit code {result.exit_code}, before it said how it went"
+            return attrs.evolve(made, why=why)
+        state = State.SUCCEEDED if answer.state == "succeeded" else State.FAILED
+        made = attrs.evolve(made, state=state, action=answer.action, changed=answer.changed)
+        if not self._masking:
+            return made
+        outputs = {**secrecy.masked(answer.outputs), **dict.fromkeys(answer.secrets, "***")}
+        return attrs.evolve(
+            made,
+            why=secrecy.mask(answer.why),
+            inspect=secrecy.masked(answer.inspect),
+            outputs=Pairs(outputs),
+        )
+
+    def _tell(self, step: str, target: str, line: str) -> None:
+        if self._on_event is None:
+            return
+        event = Event(
+            type="output",
+            at=datetime.now(UTC),
+            deployment=self._deployment.id,
+            step=step,
+            target=target,
+            data={"line": line},
+        )
+        with self._telling:
+            self._on_event(event)

@@ -1,0 +1,166 @@
+"""Deployments that have lost their process, or a host: what is asked, and what is recorded."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+from datetime import UTC, datetime
+
+import attrs
+import pytest
+
+import octossh as oc
+from octossh.recording import controller_here
+
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+TARGETS = [oc.Target(f"h{number}", f"h{number}", environments=["Dev"]) for number in (1, 2)]
+STEPS = [oc.RunScript("one", script="true", env={"KEY": oc.secret("KEY")}), oc.RunScript("two", script="true")]
+
+
+@pytest.fixture(scope="module")
+def gone() -> str:
+    """A process that has ended, as the record has it."""
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    machine, _, _ = controller_here().split()
+    return f"{machine} {process.pid} 1"
+
+
+def ended(state="succeeded", why="", action="ran", log="it said geheim\n"):
+    secret = base64.b64encode(b"hidden").decode()
+    frames = (oc.Frame("begin"), oc.Frame("secret", f"S {secret}"), oc.Frame("end", f"{state} {action} yes {why}"))
+    return oc.Result(frames, log, 0 if state == "succeeded" else 1, MOMENT, 1.0)
+
+
+class Hosts:
+    """Answers by the name of the script and the target; for the rest, all goes well."""
+
+    def __init__(self, answers=None):
+        self.answers = answers or {}
+        self.replay = oc.Replay(self._answer)
+
+    def _answer(self, target, script):
+        answer = self.answers.get(f"{script.name} {target.name}", self.answers.get(script.name, ended()))
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    @property
+    def asked(self):
+        return [f"{call.script.name} {call.target.name}" for call in self.replay.calls]
+
+
+def space(hosts, **more):
+    project = oc.Project("shop", process=STEPS, lifecycle=oc.Lifecycle("Dev"))
+    given = {"targets": TARGETS, "secrets": {"KEY": "geheim"}, "anchors": False, **more}
+    return oc.Space("sqlite://", projects=[project], transport=hosts.replay, **given)
+
+
+def leave(made, gone, *begun, done=()):
+    """A deployment whose process has gone: these steps had begun, and those were known to have ended."""
+    release = made.create_release()
+    left = oc.Deployment(
+        id="d1",
+        project="shop",
+        release=release.number,
+        environment="Dev",
+        mode=oc.Mode.DEPLOY,
+        state=oc.State.RUNNING,
+        started_at=MOMENT,
+        controller=gone,
+    )
+    lease = made.store.lease("shop", "Dev", holder=gone)
+    made.store.start(left, lease=lease)
+    for place in (*done, *begun):
+        step, target = place.split()
+        made.store.record(oc.Event(type="step_started", at=MOMENT, deployment="d1", step=step, target=target))
+        if place in done:
+            event = oc.Event(type="step_finished", at=MOMENT, deployment="d1", step=step, target=target)
+            made.store.record(event, oc.Outcome(step=step, target=target, state=oc.State.SUCCEEDED, action="ran"))
+    return release
+
+
+def states(deployment):
+    return {f"{outcome.step} {outcome.target}": outcome.state.value for outcome in deployment.outcomes}
+
+
+def test_what_had_begun_is_asked_of_the_hosts_and_recorded_with_masked_logs(gone):
+    hosts = Hosts({"attach one h2": ended("failed", "no geheim space")})
+    heard = []
+    with space(hosts, on_event=heard.append) as made:
+        leave(made, gone, "one h2", done=["one h1"])
+        assert made.store.deployment("d1").state is oc.State.INTERRUPTED
+        found = made.resume()
+        assert hosts.asked == ["attach one h2"]
+        assert states(found) == {"one h1": "succeeded", "one h2": "failed", "two h1": "skipped", "two h2": "skipped"}
+        outcome = found.outcome("one", "h2")
+        assert (outcome.log, outcome.why, dict(outcome.outputs)) == ("it said ***\n", "no *** space", {"S": "***"})
+        assert (found.state, found.hosts) == (oc.State.FAILED, oc.Hosts.CHANGED)
+        assert "step 'one' failed" in found.error
+        assert made.store.deployment("d1") == found
+        assert made.verify().ok
+        assert made.store.leases() == ()
+        with pytest.raises(oc.ModelError, match="nothing to resume"):
+            made.resume()
+        with pytest.raises(oc.ModelError, match="everything is known"):
+            made.resume("d1")
+
+
+def test_a_deployment_that_had_done_everything_has_succeeded(gone):
+    hosts = Hosts()
+    with space(hosts) as made:
+        leave(made, gone, "two h1", "two h2", done=["one h1", "one h2"])
+        assert made.resume("d1").state is oc.State.SUCCEEDED
+    assert sorted(hosts.asked) == ["attach two h1", "attach two h2"]
+
+
+def test_what_no_host_can_tell_stays_unknown_with_the_reason_and_may_be_found_out_later(gone, monkeypatch):
+    monkeypatch.setattr("octossh.deploying.following.RECONNECT_S", 0.0)
+    hosts = Hosts(
+        {
+            "attach one h1": ended("failed", "this host knows nothing of that run", "gone"),
+            "attach one h2": oc.ConnectError("h2: refused", "refused"),
+        }
+    )
+    with space(hosts) as made:
+        leave(made, gone, "one h1", "one h2")
+        found = made.resume()
+        assert found.hosts is oc.Hosts.UNKNOWN
+        assert "knows nothing" in found.outcome("one", "h1").why
+        assert "h2: refused" in found.outcome("one", "h2").why
+        del hosts.answers["attach one h2"]
+        again = made.resume()
+        assert (states(again)["one h1"], states(again)["one h2"]) == ("unknown", "succeeded")
+        assert made.store.deployment("d1") == again
+        assert made.verify().ok
+        changed = attrs.evolve(again.outcomes[1], state=oc.State.FAILED)
+        other = attrs.evolve(again, outcomes=(again.outcomes[0], changed, *again.outcomes[2:]))
+        with pytest.raises(oc.RecordError, match="has ended already"):
+            made.store.finish(other)
+
+
+def test_the_next_deployment_there_asks_first_and_goes_on_then(gone):
+    hosts = Hosts()
+    with space(hosts) as made:
+        release = leave(made, gone, "one h1")
+        assert made.deploy(release, "Dev").ok
+        assert hosts.asked[0] == "attach one h1"
+        assert [name.split()[0] for name in hosts.asked[1:]] == ["run_script"] * 4
+        assert states(made.store.deployment("d1"))["one h1"] == "succeeded"
+
+
+def test_a_deployment_that_runs_is_left_alone(gone):
+    with space(Hosts()) as made:
+        leave(made, controller_here(), "one h1")
+        with pytest.raises(oc.Refused, match="d1 is running"):
+            made.resume("d1")
+
+
+def test_where_the_secrets_are_not_known_any_more_what_hosts_say_is_not_kept(gone):
+    heard = []
+    with space(Hosts(), secrets={}, on_event=heard.append) as made:
+        leave(made, gone, "one h1")
+        outcome = made.resume().outcome("one", "h1")
+    assert (outcome.state, outcome.changed, dict(outcome.outputs)) == (oc.State.SUCCEEDED, True, {})
+    assert "geheim" not in outcome.log
+    assert heard == []
