@@ -25,13 +25,16 @@ def _status(options: Options, project: str | None) -> None:
 def _history(
     options: Options, project: str | None, environment: str | None, limit: int, deployment: str | None
 ) -> None:
-    """Show what was deployed, newest first."""
+    """Show what was deployed, newest first; 'deployment show' tells how each step ended."""
     space = options.space()
     if deployment is not None:
         found = space.deployment(deployment)
         options.show(found, "\n".join([str(found), *_logs(found)]))
         return
-    options.show(space.history(project, environment=environment, limit=limit))
+    made = space.history(project, environment=environment, limit=limit, outcomes=False)
+    # What was not asked for is left out, and does not look as if there were none.
+    rows = [{name: value for name, value in row.to_dict().items() if name != "outcomes"} for row in made]
+    options.show({"deployments": rows}, str(made))
 
 
 def _logs(deployment: Deployment) -> list[str]:

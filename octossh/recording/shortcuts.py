@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CTE, ScalarSelect, func, select, tuple_
+from sqlalchemy import CTE, ColumnElement, ScalarSelect, func, literal, select
 
 from octossh.model import Deployment, Mode, State
 from octossh.recording.rows import Row, clean
@@ -23,7 +23,7 @@ class Shortcuts(Transaction):
         newest = newest.where(deployments.c.mode != Mode.PRUNE.value)
         passed = newest.where(deployments.c.state == State.SUCCEEDED.value)
         query = select(newest.scalar_subquery(), passed.scalar_subquery()).select_from(places)
-        found = self.connection.execute(query.where(places.c.project.is_not(None)))
+        found = self.connection.execute(query.where(places.c.environment.is_not(None)))
         return self._of({seq for row in found for seq in row if seq is not None})
 
     def passed(self, project: str, environment: str | None, release: str | None) -> tuple[Deployment, ...]:
@@ -46,19 +46,23 @@ class Shortcuts(Transaction):
 
 
 def _places(project: str | None) -> CTE:
-    """All pairs of project and environment, each found from the one before it: the index is not read through."""
-    place = (deployments.c.project, deployments.c.environment)
-    first = select(*place).order_by(*place).limit(1)
-    if project is not None:
-        first = first.where(deployments.c.project == clean(project))
-    start = first.subquery()
-    places = select(start.c.project, start.c.environment).cte("places", recursive=True)
-    further = tuple_(*place) > tuple_(places.c.project, places.c.environment)
+    """All pairs of project and environment, each found from the one before it: the index is not read through.
 
-    def follows(number: int) -> ScalarSelect[str]:
-        query = select(place[number]).where(further).order_by(*place).limit(1)
-        if project is not None:
-            query = query.where(deployments.c.project == clean(project))
-        return query.scalar_subquery()
+    From project to project, and within each from environment to environment: SQLite compares pairs by their first
+    half only, and would read all of a project for each of its environments.
+    """
+    table = deployments.c
+    least = select(func.min(table.project))
+    first = least if project is None else select(literal(clean(project)))
+    projects = select(first.scalar_subquery().label("project")).cte("projects", recursive=True)
+    if project is None:
+        further = least.where(table.project > projects.c.project).scalar_subquery()
+        projects = projects.union_all(select(further).where(projects.c.project.is_not(None)))
 
-    return places.union_all(select(follows(0), follows(1)).where(places.c.project.is_not(None)))
+    def next_in(owner: ColumnElement[str], *more: ColumnElement[bool]) -> ScalarSelect[str]:
+        return select(func.min(table.environment)).where(table.project == owner, *more).scalar_subquery()
+
+    start = select(projects.c.project, next_in(projects.c.project).label("environment"))
+    places = start.where(projects.c.project.is_not(None)).cte("places", recursive=True)
+    following = next_in(places.c.project, table.environment > places.c.environment)
+    return places.union_all(select(places.c.project, following).where(places.c.environment.is_not(None)))

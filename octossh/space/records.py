@@ -44,12 +44,26 @@ def _standing(
 class Records(Wiring):
     """The verbs of a space that look."""
 
-    def history(self, project: str | None = None, *, environment: str | None = None, limit: int | None = 50) -> History:
-        """The deployments of a project, or of all; newest first."""
+    def history(
+        self,
+        project: str | None = None,
+        *,
+        environment: str | None = None,
+        limit: int | None = 50,
+        outcomes: bool = True,
+    ) -> History:
+        """The deployments of a project, or of all; newest first.
+
+        Args:
+            project: Only of this one.
+            environment: Only to this one.
+            limit: How many at most; None: all.
+            outcomes: With what each step did on each host, and its log: that can be a lot.
+        """
         name = self.project(project).name if project else None
         if environment is not None:
             self._catalog.environment(environment)
-        return History(self.store.deployments(project=name, environment=environment, limit=limit))
+        return History(self.store.deployments(project=name, environment=environment, limit=limit, outcomes=outcomes))
 
     def deployment(self, id: str = "latest") -> Deployment:  # noqa: A002 - the field's name
         """One deployment with all its outcomes and logs: by its id, or the newest one.

@@ -146,6 +146,32 @@ def test_json_lines_hold_all_that_the_hashes_are_made_of(space):
     assert before == space.verify().head
 
 
+@pytest.mark.slow
+def test_postgresql_gives_the_same_trail_and_remembers_what_was_sent(postgresql):
+    target = oc.Target("h01", "h01", environments=["Dev"])
+    with oc.Space(
+        postgresql.place(), projects=[project("shop"), project("blog")], targets=[target], transport=oc.Replay(done)
+    ) as made:
+        for name in ("shop", "blog"):
+            made.create_release(name)
+        made.deploy("0.0.1", "Dev", project="shop")
+        assert [entry.type for entry in made.audit("shop")] == [
+            "deployment_finished",
+            "deployment_started",
+            "release_created",
+        ]
+        assert [entry.data["project"] for entry in made.audit("blog")] == ["blog"]
+        assert len(made.audit(since=made.audit().entries[1].at)) == 2
+        assert [entry.seq for entry in made.store.audit(after=2)] == list(range(3, 7))
+        assert made.store.sent("box") == 0
+        for seq in (4, 3):
+            made.store.note_sent("box", seq)
+        assert made.store.sent("box") == 4
+        assert made.store.hashes([1, 6, 99])[0].keys() == {1, 6}
+        assert made.status().standings[0].release == "0.0.1"
+        assert made.verify().ok
+
+
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\uff1d1", "=cmd|' /C calc'!A0"]
 
 

@@ -97,6 +97,13 @@ def test_a_deployment_as_json_is_all_of_it(run):
     assert [outcome["step"] for outcome in latest["outcomes"]] == ["net", "hello"]
 
 
+def test_the_history_as_json_leaves_out_what_it_did_not_read(run):
+    (row,) = json.loads(run("history", "--json")[1].out)["deployments"]
+    assert row["state"] == "succeeded"
+    assert "outcomes" not in row
+    assert run("deployment", "show", row["id"])[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
