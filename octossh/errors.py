@@ -144,11 +144,13 @@ class DeployFailed(OctosshError):
 
     Attributes:
         deployment: The whole outcome, a `octossh.Deployment`.
+        rollback: The deployment that put changed hosts back, where its `octossh.Rollout` says so; else None.
     """
 
     def __init__(self, message: str, deployment: Any, hosts: Hosts) -> None:
         super().__init__(message, deployment, hosts)
         self.deployment = deployment
+        self.rollback: Any = None
         self.hosts = hosts
 
     def __str__(self) -> str:

@@ -10,20 +10,33 @@ from typing import NoReturn
 
 import click
 
-from octossh.cli import (
+from octossh.cli import (  # each adds its commands
     audits,
     deployments,
     freezes,
+    interventions,
     looking,
     records,
     releases,
     tidying,
     values,
-)  # each adds its commands
+)
 from octossh.cli.options import Options, octossh
 from octossh.errors import DeployFailed, OctosshError
 
-__all__ = ["audits", "deployments", "freezes", "looking", "main", "octossh", "records", "releases", "tidying", "values"]
+__all__ = [
+    "audits",
+    "deployments",
+    "freezes",
+    "interventions",
+    "looking",
+    "main",
+    "octossh",
+    "records",
+    "releases",
+    "tidying",
+    "values",
+]
 
 
 def _complain(error: BaseException, code: int, *, as_json: bool) -> NoReturn:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 
-from octossh.cli.options import CONTROL
+from octossh.cli.options import CONTROL, Options
 from octossh.errors import ModelError
-from octossh.model import Approval, ApprovalRequest, Value, Variable
+from octossh.model import Approval, ApprovalRequest, Decision, FailureRequest, Rollout, Value, Variable
 from octossh.recording import whoami
 from octossh.shell import Secret
 from octossh.space import Space
@@ -29,6 +30,10 @@ def with_choices(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--variable", "pairs", multiple=True, metavar="NAME=VALUE", help="Of a variable, for this time.")
     @click.option("--variable-file", "files", multiple=True, metavar="NAME=FILE", help="Where a secret one stands.")
     @click.option("--override-freeze", metavar="WHY", help="Do it in spite of a freeze; the reason is recorded.")
+    @click.option("--parallel", type=click.IntRange(1, 1000), metavar="N", help="Hosts at once.")
+    @click.option("--max-failures", metavar="N|N%", help="How many hosts may fail while the others go on.")
+    @click.option("--on-failure", type=click.Choice(["stop", "continue", "rollback"]), help="When more have failed.")
+    @click.option("--offline", type=click.Choice(["fail", "skip"]), help="Where hosts cannot be reached.")
     @functools.wraps(command)
     def wrapped(*arguments: Any, pairs: tuple[str, ...], files: tuple[str, ...], **options: Any) -> None:
         variables: dict[str, Value | Secret] = dict(_pair(text, "--variable", "Count=3") for text in pairs)
@@ -36,10 +41,22 @@ def with_choices(command: Callable[..., None]) -> Callable[..., None]:
             variables[name] = _secret_in(path)
         said = {"skip": None, "only": None, "exclude": None, "override_freeze": None}
         given = {name: options.pop(name) for name in said}
-        chosen = {name: value for name, value in {**given, "variables": variables}.items() if value}
+        rollout = _rollout(arguments[0], options)
+        chosen = {name: value for name, value in {**given, "variables": variables, "rollout": rollout}.items() if value}
         command(*arguments, **options, **chosen)
 
     return wrapped
+
+
+def _rollout(common: Options, given: dict[str, Any]) -> Rollout | None:
+    """The rollout of the environment with what is said otherwise, which is taken out of *given*; None for nothing."""
+    names = ("parallel", "max_failures", "on_failure", "offline")
+    said = {name: value for name in names if (value := given.pop(name)) is not None}
+    if not said:
+        return None
+    most = said.get("max_failures", "")
+    said |= {"max_failures": int(most)} if most.isdigit() else {}
+    return attrs.evolve(common.space().rollout_of(given["environment"], given.get("project")), **said)
 
 
 def with_going(command: Callable[..., None]) -> Callable[..., None]:
@@ -50,7 +67,15 @@ def with_going(command: Callable[..., None]) -> Callable[..., None]:
     wait = click.option(
         "--wait", "wait_s", type=click.FloatRange(0), default=0, metavar="SECONDS", help="For the end of another one."
     )
-    return approvals(wait(command))
+    guided = click.option("--guided", is_flag=True, help="Ask here what to do when a step has failed on a host.")
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, guided: bool, **given: Any) -> None:
+        if guided:
+            deciding(arguments[0].space())
+        command(*arguments, **given)
+
+    return approvals(wait(guided(wrapped)))
 
 
 def _pair(text: str, option: str, example: str) -> tuple[str, str]:
@@ -130,3 +155,25 @@ def approving(space: Space, texts: tuple[str, ...]) -> Space:
         beforehand = {step: Approval(True, by=by, notes=notes) for step, notes in given.items()}
         space.approve = _Approver(given) if _terminal() else beforehand
     return asking(space)
+
+
+def deciding(space: Space) -> None:
+    """Let whoever sits at the terminal say what to do when a step has failed on a host."""
+    if not _terminal():
+        raise click.UsageError("--guided asks at a terminal, and there is none; give Space(on_failure=...) instead")
+    space.on_failure = _decide
+
+
+def _decide(request: FailureRequest) -> Decision:
+    def shown(text: str) -> str:
+        return CONTROL.sub(lambda found: "\n" if found[0] == "\n" else "?", text)
+
+    click.echo(f"\n{request.target}: step {request.step!r} failed: {shown(request.why)}", err=True)
+    for line in shown(request.log).strip().splitlines()[-10:]:
+        click.echo(f"  | {line}", err=True)
+    try:
+        action = click.prompt("What shall be done?", type=click.Choice(request.choices), err=True)
+        notes = click.prompt("Notes", default="", show_default=False, err=True)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    return Decision(action, by=request.by, notes=notes)

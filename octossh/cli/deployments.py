@@ -64,6 +64,7 @@ def _render(
 @_number
 @_to
 @_project
+@click.option("--outdated", is_flag=True, help="What stands there, to the hosts that lack it; without RELEASE.")
 @with_going
 @with_choices
 def _deploy(
@@ -73,10 +74,20 @@ def _deploy(
     project: str | None,
     approvals: tuple[str, ...],
     wait_s: float,
+    *,
+    outdated: bool,
     **choices: Unpack[OptionFields],
 ) -> None:
     """Deploy RELEASE (default: the latest) to an environment."""
     space = approving(options.space(), approvals)
+    if outdated:
+        if release != "latest":
+            raise click.UsageError("--outdated deploys the release that stands there; leave out RELEASE")
+        if not space.outdated(environment, project=project):
+            options.show({"outdated": []}, f"each host of {environment} has what stands there")
+            return
+        _deployed(options, lambda: space.catch_up(environment, project=project, wait_s=wait_s, **choices))
+        return
     _deployed(options, lambda: space.deploy(space.release(project, release), environment, wait_s=wait_s, **choices))
 
 

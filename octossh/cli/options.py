@@ -91,6 +91,16 @@ CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
+_SAID = {
+    "host_skipped": "left out: {why}",
+    "wave_started": "wave {wave} of {of}: {hosts}",
+    "paused": "{seconds:g} s before wave {wave}",
+    "retrying": "trying again in {delay_s:g} s, {attempt} of {of}: {why}",
+    "rollback_started": "{hosts}: back to {release} by deployment {deployment}",
+}
+"""What is told of events besides those of steps."""
+
+
 def _print_event(event: Event) -> None:
     """Progress for people, one line each, on standard error."""
     place = f"{event.target}  {event.step}"
@@ -101,6 +111,10 @@ def _print_event(event: Event) -> None:
             click.echo(f"{place}  {line.removeprefix('octossh: ')}", err=True)
         else:
             click.echo(f"{place}  | {line}", err=True)
+    elif event.type in _SAID:
+        where = "  ".join(filter(None, (event.target, event.step)))
+        data = {**event.data, "hosts": ", ".join(event.data.get("hosts", ()))}
+        click.echo(CONTROL.sub("?", f"{where}  {_SAID[event.type].format(**data)}"), err=True)
     elif event.type == "step_finished":
         did = event.data["action"] or event.data["state"]
         why = f": {event.data['why']}" if event.data["why"] else ""

@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Described, Pairs, of, sorted_names, telling
+from octossh.model.rollout import Rollout
 from octossh.model.secrets import SecretRef
 from octossh.model.variables import Value, check_value
 from octossh.shell import Secret
@@ -24,6 +25,7 @@ class OptionFields(TypedDict, total=False):
     exclude: Iterable[str]
     variables: Mapping[str, Value | Secret]
     override_freeze: str
+    rollout: Rollout | None
 
 
 def _variables(value: Any) -> Pairs[Value]:
@@ -45,6 +47,8 @@ class Options(Described):
         exclude: Names of targets that are left out.
         variables: Values by the names of variables, for this deployment only. A secret is `octossh.secret`.
         override_freeze: Why it is deployed although a freeze forbids it; empty: it is not.
+        rollout: How it goes over its hosts. None: as the environment says, else the project.
+        undoes: The id of the deployment whose hosts it puts back to what stood there before.
     """
 
     skip: tuple[str, ...] = field(default=(), converter=sorted_names)
@@ -52,6 +56,8 @@ class Options(Described):
     exclude: tuple[str, ...] = field(default=(), converter=sorted_names)
     variables: Pairs[Value] = field(factory=Pairs, converter=_variables)
     override_freeze: str = field(default="", validator=of(str))
+    rollout: Rollout | None = field(default=None, validator=of(Rollout, optional=True))
+    undoes: str = field(default="", validator=of(str))
 
     def __attrs_post_init__(self) -> None:
         if both := sorted(set(self.only) & set(self.exclude)):
@@ -68,6 +74,8 @@ class Options(Described):
         said += [f"{name}={_shown(value)}" for name, value in self.variables.items()]
         if self.override_freeze:
             said.append(f"in spite of a freeze: {self.override_freeze}")
+        if self.undoes:
+            said.append(f"undoes {self.undoes}")
         return "; ".join(said)
 
 

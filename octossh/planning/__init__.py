@@ -8,6 +8,7 @@ from octossh.planning.composing import count_of
 from octossh.planning.drifting import Left, Legacy, deviations, left_by
 from octossh.planning.freezing import check_freezes, frozen
 from octossh.planning.judging import Visit, judge
+from octossh.planning.lagging import lagging
 from octossh.planning.leaving import without
 from octossh.planning.making import plan, secrets_of
 from octossh.planning.opting import prompts, with_said
@@ -57,6 +58,7 @@ __all__ = [
     "frozen",
     "hosts_of",
     "judge",
+    "lagging",
     "left_by",
     "lint_channels",
     "lint_tags",

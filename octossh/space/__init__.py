@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from octossh.space.audits import Audits
-from octossh.space.deployments import Deployments
 from octossh.space.freezes import Freezes
+from octossh.space.interventions import Interventions
 from octossh.space.looking import Looking
 from octossh.space.records import Records
 from octossh.space.releases import Releases
@@ -14,7 +14,7 @@ from octossh.space.values import Values
 __all__ = ["Freezes", "Space", "Values"]
 
 
-class Space(Releases, Deployments, Records, Looking, Audits, Retention):
+class Space(Releases, Interventions, Records, Looking, Audits, Retention):
     """Projects, targets and environments that share one store.
 
     Making one touches nothing: the store, the registries and the hosts are opened when they are needed, and

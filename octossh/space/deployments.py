@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
 from typing import Unpack
 
 import attrs
 
-from octossh.deploying import apply
-from octossh.errors import PlanError, did_you_mean
-from octossh.model import Deployment, Mode, OptionFields, Release, State
+from octossh.deploying import Approver, apply
+from octossh.errors import DeployFailed, PlanError, did_you_mean
+from octossh.model import Cancellation, Deployment, Mode, OptionFields, Release, State
 from octossh.planning import Plan, to_promote, to_roll_back
 from octossh.recording import Lease
 from octossh.space.leasing import held
-from octossh.space.plans import Plans
 from octossh.space.resuming import Resuming
+from octossh.space.undoing import Undoing, tell
 
 __all__ = ["Deployments"]
 
 _log = logging.getLogger("octossh")
 
 
-class Deployments(Plans, Resuming):
+class Deployments(Undoing, Resuming):
     """The verbs of a space that change hosts."""
 
     def deploy(
@@ -142,24 +143,41 @@ class Deployments(Plans, Resuming):
                 self._settle_left(lease)
             # Whoever had to wait finds another release there.
             made = make() if wait_s else made
-            ended = self._apply(made, lease, check=check)
+            ended = self._applied(made, lease, check=check)
         self._follow(ended, made.release, self._promote)
         return ended
 
-    def _apply(self, plan: Plan, lease: Lease, *, check: bool) -> Deployment:
+    def _applied(self, plan: Plan, lease: Lease, *, check: bool) -> Deployment:
+        """Apply *plan*, and where it fails and its rollout says so, put the changed hosts back."""
+
+        def put_back(made: Plan, deployment: Deployment, approve: Approver) -> Deployment:
+            return self._apply(made, deployment, lease, approve, check=False)
+
+        try:
+            ended = self._apply(plan, self._deployment(plan), lease, self.approve, check=check)
+        except DeployFailed as error:
+            tell(error, *self._undone(plan, error.deployment, put_back))
+            raise
+        self._undone(plan, ended, put_back)
+        return ended
+
+    def _apply(
+        self, plan: Plan, deployment: Deployment, lease: Lease, approver: Approver | None, *, check: bool
+    ) -> Deployment:
         moved = self._moved(plan.release, plan.mode)
         secrets, logins = self._access.of(plan.release, plan.environment, plan.said)
         return apply(
             plan,
             self._transport,
             self._anchored(self._noting(moved, self.store.under(lease))),
-            self._deployment(plan),
+            deployment,
             secrets=secrets,
             logins=logins,
             login=self._access.login,
             pack=self._access.archive,
-            approver=self.approve,
+            approver=approver,
             decider=self.on_failure,
+            cancelled=functools.partial(self.store.kept_one, "cancellation", deployment.id, Cancellation),
             on_event=self.on_event,
             check=check,
         )

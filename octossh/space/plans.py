@@ -9,17 +9,18 @@ from typing import Any, Unpack
 
 import attrs
 
-from octossh.deploying import observe, scripts
+from octossh.deploying import observe, offline, scripts
 from octossh.model import Deployment, Mode, OptionFields, Options, Pairs, Process, Release, State, Value, secret
 from octossh.planning import Plan, Task, mode_of, plan, prompts, still_left_out, to_prune, with_said
 from octossh.recording import controller_here, whoami
 from octossh.shell import Script, Secret
+from octossh.space.maintaining import Maintaining
 from octossh.space.promotions import Promotions
 
 __all__ = ["Plans"]
 
 
-class Plans(Promotions):
+class Plans(Promotions, Maintaining):
     """The verbs of a space that only look at hosts."""
 
     def plan(
@@ -77,8 +78,9 @@ class Plans(Promotions):
             self.targets,
             secrets=secrets,
             templates=self._templates,
-            rollout=self._catalog.rollout(release.project, environment),
+            rollout=options.rollout or self._catalog.rollout(release.project, environment),
             options=options,
+            skip=self._away(),
         )
         made = attrs.evolve(make(mode=mode or mode_of(release.number, environment, history)), said=said)
         if self._templates.marks:
@@ -86,6 +88,10 @@ class Plans(Promotions):
         if not look:
             return made
         moved = tuple(map(str, self._moved(release, made.mode)))
+        if made.rollout.offline == "skip":
+            gone = offline(made.targets, self._transport)
+            make = functools.partial(make, skip={**self._away(), **gone})
+            made = make(mode=made.mode)
         seen = observe(release, environment, made.targets, self._transport, secrets, mode=made.mode)
         looked = make(mode=made.mode, seen=seen)
         return attrs.evolve(looked, said=said, notes=(*looked.notes, *moved, *([frozen] if frozen else [])))
@@ -126,8 +132,10 @@ class Plans(Promotions):
         step = to_prune(owner.name, place, keep, every, functools.cache(self._stored), self.targets)
         stands = next(d.release for d in every if (d.project, d.environment) == (owner.name, place))
         release = attrs.evolve(self.release(owner.name, stands), process=Process([step]), variables=())
-        seen = observe(release, place, self.targets, self._transport)
-        made = plan(release, place, self.targets, mode=Mode.PRUNE, seen=seen, templates=self._templates)
+        away = self._away()
+        there = [target for target in self.targets if target.name not in away]
+        seen = observe(release, place, there, self._transport)
+        made = plan(release, place, self.targets, mode=Mode.PRUNE, seen=seen, templates=self._templates, skip=away)
         return attrs.evolve(made, notes=())
 
     def render(self, plan: Plan) -> tuple[tuple[Task, Script | None], ...]:

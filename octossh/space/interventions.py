@@ -1,0 +1,122 @@
+"""Stepping in: cancelling what runs, and bringing hosts up to date that have missed something."""
+
+from __future__ import annotations
+
+import time
+from typing import Unpack
+
+from octossh.errors import ModelError, PlanError
+from octossh.model import Cancellation, Deployment, OptionFields, State
+from octossh.planning import current, lagging
+from octossh.recording import whoami
+from octossh.space.deployments import Deployments
+
+__all__ = ["Interventions"]
+
+_LOOK_S = 0.2
+
+
+class Interventions(Deployments):
+    """The verbs of a space by which people step in."""
+
+    def cancel(
+        self, deployment: str | None = None, *, now: bool = False, why: str = "", wait_s: float = 15.0
+    ) -> Deployment:
+        """Stop a deployment that runs in any process, here or on another machine, with this store.
+
+        The process that runs it sees that within a second or two: it starts nothing more, sees what runs on the hosts
+        end for as long as its `Rollout` says, records how far it came, and ends.
+
+        Args:
+            deployment: Its id; default: the only one that runs.
+            now: Do not wait for what runs on the hosts; its end is unknown then.
+            why: The reason; stands in the record.
+            wait_s: Seconds to wait for its end.
+
+        Returns:
+            The deployment as it stands now: interrupted, or still running after *wait_s*.
+
+        Raises:
+            ModelError: There is none of that id.
+            PlanError: It does not run, or several do and none is named.
+        """
+        found = self._running(deployment)
+        self.store.keep("cancellation", found.id, Cancellation(whoami(), now=now, why=why), why=why)
+        deadline = time.monotonic() + wait_s
+        while (seen := self.store.deployment(found.id)).state is State.RUNNING and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+        if seen.state is not State.RUNNING:
+            self.store.drop("cancellation", found.id, why="it has ended")
+        return seen
+
+    def _running(self, deployment: str | None) -> Deployment:
+        if deployment is not None:
+            found = self.store.deployment(deployment)
+            if found.state is not State.RUNNING:
+                raise PlanError(f"deployment {deployment!r} does not run: it is {found.state.value}")
+            return found
+        running = self.store.deployments(state=State.RUNNING, limit=None, outcomes=False)
+        if len(running) != 1:
+            names = "; ".join(f"{d.id}: {d.project} {d.release} -> {d.environment}" for d in running[:5])
+            raise PlanError(f"several deployments run, say which: {names}" if running else "no deployment runs now")
+        return running[0]
+
+    def outdated(self, environment: str, *, project: str | None = None) -> tuple[str, ...]:
+        """The names of the targets that do not have the release that stands in *environment*, by the record.
+
+        Those are hosts that were offline, in maintenance or left out, on which a step failed, and new ones.
+
+        Args:
+            environment: Where.
+            project: Default: the only one.
+
+        Raises:
+            PlanError: Nothing stands there yet.
+        """
+        owner, place = self.project(project), self._catalog.environment(environment)
+        return self._lagging(owner.name, place, self._stands(owner.name, place))
+
+    def catch_up(
+        self,
+        environment: str,
+        *,
+        project: str | None = None,
+        check: bool = True,
+        wait_s: float = 0,
+        **options: Unpack[OptionFields],
+    ) -> Deployment:
+        """Deploy the release that stands in *environment* to the hosts that lack it, and to no others.
+
+        Hosts in maintenance stay out of it. It raises as `deploy` does, and:
+
+        Args:
+            environment: Where.
+            project: Default: the only one.
+            check: Raise when it does not succeed; otherwise return the deployment either way.
+            wait_s: Seconds to wait for the end of another deployment of the project to that environment.
+            **options: What is said for this one deployment; see `Options`.
+
+        Raises:
+            PlanError: No host lacks it, or nothing stands there yet.
+            ModelError: *options* choose targets themselves.
+        """
+        if options.keys() & {"only", "exclude"}:
+            raise ModelError("the hosts that lack the release are chosen by the record; leave out only and exclude")
+        owner, place = self.project(project), self._catalog.environment(environment)
+        number, away = self._stands(owner.name, place), self._away()
+        names = [name for name in self._lagging(owner.name, place, number) if name not in away]
+        if not names:
+            raise PlanError(f"each host of {place!r} that is not in maintenance has {owner.name} {number} already")
+        options["only"] = names
+        return self.deploy(number, place, project=owner.name, check=check, wait_s=wait_s, **options)
+
+    def _stands(self, project: str, environment: str) -> str:
+        stands = current(self._history(project), environment)
+        if stands is None:
+            raise PlanError(f"no release of {project!r} stands in {environment!r} yet; deploy one by number")
+        return stands.release
+
+    def _lagging(self, project: str, environment: str, number: str) -> tuple[str, ...]:
+        names = [target.name for target in self.targets if environment in target.environments]
+        past = self.store.deployments(project=project, environment=environment, limit=None)
+        return lagging(past, environment, number, names)
