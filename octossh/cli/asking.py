@@ -34,12 +34,13 @@ def with_choices(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--max-failures", metavar="N|N%", help="How many hosts may fail while the others go on.")
     @click.option("--on-failure", type=click.Choice(["stop", "continue", "rollback"]), help="When more have failed.")
     @click.option("--offline", type=click.Choice(["fail", "skip"]), help="Where hosts cannot be reached.")
+    @click.option("--why", metavar="TEXT", help="The reason, for whoever reads the record later.")
     @functools.wraps(command)
     def wrapped(*arguments: Any, pairs: tuple[str, ...], files: tuple[str, ...], **options: Any) -> None:
         variables: dict[str, Value | Secret] = dict(_pair(text, "--variable", "Count=3") for text in pairs)
         for name, path in (_pair(text, "--variable-file", "Password=password.txt") for text in files):
             variables[name] = _secret_in(path)
-        said = {"skip": None, "only": None, "exclude": None, "override_freeze": None}
+        said = {"skip": None, "only": None, "exclude": None, "override_freeze": None, "why": None}
         given = {name: options.pop(name) for name in said}
         rollout = _rollout(arguments[0], options)
         chosen = {name: value for name, value in {**given, "variables": variables, "rollout": rollout}.items() if value}

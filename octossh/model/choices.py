@@ -25,6 +25,7 @@ class OptionFields(TypedDict, total=False):
     exclude: Iterable[str]
     variables: Mapping[str, Value | Secret]
     override_freeze: str
+    why: str
     rollout: Rollout | None
 
 
@@ -47,6 +48,7 @@ class Options(Described):
         exclude: Names of targets that are left out.
         variables: Values by the names of variables, for this deployment only. A secret is `octossh.secret`.
         override_freeze: Why it is deployed although a freeze forbids it; empty: it is not.
+        why: Why it is deployed, for whoever reads the record later.
         rollout: How it goes over its hosts. None: as the environment says, else the project.
         undoes: The id of the deployment whose hosts it puts back to what stood there before.
     """
@@ -56,6 +58,7 @@ class Options(Described):
     exclude: tuple[str, ...] = field(default=(), converter=sorted_names)
     variables: Pairs[Value] = field(factory=Pairs, converter=_variables)
     override_freeze: str = field(default="", validator=of(str))
+    why: str = field(default="", validator=of(str))
     rollout: Rollout | None = field(default=None, validator=of(Rollout, optional=True))
     undoes: str = field(default="", validator=of(str))
 
@@ -74,6 +77,8 @@ class Options(Described):
         said += [f"{name}={_shown(value)}" for name, value in self.variables.items()]
         if self.override_freeze:
             said.append(f"in spite of a freeze: {self.override_freeze}")
+        if self.why:
+            said.append(f"because: {self.why}")
         if self.undoes:
             said.append(f"undoes {self.undoes}")
         return "; ".join(said)

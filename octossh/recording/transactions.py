@@ -141,7 +141,12 @@ class Transaction(Work):
             type="deployment_started",
             at=deployment.started_at,
             deployment=deployment.id,
-            data={**{name: row[name] for name in names}, "before": self._stands(row), "after": row["release"]},
+            data={
+                **{name: row[name] for name in names},
+                "before": self._stands(row),
+                "after": row["release"],
+                "why": clean(deployment.options.why or deployment.options.override_freeze),
+            },
         )
         # The row comes first, since the event refers to it; its number is the one that the event will get.
         token = None if lease is None else lease.token

@@ -60,9 +60,10 @@ class Deployments(Undoing, Resuming):
             if environment not in {None, release.environment}:
                 raise PlanError(f"the plan is for {release.environment!r}, not for {environment!r}; make another one")
             override = options.pop("override_freeze", release.options.override_freeze)
+            why = options.pop("why", release.options.why)
             if options:
                 raise PlanError(f"the plan was made without {', '.join(options)}; make another one with it")
-            made = attrs.evolve(release, options=attrs.evolve(release.options, override_freeze=override))
+            made = attrs.evolve(release, options=attrs.evolve(release.options, override_freeze=override, why=why))
             self.freezes.check(made.release.project, made.environment, override)
             return self._go(lambda: made, check=check, wait_s=wait_s)
         if environment is None:

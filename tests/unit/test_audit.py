@@ -103,6 +103,16 @@ def test_each_act_is_recorded_with_who_did_it_and_what_it_changed(space, monkeyp
     assert {(entry.project, entry.environment) for entry in acts[:4]} == {("shop", "Dev")}
 
 
+def test_a_deployment_is_recorded_with_its_reason(space):
+    space.deploy("0.0.1", "Dev", project="shop", why="the tap drips")
+    space.deploy(space.plan("0.0.1", "Dev", project="shop"), why="once more")
+    space.deploy("0.0.1", "Dev", project="shop")
+    started = space.audit(types=["deployment_started"], limit=3)
+    assert [entry.data["why"] for entry in started] == ["", "once more", "the tap drips"]
+    assert "the tap drips" in str(started)
+    assert space.deployment(started.entries[2].deployment).options.why == "the tap drips"
+
+
 def test_the_trail_is_filtered_by_project_environment_type_and_time(space):
     assert [entry.data["project"] for entry in space.audit("blog")] == ["blog"]
     assert len(space.audit("shop")) == 5
