@@ -36,4 +36,5 @@ class Prevention(Described):
             )
 
     def __str__(self) -> str:
-        return f"{self.project} {self.release} shall go no further: {self.why} ({self.by}, {self.at:%Y-%m-%d %H:%M:%S} UTC)"
+        said = f"{self.by}, {self.at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{self.project} {self.release} shall go no further: {self.why} ({said})"
