@@ -13,6 +13,7 @@ from clusters import cluster
 
 from octossh.errors import ModelError, RecordError
 from octossh.model import Deployment, Event, Mode, Outcome, Process, Release, RunScript, State
+from octossh.planning import Tidy
 from octossh.recording import Store, connecting
 from octossh.recording.aside import Unwritable
 from octossh.recording.postgresql import _LOCK
@@ -98,6 +99,20 @@ def test_a_careless_hand_is_stopped_by_the_database_itself(filled, statement, ta
     with psycopg.connect(filled) as connection:
         with pytest.raises(psycopg.errors.IntegrityError, match=f"{table}: what is recorded stays as it is"):
             connection.execute(statement)
+
+
+def test_what_is_tidied_up_leaves_the_chain_whole_and_the_database_guarded(filled):
+    with Store(filled) as store:
+        items = [
+            Tidy(project="shop", what=what, name=name, why="old")
+            for what, name in (("release", "0.0.2"), ("logs", "d1"), ("steps", "d1"))
+        ]
+        assert len(store.tidy(items)) == 3
+        assert store.deployment("d1").outcomes == ()
+        assert [r.number for r in store.releases("shop")] == ["0.0.1"]
+        assert store.verify().ok, store.verify()
+    with psycopg.connect(filled) as connection, pytest.raises(psycopg.errors.IntegrityError, match="stays as it is"):
+        connection.execute("UPDATE releases SET body = '{}'")
 
 
 def test_both_databases_give_the_same_records_the_same_hashes(filled, tmp_path):
