@@ -33,7 +33,7 @@ class Control:
         by_user: Whether it is the user of this process.
     """
 
-    def __init__(self, grace_s: float = 8.0) -> None:
+    def __init__(self, grace_s: float = 6.0) -> None:
         self.bell = threading.Condition()
         self.stopping = self.leaving = self.late = self.by_user = False
         self.why = ""

@@ -37,8 +37,12 @@ def on_each(targets: Iterable[Target], do: Callable[[Target], T]) -> dict[str, T
     hosts = list(targets)
     if not hosts:
         return {}
-    with ThreadPoolExecutor(min(len(hosts), MOST_HOSTS_AT_ONCE), thread_name_prefix="octossh") as pool:
+    pool = ThreadPoolExecutor(min(len(hosts), MOST_HOSTS_AT_ONCE), thread_name_prefix="octossh")
+    try:
         return dict(zip((target.name for target in hosts), pool.map(safely, hosts), strict=True))
+    finally:
+        # After Ctrl-C, hosts that hang are not waited for.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _raise_first(made: dict[str, T | OctosshError]) -> dict[str, T]:

@@ -166,7 +166,7 @@ class Rollout(Described):
     parallel: int = field(default=64, validator=_count)
     per_gateway: int | None = field(default=None, validator=_count)
     timeout_s: float | None = field(default=None, validator=_duration)
-    grace_s: float = field(default=8.0, validator=_duration)
+    grace_s: float = field(default=6.0, validator=_duration)
 
     def __attrs_post_init__(self) -> None:
         if self.parallel is None:
