@@ -223,3 +223,20 @@ def test_the_record_is_json_that_other_tools_can_read(filled):
     with psycopg.connect(filled) as connection:
         data = connection.execute("SELECT data FROM events WHERE type = 'fact_kept'").fetchone()[0]
         assert json.loads(data)["kind"] == "freeze"
+
+
+def test_what_is_tidied_up_is_told_by_the_chain_and_releases_stay_guarded(filled):
+    items = [
+        Tidy(project="shop", what="release", name="0.0.2", why="it is old"),
+        Tidy(project="shop", what="logs", name="d1", why="it is old"),
+        Tidy(project="shop", what="steps", name="d2", why="it runs"),
+    ]
+    with Store(filled) as store:
+        assert store.details("shop") == {"d1": True, "d2": True}
+        assert store.tidy(items, seen="d2") == tuple(items[:2])
+        assert store.details("shop") == {"d1": True, "d2": True} | {"d1": False}
+        assert [made.number for made in store.releases("shop")] == ["0.0.1"]
+        assert store.verify().ok
+    with psycopg.connect(filled) as connection:
+        with pytest.raises(psycopg.errors.IntegrityError, match="what is recorded stays as it is"):
+            connection.execute("UPDATE releases SET body = 'x'")
