@@ -7,7 +7,7 @@ import pytest
 from fleet import MOMENT
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ROLLINGS, SIZES
+from step_strategies import ROLLINGS, SIZES
 
 import octossh as oc
 from octossh.model import share
