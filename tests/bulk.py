@@ -122,11 +122,11 @@ class _Maker:
         return taken
 
 
-def _made(projects: int) -> Iterator[dict[str, list[dict[str, Any]]]]:
+def _made(count: int) -> Iterator[dict[str, list[dict[str, Any]]]]:
     """Chunks of rows: each release is made, and then goes through the environments."""
     maker, number = _Maker(), 0
-    for release in range(RELEASES):
-        for project in range(projects):
+    for release in range(count):
+        for project in range(PROJECTS):
             at = _START + timedelta(hours=release * 8, seconds=project)
             maker.release(f"project{project:03}", f"1.0.{release}", at)
             for turn in range(DEPLOYMENTS // RELEASES):
@@ -140,8 +140,11 @@ def _made(projects: int) -> Iterator[dict[str, list[dict[str, Any]]]]:
 
 
 def fill(url: str, scale: float) -> int:
-    """Fill the empty store at *url* with *scale* times what a large company has; returns the number of events."""
-    projects = max(1, round(PROJECTS * scale))
+    """Fill the empty store at *url* with a large company's first *scale* of all time; returns the number of events.
+
+    All projects are there from the beginning.
+    """
+    count = max(1, round(RELEASES * scale))
     with Store(url) as store:
         store.events()
         engine = store._opened()._base.engine
@@ -149,7 +152,7 @@ def fill(url: str, scale: float) -> int:
         try:
             put = _sqlite if engine.dialect.name == "sqlite" else _postgresql
             count = 0
-            for rows in put(raw, _made(projects)):
+            for rows in put(raw, _made(count)):
                 count += len(rows.get("events", ()))
         finally:
             raw.close()

@@ -41,6 +41,7 @@ Row = dict[str, Any]
 GENESIS = "0" * 64
 """What the first event follows."""
 
+_NO_OPTIONS = Options()
 _UNHASHED = {"hash", "position", "seq", "token"}
 
 
@@ -214,7 +215,7 @@ def deployment_of(row: Row, outcomes: Iterable[Outcome]) -> Deployment:
         controller=row["controller"],
         error=row["error"],
         outcomes=tuple(outcomes),
-        options=from_dict(Options, said["options"]) if said else Options(),
+        options=from_dict(Options, said["options"]) if said else _NO_OPTIONS,
         left_out=tuple(said["left_out"]) if said else (),
     )
 
