@@ -59,7 +59,7 @@ from value_strategies import (
 )
 
 import octossh as oc
-from octossh.model import DECISIONS, Finding, Grade, Pairs, Repositories, Standing, Templates
+from octossh.model import DECISIONS, Finding, Grade, Pairs, Repositories, ScheduleList, Standing, Templates
 
 
 def _apart(step: oc.Step) -> str:
@@ -247,6 +247,24 @@ FREEZES = st.builds(
     zone=st.sampled_from(["UTC", "Europe/Berlin"]),
     weekly=few(st.sampled_from(["Fri 16:00 - Mon 08:00", "Mon 00:00 - Mon 01:00"])),
 )
+APPROVALS = st.builds(oc.Approval, st.booleans(), by=NAMES, notes=TEXT, groups=few(NAMES))
+SCHEDULES = st.builds(
+    oc.Schedule,
+    id=NAMES,
+    project=NAMES,
+    release=NAMES,
+    environment=NAMES,
+    at=TIMES,
+    expires_at=TIMES,
+    options=SAID,
+    asks=few(NAMES),
+    approvals=st.dictionaries(NAMES, APPROVALS, max_size=2).map(Pairs),
+    state=st.sampled_from(oc.DueState),
+    why=TEXT,
+    by=TEXT,
+    created_at=TIMES,
+    controller=TEXT,
+)
 EVENTS = st.builds(
     oc.Event, type=NAMES, at=TIMES, deployment=NAMES, step=TEXT, target=TEXT, data=DATA, version=st.integers(1, 9)
 )
@@ -290,7 +308,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.Maintenance: st.builds(oc.Maintenance, NAMES, by=NAMES, since=TIMES),
     oc.Retry: RETRIES,
     oc.Rollout: ROLLOUTS,
-    oc.Approval: st.builds(oc.Approval, st.booleans(), by=NAMES, notes=TEXT),
+    oc.Approval: APPROVALS,
     oc.ApprovalRequest: APPROVAL_REQUESTS,
     oc.Approve: APPROVES,
     oc.Channel: CHANNELS,
@@ -331,6 +349,8 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.SecretFile: SECRET_FILES,
     oc.SecretRef: SECRETS,
     oc.Freeze: FREEZES,
+    oc.Schedule: SCHEDULES,
+    ScheduleList: st.builds(ScheduleList, few(SCHEDULES)),
     oc.Options: SAID,
     oc.Prune: PRUNES,
     oc.Snapshot: SNAPSHOTS,

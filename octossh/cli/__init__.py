@@ -18,6 +18,7 @@ from octossh.cli import (  # each adds its commands
     looking,
     records,
     releases,
+    schedules,
     tidying,
     values,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "octossh",
     "records",
     "releases",
+    "schedules",
     "tidying",
     "values",
 ]

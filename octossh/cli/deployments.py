@@ -67,6 +67,9 @@ def _render(
 @click.option("--outdated", is_flag=True, help="What stands there, to the hosts that lack it; without RELEASE.")
 @with_going
 @with_choices
+@click.option("--at", metavar="TIME", help="Not now, but by 'run-due' from this time on: '2026-12-24 02:00'.")
+@click.option("--expires", "expires_at", metavar="TIME", help="With --at: not from then on. Default: an hour later.")
+@click.option("--approve-later", is_flag=True, help="By 'run-due', once 'octossh approve' has been given.")
 def _deploy(
     options: Options,
     release: str,
@@ -75,20 +78,33 @@ def _deploy(
     approvals: tuple[str, ...],
     wait_s: float,
     *,
+    at: str | None,
+    expires_at: str | None,
     outdated: bool,
+    approve_later: bool,
     **choices: Unpack[OptionFields],
 ) -> None:
-    """Deploy RELEASE (default: the latest) to an environment."""
-    space = approving(options.space(), approvals)
-    if outdated:
-        if release != "latest":
-            raise click.UsageError("--outdated deploys the release that stands there; leave out RELEASE")
-        if not space.outdated(environment, project=project):
-            options.show({"outdated": []}, f"each host of {environment} has what stands there")
-            return
-        _deployed(options, lambda: space.catch_up(environment, project=project, wait_s=wait_s, **choices))
+    """Deploy RELEASE (default: the latest) to an environment, now or later."""
+    later = at is not None or approve_later
+    if outdated and (release != "latest" or later):
+        raise click.UsageError("--outdated deploys the release that stands there, and now; leave out the rest")
+    if expires_at is not None and not later:
+        raise click.UsageError("--expires says when something is too late that waits; give --at, too")
+    if later:
+        space = asking(options.space())
+        found = space.release(project, release)
+        made = space.schedule(found, environment, at=at, expires_at=expires_at, **choices)
+        for step, _, notes in (text.partition("=") for text in approvals):
+            made = space.schedules.approve(made.id, step, notes=notes)
+        options.show(made)
         return
-    _deployed(options, lambda: space.deploy(space.release(project, release), environment, wait_s=wait_s, **choices))
+    space = approving(options.space(), approvals)
+    if not outdated:
+        _deployed(options, lambda: space.deploy(space.release(project, release), environment, wait_s=wait_s, **choices))
+    elif space.outdated(environment, project=project):
+        _deployed(options, lambda: space.catch_up(environment, project=project, wait_s=wait_s, **choices))
+    else:
+        options.show({"outdated": []}, f"each host of {environment} has what stands there")
 
 
 @command(octossh, "promote")

@@ -42,7 +42,7 @@ def _by_wave(step: Step) -> bool:
 
 
 def _objection(step: Approve, answer: Approval) -> str:
-    if not step.admits(answer.by):
+    if not step.admits(answer.by, answer.groups):
         return f"{answer.by} may not approve, only {', '.join(step.approvers)}"
     return "" if answer.approved else f"{answer.by} does not approve" + (f": {answer.notes}" if answer.notes else "")
 

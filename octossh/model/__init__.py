@@ -19,6 +19,7 @@ from octossh.model.preventions import Prevention
 from octossh.model.projects import Process, Project
 from octossh.model.releases import Release
 from octossh.model.rollout import Retry, Rolling, Rollout, share
+from octossh.model.schedules import DueState, Schedule, ScheduleList
 from octossh.model.secrets import SecretRef, secret
 from octossh.model.snapshots import GROUPS, LABELS, Resource, Snapshot, grouped
 from octossh.model.steps import (
@@ -107,6 +108,7 @@ __all__ = [
     "DockerConfig",
     "Drift",
     "Drifts",
+    "DueState",
     "Environment",
     "Evaluated",
     "Event",
@@ -155,6 +157,8 @@ __all__ = [
     "RunOnce",
     "RunScript",
     "Runner",
+    "Schedule",
+    "ScheduleList",
     "Sealed",
     "SecretFile",
     "SecretRef",

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model._values import Described, of, telling
+from octossh.model._values import Described, of, sorted_names, telling
 
 __all__ = ["Approval", "ApprovalRequest"]
 
@@ -48,8 +48,10 @@ class Approval(Described):
         approved: Whether the deployment goes on.
         by: Who says so.
         notes: Why; stands in the record.
+        groups: Of the operating system, that whoever says so is in.
     """
 
     approved: bool = field(validator=of(bool))
     by: str = field(kw_only=True, validator=_check_by)
     notes: str = field(default="", kw_only=True, validator=of(str))
+    groups: tuple[str, ...] = field(default=(), kw_only=True, converter=sorted_names)

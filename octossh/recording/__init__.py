@@ -6,7 +6,7 @@ The door of sqlalchemy, which enters when a store is first used. Nothing here sp
 from __future__ import annotations
 
 from octossh.recording.actors import actor_here
-from octossh.recording.controllers import alive, controller_here, whoami
+from octossh.recording.controllers import alive, controller_here, groups_here, whoami
 from octossh.recording.exports import exported
 from octossh.recording.leases import Lease
 from octossh.recording.origins import Origin, origin_here
@@ -26,6 +26,7 @@ __all__ = [
     "alive",
     "controller_here",
     "exported",
+    "groups_here",
     "origin_here",
     "pack",
     "read_key",

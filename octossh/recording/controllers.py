@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import getpass
+import grp
 import os
 import platform
 import re
 import socket
 from pathlib import Path
 
-__all__ = ["alive", "controller_here", "whoami"]
+__all__ = ["alive", "controller_here", "groups_here", "whoami"]
 
 _HOST_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel
 
@@ -33,6 +35,15 @@ def whoami() -> str:
     except (OSError, KeyError):
         name = str(os.getuid())
     return f"{name}@{platform.node()}"
+
+
+def groups_here() -> tuple[str, ...]:
+    """The names of the groups that the user of this process is in."""
+    names = []
+    for number in {os.getgid(), *os.getgroups()}:
+        with contextlib.suppress(KeyError):
+            names.append(grp.getgrgid(number).gr_name)
+    return tuple(sorted(names))
 
 
 def alive(controller: str) -> bool | None:

@@ -9,12 +9,13 @@ from octossh.space.looking import Looking
 from octossh.space.records import Records
 from octossh.space.releases import Releases
 from octossh.space.retention import Retention
+from octossh.space.schedules import Schedules, Scheduling
 from octossh.space.values import Values
 
-__all__ = ["Freezes", "Space", "Values"]
+__all__ = ["Freezes", "Schedules", "Space", "Values"]
 
 
-class Space(Releases, Interventions, Records, Looking, Audits, Retention):
+class Space(Releases, Interventions, Scheduling, Records, Looking, Audits, Retention):
     """Projects, targets and environments that share one store.
 
     Making one touches nothing: the store, the registries and the hosts are opened when they are needed, and

@@ -135,7 +135,15 @@ class Deployments(Undoing, Resuming):
 
         return self._go(make, check=check, wait_s=wait_s)
 
-    def _go(self, make: Callable[[], Plan], *, check: bool, wait_s: float = 0) -> Deployment:
+    def _go(
+        self,
+        make: Callable[[], Plan],
+        *,
+        check: bool,
+        wait_s: float = 0,
+        id: str = "",  # noqa: A002 - the field's name
+        approver: Approver | None = None,
+    ) -> Deployment:
         """Apply the plan that *make* gives, as the only deployment of its project to its environment."""
         made = make()
         with held(self.store, made.release.project, made.environment, wait_s=wait_s) as lease:
@@ -144,18 +152,26 @@ class Deployments(Undoing, Resuming):
                 self._settle_left(lease)
             # Whoever had to wait finds another release there.
             made = make() if wait_s else made
-            ended = self._applied(made, lease, check=check)
+            ended = self._applied(made, lease, check=check, id=id, approver=approver or self.approve)
         self._follow(ended, made.release, self._promote)
         return ended
 
-    def _applied(self, plan: Plan, lease: Lease, *, check: bool) -> Deployment:
+    def _applied(
+        self,
+        plan: Plan,
+        lease: Lease,
+        *,
+        check: bool,
+        id: str,  # noqa: A002 - the field's name
+        approver: Approver | None,
+    ) -> Deployment:
         """Apply *plan*, and where it fails and its rollout says so, put the changed hosts back."""
 
         def put_back(made: Plan, deployment: Deployment, approve: Approver) -> Deployment:
             return self._apply(made, deployment, lease, approve, check=False)
 
         try:
-            ended = self._apply(plan, self._deployment(plan), lease, self.approve, check=check)
+            ended = self._apply(plan, self._deployment(plan, id), lease, approver, check=check)
         except DeployFailed as error:
             tell(error, *self._undone(plan, error.deployment, put_back))
             raise

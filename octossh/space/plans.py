@@ -149,13 +149,13 @@ class Plans(Promotions, Maintaining):
         secrets, logins = self._access.of(plan.release, plan.environment, plan.said)
         return scripts(plan, self._deployment(plan), secrets, logins)
 
-    def _deployment(self, plan: Plan) -> Deployment:
+    def _deployment(self, plan: Plan, id: str = "") -> Deployment:  # noqa: A002 - the field's name
         now, left_out = datetime.now(UTC), plan.left_out
         if left_out:
             past = self._history(plan.release.project)
             left_out = still_left_out(past, plan.release.number, plan.environment, left_out)
         return Deployment(
-            id=f"{now:%Y%m%dT%H%M%S}-{_random.token_hex(4)}",
+            id=id or f"{now:%Y%m%dT%H%M%S}-{_random.token_hex(4)}",
             project=plan.release.project,
             release=plan.release.number,
             environment=plan.environment,

@@ -147,7 +147,7 @@ def test_every_field_of_every_kind_is_in_the_reference_with_its_option_and_a_mea
 def test_the_commands_that_the_pages_name_are_there() -> None:
     known = set(command.commands)
     for page in documents.PAGES:
-        for name in re.findall(r"``octossh (?:-[\w-]+ )*(\w+)", page.read_text()):
+        for name in re.findall(r"``octossh (?:-[\w-]+ )*([\w-]+)", page.read_text()):
             assert name in known, f"{page}: octossh {name}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from attrs import field, frozen
@@ -24,8 +25,8 @@ class Approve(Step):
 
     Attributes:
         instructions: What to look at before answering; Markdown.
-        approvers: Who may answer: names, of the user who runs the command or as ``Space(approve=...)`` gives them.
-            None: anybody.
+        approvers: Who may answer: names, of the user who runs the command or as ``Space(approve=...)`` gives them;
+            ``@ops``: whoever is in the group ``ops`` of the operating system there. None: anybody.
     """
 
     kind: ClassVar[str] = "approve"
@@ -54,6 +55,7 @@ class Approve(Step):
         """Who is asked."""
         return ", ".join(self.approvers) or "anybody"
 
-    def admits(self, by: str) -> bool:
-        """Whether *by* may answer; ``ada@desk`` is ``ada``."""
-        return not self.approvers or by in self.approvers or by.partition("@")[0] in self.approvers
+    def admits(self, by: str, groups: Iterable[str] = ()) -> bool:
+        """Whether *by* may answer, who is in these groups; ``ada@desk`` is ``ada``."""
+        names = {by, by.partition("@")[0], *(f"@{group}" for group in groups)}
+        return not self.approvers or not names.isdisjoint(self.approvers)
