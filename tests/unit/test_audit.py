@@ -216,6 +216,7 @@ EDITS = {
         4,
         "another order: event 4 stands as 5",
     ),
+    "an event that was moved to the end": (["UPDATE events SET seq = 11 WHERE seq = 5"], 6, "another order: event 5 stands as 11"),
     "an event that was put in": (
         ["INSERT INTO events SELECT 11, version, type, at, deployment, step, target, data, subject_sha256, hash, 'x' FROM events WHERE seq = 10"],
         11,

@@ -178,6 +178,18 @@ def test_status_shows_how_it_was_last_seen_and_when_that_began(space, hosts):
     assert space.verify().ok
 
 
+def test_what_runs_after_a_deployment_that_failed_is_not_known_until_somebody_looks(space):
+    newest = space.deployment()
+    again = attrs.evolve(newest, id="later", state=oc.State.RUNNING, outcomes=(), finished_at=None)
+    space.store.start(again)
+    standing = space.status().standings[0]
+    assert (standing.running, standing.newest, standing.seen) == ("later", "deploying 0.0.1 now", "healthy")
+    space.store.finish(attrs.evolve(again, state=oc.State.FAILED, finished_at=NOW, error="h01: it broke"))
+    standing = space.status().standings[0]
+    assert (standing.running, standing.seen, standing.seen_why) == ("", "unknown", "0.0.1 failed after it")
+    assert "deployment later of release 0.0.1 has failed since" in str(space.drift())
+
+
 def test_what_a_later_deployment_left_out_is_held_against_the_one_before(space, hosts):
     newest = space.deployment()
     half = attrs.evolve(newest, id="later", state=oc.State.RUNNING, outcomes=(), finished_at=None)
