@@ -122,10 +122,10 @@ class _Maker:
         return taken
 
 
-def _made(count: int) -> Iterator[dict[str, list[dict[str, Any]]]]:
+def _made(releases_each: int) -> Iterator[dict[str, list[dict[str, Any]]]]:
     """Chunks of rows: each release is made, and then goes through the environments."""
     maker, number = _Maker(), 0
-    for release in range(count):
+    for release in range(releases_each):
         for project in range(PROJECTS):
             at = _START + timedelta(hours=release * 8, seconds=project)
             maker.release(f"project{project:03}", f"1.0.{release}", at)
@@ -144,7 +144,7 @@ def fill(url: str, scale: float) -> int:
 
     All projects are there from the beginning.
     """
-    count = max(1, round(RELEASES * scale))
+    releases_each = max(1, round(RELEASES * scale))
     with Store(url) as store:
         store.events()
         engine = store._opened()._base.engine
@@ -152,7 +152,7 @@ def fill(url: str, scale: float) -> int:
         try:
             put = _sqlite if engine.dialect.name == "sqlite" else _postgresql
             count = 0
-            for rows in put(raw, _made(count)):
+            for rows in put(raw, _made(releases_each)):
                 count += len(rows.get("events", ()))
         finally:
             raw.close()
