@@ -84,7 +84,8 @@ def _error(bad: list[Outcome], control: Control, budget: Budget) -> str:
     if bad:
         first = f"{bad[0].target}: step {bad[0].step!r} {bad[0].state.value}: {bad[0].why}"
         more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-        error = f"{error}; {first}{more}" if control.late else f"{first}{more}"
+        # Of Ctrl-C the state says enough.
+        error = f"{error}; {first}{more}" if error and not control.by_user else f"{first}{more}"
     if not error or (budget.over and not budget.over.startswith(("an earlier", "the deployment was aborted"))):
         error = "; ".join(filter(None, (error, budget.over)))
     return error
