@@ -148,6 +148,19 @@ def failing(space: oc.Space) -> str:
     return ""
 
 
+def looking_at_hosts(space: oc.Space) -> None:
+    drift = space.drift("shop", "Dev")
+    assert_type(drift, oc.Drifts)
+    assert_type(drift.places[0].deviations[0].problem, oc.Problem)
+    assert_type(space.who("sha256:012345", look=True), oc.Whereabouts)
+    assert_type(space.deployment(), oc.Deployment)
+    assert_type(space.audit("shop", types=["release_created"]).entries, tuple[oc.AuditEntry, ...])
+    for line in space.export_audit("csv"):
+        assert_type(line, str)
+    assert_type(space.ask_hosts().ok, bool)
+    oc.Space(projects=[], sinks=[oc.SyslogSink(), oc.HttpSink("https://audit.example.com/", key="k")], anchors=False)
+
+
 def choosing(tags: Sequence[str]) -> None:
     assert_type(oc.versions.choose(tags, range="[1,2)", variant="alpine"), oc.versions.Version | None)
     assert_type(oc.versions.parse("1.27.0"), oc.versions.Version)
