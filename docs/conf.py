@@ -44,7 +44,7 @@ nitpick_ignore_regex = [
     (r"py:.*", (r"(str|int|float|bool|bytes|dict|list|tuple|object|type|None|True|False|Any|Self|Mapping|Sequence|"
                r"Iterable|Iterator|Callable|Path|datetime|TracebackType|BaseException|Exception|ValueError|KeyError|"
                r"KeyboardInterrupt|TypeError|Enum|ClassVar|Protocol)")),
-    (r"py:class", r"(Auth|NOTHING|optional|.*RuleFields|.*\.[NTV]|[NTV]|attr\..*|attrs\..*)"),
+    (r"py:class", r"(Auth|Given|Names|TargetSource|NOTHING|optional|.*RuleFields|.*\.[NTV]|[NTV]|attr\..*|attrs\..*)"),
 ]  # fmt: skip
 
 # A name is documented where it is imported from: octossh.Image, not octossh.model.images.Image.
