@@ -28,7 +28,8 @@ class Space(Releases, Interventions, Scheduling, Records, Looking, Audits, Reten
             `AnsibleTargets`, `SSHConfigTargets`, `CommandTargets` or a function that gives targets, or their fields by
             name; or a list of all these. Sources are asked once, when the space is made.
         environments: Further ones, besides those of lifecycles and targets.
-        transport: How hosts are reached. Default: `SSH`, with the known_hosts and keys of the user.
+        transport: How hosts are reached: a transport, or ``"ssh"`` or ``"openssh"`` for one of these as it comes.
+            Default: `SSH`, with the configuration, known_hosts and keys of the user.
         secrets: A mapping or a function that gives the value of a secret by name, or None; such as
             `FolderSecrets` or `CommandSecrets`; or a list of them, of which the first that knows a name counts.
             Default: the environment variables of this process.

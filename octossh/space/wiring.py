@@ -18,10 +18,20 @@ from octossh.shell import Secret
 from octossh.sinks import Pump, Sink
 from octossh.space.freezes import Freezes
 from octossh.space.values import Values, key_of_user
-from octossh.transport import SSH, Pool, Transport
+from octossh.transport import SSH, OpenSSH, Pool, Transport
 from octossh.vaults import SecretSource, sources_of
 
 __all__ = ["Wiring"]
+
+_TRANSPORTS: dict[str, Callable[[], Transport]] = {"ssh": SSH, "openssh": OpenSSH}
+
+
+def _transport(given: Transport | str | None) -> Transport:
+    if given is None or (isinstance(given, str) and given in _TRANSPORTS):
+        return _TRANSPORTS[given or "ssh"]()
+    if isinstance(given, str) or not callable(getattr(given, "run", None)):
+        raise ModelError(f"the transport {given!r} is none; give an octossh.SSH(...), 'ssh' or 'openssh', or none")
+    return given
 
 
 class Wiring:
@@ -34,7 +44,7 @@ class Wiring:
         projects: Iterable[Project],
         targets: Iterable[Target | TargetSource | str | Path] | TargetSource | str | Path = (),
         environments: Iterable[Environment] = (),
-        transport: Transport | None = None,
+        transport: Transport | str | None = None,
         secrets: SecretSource | Iterable[SecretSource] | None = None,
         approve: Approver | None = None,
         ask: Callable[[Variable], Value | Secret | None] | None = None,
@@ -47,8 +57,6 @@ class Wiring:
         sinks: Iterable[Sink] = (),
     ) -> None:
         self._catalog = Catalog.of(projects, targets_of(targets), environments)
-        if transport is not None and not callable(getattr(transport, "run", None)):
-            raise ModelError(f"the transport {transport!r} is none; give an octossh.SSH(...), or leave it out")
         if on_moved_tag not in {"warn", "fail", "ignore"}:
             raise ModelError(f"on_moved_tag is {on_moved_tag!r}; it is 'warn', 'fail' or 'ignore'")
         self.on_moved_tag, self.anchors = on_moved_tag, anchors
@@ -58,7 +66,7 @@ class Wiring:
         self.store.on_written = self._pump.wake
         self.on_failure = policy(on_failure) if isinstance(on_failure, str) else on_failure
         self._templates = read_templates(templates)
-        self._transport = transport if transport is not None else SSH()
+        self._transport = _transport(transport)
         images = (image for project in self._catalog.projects.values() for image in project.process.images)
         self.values = Values(self.store, key_of_user if key is None else sources_of(key)[0])
         self._access = Access((image.registry for image in images), secrets, self.values.find)

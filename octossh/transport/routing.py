@@ -182,7 +182,8 @@ def _known_hosts(options: Options, tokens: Mapping[str, str], where: Where) -> K
         for value in options.get(name, ())
         if value.lower() != "none"
     ]
-    return KnownHosts.of(files or None)
+    # ssh's second files are of long ago: where there are none, no message has to name them.
+    return KnownHosts.of([file for file in files if not file.endswith("known_hosts2") or Path(file).exists()] or None)
 
 
 def _agent(given: str, tokens: Mapping[str, str], where: Where) -> str:
