@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import overload
 
 from attrs import field, frozen
 
@@ -86,7 +86,13 @@ class ScheduleList(Described, Sequence[Schedule]):
 
     schedules: tuple[Schedule, ...]
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Schedule: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Schedule, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Schedule | tuple[Schedule, ...]:
         return self.schedules[index]
 
     def __len__(self) -> int:

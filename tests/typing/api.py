@@ -128,6 +128,16 @@ def looking(space: oc.Space) -> None:
     assert_type(space.rollback("shop", "Dev", to="0.0.1", check=False).state, oc.State)
 
 
+def later(space: oc.Space) -> None:
+    space.deploy("0.0.1", "Dev", skip=["web"], only={"h01"}, variables={"Count": 3, "Key": oc.Secret("x")}, wait_s=9)
+    space.freezes.add(oc.Freeze("Sales", ends_at="2099-01-01", zone="Europe/Berlin"), why="sales")
+    assert_type(space.freezes.list(), tuple[oc.Freeze, ...])
+    made = space.schedule("0.0.1", "Dev", at="2099-01-01 02:00", exclude=["h02"], override_freeze="it is small")
+    assert_type(made, oc.Schedule)
+    assert_type(space.schedules.approve(made.id, "go", oc.Approval(True, by="ada")), oc.Schedule)
+    assert_type([one.state for one in space.run_due()], list[oc.DueState])
+
+
 def failing(space: oc.Space) -> str:
     try:
         space.deploy("0.0.1", "Dev", project="shop")
