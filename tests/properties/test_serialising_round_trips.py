@@ -10,8 +10,10 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markup import read
 from strategies import NOUNS, STEPS
 from value_strategies import JSON, TEXT
+from view_strategies import VIEWS
 
 import octossh as oc
 from octossh.model import ComposeStep, Described, Probe, Strategy
@@ -33,7 +35,7 @@ def test_there_is_a_strategy_for_every_noun_of_the_model():
     import octossh.model as model
 
     classes = {thing for name in model.__all__ if attrs.has(thing := getattr(model, name)) and isinstance(thing, type)}
-    assert classes - {model.Catalog, model.ContainerStep, model.Flag, model.Part, *BASES} == set(NOUNS)
+    assert classes - {model.Catalog, model.ContainerStep, model.Flag, model.Part, *BASES} == {*NOUNS, *VIEWS}
 
 
 @each
@@ -52,7 +54,19 @@ def test_every_noun_comes_back_from_json_and_from_a_pickle_with_all_that_it_hold
     assert "\n" not in repr(value)
     if isinstance(value, Described):
         assert value.to_dict() == to_dict(value)
-        assert value._repr_html_().startswith("<pre>")
+        assert isinstance(read(value._repr_html_()), str)
+
+
+@pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
+@quick
+@given(data=st.data())
+def test_every_view_can_be_printed_and_shown_in_a_notebook_and_written_as_json(kind, data):
+    value = data.draw(VIEWS[kind])
+    assert pickle.loads(pickle.dumps(value)) == value
+    assert isinstance(str(value), str)
+    if isinstance(value, Described):
+        assert json.loads(json.dumps(value.to_dict(), allow_nan=False)) == value.to_dict()
+        assert isinstance(read(value._repr_html_()), str)
 
 
 def needs(kind):
