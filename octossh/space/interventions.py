@@ -34,7 +34,7 @@ class Interventions(Deployments):
             wait_s: Seconds to wait for its end.
 
         Returns:
-            The deployment as it stands now: interrupted, or still running after *wait_s*.
+            The deployment as it stands now, interrupted, or still running after *wait_s*.
 
         Raises:
             ModelError: There is none of that id.
