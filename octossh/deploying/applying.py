@@ -35,23 +35,25 @@ def apply(
     logins: Mapping[str, str] | None = None,
     login: Callable[[Image], Credentials | None] | None = None,
     pack: Pack | None = None,
+    lock_wait_s: int = 30,
     approver: Approver | None = None,
     decider: Decider | None = None,
     cancelled: Callable[[], Cancellation | None] | None = None,
     on_event: Callable[[Event], None] | None = None,
     check: bool = True,
 ) -> Deployment:
-    """Do what *plan* says, step by step, on the hosts of a wave beside each other.
+    """Do what *plan*, made by `octossh.planning.plan`, says, step by step, on the hosts of a wave beside each other.
 
     Args:
-        plan: Made by `octossh.planning.plan`.
+        plan: What to do.
         transport: How to reach the hosts.
         record: Gets every start and end.
         deployment: As it begins.
         secrets: A value for each secret that the scripts need.
         logins: Names of the secrets with registry logins, by name of the registry.
-        login: Gives a login for an image when a host is about to pull it.
+        login: Gives a login for an image that a host is about to pull.
         pack: Gives the archive of an image that is sent.
+        lock_wait_s: Seconds that a script waits for the lock of its host.
         approver: Who is asked where a step wants an approval.
         decider: Who is asked what to do when a step has failed on a host. None: the rollout says.
         cancelled: Is asked once in a second whether somebody wants it to stop.
@@ -59,9 +61,9 @@ def apply(
         check: Raise when the deployment does not succeed; otherwise return it either way.
 
     Raises:
-        PlanError: The plan holds what cannot be done, or too few hosts are there.
+        PlanError: It holds what cannot be done, or too few hosts are there.
         Refused: Somebody should approve, and nobody can be asked.
-        ConnectError: A host cannot be reached; that is seen before anything is sent.
+        ConnectError: A host cannot be reached; nothing was sent.
         RecordError: The record cannot be written.
         DeployFailed: It did not succeed, or somebody cancelled it, and *check* is true.
         KeyboardInterrupt: This process was interrupted, and *check* is true.
@@ -69,11 +71,9 @@ def apply(
     Hosts:
         as the error says; untouched with the first three.
     """
-    _check_refusals(plan)
-    check_approvals(plan, approver)
-    plan = _reached(plan, transport)
-    access = Access(secrets or {}, logins or {}, login, pack)
-    run = Run(plan, transport, record, deployment, access, approver, decider, on_event)
+    _check(plan, approver)
+    given = Access(secrets or {}, logins or {}, login, pack, lock_wait_s)
+    run = Run(_reached(plan, transport), transport, record, deployment, given, approver, decider, on_event)
     return _attended(run, cancelled, check=check)
 
 
@@ -110,9 +110,10 @@ def _reached(plan: Plan, transport: Transport) -> Plan:
     return without(plan, away) if away else plan
 
 
-def _check_refusals(plan: Plan) -> None:
+def _check(plan: Plan, approver: Approver | None) -> None:
     for task in plan.refusals:
         raise PlanError(f"{task.target.name}: step {task.step.name!r} cannot be done: {task.why}")
+    check_approvals(plan, approver)
 
 
 def _failure(ended: Deployment, *, locked: bool, by_user: bool) -> BaseException:

@@ -79,7 +79,12 @@ def login_names(step: Step, logins: Mapping[str, str]) -> dict[Image, str]:
 
 
 def scripts(
-    plan: Plan, deployment: Deployment, secrets: Mapping[str, Secret], logins: Mapping[str, str]
+    plan: Plan,
+    deployment: Deployment,
+    secrets: Mapping[str, Secret],
+    logins: Mapping[str, str],
+    *,
+    lock_wait_s: int = 30,
 ) -> tuple[tuple[Task, Script | None], ...]:
     """The script of each task; None where an earlier step has to run first, or where there is none.
 
@@ -91,7 +96,7 @@ def scripts(
             task,
             None
             if task.after or not task.step.scripted
-            else script_of(order(task.step, task.target, resolver, deployment, logins)),
+            else script_of(order(task.step, task.target, resolver, deployment, logins, lock_wait_s=lock_wait_s)),
         )
         for task in plan.tasks
     )

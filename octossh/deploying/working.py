@@ -26,12 +26,13 @@ from octossh.errors import (
     OctosshError,
     PlanError,
     ReadError,
+    TimedOut,
 )
 from octossh.model import CONTROLLER, Approve, Deployment, Image, Outcome, Pairs, RunScript, State, Step, Target
 from octossh.model.credentials import Credentials
 from octossh.planning import Facts, Plan, SecretOutput, Task
 from octossh.reading import Answer, read_answer, read_output
-from octossh.rendering import forget, outliving, run_id
+from octossh.rendering import end_run, forget, outliving, run_id
 from octossh.shell import Frame, Result, Script, Secret
 from octossh.templating import NotYetKnown
 from octossh.transport import Feed, Local, Transport
@@ -66,6 +67,7 @@ class Access:
     logins: Mapping[str, str] = field(factory=dict)
     login: Callable[[Image], Credentials | None] | None = None
     pack: Pack | None = None
+    lock_wait_s: int = 30
 
 
 class Worker:
@@ -106,6 +108,7 @@ class Worker:
         self._last: dict[str, str] = {}
         self._hopeless: set[tuple[str, str]] = set()
         self._said: dict[str, list[str]] = {}
+        self._lock_wait_s = access.lock_wait_s
         self._runs: Counter[str] = Counter()
         self._left = threading.Event()
         self._lock = threading.Lock()
@@ -139,7 +142,9 @@ class Worker:
             if original.name in self._through:
                 why = f"done through {self._through[original.name]}"
                 return attrs.evolve(made, state=State.SUCCEEDED, action="unchanged", why=why)
-            script = script_of(order(step, target, self.resolver, self.deployment, self.logins))
+            wait_s = self._lock_wait_s
+            made_for = order(step, target, self.resolver, self.deployment, self.logins, lock_wait_s=wait_s)
+            script = script_of(made_for)
             result, answer = self._send(step, target, script)
         except NotYetKnown as missing:
             self._hopeless.add((original.name, target.name))
@@ -231,11 +236,11 @@ class Worker:
         given: _Given = {"secrets": secrets, "timeout_s": step.patience_s, "on_line": line, "on_frame": frame}
         if target.images == "push" and (pack := self.pack):
             given["feed"] = lambda frame: send(frame, self.plan.release, pack, line)
-        if target is CONTROLLER:
-            result = transport.run(target, script, **given)
-        else:
-            result = self._outliving(step, target, script, given)
         try:
+            if target is CONTROLLER:
+                result = transport.run(target, script, **given)
+            else:
+                result = self._outliving(step, target, script, given)
             return result, read_answer(result)
         except ReadError as error:
             error.hosts = Hosts.UNKNOWN
@@ -250,6 +255,12 @@ class Worker:
             return self.transport.run(target, self._numbered(script, run, step), **given)
         except ConnectionLost:
             told.say("octossh: the link was lost; connecting again to see how the step goes on")
+        except TimedOut:
+            if not isinstance(step, RunScript):
+                raise  # the others have deadlines of their own, and go back by themselves
+            why = f"it did not end within {step.timeout_s:g} s, and was ended"
+            self.transport.run(target, end_run(run, step.name, why), timeout_s=30)
+            return find_again(self.transport, target, run, step.name, told, 30, self._left)
         try:
             result = find_again(self.transport, target, run, step.name, told, step.patience_s, self._left)
         except (ConnectError, ConnectionLost) as error:

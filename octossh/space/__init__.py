@@ -52,6 +52,9 @@ class Space(Releases, Interventions, Scheduling, Records, Looking, Audits, Reten
             `ask_hosts`.
         sinks: Where events are sent while they happen: `SyslogSink`, `HttpSink`, or anything with a ``name`` and a
             ``send()`` that takes a list of `AuditEntry`. Nothing waits for them.
+        lock_wait_s: Whole seconds that a step waits on its host while a step of another deployment of the same project
+            to the same environment is at work there, such as one with another store. After that it is refused, and
+            the reason says who that is, and since when.
 
     Raises:
         ModelError: Two projects or targets have one name, or the file of targets or a template is wrong.

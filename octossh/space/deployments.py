@@ -192,6 +192,7 @@ class Deployments(Undoing, Resuming):
             logins=logins,
             login=self._access.login,
             pack=self._access.archive,
+            lock_wait_s=self.lock_wait_s,
             approver=approver,
             decider=self.on_failure,
             cancelled=functools.partial(self.store.kept_one, "cancellation", deployment.id, Cancellation),

@@ -147,7 +147,7 @@ class Plans(Promotions, Maintaining):
             untouched.
         """
         secrets, logins = self._access.of(plan.release, plan.environment, plan.said)
-        return scripts(plan, self._deployment(plan), secrets, logins)
+        return scripts(plan, self._deployment(plan), secrets, logins, lock_wait_s=self.lock_wait_s)
 
     def _deployment(self, plan: Plan, id: str = "") -> Deployment:  # noqa: A002 - the field's name
         now, left_out = datetime.now(UTC), plan.left_out

@@ -55,11 +55,14 @@ class Wiring:
         key: SecretSource | None = None,
         anchors: bool = True,
         sinks: Iterable[Sink] = (),
+        lock_wait_s: int = 30,
     ) -> None:
         self._catalog = Catalog.of(projects, targets_of(targets), environments)
         if on_moved_tag not in {"warn", "fail", "ignore"}:
             raise ModelError(f"on_moved_tag is {on_moved_tag!r}; it is 'warn', 'fail' or 'ignore'")
-        self.on_moved_tag, self.anchors = on_moved_tag, anchors
+        if not isinstance(lock_wait_s, int) or lock_wait_s < 0:
+            raise ModelError(f"lock_wait_s is {lock_wait_s!r}; give whole seconds, from 0 on")
+        self.on_moved_tag, self.anchors, self.lock_wait_s = on_moved_tag, anchors, lock_wait_s
         self.store = Store(store)
         self.approve, self.ask, self.on_event = approve, ask, on_event
         self._pump = Pump(self.store, sinks)

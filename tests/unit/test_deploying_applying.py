@@ -274,6 +274,15 @@ def test_a_script_of_the_user_is_found_again_after_a_lost_link():
     assert [call.script.name for call in world.transport.calls] == ["run_script do", "attach do", "attach do"]
 
 
+def test_a_script_that_does_not_end_in_time_is_ended_on_its_host():
+    answers = [oc.TimedOut("h1: 900 s"), says(action="stopped"), says("failed", "ran", "yes", "it was ended")]
+    world = World({"do": answers})
+    error = failing(world, planned(DO))
+    assert [call.script.name for call in world.transport.calls] == ["run_script do", "end do", "attach do"]
+    assert "did not end within 900 s" in world.transport.calls[1].script.body
+    assert (states(error.deployment), error.hosts) == ({"do h1": "failed"}, oc.Hosts.CHANGED)
+
+
 def test_a_step_that_its_host_knows_nothing_of_is_sent_once_more_under_another_number():
     world = World({"web": [lost, GONE, says()]})
     assert world.apply(planned(WEB)).ok

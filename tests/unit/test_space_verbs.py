@@ -70,6 +70,17 @@ def test_a_checkup_tells_of_a_host_that_refuses_beside_the_others():
     ]
 
 
+def test_a_step_waits_for_the_lock_of_its_host_as_long_as_the_space_says():
+    replay = oc.Replay(done)
+    with space(transport=replay, lock_wait_s=7) as made:
+        release = made.create_release()
+        assert "-lt 7 ]" in made.render(made.plan(release, "Dev"))[0][1].body
+        made.deploy(release, "Dev")
+    assert "-lt 7 ]" in replay.calls[-1].script.body
+    with pytest.raises(oc.ModelError, match="give whole seconds"):
+        space(lock_wait_s=1.5)
+
+
 def test_making_a_space_opens_nothing(in_tmp):
     replay = refusing("h0", "h1", "h2")
     oc.Space("sqlite:///octossh.db", projects=[shop()], targets=TARGETS, transport=replay).close()
