@@ -176,7 +176,7 @@ WRONG = {
     "a project that is not in a list": (lambda: oc.Space(projects=shop()), ["projects"]),
     "a target that is not in a list": (lambda: oc.Space(projects=[shop()], targets=TARGETS[0]), ["targets"]),
     "environments as text": (lambda: oc.Space(projects=[shop()], environments=["Dev"]), ["'Dev'", "Environment"]),
-    "a transport as text": (lambda: oc.Space(projects=[shop()], transport="ssh"), ["'ssh'"]),
+    "a transport as text": (lambda: oc.Space(projects=[shop()], transport="telnet"), ["'telnet'"]),
     "secrets in a list": (lambda: oc.Space(projects=[shop()], secrets=["KEY"]), ["secrets"]),
     "a role that no target has": (
         lambda: space(oc.Project("shop", process=[STEP], variables=[oc.Variable("Level", 1, role="wbe")])), ["'Level'", "'wbe'"],
