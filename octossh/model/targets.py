@@ -16,7 +16,7 @@ from octossh.model.rollout import Rollout
 __all__ = ["CONTROLLER", "Environment", "Target"]
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?")
-
+_ZONE = re.compile(r"[A-Za-z0-9_.-]*")
 _PIN = re.compile(r"SHA256:[A-Za-z0-9+/]{43}|[a-z0-9@.-]+ [A-Za-z0-9+/]{24,}={0,2}")
 _HOP = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.@\\-]*@)?([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
@@ -41,13 +41,15 @@ def _address(instance: Target, _attribute: Any, address: Any) -> None:
     if not isinstance(address, str) or not address:
         raise ModelError(f"target {instance.name!r} has no address; give a host name or an IP address")
     try:
-        ipaddress.ip_address(address)
+        # A zone (fe80::1%eth0) may be any text for Python, and here it may get into a ProxyCommand.
+        good = _ZONE.fullmatch(getattr(ipaddress.ip_address(address), "scope_id", None) or "")
     except ValueError:
-        if not _HOST.fullmatch(address):
-            raise ModelError(
-                f"target {instance.name!r}: {address!r} is neither a host name nor an IP address; "
-                "the user and the port have fields of their own"
-            ) from None
+        good = _HOST.fullmatch(address)
+    if not good:
+        raise ModelError(
+            f"target {instance.name!r}: {address!r} is neither a host name nor an IP address; "
+            "the user and the port have fields of their own"
+        )
 
 
 def _port(instance: Target, _attribute: Any, port: Any) -> None:

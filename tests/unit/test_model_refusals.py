@@ -234,6 +234,7 @@ WRONG = {
     "docker with a variable first": (lambda: oc.Target("h01", "h01", docker="A=b docker"), ["'h01'", "'A=b' is no command"]),
     "docker_host by the network": (lambda: oc.Target("h01", "h01", docker_host="tcp://h02:2375"), ["'h01'", "'tcp://h02:2375'", "unix:///run/user/1000/docker.sock"]),
     "target with a port in the address": (lambda: oc.Target("h01", "10.0.0.1:22"), ["'h01'", "'10.0.0.1:22'", "fields of their own"]),
+    "target with a command for a zone": (lambda: oc.Target("h01", "fe80::1%$(id)"), ["'h01'", "'fe80::1%$(id)'", "neither a host name"]),
     "target with an option for an address": (lambda: oc.Target("h01", "-oProxyCommand=x"), ["'h01'", "neither a host name"]),
     "port as text": (lambda: oc.Target("h01", "h", port="22"), ["target 'h01'", "port '22'", "leave it out for 22"]),
     "port as a switch": (lambda: oc.Target("h01", "h", port=True), ["target 'h01'", "port True"]),
