@@ -9,7 +9,7 @@ import paramiko
 
 from octossh.errors import HostKeyError
 from octossh.transport.certificates import SUFFIX, read_certificate, why_not
-from octossh.transport.known_hosts import Entry, fingerprint
+from octossh.transport.known_hosts import Entry, fingerprint, spellings
 from octossh.transport.routes import Route
 
 __all__ = ["HostKeyPolicy"]
@@ -82,7 +82,7 @@ class HostKeyPolicy(paramiko.MissingHostKeyPolicy):
                 )
 
     def _check_pins(self, blob: bytes, kind: str, shown: str) -> None:
-        if {fingerprint(blob), f"{kind} {base64.b64encode(blob).decode()}"} & set(self._route.pins):
+        if spellings(kind, blob) & set(self._route.pins):
             self.accepted = True
             return
         pins = " or ".join(pin if pin.startswith("SHA256:") else _short(pin) for pin in self._route.pins)

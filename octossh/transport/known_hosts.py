@@ -14,7 +14,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-__all__ = ["DEFAULT_FILES", "Entry", "KnownHosts", "fingerprint"]
+__all__ = ["DEFAULT_FILES", "Entry", "KnownHosts", "fingerprint", "spellings"]
 
 DEFAULT_FILES = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 
@@ -22,6 +22,11 @@ DEFAULT_FILES = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 def fingerprint(key: bytes) -> str:
     """``SHA256:...`` of a public key, as ``ssh-keygen -l`` prints it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+
+
+def spellings(key_type: str, key: bytes) -> set[str]:
+    """The ways to name a public key that a target may use: its fingerprint, or all of it."""
+    return {fingerprint(key), f"{key_type} {base64.b64encode(key).decode()}"}
 
 
 @frozen

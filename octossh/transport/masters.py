@@ -18,7 +18,7 @@ from octossh.shell import Result, Script
 from octossh.transport.contract import Feed
 from octossh.transport.faults import Fault, Where, ssh_fault
 from octossh.transport.framing import LINGER_NOTE, LINGER_S, Collector
-from octossh.transport.known_hosts import fingerprint
+from octossh.transport.known_hosts import fingerprint, spellings
 from octossh.transport.mux import MuxError, Session, answers
 from octossh.transport.piping import Pipes
 from octossh.transport.pools import NotSent
@@ -48,6 +48,7 @@ _ALWAYS = (
     "ControlMaster=yes",
     "ControlPersist=no",
     "StrictHostKeyChecking=yes",
+    "NoHostAuthenticationForLocalhost=no",
     "UpdateHostKeys=no",
     "ClearAllForwardings=yes",
     "ForwardAgent=no",
@@ -62,6 +63,9 @@ _ALWAYS = (
     "LogLevel=ERROR",
 )
 """What no configuration changes."""
+
+_NO_OTHERS = ("GlobalKnownHostsFile=none", "VerifyHostKeyDNS=no")
+"""So that nobody vouches for a host but the keys that a target has, or the files that are given."""
 
 
 @frozen
@@ -95,10 +99,10 @@ class MasterOptions:
         options.append(f"ConnectTimeout={max(1, round(self.connect_timeout_s))}")
         options.append(f"ServerAliveInterval={max(1, round(self.keepalive_s))}")
         if route.pins:
-            options += ["UserKnownHostsFile=none", "GlobalKnownHostsFile=none", f"KnownHostsCommand={_pinned(route)}"]
+            options += [*_NO_OTHERS, "UserKnownHostsFile=none", f"KnownHostsCommand={_pinned(route)}"]
         elif self.known_hosts is not None:
             files = " ".join(f'"{file}"' for file in self.known_hosts)
-            options += [f"UserKnownHostsFile {files}", "GlobalKnownHostsFile=none"]
+            options += [*_NO_OTHERS, f"UserKnownHostsFile {files}", "KnownHostsCommand=none"]
         if self.identity is not None:
             options += ["IdentitiesOnly=yes", *(f'IdentityFile "{file}"' for file in self.identity or ("none",))]
         if via is not None:
@@ -301,7 +305,7 @@ def _start(options: MasterOptions, command: list[str], said: int) -> subprocess.
 def _refuse_revoked_pins(route: Route) -> None:
     """A pin takes the place of the files of known hosts, but not of what they revoke."""
     for entry in route.known_hosts.about(*route.known_as) if route.pins else ():
-        if entry.revoked and fingerprint(entry.key) in route.pins:
+        if entry.revoked and spellings(entry.key_type, entry.key) & set(route.pins):
             raise HostKeyError(
                 f"{route.where}: its host_key {fingerprint(entry.key)} is revoked at {entry.place}. Do not connect: "
                 "the key has been given up; the host needs a new one"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import octossh as oc
-from octossh.errors import ConnectError, ModelError
-from octossh.transport import SSH
+from octossh.errors import ConnectError, HostKeyError, ModelError
+from octossh.transport import SSH, OpenSSH
+from octossh.transport.masters import Master
 from octossh.transport.routes import Hop, Route, hops
 
 Way = Callable[..., Route]
@@ -156,3 +158,41 @@ def test_a_jump_of_a_target_is_checked(bad: str) -> None:
 def test_a_pin_of_a_target_is_checked(bad: str) -> None:
     with pytest.raises(ModelError, match="SHA256"):
         oc.Target("h", "h", host_key=bad)
+
+
+WEAK = """Host *
+  StrictHostKeyChecking no
+  NoHostAuthenticationForLocalhost yes
+  VerifyHostKeyDNS yes
+  KnownHostsCommand /bin/echo %H %t %K
+  ForwardAgent yes
+  UpdateHostKeys yes
+"""
+PIN = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEtLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tL"
+
+
+@pytest.mark.parametrize("given", [{"known_hosts": "known"}, {}])
+def test_no_configuration_vouches_for_a_host_in_the_place_of_what_was_given(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    (tmp_path / "config").write_text(WEAK)
+    target = oc.Target("h", "127.0.0.1", host_key=() if given else PIN)
+    with OpenSSH(config=tmp_path / "config", **given) as ssh:  # type: ignore[arg-type]
+        words = ssh._options.command(ssh._routing.route(target), "/none", None)
+    said = subprocess.run([words[0], "-G", *words[1:]], capture_output=True, text=True, check=True).stdout
+    found = dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
+    assert found["stricthostkeychecking"] == "true"
+    assert found["nohostauthenticationforlocalhost"] == "no"
+    assert found["verifyhostkeydns"] == "false"
+    assert found["forwardagent"] == "no"
+    assert "/bin/echo" not in found.get("knownhostscommand", "")
+
+
+def test_a_key_that_is_revoked_is_not_taken_for_being_the_targets_own(tmp_path: Path) -> None:
+    (tmp_path / "known").write_text(f"@revoked * {PIN}\n")
+    with OpenSSH(config=False, known_hosts=tmp_path / "known") as ssh:
+        route = ssh._routing.route(oc.Target("h", "127.0.0.1", port=1, host_key=PIN))
+        fault = Master.open(route, ssh._options, str(tmp_path / "sock"))
+    assert not isinstance(fault, Master)
+    assert isinstance(fault.error, HostKeyError)
+    assert "revoked" in str(fault.error)
