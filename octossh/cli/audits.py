@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from octossh.cli.options import Options, command, octossh
+from octossh.errors import ModelError
 
 
 @octossh.group("audit")
@@ -59,17 +60,22 @@ def _list(options: Options, project: str | None, **wanted: Any) -> None:
 @click.option("-o", "--output", type=click.Path(dir_okay=False, writable=True), help="Default: standard output.")
 def _export(options: Options, form: str, output: str | None, **wanted: Any) -> None:
     """Write all of the record, oldest first, as JSON lines or CSV."""
+    # The octofile is loaded in its own folder; the file was named from this one.
+    place = None if output is None else Path(output).resolve()
     lines = options.space().export_audit(form, **wanted)
-    if output is None:
+    if place is None:
         # Always these lines: --json has nothing to add.
         for line in lines:
             click.echo(line, nl=False)
         return
     count = 0
-    with Path(output).open("w", encoding="utf-8", newline="") as file:
-        for line in lines:
-            file.write(line)
-            count += 1
+    try:
+        with place.open("w", encoding="utf-8", newline="") as file:
+            for line in lines:
+                file.write(line)
+                count += 1
+    except OSError as error:
+        raise ModelError(f"the file {output!r} cannot be written: {error.strerror}; give another path") from None
     count -= form == "csv"
     options.show({"events": count, "file": output}, f"{count} events written to {output}")
 

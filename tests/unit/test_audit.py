@@ -261,7 +261,7 @@ def run(in_tmp, capsys):
     return ended
 
 
-def test_the_command_lists_and_exports_the_record(run, in_tmp):
+def test_the_command_lists_and_exports_the_record(run, in_tmp, monkeypatch):
     code, said = run("audit", "list")
     assert code == 0
     assert said.out.splitlines()[0].split() == ["event", "at", "(UTC)", "by", "what", "where", "details"]
@@ -273,5 +273,12 @@ def test_the_command_lists_and_exports_the_record(run, in_tmp):
     code, said = run("audit", "export", "--format", "csv", "-o", "audit.csv")
     assert (code, said.out) == (0, "1 events written to audit.csv\n")
     assert (in_tmp / "audit.csv").read_bytes().count(b"\r\n") == 2
+    (in_tmp / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert run("-f", "../octofile.py", "audit", "export", "-o", "mine.jsonl")[0] == 0
+    assert (in_tmp / "elsewhere/mine.jsonl").exists()
+    monkeypatch.chdir(in_tmp)
+    code, said = run("audit", "export", "-o", "no/mine.jsonl")
+    assert (code, "cannot be written" in said.err) == (2, True)
     assert run("audit", "list", "--since", "soon")[0] == 2
     assert run("audit", "verify")[0] == 0
