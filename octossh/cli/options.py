@@ -51,7 +51,8 @@ class Options:
                 json.dumps(value.to_dict() if hasattr(value, "to_dict") else value, ensure_ascii=False, indent=2)
             )
         else:
-            click.echo(str(value) if text is None else text)
+            # A record may hold what others wrote, such as notes of a release: nothing in it moves the cursor.
+            click.echo(CONTROL_BUT_LINES.sub("?", str(value) if text is None else text))
 
 
 def load(path: str) -> Space:

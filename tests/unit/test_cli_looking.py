@@ -90,6 +90,12 @@ def test_a_log_is_shown_by_step_and_host_and_cannot_move_the_cursor(run):
     assert "net" not in said.out.replace("octossh", "")
 
 
+def test_notes_of_a_release_cannot_move_the_cursor(run):
+    assert run("release", "create", "--notes", "first\n\tsecond\x1b[2J")[0] == 0
+    assert run("release", "show")[1].out.endswith("first\n\tsecond?[2J\n")
+    assert json.loads(run("release", "show", "--json")[1].out)["notes"].endswith("\x1b[2J")
+
+
 def test_a_deployment_as_json_is_all_of_it(run):
     latest = json.loads(run("deployment", "show", "--json")[1].out)
     same = json.loads(run("deployment", "show", latest["id"], "--json")[1].out)
