@@ -70,7 +70,7 @@ def _asked(key: str) -> str:
         found = subprocess.run(["git", "config", "--get", key], capture_output=True, text=True, timeout=5, check=False)  # noqa: S603, S607
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return ""
-    return found.stdout if found.returncode == 0 else ""
+    return found.stdout.strip() if found.returncode == 0 else ""
 
 
 def _line(text: str) -> str:

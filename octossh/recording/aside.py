@@ -51,12 +51,11 @@ class Aside:
     before it. Whoever writes to one holds a lock on it, which goes with the process.
 
     Args:
-        where: The store's name, as messages have it.
+        where: The store's name, which no other store has.
         beside: The file of the store, if it has one.
     """
 
     def __init__(self, where: str, beside: Path | None) -> None:
-        self._where = where
         self._beside = beside
         self._name = hashlib.sha256(where.encode()).hexdigest()[:16]
         self._lock = threading.Lock()

@@ -44,7 +44,7 @@ class Handle:
         self._database: Database | None = None
         self._process = os.getpid()
         self._closed = False
-        self._aside = None if self._place is None else Aside(_shown(self._place), _file(self._place))
+        self._aside = None if self._place is None else _aside(self._place)
         self._apart = threading.Lock()
         self._under_way: set[str] = set()
         self._retry_at = 0.0
@@ -140,7 +140,7 @@ class Handle:
         _of_parents.append((self._database, self._aside))
         self._process, self._database = os.getpid(), None
         self._opening, self._apart = threading.Lock(), threading.Lock()
-        self._aside = Aside(_shown(self._place), _file(self._place))
+        self._aside = _aside(self._place)
 
     # Records that find no place in the store
 
@@ -205,8 +205,10 @@ class Handle:
                 _log.warning("what stands behind them was changed by somebody; it is in %s now", kept)
 
 
-def _file(place: Path | Server) -> Path | None:
-    return place if isinstance(place, Path) else None
+def _aside(place: Path | Server) -> Aside:
+    if isinstance(place, Path):
+        return Aside(_shown(place), place)
+    return Aside(place.told_apart, None)
 
 
 def _shown(place: Path | Server | None) -> str:

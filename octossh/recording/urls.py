@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from attrs import field, frozen
 
@@ -17,6 +17,9 @@ _HOW = (
     "'postgresql://user@host/database'"
 )
 _SERVERS = {"postgres", "postgresql", "postgresql+psycopg"}
+_HOST = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:[0-9]*)?")
+# By these, URLs that are shown alike name other stores: each may have a schema of its own, set in ``options``.
+_APART = ("host", "hostaddr", "port", "service", "options")
 
 
 @frozen
@@ -26,10 +29,12 @@ class Server:
     Attributes:
         conninfo: As libpq takes it: a URL, which may hold a password.
         shown: The same without password and options.
+        told_apart: The same with those options that name another store.
     """
 
     conninfo: str = field(repr=False)
     shown: str
+    told_apart: str
 
     def __str__(self) -> str:
         return self.shown
@@ -59,6 +64,12 @@ def _server(rest: str) -> Server:
     hosts, slash, tail = rest.partition("/")
     user, _, at = hosts.partition("?")[0].rpartition("@")
     name, _, query = (tail if slash else rest).partition("?")
+    if (slash and "@" in name) or not all(map(_HOST.fullmatch, at.split(","))):
+        # A password that is not encoded ends where it has one of these, and its rest would be taken for something else.
+        raise ModelError(
+            "the URL of the PostgreSQL store has a port that is no number, or an '@' behind a '/'; in a password, "
+            f"write %2F for '/', %3F for '?' and %40 for '@'; {_HOW}"
+        )
     options = dict(parse_qsl(query))
     if re.search(r"[\s\x00-\x1f\x7f]", rest):
         raise ModelError(f"the URL of the PostgreSQL store has a blank in it; write %20 in its place; {_HOW}")
@@ -67,14 +78,17 @@ def _server(rest: str) -> Server:
         raise ModelError(f"the URL of the PostgreSQL store names no database; {_HOW}")
     user = user.partition(":")[0] or options.get("user", "")
     shown = f"{user}@{at or options.get('host', '')}" if user else at or options.get("host", "")
-    return Server(f"postgresql://{rest}", f"postgresql://{shown}/{name or options['service']}")
+    shown = f"postgresql://{shown}/{name or options['service']}"
+    more = urlencode([(word, options[word]) for word in _APART if word in options])
+    return Server(f"postgresql://{rest}", shown, f"{shown}?{more}" if more else shown)
 
 
 def _file(url: str, rest: str) -> Path | None:
     if rest in {"", "/:memory:"}:
         return None
     if not rest.startswith("/"):
-        raise ModelError(f"the URL {url!r} names a host, and a file has none; {_HOW}")
+        shown = "of the store" if "@" in rest else repr(url)
+        raise ModelError(f"the URL {shown} names a host, and a file has none; {_HOW}")
     if rest == "/" or "?" in rest or "\0" in rest or rest.endswith("/"):
         raise ModelError(f"the URL {url!r} does not end with the name of a file; {_HOW}")
     try:

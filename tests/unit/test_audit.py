@@ -85,6 +85,13 @@ def test_who_acts_says_who_they_are_by_the_environment_or_by_git():
     assert actor_here({"SUDO_USER": "bob"}).sudo_user == "bob"
 
 
+def test_name_and_address_of_git_are_one_line(tmp_path, monkeypatch):
+    (tmp_path / "config").write_text("[user]\nname = Ada\nemail = ada@example.com\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    assert actor_here({"GIT_CONFIG_GLOBAL": str(tmp_path)}).name == "Ada <ada@example.com>"
+
+
 def test_each_act_is_recorded_with_who_did_it_and_what_it_changed(space, monkeypatch):
     monkeypatch.setenv("OCTOSSH_ACTOR", "Ada")
     space.store.keep("freeze", "xmas", space.targets[0], why="nobody is there")

@@ -299,3 +299,13 @@ def test_while_nobody_took_over_late_records_count_whatever_became_of_the_lease(
         store.give_back(lease)
     with Store(url) as store:
         assert store.deployment("d1") == ENDED
+
+
+@pytest.mark.parametrize("option", ["options=-csearch_path%3Dmail", "port=5433", "host=db2"])
+def test_stores_of_one_server_that_are_shown_alike_take_in_no_side_file_of_each_other(url, option):
+    here = "postgresql://ann@/a?host=db&options=-csearch_path%3Dshop"
+    kept, other, again = Store(here), Store(f"{here}&{option}"), Store(f"{here}&password=hunter2")
+    kept._aside.write({"what": "record"})
+    kept._aside.close()
+    assert list(other._aside.left()) == []
+    assert [file.entries for file in again._aside.left()] == [({"what": "record"},)]

@@ -71,11 +71,28 @@ def test_a_bad_url_is_a_model_error(url, says):
     assert says in str(raised.value)
 
 
-@pytest.mark.parametrize("url", ["postgresql://ann:hunter2@db", "mysql://ann:hunter2@db/a", "ann:hunter2@db"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann:hunter2@db",
+        "postgresql://ann:hunter2/x@db/a",
+        "postgresql://ann:hunter2?x@db/a",
+        "postgresql://ann:1/hunter2@db/a",
+        "mysql://ann:hunter2@db/a",
+        "sqlite://ann:hunter2@db/a",
+        "ann:hunter2@db",
+    ],
+)
 def test_a_password_in_a_url_is_not_repeated(url):
     with pytest.raises(ModelError) as raised:
         Store(url)
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("hosts", ["db", "db:5432", "[::1]:5432,[::2]", "db1:1,db2,db3:", "%2Frun%2Fpostgresql", ""])
+def test_hosts_and_ports_are_left_to_libpq(hosts):
+    with Store(f"postgresql://ann:hunter%2F%40@{hosts}/a") as store:
+        assert repr(store) == f"Store('postgresql://ann@{hosts}/a')"
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
