@@ -77,7 +77,9 @@ class Witnesses(Described):
     def verdict(self) -> str:
         """In one line."""
         if self.mismatches:
-            return f"{len(self.mismatches)} hosts contradict the store: it was rolled back or rewritten"
+            hosts = len({mismatch.anchor.target for mismatch in self.mismatches})
+            who = "1 host contradicts" if hosts == 1 else f"{hosts} hosts contradict"
+            return f"{who} the store: it was rolled back or rewritten"
         return f"{self.compared} anchors on hosts, none contradicts the {self.events} events of the store"
 
     def tables(self) -> tuple[Table, ...]:

@@ -81,9 +81,7 @@ class AuditEntry(Described):
         """Who did it, in one text; empty where the event is part of something that somebody else began."""
         actor = self.data.get("actor")
         if isinstance(actor, Mapping) and actor.get("user"):
-            known = {
-                name: str(actor[name]) for name in ("sudo_user", "name", "job", "link", "started_by") if name in actor
-            }
+            known = {name: str(actor[name]) for name in _KNOWN if name in actor}
             return str(Actor(user=str(actor["user"]), host=str(actor.get("host", "")), **known))
         return str(self.data.get("by", ""))
 
