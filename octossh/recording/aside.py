@@ -104,16 +104,18 @@ class Aside:
                 yield _read(found[name], file.read())
 
     def remove(self, file: SideFile) -> Path | None:
-        """Remove *file*, which has been taken in; one that was changed by somebody is kept, and this says where."""
+        """Remove *file*, which has been taken in; one that was changed by somebody is kept, and this says where.
+
+        Raises:
+            OSError: It cannot be removed. Nothing is written to it any more.
+        """
         with self._lock:
-            kept = None
+            if file.path == self.path:
+                self._leave()  # also where it cannot be removed: what was added to it would not be taken in any more
             if file.whole:
                 file.path.unlink(missing_ok=True)
-            else:
-                kept = file.path.replace(file.path.with_suffix(".damaged"))
-            if file.path == self.path:
-                self._leave()
-            return kept
+                return None
+            return file.path.replace(file.path.with_suffix(".damaged"))
 
     def _places(self) -> Iterator[tuple[Path, str]]:
         """Folders, and how the names of side files begin there."""

@@ -63,9 +63,10 @@ class Handle:
             return
         if database is not None:
             if self._aside is not None and self._aside.path is not None:
-                with contextlib.suppress(RecordError):
-                    self._catch_up(database)
-                self._aside.close()
+                with self._apart:
+                    with contextlib.suppress(RecordError):
+                        self._catch_up(database)
+                    self._aside.close()
             database.close()
 
     def __enter__(self) -> Self:
@@ -201,7 +202,12 @@ class Handle:
             with database.transaction(write=True) as connection:
                 count = CatchingUp(connection, database.where).take_in(file)
             _log.warning("store %s: %d records of %s were taken in", database.where, count, file.path)
-            if kept := self._aside.remove(file):
+            try:
+                kept = self._aside.remove(file)
+            except OSError as error:
+                _log.warning("%s could not be removed (%s); it is not taken in again", file.path, error.strerror)
+                continue
+            if kept:
                 _log.warning("what stands behind them was changed by somebody; it is in %s now", kept)
 
 

@@ -62,7 +62,7 @@ class Leasing(Work):
         return renewed
 
     def release(self, lease: Lease) -> None:
-        """See `Store.release_lease`."""
+        """See `Store.give_back`."""
         row = self._row(lease.project, lease.environment)
         if row is not None and row["token"] == lease.token:
             self._set(lease, {"holder": ""})

@@ -124,7 +124,10 @@ def _engine(server: Server) -> Engine:
 
     def connect() -> psycopg.Connection[Any]:
         # No statement is prepared on the server: poolers such as PgBouncer hand the next one to another server.
-        return psycopg.connect(**conninfo, prepare_threshold=None)
+        made = psycopg.connect(**conninfo, prepare_threshold=None)
+        # Whatever is the default of the server: a writer that waited for the lock sees what was written meanwhile.
+        made.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        return made
 
     engine = create_engine(
         "postgresql+psycopg://", creator=connect, poolclass=QueuePool, pool_size=5, max_overflow=-1, pool_pre_ping=True

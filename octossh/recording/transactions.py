@@ -45,6 +45,9 @@ _OWN = {
     "deployment_settled",
     "fact_kept",
     "fact_dropped",
+    "lease_taken_over",
+    "side_file_taken_in",
+    "late_record",
     *TIDIED,
 }
 CHUNK = 500
@@ -166,9 +169,9 @@ class Transaction(Work):
         known = self._known(event.deployment) if event.deployment or outcome is not None else None
         if known is not None:
             self._fence(known, lease)
+        if event.type in _OWN:
+            raise ModelError(f"the event {event.type!r} is the store's own; record it under another name")
         if outcome is None:
-            if event.type in _OWN:
-                raise ModelError(f"the event {event.type!r} is the store's own; record it under another name")
             self.append(event, "")
             return
         if known is None or State(known["state"]) is not State.RUNNING:

@@ -9,6 +9,7 @@ import attrs
 
 from octossh.model import Deployment, Mode, State
 from octossh.planning import Tidy, Tidying, needed_by_drift, to_tidy
+from octossh.space.schedules import Schedules
 from octossh.space.wiring import Wiring
 
 __all__ = ["Retention"]
@@ -23,7 +24,7 @@ class Retention(Wiring):
         """What could go out of the store, and why. Nothing is changed; `tidy` does it.
 
         Releases go as the lifecycle says (``keep``), and never one that stands somewhere, that a rollback would go to,
-        or that is the newest of its channel. Without a ``keep`` all of them stay.
+        that is scheduled, or that is the newest of its channel. Without a ``keep`` all of them stay.
 
         Args:
             project: Default: all of them.
@@ -49,7 +50,9 @@ class Retention(Wiring):
                 logs_days=logs_days,
                 steps_days=steps_days,
             )
-        return Tidying(items=tuple(items), seen=newest[0].id if newest else "")
+        waiting = {(one.project, one.release) for one in Schedules(self.store)}
+        kept = [item for item in items if item.what != "release" or (item.project, item.name) not in waiting]
+        return Tidying(items=tuple(kept), seen=newest[0].id if newest else "")
 
     def tidy(self, plan: Tidying) -> Tidying:
         """Let go what *plan* says; what went is returned.

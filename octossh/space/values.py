@@ -103,6 +103,7 @@ class Values:
 
         Raises:
             ModelError: There is no key, or that of a value is not among those given; then nothing is changed.
+            RecordError: One was changed behind octossh's back; then nothing is changed, either.
             Refused: Somebody has set one meanwhile; run it again.
         """
         seals = self._seals()

@@ -146,6 +146,22 @@ def test_the_tables_are_made_once_also_when_many_come_at_once(postgresql):
         store.close()
 
 
+def test_writers_wait_for_each_other_whatever_the_isolation_that_the_server_begins_with(postgresql):
+    url = postgresql.place() + "%20-cdefault_transaction_isolation%3Dserializable"
+    stores = [Store(url) for _ in range(4)]
+
+    def work(store):
+        for _ in range(10):
+            store.record(EVENT)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, stores))
+    with stores[0] as store:
+        assert (store.verify().ok, store.verify().events) == (True, 40)
+    for store in stores:
+        store.close()
+
+
 def test_a_password_is_shown_nowhere(postgresql):
     url = postgresql.url().replace("octossh@", "octossh:hunter2@") + "&sslpassword=hunter3"
     with Store(url) as store:

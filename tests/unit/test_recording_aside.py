@@ -268,6 +268,28 @@ def test_a_side_file_that_could_not_be_removed_is_not_taken_in_twice(url, link, 
     assert side_files(tmp_path) == []
 
 
+def test_a_side_file_that_cannot_be_removed_stops_nothing_and_is_written_no_further(
+    url, link, tmp_path, monkeypatch, caplog
+):
+    def stuck(path, **_):
+        raise PermissionError(13, "Permission denied")
+
+    with Store(url) as store:
+        store.start(deployment())
+        link.cut = True
+        store.record(event(), outcome())
+        link.cut = False
+        monkeypatch.setattr(Path, "unlink", stuck)
+        store.record(event("h02"), outcome("h02"))
+        link.cut = True
+        store.record(event("h03"), outcome("h03"))
+        link.cut = False
+    assert len(side_files(tmp_path)) == 2
+    assert "could not be removed (Permission denied); it is not taken in again" in caplog.text
+    with Store(url) as store:
+        assert [e.target for e in store.events("d1") if e.target] == ["h01", "h02", "h03"]
+
+
 def test_what_comes_after_somebody_else_has_ended_the_deployment_stands_beside_it(url, link):
     with Store(url) as store, Store(url) as other:
         lease = store.lease("shop", "Dev", holder="elsewhere 1 1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -137,7 +137,27 @@ def test_releases_stay_guarded_after_tidying(space, tmp_path):
     file.close()
 
 
+def test_a_release_that_is_scheduled_stays(space):
+    one = space.schedule("0.0.1", "Dev", at=datetime.now(UTC) + timedelta(hours=1))
+    assert "0.0.1" not in {item.name for item in space.plan_tidy().items}
+    space.schedules.cancel(one.id, why="not that one")
+    assert "0.0.1" in {item.name for item in space.plan_tidy().items}
+
+
 def test_nobody_else_writes_the_events_of_tidying(space):
     event = oc.Event(type="release_removed", at=NOW, deployment="", data={})
     with pytest.raises(oc.ModelError, match="is the store's own"):
         space.store.record(event)
+
+
+@pytest.mark.parametrize("type_", ["deployment_finished", "deployment_tidied"])
+def test_the_events_of_the_store_are_its_own_also_where_a_step_ends(space, type_):
+    running = oc.Deployment(
+        id="d", project="shop", release="0.0.5", environment="Dev", mode=oc.Mode.DEPLOY, state=oc.State.RUNNING,
+        started_at=NOW,
+    )  # fmt: skip
+    space.store.start(running)
+    event = oc.Event(type=type_, at=NOW, deployment="d", step="do", target="h", data={})
+    with pytest.raises(oc.ModelError, match="is the store's own"):
+        space.store.record(event, oc.Outcome(step="do", target="h", state=oc.State.SUCCEEDED))
+    assert space.verify().ok
