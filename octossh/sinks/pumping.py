@@ -75,16 +75,17 @@ class Pump:
             raise ModelError(f"two sinks are named {double!r}; give one of them another name=")
         self._faults: dict[str, str] = {}
         self._woken, self._ending = threading.Event(), False
-        self._one = threading.Lock()
+        self._one, self._starting = threading.Lock(), threading.Lock()
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
         """There is something new to send. It returns at once."""
         if not self._sinks or self._ending:
             return
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._run, name="octossh-sinks", daemon=True)
-            self._thread.start()
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="octossh-sinks", daemon=True)
+                self._thread.start()
         self._woken.set()
 
     def send(self) -> tuple[Backlog, ...]:

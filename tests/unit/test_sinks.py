@@ -16,6 +16,7 @@ import pytest
 
 import octossh as oc
 from octossh.cli import main
+from octossh.sinks import pumping
 
 
 def space(*sinks, store="sqlite:///octossh.db", **more):
@@ -92,6 +93,25 @@ def test_one_sink_that_fails_keeps_nothing_from_another(in_tmp):
         (left,) = made.send_audit()
         assert (left.sink, left.events, left.why) == ("bad", 2, "no room")
     assert box.got == [1, 2]
+
+
+def test_two_who_write_at_once_start_one_thread(in_tmp, monkeypatch):
+    made = []
+
+    class Slow(threading.Thread):
+        def start(self):
+            if self.name == "octossh-sinks":
+                made.append(self)
+                other = threading.Thread(target=pump.wake)
+                other.start()
+                other.join(0.1)
+            super().start()
+
+    monkeypatch.setattr(pumping.threading, "Thread", Slow)
+    with space(Box(), store="sqlite://") as opened:
+        pump = opened._pump
+        pump.wake()
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize("sinks", [("syslog",), (Box(), Box()), (Box(name=""),)])
