@@ -270,6 +270,8 @@ class Scheduling(Deployments):
             "exclude": one.options.exclude,
             "variables": one.options.variables,
             "override_freeze": one.options.override_freeze,
+            "why": one.options.why,
+            "rollout": one.options.rollout,
         }
         asked = self.approve
 

@@ -53,6 +53,14 @@ def test_what_is_scheduled_starts_when_it_is_due_with_what_was_said_for_it_and_o
         assert made.verify().ok
 
 
+def test_what_is_scheduled_keeps_its_rollout_and_its_reason(now):
+    said = {"rollout": oc.Rollout(max_failures=1), "why": "the shop asked for it"}
+    with space() as made:
+        due = made.schedule(made.create_release(), "Dev", at=now + HOUR, **said)
+        made.run_due(now=now + HOUR + MINUTE)
+        assert made.store.deployment(due.id).options == oc.Options(**said)
+
+
 def test_what_nobody_ran_in_time_is_recorded_as_expired(now):
     with space() as made:
         made.schedule(made.create_release(), "Dev", at=now + HOUR)
