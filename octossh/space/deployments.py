@@ -175,7 +175,8 @@ class Deployments(Undoing, Resuming):
         except DeployFailed as error:
             tell(error, *self._undone(plan, error.deployment, put_back))
             raise
-        self._undone(plan, ended, put_back)
+        if said := self._undone(plan, ended, put_back)[1]:
+            _log.warning("deployment %s failed: %s", ended.id, said)
         return ended
 
     def _apply(

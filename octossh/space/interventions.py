@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Unpack
 
@@ -46,7 +47,8 @@ class Interventions(Deployments):
         while (seen := self.store.deployment(found.id)).state is State.RUNNING and time.monotonic() < deadline:
             time.sleep(_LOOK_S)
         if seen.state is not State.RUNNING:
-            self.store.drop("cancellation", found.id, why="it has ended")
+            with contextlib.suppress(ModelError):  # somebody else who cancelled it was faster
+                self.store.drop("cancellation", found.id, why="it has ended")
         return seen
 
     def _running(self, deployment: str | None) -> Deployment:

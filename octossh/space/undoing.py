@@ -64,7 +64,10 @@ class Undoing(Plans):
             release, failed.environment, {"only": changed, "override_freeze": why}, look=False, mode=Mode.ROLLBACK
         )
         # Each host for itself: one that cannot be put back keeps no other one from it.
-        rollout = Rollout(on_failure="continue", parallel=plan.rollout.parallel, grace_s=plan.rollout.grace_s)
+        before = plan.rollout
+        rollout = Rollout(
+            on_failure="continue", parallel=before.parallel, per_gateway=before.per_gateway, grace_s=before.grace_s
+        )
         return attrs.evolve(made, rollout=rollout, options=attrs.evolve(made.options, undoes=failed.id))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import pytest
@@ -115,6 +116,12 @@ def test_without_a_check_the_rollback_happens_too(careful):
     assert careful.space.history().deployments[0].mode is oc.Mode.ROLLBACK
 
 
+def test_without_a_check_the_log_tells_of_a_rollback_that_cannot_be(careful, caplog):
+    careful.answers["web h2"] = FAILED
+    deploy(careful, check=False)
+    assert "h1, h3 could not be put back to what stood there before: no release stood there before" in caplog.text
+
+
 def test_who_deploys_may_say_otherwise_how_it_goes_over_the_hosts(careful):
     deploy(careful)
     careful.answers["web h2"] = FAILED
@@ -168,6 +175,24 @@ def test_a_deployment_is_cancelled_by_another_process_through_the_store(hosts, n
     assert ended.outcome("do", "h1").state is oc.State.SKIPPED
     assert caught[0].exit_code == 130
     assert hosts.space.store.events(ended.id)[-1].type == "deployment_finished"
+
+
+def test_two_may_cancel_one_deployment(hosts):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow():
+        begun.set()
+        assert go_on.wait(20)
+        return says()
+
+    hosts.answers["web h1"] = slow
+    release = hosts.space.create_release("shop")
+    with ThreadPoolExecutor(3) as pool, hosts.other() as one, hosts.other() as two:
+        runs = pool.submit(hosts.space.deploy, release, "Dev", check=False)
+        assert begun.wait(10)
+        ended = [*pool.map(lambda space: space.cancel(now=True), (one, two))]
+        go_on.set()
+    assert [found.state for found in (*ended, runs.result())] == [oc.State.INTERRUPTED] * 3
 
 
 def test_what_does_not_run_cannot_be_cancelled(hosts):
