@@ -58,12 +58,15 @@ def settle(
     for (step, target), at in begun.items():
         if (step, target) not in known or known[step, target].state not in _DONE:
             open_.setdefault(target, []).append((step, at))
-    found = on_each(
-        [hosts.get(name, Target(name, name)) for name in open_],
-        lambda target: [
-            asking.outcome(step, target, at, there=target.name in hosts) for step, at in open_[target.name]
-        ],
-    )
+    try:
+        found = on_each(
+            [hosts.get(name, Target(name, name)) for name in open_],
+            lambda target: [
+                asking.outcome(step, target, at, there=target.name in hosts) for step, at in open_[target.name]
+            ],
+        )
+    finally:
+        asking.left.set()  # after Ctrl-C nobody waits for hosts that do not answer
     for name, outcomes in found.items():
         if not isinstance(outcomes, OctosshError):
             known |= {(outcome.step, name): outcome for outcome in outcomes}
@@ -108,6 +111,7 @@ class _Asking:
         self._on_event = on_event if self._masking else None
         self._steps = {step.name: step for step in release.process.steps}
         self._telling = threading.Lock()
+        self.left = threading.Event()
 
     def outcome(self, name: str, target: Target, at: datetime, *, there: bool) -> Outcome:
         """How the step *name*, which began at *at*, ended on *target*; waits for its end."""
@@ -132,7 +136,7 @@ class _Asking:
 
         told = Told(lambda line: self._tell(step.name, target.name, self._secrecy.mask(line)), frame)
         run = run_id(self._deployment.id, step.name, target.name)
-        return find_again(self._transport, target, run, step.name, told, step.patience_s, threading.Event())
+        return find_again(self._transport, target, run, step.name, told, step.patience_s, self.left)
 
     def _read(self, made: Outcome, result: Result) -> Outcome:
         answer, secrecy = read_answer(result), self._secrecy

@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 import octossh as oc
+from octossh.deploying import settling
 from octossh.recording import controller_here
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -147,6 +148,23 @@ def test_the_next_deployment_there_asks_first_and_goes_on_then(gone):
         assert hosts.asked[0] == "attach one h1"
         assert [name.split()[0] for name in hosts.asked[1:]] == ["run_script"] * 4
         assert states(made.store.deployment("d1"))["one h1"] == "succeeded"
+
+
+def test_hosts_that_do_not_answer_are_waited_for_by_nobody_once_it_is_interrupted(gone, monkeypatch):
+    waited = []
+    find_again = settling.find_again
+
+    def interrupt(*args):
+        waited.append(args[-1])
+        return find_again(*args)
+
+    monkeypatch.setattr(settling, "find_again", interrupt)
+    monkeypatch.setattr(settling, "on_each", lambda hosts, do: [do(host) for host in hosts] and 1 / 0)
+    with space(Hosts()) as made:
+        leave(made, gone, "one h1")
+        with pytest.raises(ZeroDivisionError):
+            made.resume()
+    assert waited[0].is_set()
 
 
 def test_a_deployment_that_runs_is_left_alone(gone):
