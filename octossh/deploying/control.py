@@ -130,3 +130,5 @@ class Watch:
                 self._control.cancel(found)
         except OctosshError as error:
             _log.warning("whether somebody wants the deployment to stop cannot be seen: %s", error)
+        except Exception:  # noqa: BLE001 - whatever the caller's function raises, the clock goes on
+            _log.exception("whether somebody wants the deployment to stop cannot be seen")

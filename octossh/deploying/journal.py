@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from octossh.deploying.asking import Interrupted
 from octossh.errors import RecordError
 from octossh.model import Deployment, Event, Outcome
 from octossh.recording import Record
@@ -62,11 +63,23 @@ class Journal:
 
         Raises:
             RecordError: It cannot be recorded, so it must not begin.
+            Interrupted: The deployment has been left, so it must not begin.
         """
-        at = datetime.now(UTC)
-        self.record("step_started", step, target)
         with self._lock:
-            self.begun.setdefault((step, target), at)
+            self._check_open()
+            self.begun[step, target] = datetime.now(UTC)
+        try:
+            self.record("step_started", step, target)
+        except RecordError:
+            with self._lock:
+                del self.begun[step, target]
+            raise
+        with self._lock:
+            self._check_open()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Interrupted
 
     def end(self, outcome: Outcome, data: Mapping[str, Any]) -> None:
         """Record how a step ended on a host."""

@@ -57,9 +57,10 @@ class Lanes:
                 task = waiting.pop(place)
                 if waited and not due(task):
                     continue
+                # One that cannot be started must not count; one that is done already waits for the bell to say so.
+                threading.Thread(target=work, args=(task,), name=f"octossh {task.target}", daemon=True).start()
                 running[0] += 1
                 self._count(task.target, 1)
-                threading.Thread(target=work, args=(task,), name=f"octossh {task.target}", daemon=True).start()
 
     def _next(self, waiting: Sequence[Task]) -> int | None:
         if sum(self._busy.values()) >= self._rollout.parallel:

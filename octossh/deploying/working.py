@@ -255,14 +255,12 @@ class Worker:
             return self.transport.run(target, self._numbered(script, run, step), **given)
         except ConnectionLost:
             told.say("octossh: the link was lost; connecting again to see how the step goes on")
-        except TimedOut:
-            if not isinstance(step, RunScript):
-                raise  # the others have deadlines of their own, and go back by themselves
-            why = f"it did not end within {step.timeout_s:g} s, and was ended"
-            self.transport.run(target, end_run(run, step.name, why), timeout_s=30)
-            return find_again(self.transport, target, run, step.name, told, 30, self._left)
+        except TimedOut as late:
+            return self._out_of_time(step, target, run, told, late)
         try:
             result = find_again(self.transport, target, run, step.name, told, step.patience_s, self._left)
+        except TimedOut as late:
+            return self._out_of_time(step, target, run, told, late)
         except (ConnectError, ConnectionLost) as error:
             raise self._unknown(step, target, f"the host cannot be reached again: {error}") from error
         gone = read_answer(result).action == "gone"
@@ -280,15 +278,30 @@ class Worker:
         except OctosshError as error:
             raise self._unknown(step, target, str(error)) from error
 
+    def _out_of_time(self, step: Step, target: Target, run: str, told: Told, late: TimedOut) -> Result:
+        """End the *run* of a script of the user's, and hear how it ended then."""
+        if not isinstance(step, RunScript):
+            raise late  # the others have deadlines of their own, and go back by themselves
+        said = f"did not end within {step.timeout_s:g} s"
+        try:
+            self.transport.run(target, end_run(run, step.name, f"it {said}, and was ended"), timeout_s=30)
+            result = find_again(self.transport, target, run, step.name, told, 30, self._left)
+        except (ConnectError, ConnectionLost, TimedOut) as error:
+            raise self._unknown(step, target, f"it cannot be ended: {error}", said) from error
+        if (answer := read_answer(result)).action == "gone":
+            raise self._unknown(step, target, answer.why, said)
+        return result
+
     def _numbered(self, script: Script, run: str, step: Step) -> Script:
         with self._lock:
             self._runs[run] += 1
             number = self._runs[run]
         return outliving(script, run, number, ends=isinstance(step, RunScript) and step.on_lost_link == "abort")
 
-    def _unknown(self, step: Step, target: Target, why: str) -> ConnectionLost:
+    def _unknown(self, step: Step, target: Target, why: str, said: str = "") -> ConnectionLost:
+        what = f"step {step.name!r} {said}" if said else f"the link was lost while step {step.name!r} ran"
         return ConnectionLost(
-            f"{target.name}: the link was lost while step {step.name!r} ran, and it is not known how it ended: {why}. "
+            f"{target.name}: {what}, and it is not known how it ended: {why}. "
             f"'octossh resume {self.deployment.id}' asks again; or deploy the same release again to set it right"
         )
 

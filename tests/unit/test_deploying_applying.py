@@ -8,6 +8,7 @@ import pickle
 import signal
 import threading
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import attrs
 import pytest
@@ -15,7 +16,9 @@ from fleet import MOMENT
 
 import octossh as oc
 from octossh.deploying import apply
+from octossh.deploying.asking import Interrupted
 from octossh.deploying.control import Control
+from octossh.deploying.journal import Journal as _Journal
 from octossh.planning import plan
 
 hub = oc.Registry("hub", "https://registry.example.com")
@@ -283,6 +286,25 @@ def test_a_script_that_does_not_end_in_time_is_ended_on_its_host():
     assert (states(error.deployment), error.hosts) == ({"do h1": "failed"}, oc.Hosts.CHANGED)
 
 
+def test_a_script_that_is_found_again_is_ended_in_time_too():
+    answers = [lost, oc.TimedOut("h1: 900 s"), says(action="stopped"), says("failed", "ran", "yes", "it was ended")]
+    world = World({"do": answers})
+    error = failing(world, planned(DO))
+    assert [call.script.name for call in world.transport.calls][2:] == ["end do", "attach do"]
+    assert states(error.deployment) == {"do h1": "failed"}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [[oc.ConnectError("h1: refused")], [GONE, GONE], [says(action="stopped"), oc.TimedOut("h1: 30 s")]],
+    ids=["it is not reached", "it knows nothing of it", "it goes on"],
+)
+def test_a_script_that_may_still_run_after_its_time_is_unknown_not_failed(answers):
+    error = failing(World({"do": [oc.TimedOut("h1: 900 s"), *answers]}), planned(DO))
+    assert (states(error.deployment), error.hosts) == ({"do h1": "unknown"}, oc.Hosts.UNKNOWN)
+    assert "did not end within 900 s, and it is not known how it ended" in error.deployment.error
+
+
 def test_a_step_that_its_host_knows_nothing_of_is_sent_once_more_under_another_number():
     world = World({"web": [lost, GONE, says()]})
     assert world.apply(planned(WEB)).ok
@@ -432,6 +454,49 @@ def test_a_host_that_hangs_is_left_when_its_time_is_over_after_one_interruption(
     go_on.set()
     assert states(ended) == {"net h1": "unknown", "net h2": "succeeded"}
     assert ended.hosts is oc.Hosts.UNKNOWN
+
+
+def test_a_step_that_is_left_while_its_start_is_recorded_does_not_begin_and_is_unknown():
+    record = Journal([])
+    journal = _Journal(record, SimpleNamespace(id="d1"), None, lambda: None)
+    record.record = lambda event, outcome: journal.close()
+    with pytest.raises(Interrupted):
+        journal.begin("web", "h1")
+    with pytest.raises(Interrupted):
+        journal.begin("web", "h2")
+    assert list(journal.begun) == [("web", "h1")]
+
+
+def test_a_question_whether_to_stop_that_breaks_does_not_stop_the_clock(monkeypatch, caplog):
+    monkeypatch.setattr("octossh.deploying.control._POLL_S", 0.05)
+    go_on = threading.Event()
+
+    def slow():
+        assert go_on.wait(10)
+        return says()
+
+    world = World({"net h1": slow})
+    made = planned(NET, rollout=oc.Rollout(timeout_s=0.2, grace_s=0.1))
+    ended = world.apply(made, cancelled=lambda: 1 / 0, check=False)
+    go_on.set()
+    assert (ended.state, states(ended)) == (oc.State.FAILED, {"net h1": "unknown"})
+    assert "whether somebody wants the deployment to stop cannot be seen" in caplog.text
+
+
+def test_a_host_for_which_there_is_no_thread_holds_up_nothing(monkeypatch):
+    start = threading.Thread.start
+
+    def refuse(thread):
+        if thread.name == "octossh h1":
+            monkeypatch.setattr(threading.Thread, "start", start)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    both = [NET, attrs.evolve(NET, name="beside", start="with_previous")]
+    ended = World().apply(planned(*both), check=False)
+    assert ended.state is oc.State.FAILED
+    assert "can't start new thread" in ended.error
 
 
 def test_an_interruption_at_any_other_moment_leaves_an_end_in_the_record_too():
