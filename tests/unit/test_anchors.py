@@ -14,6 +14,7 @@ import pytest
 
 import octossh as oc
 from octossh.cli import main
+from octossh.model import Anchor, Mismatch, Witnesses
 
 
 @pytest.fixture
@@ -161,9 +162,9 @@ def test_the_command_asks_the_hosts_and_ends_with_1_if_they_contradict(home, in_
 
 def test_a_host_that_contradicts_the_store_about_two_places_is_one_host():
     anchors = [
-        oc.Anchor(target="h01", place=place, seq=9, hash="0" * 64, deployment="d", at=datetime(2026, 1, 2, tzinfo=UTC))
+        Anchor(target="h01", place=place, seq=9, hash="0" * 64, deployment="d", at=datetime(2026, 1, 2, tzinfo=UTC))
         for place in ("shop-dev", "shop-test")
     ]
-    said = oc.Witnesses(compared=2, events=8, mismatches=tuple(oc.Mismatch(anchor=one, why="x") for one in anchors))
+    said = Witnesses(compared=2, events=8, mismatches=tuple(Mismatch(anchor=one, why="x") for one in anchors))
     assert said.verdict.startswith("1 host contradicts the store:")
     assert str(said).count("h01") == 2
