@@ -46,11 +46,12 @@ def expanded(pattern: str, place: str) -> list[str]:
             raise ModelError(f"{place}: {pattern!r} has a range that is none; write one such as web[01:10]")
         return [pattern]
     before, after = pattern[: match.start()], pattern[match.end() :]
-    names = [f"{before}{middle}{after}" for middle in _steps(match, pattern, place)]
-    made = [name for one in names for name in expanded(one, place)]
-    if len(made) > _MOST:
+    if "[" in before or "]" in before:
+        raise ModelError(f"{place}: {pattern!r} has a range that is none; write one such as web[01:10]")
+    middles, ends = list(_steps(match, pattern, place)), expanded(after, place)
+    if len(middles) * len(ends) > _MOST:
         raise ModelError(f"{place}: {pattern!r} stands for more than {_MOST} hosts; give a smaller range")
-    return made
+    return [f"{before}{middle}{end}" for middle in middles for end in ends]
 
 
 def _steps(match: re.Match[str], pattern: str, place: str) -> Iterator[str]:
@@ -176,6 +177,12 @@ def _mapping(where: str, value: Any) -> dict[str, Any]:
     return value
 
 
+def _listed(where: str, value: Any) -> list[Any]:
+    if value is not None and not isinstance(value, list):
+        raise ModelError(f"{where}: it is {value!r}; let it print a list of names")
+    return value or []
+
+
 def read_json(subject: str, data: Any) -> dict[str, Group]:
     """The groups of what a command for Ansible prints.
 
@@ -194,7 +201,7 @@ def read_json(subject: str, data: Any) -> dict[str, Group]:
         parts = {"hosts": body} if isinstance(body, list) else _mapping(where, body)
         group = groups.setdefault(name, Group())
         group.variables |= _mapping(f"{where}, vars", parts.get("vars"))
-        group.children += [str(child) for child in parts.get("children") or ()]
-        for host in parts.get("hosts") or ():
+        group.children += [str(child) for child in _listed(f"{where}, children", parts.get("children"))]
+        for host in _listed(f"{where}, hosts", parts.get("hosts")):
             group.hosts[str(host)] = _mapping(f"{where}, host {host!r}", variables.get(host))
     return groups

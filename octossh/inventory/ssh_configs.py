@@ -57,7 +57,8 @@ class SSHConfigTargets:
         """
         file = Path(self.file).expanduser()
         found: dict[str, str] = {}
-        for place, alias in _aliases(file, file.parent, 0):
+        # For ssh a relative path after Include is one in there, whichever file it stands in.
+        for place, alias in _aliases(file, Path("~/.ssh").expanduser(), 0):
             if fnmatchcase(alias, self.only):
                 found.setdefault(alias, place)
         return tuple(

@@ -177,6 +177,12 @@ def test_a_mistake_in_an_inventory_in_yaml_is_told_with_its_group(tmp_path: Path
     assert [word for word in words if word not in str(caught.value)] == [], str(caught.value)
 
 
+@pytest.mark.parametrize("printed", ['{"web": {"hosts": "h01"}}', '{"web": {"children": 5}}'])
+def test_a_command_for_ansible_that_prints_no_lists_is_told(printed: str) -> None:
+    with pytest.raises(oc.ModelError, match=r"group 'web', (hosts|children): it is .*list of names"):
+        oc.AnsibleTargets(printing(printed))()
+
+
 def test_what_ansible_alone_understands_is_refused(tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("h01\n")
     (tmp_path / "group_vars").mkdir()
@@ -225,9 +231,13 @@ Host=gate
 """
 
 
-def test_the_hosts_of_an_ssh_configuration_are_targets_by_their_alias(tmp_path: Path) -> None:
-    (tmp_path / "more").mkdir()
-    (tmp_path / "more/a.conf").write_text("Host web3 web1\n")
+def test_the_hosts_of_an_ssh_configuration_are_targets_by_their_alias(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for place, text in (("home/.ssh/more", "Host web3 web1\n"), ("more", "Host not-for-ssh\n")):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "a.conf").write_text(text)
     (tmp_path / "config").write_text(SSH.replace(' "db 1"', ""))
     found = oc.SSHConfigTargets(tmp_path / "config", roles={"web*": "web"}, environments={"web1": "Test"})()
     assert found == (
@@ -243,10 +253,14 @@ def test_the_hosts_of_an_ssh_configuration_are_targets_by_their_alias(tmp_path: 
     ("text", "words"),
     [(SSH, "line 2.*'db 1'"), ("Host 'a\n", "line 1.*quote"), ("Include config\n", "without end")],
 )
-def test_a_mistake_in_an_ssh_configuration_is_told_with_its_line(tmp_path: Path, text: str, words: str) -> None:
-    (tmp_path / "config").write_text(text)
+def test_a_mistake_in_an_ssh_configuration_is_told_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/config").write_text(text)
     with pytest.raises(oc.ModelError, match=words):
-        oc.SSHConfigTargets(tmp_path / "config")()
+        oc.SSHConfigTargets()()
 
 
 FIELDS = {"h01": {"address": "192.0.2.1", "roles": ["web"]}}
