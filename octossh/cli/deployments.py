@@ -67,11 +67,7 @@ def _render(
 @click.option("--outdated", is_flag=True, help="What stands there, to the hosts that lack it; without RELEASE.")
 @with_going
 @with_choices
-@click.option(
-    "--at",
-    metavar="TIME",
-    help="Not now, but by 'run-due' from then on: '2026-12-24 02:00' by the clock here, or with a zone.",
-)
+@click.option("--at", metavar="TIME", help="Not now, by 'run-due' from then on: '2026-12-24 02:00' by the clock here.")
 @click.option("--expires", "expires_at", metavar="TIME", help="With --at: not from then on. Default: an hour later.")
 @click.option("--approve-later", is_flag=True, help="By 'run-due', once 'octossh approve' has been given.")
 def _deploy(
