@@ -176,12 +176,11 @@ def _refuse(options: Options, where: Where) -> None:
 
 
 def _known_hosts(options: Options, tokens: Mapping[str, str], where: Where) -> KnownHosts:
-    files: Sequence[str] = [
-        expand(value, tokens, where)
-        for name in ("userknownhostsfile", "globalknownhostsfile")
-        for value in options.get(name, ())
-        if value.lower() != "none"
-    ]
+    names = ("userknownhostsfile", "globalknownhostsfile")
+    given = [value for name in names for value in options.get(name, ())]
+    files: Sequence[str] = [expand(value, tokens, where) for value in given if value.lower() != "none"]
+    if given and not files:
+        return KnownHosts.of(os.devnull)  # it says that no file counts, and so the usual ones do not
     # ssh's second files are of long ago: where there are none, no message has to name them.
     return KnownHosts.of([file for file in files if not file.endswith("known_hosts2") or Path(file).exists()] or None)
 

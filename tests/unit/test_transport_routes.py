@@ -70,6 +70,11 @@ def test_tokens_and_variables_are_filled_in(way: Way, monkeypatch: pytest.Monkey
     assert found.command == "nc -x 100% 192.0.2.1 2222"
 
 
+def test_where_no_file_of_known_hosts_counts_the_usual_ones_do_not(way: Way) -> None:
+    assert way(f"{ALL} UserKnownHostsFile none\n GlobalKnownHostsFile none\n").known_hosts.files == ("/dev/null",)
+    assert way(f"{ALL} UserKnownHostsFile none\n").known_hosts.files[0] == "/etc/ssh/ssh_known_hosts"
+
+
 @pytest.mark.parametrize(
     ("agent", "sock"), [("none", ""), ("/a/%r", "/a/ann"), ("$MINE", "/mine"), ("SSH_AUTH_SOCK", "/std")]
 )
