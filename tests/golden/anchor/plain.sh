@@ -42,7 +42,11 @@ octossh_in=${XDG_STATE_HOME:-$octossh_home/.local/state}/octossh/anchors
 octossh_at=$octossh_in/shop-dev
 octossh_said=$(mkdir -p "$octossh_in" 2>&1) || octossh_fail "$octossh_said"
 # Written beside it and moved: whoever reads meets all the old lines, or all the new.
-{ [ ! -f "$octossh_at" ] || tail -n 199 "$octossh_at"; printf '%s\n' '5 0123456789abcdef d-1 2026-01-02T03:04:05+00:00'; } >"$octossh_at.$$" && mv -f "$octossh_at.$$" "$octossh_at" || {
+octossh_written() {
+    { [ ! -f "$octossh_at" ] || tail -n 199 "$octossh_at"; printf '%s\n' '5 0123456789abcdef d-1 2026-01-02T03:04:05+00:00'; } >"$octossh_at.$$" &&
+        mv -f "$octossh_at.$$" "$octossh_at"
+}
+octossh_written || {
     rm -f "$octossh_at.$$"
     octossh_fail "$octossh_at cannot be written"
 }
