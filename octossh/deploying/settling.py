@@ -69,8 +69,15 @@ def settle(
         asking.left.set()  # after Ctrl-C nobody waits for hosts that do not answer
     for name, outcomes in found.items():
         if not isinstance(outcomes, OctosshError):
-            known |= {(outcome.step, name): outcome for outcome in outcomes}
+            known |= {(found.step, name): _newer(known.get((found.step, name)), found) for found in outcomes}
     return _ended(deployment, release, [*hosts.values()], known)
+
+
+def _newer(before: Outcome | None, found: Outcome) -> Outcome:
+    """What is known now; of an end that stays unknown, what was known of it *before* is kept."""
+    if before is None or found.state is not State.UNKNOWN:
+        return found
+    return before if found.why in before.why else attrs.evolve(before, why=f"{before.why}; {found.why}")
 
 
 def _ended(

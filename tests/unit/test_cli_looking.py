@@ -29,6 +29,8 @@ def host(target, script):
         frames = (oc.Frame("inspect", json.dumps(seen)), end)
     elif script.name == "observe" and state == "running":
         frames = (oc.Frame("network", json.dumps(seen)), end)
+    if script.name.endswith(" hello") and state == "broken":
+        frames = (oc.Frame("end", "failed none no no\\x1b[2J space"),)
     return oc.Result(frames, "a line of log\\x1b[2J\\n", 0, datetime(2026, 1, 1, tzinfo=UTC), 0.0)
 
 
@@ -94,6 +96,14 @@ def test_notes_of_a_release_cannot_move_the_cursor(run):
     assert run("release", "create", "--notes", "first\n\tsecond\x1b[2J")[0] == 0
     assert run("release", "show")[1].out.endswith("first\n\tsecond?[2J\n")
     assert json.loads(run("release", "show", "--json")[1].out)["notes"].endswith("\x1b[2J")
+
+
+def test_what_a_host_says_of_a_failure_cannot_move_the_cursor(run, in_tmp):
+    (in_tmp / "state").write_text("broken")
+    code, said = run("deploy", "--to", "Dev")
+    assert code == 1
+    assert said.err.count("no?[2J space") == 2  # as progress, and as the error
+    assert "\x1b" not in said.out + said.err
 
 
 def test_a_deployment_as_json_is_all_of_it(run):
