@@ -13,7 +13,7 @@ from sqlalchemy import Select, delete, func, or_, select
 from octossh.model import AuditEntry
 from octossh.recording.rows import Row, clean, moment_of, time_text
 from octossh.recording.tables import deployments, events, meta
-from octossh.recording.working import Work
+from octossh.recording.working import UNREADABLE, Work
 
 __all__ = ["Audits", "Wanted"]
 
@@ -52,8 +52,14 @@ class Audits(Work):
         if beyond is not None:
             query = query.where(events.c.seq < beyond if newest_first else events.c.seq > beyond)
         rows = list(self.rows(query.order_by(order).limit(limit)))
-        entries = [entry for entry in map(_entry, rows) if _fits(entry, wanted)]
+        entries = [entry for entry in map(self._entry, rows) if _fits(entry, wanted)]
         return entries, rows[-1]["seq"] if len(rows) == limit else None
+
+    def _entry(self, row: Row) -> AuditEntry:
+        try:
+            return _entry(row)
+        except UNREADABLE as error:
+            raise self.damaged(f"event {row['seq']}", error) from None
 
     def hashes(self, seqs: set[int]) -> tuple[dict[int, str], int, int]:
         """The hashes of the events *seqs*, as far as they are there; and the first and the last number that is."""

@@ -12,10 +12,9 @@ from octossh.recording.rows import GENESIS, Row, event_hash, release_fault, sha2
 from octossh.recording.tables import deployments, events, facts, outcomes, releases
 from octossh.recording.tidying import note_deployment, note_release
 from octossh.recording.verification import Verification
+from octossh.recording.working import UNREADABLE
 
 __all__ = ["verify"]
-
-_UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 
 
 def verify(connection: Connection) -> Verification:
@@ -64,7 +63,7 @@ class _Walk:
             return moved or "it does not follow the event before it, so one of the two was replaced"
         try:
             made = event_hash(row)
-        except _UNREADABLE:
+        except UNREADABLE:
             made = ""
         return "" if made == row["hash"] else "it is not what was recorded"
 
@@ -76,7 +75,7 @@ class _Walk:
         belongs = None if found is None else dict(found)
         try:
             same = belongs is not None and event_hash({**belongs, "seq": place}) == belongs["hash"]
-        except _UNREADABLE:
+        except UNREADABLE:
             same = False
         if belongs is None or not same:
             return ""
@@ -171,5 +170,5 @@ class _Walk:
 def _hash(row: Row, ended: list[Row]) -> str:
     try:
         return subject_hash(row, ended)
-    except _UNREADABLE:
+    except UNREADABLE:
         return ""

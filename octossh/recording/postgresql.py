@@ -28,6 +28,7 @@ _DEFAULTS = {
 _LOCKED = f"it has been locked by another process for {BUSY_TIMEOUT_S:g} s; see pg_stat_activity, and try again"
 _LOST = "the link to the server was lost; see that it runs and can be reached, and try again"
 _FULL = "the disk of the server is full; make room there, and try again"
+_TOO_LONG = "the server ended what took longer than its statement_timeout; raise it for this user, and try again"
 _BUSY = "the server has no room for one more client; end one, or raise max_connections"
 _READ_ONLY = "the database is read-only: a standby, or set so; name the primary"
 _DENIED = "this user may not do that; see GRANT, or name another user in the URL"
@@ -41,6 +42,7 @@ _KNOWN = {
     "53300": (_BUSY, True),
     "55P03": (_LOCKED, True),
     "40P01": (_LOCKED, True),
+    "57014": (_TOO_LONG, True),
     "57P": (_LOST, True),
     "25006": (_READ_ONLY, True),
     "42501": (_DENIED, True),

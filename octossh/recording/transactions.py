@@ -31,7 +31,7 @@ from octossh.recording.rows import (
 )
 from octossh.recording.tables import deployments, events, outcomes, releases
 from octossh.recording.tidying import TIDIED
-from octossh.recording.working import Work
+from octossh.recording.working import UNREADABLE, Work
 
 __all__ = ["CHUNK", "Transaction"]
 
@@ -137,6 +137,12 @@ class Transaction(Work):
         if self._deployment_row(deployment.id) is not None:
             raise RecordError(
                 f"store {self.where}: there is a deployment {deployment.id!r} already; give each one an id of its own"
+            )
+        release = self._release_row(deployment.project, deployment.release)
+        if release is not None and is_tombstone(release) and deployment.mode is not Mode.PRUNE:
+            raise RecordError(
+                f"store {self.where}: release {deployment.release!r} of {deployment.project!r} was removed meanwhile; "
+                "take another one"
             )
         row = deployment_row(deployment)
         names = ("project", "release", "environment", "mode", "by", "controller")
@@ -265,8 +271,8 @@ class Transaction(Work):
                 try:
                     shown = {**row, "state": self._state(row).value}
                     yield deployment_of(shown, map(outcome_of, found[row["id"]]))
-                except (AttributeError, TypeError, ValueError) as error:
-                    raise self._damaged(f"deployment {row['id']!r}", error) from None
+                except UNREADABLE as error:
+                    raise self.damaged(f"deployment {row['id']!r}", error) from None
 
     def _state(self, row: Row) -> State:
         """How a deployment stands, if one that stands as running is seen to have no process or no lease any more."""
@@ -322,15 +328,9 @@ class Transaction(Work):
         for row in self.rows(query):
             try:
                 made.append(event_of(row))
-            except (TypeError, ValueError) as error:
-                raise self._damaged(f"event {row['seq']}", error) from None
+            except UNREADABLE as error:
+                raise self.damaged(f"event {row['seq']}", error) from None
         return tuple(made)
-
-    def _damaged(self, what: str, error: Exception) -> RecordError:
-        return RecordError(
-            f"store {self.where}: {what} cannot be read, so it was changed behind octossh's back ({error}); "
-            "see what 'octossh audit verify' finds, and put a backup in its place"
-        )
 
 
 def _limit(limit: int | None) -> int | None:

@@ -8,12 +8,16 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection, Select, Table, insert, select
 
+from octossh.errors import RecordError
 from octossh.model import Event
 from octossh.recording.actors import actor_here
 from octossh.recording.rows import GENESIS, Row, event_row
 from octossh.recording.tables import events
 
-__all__ = ["Work"]
+__all__ = ["UNREADABLE", "Work"]
+
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
+"""What comes of reading a row that was changed behind octossh's back."""
 
 
 class Work:
@@ -53,3 +57,10 @@ class Work:
             event = attrs.evolve(event, data={**event.data, "actor": self.actor()})
         self.insert(events, event_row(event, seq + 1, prev_hash, subject_sha256))
         return seq + 1
+
+    def damaged(self, what: str, error: Exception) -> RecordError:
+        """The error that *what* cannot be read any more."""
+        return RecordError(
+            f"store {self.where}: {what} cannot be read, so it was changed behind octossh's back ({error}); "
+            "see what 'octossh audit verify' finds, and put a backup in its place"
+        )

@@ -196,6 +196,11 @@ def test_a_lock_of_another_process_is_waited_for_and_then_named(filled, monkeypa
         assert store.events()
         with pytest.raises(Unwritable, match="it has been locked by another process"):
             store.record(EVENT)
+        with (
+            Store(f"{filled}%20-cstatement_timeout%3D100") as hasty,
+            pytest.raises(Unwritable, match="statement_timeout"),
+        ):
+            hasty.record(EVENT)
         other.rollback()
         store.record(EVENT)
 

@@ -247,6 +247,7 @@ def test_a_release_that_stands_under_another_number_is_not_given_out(path):
         "UPDATE deployments SET mode = 'other' WHERE id = 'd1'",
         "UPDATE deployments SET started_at = 'yesterday' WHERE id = 'd1'",
         "UPDATE deployments SET state = 7 WHERE id = 'd1'",
+        "UPDATE deployments SET said = '{\"a\":1}' WHERE id = 'd1'",
         "UPDATE outcomes SET inspect = '{' WHERE deployment = 'd1' AND target = 'h01'",
         "UPDATE outcomes SET outputs = 7 WHERE deployment = 'd1' AND target = 'h01'",
     ],
@@ -263,5 +264,8 @@ def test_a_deployment_that_cannot_be_read_any_more_is_a_record_error(path, state
 
 def test_an_event_that_cannot_be_read_any_more_is_a_record_error(path):
     edit(path, "UPDATE events SET data = '{' WHERE seq = 4")
-    with Store(f"sqlite:///{path}") as store, pytest.raises(RecordError, match="event 4 cannot be read"):
-        store.events()
+    with Store(f"sqlite:///{path}") as store:
+        with pytest.raises(RecordError, match="event 4 cannot be read"):
+            list(store.audit())
+        with pytest.raises(RecordError, match="event 4 cannot be read"):
+            store.events()

@@ -137,6 +137,14 @@ def test_releases_stay_guarded_after_tidying(space, tmp_path):
     file.close()
 
 
+def test_a_release_that_goes_while_its_deployment_is_planned_is_not_started(space):
+    plan = space.plan("0.0.1", "Dev")
+    space.tidy(space.plan_tidy())
+    with pytest.raises(oc.RecordError, match=r"release '0\.0\.1' of 'shop' was removed meanwhile"):
+        space.deploy(plan)
+    assert len(space.history()) == 5
+
+
 def test_a_release_that_is_scheduled_stays(space):
     one = space.schedule("0.0.1", "Dev", at=datetime.now(UTC) + timedelta(hours=1))
     assert "0.0.1" not in {item.name for item in space.plan_tidy().items}
