@@ -261,7 +261,6 @@ class Stage:
             self.shell = subprocess.Popen(
                 ["bash", "--norc", "--noprofile"], cwd=self.work, env=self.env, text=True, start_new_session=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # whoever runs the tests may ignore it
             )  # fmt: skip
             self.run_shell("code=0")
         shell, mark = self.shell, "-- the command ended --"
