@@ -263,6 +263,8 @@ class Worker:
             return self._out_of_time(step, target, run, told, late)
         except (ConnectError, ConnectionLost) as error:
             raise self._unknown(step, target, f"the host cannot be reached again: {error}") from error
+        if isinstance(step, RunScript) and step.on_lost_link == "abort":
+            self._end_container(step, target)
         gone = read_answer(result).action == "gone"
         if not step.repeatable or not (gone or "feed" in given):
             if gone:
@@ -285,12 +287,18 @@ class Worker:
         said = f"did not end within {step.timeout_s:g} s"
         try:
             self.transport.run(target, end_run(run, step.name, f"it {said}, and was ended"), timeout_s=30)
+            self._end_container(step, target)
             result = find_again(self.transport, target, run, step.name, told, 30, self._left)
         except (ConnectError, ConnectionLost, TimedOut) as error:
             raise self._unknown(step, target, f"it cannot be ended: {error}", said) from error
         if (answer := read_answer(result)).action == "gone":
             raise self._unknown(step, target, answer.why, said)
         return result
+
+    def _end_container(self, step: RunScript, target: Target) -> None:
+        """Away with the container of a script that was ended: the first process in one heeds no TERM."""
+        if step.image is not None:
+            self._forget(step, target)
 
     def _numbered(self, script: Script, run: str, step: Step) -> Script:
         with self._lock:

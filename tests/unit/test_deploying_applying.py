@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import pickle
+import re
 import signal
 import threading
 from datetime import UTC, datetime
@@ -284,6 +285,24 @@ def test_a_script_that_does_not_end_in_time_is_ended_on_its_host():
     assert [call.script.name for call in world.transport.calls] == ["run_script do", "end do", "attach do"]
     assert "did not end within 900 s" in world.transport.calls[1].script.body
     assert (states(error.deployment), error.hosts) == ({"do h1": "failed"}, oc.Hosts.CHANGED)
+
+
+@pytest.mark.parametrize(
+    ("answers", "sent"),
+    [
+        ([oc.TimedOut("h1: 900 s"), says(action="stopped"), says(), FAILED], ["end do", "forget do", "attach do"]),
+        ([lost, FAILED], ["attach do", "forget do"]),
+    ],
+    ids=["out of time", "link lost"],
+)
+def test_the_container_of_a_script_that_is_ended_is_removed(answers, sent):
+    world = World({"do": [*answers, says()]})
+    failing(world, planned(attrs.evolve(DO, image=WEB.image, on_lost_link="abort")))
+    first, *others = (call.script for call in world.transport.calls)
+    assert [script.name for script in others] == sent
+    removed = re.search(r"docker rm -f -v (\S+)", others[1].body)
+    assert removed is not None
+    assert f"docker run --rm -i --name {removed[1]} " in first.body
 
 
 def test_a_script_that_is_found_again_is_ended_in_time_too():

@@ -85,7 +85,8 @@ class Step(Described):
             and ``steps``; after a failure it is asked only if it reads ``failed``, which is true then.
         required: Nobody can skip it, and where it fails no `Rollout` makes up for it.
         retry: Try it again where it failed; a number of times, or a `Retry`.
-        timeout_s: Seconds after which a host that is not done counts as failed.
+        timeout_s: Seconds for which a host is waited for. A `RunScript` that is not done there by then is ended, and
+            has failed; of other steps it is not known then how they end.
     """
 
     kind: ClassVar[str] = "step"

@@ -51,7 +51,7 @@ class RunScript(Step):
         reads_only: It changes nothing: a plan that only runs such scripts counts as "no changes".
         on_lost_link: What becomes of it on a target when the link is lost: it goes on by itself (``continue``), and
             octossh comes back for it; or all its processes are ended (``abort``), once the sshd there sees that the
-            link is gone.
+            link is gone. A container ends then when octossh has come back.
     """
 
     kind: ClassVar[str] = "run_script"
