@@ -22,7 +22,7 @@ from octossh.cli import (  # each adds its commands
     tidying,
     values,
 )
-from octossh.cli.options import CONTROL, Options, octossh
+from octossh.cli.options import CONTROL_BUT_LINES, Options, octossh
 from octossh.errors import DeployFailed, OctosshError
 
 __all__ = [
@@ -51,7 +51,7 @@ def _complain(error: BaseException, code: int, *, as_json: bool) -> NoReturn:
             )
         )
     notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-    click.echo(CONTROL.sub("?", f"octossh: {message}{notes}"), err=True)
+    click.echo(CONTROL_BUT_LINES.sub("?", f"octossh: {message}{notes}"), err=True)
     if isinstance(error, DeployFailed):
         click.echo(f"octossh: hosts: {error.hosts.value}; see: octossh history --log {error.deployment.id}", err=True)
     sys.exit(code)

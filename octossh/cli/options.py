@@ -119,13 +119,14 @@ def _print_event(event: Event) -> None:
     elif event.type == "step_finished":
         did = event.data["action"] or event.data["state"]
         why = f": {event.data['why']}" if event.data["why"] else ""
-        click.echo(f"{place}  {did}{why}", err=True)
+        click.echo(CONTROL_BUT_LINES.sub("?", f"{place}  {did}{why}"), err=True)
     elif event.type == "tag_moved":
         click.echo(f"octossh: warning: {CONTROL.sub('?', event.data['text'])}", err=True)
     elif event.type == "promotion_started":
         click.echo(f"octossh: {event.data['release']} goes on to {event.data['environment']}", err=True)
     elif event.type == "promotion_refused":
-        click.echo(f"octossh: it does not go on to {event.data['environment']}: {event.data['why']}", err=True)
+        said = f"octossh: it does not go on to {event.data['environment']}: {event.data['why']}"
+        click.echo(CONTROL_BUT_LINES.sub("?", said), err=True)
 
 
 def _print_event_json(event: Event) -> None:

@@ -71,7 +71,7 @@ def _check(options: Options, environment: str | None) -> None:
     """Look at the channels, and at each target: could it be deployed to?"""
     found = options.space().check(environment)
     for warning in found.warnings:
-        click.echo(f"octossh: warning: {warning}", err=True)
+        click.echo(CONTROL_BUT_LINES.sub("?", f"octossh: warning: {warning}"), err=True)
     options.show(found)
     if not found.ok:
         sys.exit(1)
