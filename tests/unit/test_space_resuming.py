@@ -150,6 +150,18 @@ def test_the_next_deployment_there_asks_first_and_goes_on_then(gone):
         assert states(made.store.deployment("d1"))["one h1"] == "succeeded"
 
 
+def test_what_was_known_of_an_end_that_stays_unknown_is_kept():
+    half = oc.Result((oc.Frame("begin"),), "half of it\n", 255, MOMENT, 1.0)
+    knows_nothing = ended("failed", "this host knows nothing of that run", "gone")
+    hosts = Hosts({"run_script one h1": half, "attach one h1": knows_nothing})
+    with space(hosts) as made:
+        left = made.deploy(made.create_release(), "Dev", check=False)
+        for _ in range(2):
+            outcome = made.resume(left.id).outcome("one", "h1")
+            assert (outcome.state, outcome.exit_code, outcome.log) == (oc.State.UNKNOWN, 255, "half of it\n")
+            assert outcome.why.endswith("half of it; this host knows nothing of that run")
+
+
 def test_hosts_that_do_not_answer_are_waited_for_by_nobody_once_it_is_interrupted(gone, monkeypatch):
     waited = []
     find_again = settling.find_again
