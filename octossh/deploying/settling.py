@@ -69,7 +69,7 @@ def settle(
         asking.left.set()  # after Ctrl-C nobody waits for hosts that do not answer
     for name, outcomes in found.items():
         if not isinstance(outcomes, OctosshError):
-            known |= {(found.step, name): _newer(known.get((found.step, name)), found) for found in outcomes}
+            known |= {(one.step, name): _newer(known.get((one.step, name)), one) for one in outcomes}
     return _ended(deployment, release, [*hosts.values()], known)
 
 
