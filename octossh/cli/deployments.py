@@ -10,8 +10,9 @@ import click
 
 from octossh.cli.asking import approving, asking, with_choices, with_going
 from octossh.cli.options import Options, command, octossh
-from octossh.errors import DeployFailed, Hosts
-from octossh.model import Deployment, OptionFields
+from octossh.errors import DeployFailed, Hosts, OctosshError
+from octossh.model import Deployment, OptionFields, Schedule
+from octossh.space import Space
 
 _project = click.option("--project", help="Default: the only one.")
 _number = click.argument("release", default="latest")
@@ -94,9 +95,7 @@ def _deploy(
         space = asking(options.space())
         found = space.release(project, release)
         made = space.schedule(found, environment, at=at, expires_at=expires_at, **choices)
-        for step, _, notes in (text.partition("=") for text in approvals):
-            made = space.schedules.approve(made.id, step, notes=notes)
-        options.show(made)
+        options.show(_approved(space, made, approvals))
         return
     space = approving(options.space(), approvals)
     if not outdated:
@@ -105,6 +104,17 @@ def _deploy(
         _deployed(options, lambda: space.catch_up(environment, project=project, wait_s=wait_s, **choices))
     else:
         options.show({"outdated": []}, f"each host of {environment} has what stands there")
+
+
+def _approved(space: Space, made: Schedule, approvals: tuple[str, ...]) -> Schedule:
+    """What was scheduled, with the approvals that were given with it; nothing waits where one of them is refused."""
+    try:
+        for step, _, notes in (text.partition("=") for text in approvals):
+            made = space.schedules.approve(made.id, step, notes=notes)
+    except OctosshError as error:
+        space.schedules.cancel(made.id, why=str(error))
+        raise
+    return made
 
 
 @command(octossh, "promote")

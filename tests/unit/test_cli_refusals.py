@@ -273,6 +273,15 @@ def test_events_are_json_lines_on_standard_error(octossh, in_tmp):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("step", "code"), [("Go live", 4), ("Go love", 2)])
+def test_nothing_waits_where_an_approval_that_is_given_with_it_is_refused(octossh, in_tmp, step, code):
+    write(in_tmp, "space = space(project(oc.Approve('Go live', approvers=['nobody-here']), step))")
+    octossh("release", "create")
+    assert octossh("deploy", "--to", "Dev", "--approve-later", "--approve", step)[0] == code
+    assert octossh("schedule", "list")[1] == "nothing is scheduled\n"
+    assert "cancelled" in octossh("schedule", "list", "--all")[1]
+
+
 def test_an_interrupted_command_ends_with_130(octossh, in_tmp):
     write(in_tmp, dedent("raise KeyboardInterrupt"))
     code, out, err = octossh("status")
