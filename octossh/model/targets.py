@@ -153,9 +153,9 @@ class Target(Described):
         address: Host name or IP address.
         user: Who logs in there. None: the user of the transport, else as ssh's configuration says.
         port: Of its SSH server. None: as ssh's configuration says, else 22.
-        host_key: The only host keys that are accepted there, whatever known_hosts has: fingerprints
-            (``SHA256:...``) or keys (``ssh-ed25519 AAAA...``); one text, or a list. A fingerprint is of one key: where
-            a host has several, give that of the key which the host shows first, or the keys themselves.
+        host_key: The only host keys that are accepted there, whatever known_hosts has but for what it revokes:
+            fingerprints (``SHA256:...``) or keys (``ssh-ed25519 AAAA...``); one text, or a list. A fingerprint is of
+            one key: where a host has several, give that of the key which the host shows first, or the keys themselves.
         jump: The hosts to go through, as ssh's ``ProxyJump`` has them: ``deploy@bastion.example.com:22``, several with
             commas between them, or ``none``. None: as ssh's configuration says.
         roles: What it is for; steps choose their targets by role.

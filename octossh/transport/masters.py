@@ -75,7 +75,7 @@ class MasterOptions:
     Attributes:
         ssh: The command.
         configuration: The file of ssh's configuration as ``-F`` takes it; empty for those that ssh reads.
-        identity: The only keys to offer; None: as the configuration says.
+        identity: Keys to offer besides those that the configuration names; None: as the configuration says.
         known_hosts: Files of trusted keys; None: as the configuration says.
         ask: Whether ssh may ask the user, by the program that ``SSH_ASKPASS`` names.
         more: Further options.

@@ -33,7 +33,7 @@ class OpenSSH(Pool["Master"]):
     through another one (``ProxyJump``) share one connection to that one. It wants OpenSSH 8.5 or newer.
 
     Args:
-        known_hosts: Files of trusted host keys. None: as the configuration says.
+        known_hosts: Files of trusted host keys, and nothing else vouches for a host. None: as the configuration says.
         identity: Private keys to offer, besides those that the configuration names. None: as the configuration says.
         user: Who logs in where the target does not say. None: as the configuration says.
         connect_timeout_s: Seconds up to the login, which has 20 s of its own.
