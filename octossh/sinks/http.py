@@ -21,7 +21,12 @@ _NEAR = {"localhost", "127.0.0.1", "::1"}
 
 
 def _hidden(value: object) -> Secret | None:
-    return value if value is None or isinstance(value, Secret) else Secret(value)  # type: ignore[arg-type]
+    if value is None:
+        return None
+    made = value if isinstance(value, Secret) else Secret(value)  # type: ignore[arg-type]
+    if not made.reveal():
+        raise ModelError("a key or token of an HttpSink is empty, so it would guard nothing; give some text, or None")
+    return made
 
 
 @frozen

@@ -194,6 +194,8 @@ def test_a_server_that_is_not_there_is_said_without_the_url(in_tmp):
         lambda: oc.HttpSink("http://audit.example.com/"),
         lambda: oc.HttpSink("https://bob:geheim@audit.example.com/"),
         lambda: oc.HttpSink("https://audit.example.com/", key=7),
+        lambda: oc.HttpSink("https://audit.example.com/", key=""),
+        lambda: oc.HttpSink("https://audit.example.com/", token=oc.Secret("")),
         lambda: oc.SyslogSink("ftp://x"),
         lambda: oc.SyslogSink("udp://"),
         lambda: oc.SyslogSink("tcp://x:99999"),
