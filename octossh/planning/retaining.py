@@ -65,8 +65,9 @@ def to_tidy(
 
     A release goes that is beyond what the lifecycle keeps in each environment that it reached. It stays where it
     stands, where it was deployed last, where a rollback would go to it, as the newest one of its channel, where
-    something on a host was made by it, and in environments whose phase and lifecycle say nothing. Releases that were
-    never deployed are counted by themselves, and kept as the lifecycle says.
+    something on a host was made by it, where a deployment of it has no end yet, and in environments whose phase and
+    lifecycle say nothing. Releases that were never deployed are counted by themselves, and kept as the lifecycle
+    says.
 
     Args:
         project: Its lifecycle says what is kept.
@@ -119,7 +120,7 @@ def _stays(
     newest: dict[str, str] = {}
     for release in releases:
         newest.setdefault(release.channel, release.number)
-    stays = {*newest.values(), *(d.release for d in history if d.id in needed or d.state is State.RUNNING)}
+    stays = {*newest.values(), *(d.release for d in history if d.id in needed or d.finished_at is None)}
     for environment in {d.environment for d in history}:
         stays.add(next(d.release for d in history if d.environment == environment))
         if stands := current(history, environment):

@@ -12,7 +12,7 @@ from octossh.planning import needed_by_drift, to_tidy
 
 STEP = oc.RunScript("do", script="true")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-ENDS = {"+": oc.State.SUCCEEDED, "-": oc.State.FAILED, ".": oc.State.RUNNING}
+ENDS = {"+": oc.State.SUCCEEDED, "-": oc.State.FAILED, ".": oc.State.RUNNING, "~": oc.State.INTERRUPTED}
 MODES = {"<": oc.Mode.ROLLBACK}
 
 
@@ -51,7 +51,7 @@ def history(text):
                 mode=MODES.get(rest[0], oc.Mode.DEPLOY),
                 state=ENDS[rest[-1]],
                 started_at=at,
-                finished_at=None if rest[-1] == "." else at,
+                finished_at=None if rest[-1] in ".~" else at,
             )
         )
     return made[::-1]
@@ -69,6 +69,7 @@ CASES = {
     "beyond the count": (project(*TWO, keep=3), 8, EIGHT, [1, 2, 3, 4, 5]),
     "a phase of its own": (project(oc.Phase("Dev", keep=2), "Test"), 8, EIGHT, [1, 2, 3, 4, 5, 6]),
     "a phase before the lifecycle": (project(oc.Phase("Dev", keep=4), "Test", keep=2), 8, EIGHT, [1, 2, 3, 4]),
+    "what lost its process is kept until its end is known": (project(*TWO, keep=2), 4, "1+ 1~ 2+ 3+ 4+", [2]),
     # What one environment keeps stays, whatever another one says.
     "kept by the other phase": (project(oc.Phase("Dev", keep=2), "Test"), 8, f"{EIGHT} Test:2+", [1, 3, 4, 5, 6]),
     "beyond both": (project(*TWO, keep=2), 8, f"{EIGHT} Test:1+ Test:2+ Test:3+ Test:4+", [1, 2, 5, 6]),
