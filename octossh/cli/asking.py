@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import click
 
-from octossh.cli.options import CONTROL, Options
+from octossh.cli.options import CONTROL, CONTROL_BUT_LINES, Options
 from octossh.errors import ModelError
 from octossh.model import Approval, ApprovalRequest, Decision, FailureRequest, Rollout, Value, Variable
 from octossh.recording import whoami
@@ -139,7 +139,7 @@ class _Approver:
             return Approval(True, by=request.by, notes=self._given[request.step])
         click.echo(f"\n{request.project} {request.release} -> {request.environment}: {request.step}", err=True)
         if request.instructions:
-            click.echo(CONTROL.sub(lambda found: "\n" if found[0] == "\n" else "?", request.instructions), err=True)
+            click.echo(CONTROL_BUT_LINES.sub("?", request.instructions), err=True)
         try:
             approved = click.confirm("Approve?", err=True)
             notes = click.prompt("Notes", default="", show_default=False, err=True)
@@ -166,11 +166,8 @@ def deciding(space: Space) -> None:
 
 
 def _decide(request: FailureRequest) -> Decision:
-    def shown(text: str) -> str:
-        return CONTROL.sub(lambda found: "\n" if found[0] == "\n" else "?", text)
-
-    click.echo(f"\n{request.target}: step {request.step!r} failed: {shown(request.why)}", err=True)
-    for line in shown(request.log).strip().splitlines()[-10:]:
+    click.echo(CONTROL_BUT_LINES.sub("?", f"\n{request.target}: step {request.step!r} failed: {request.why}"), err=True)
+    for line in CONTROL_BUT_LINES.sub("?", request.log).strip().splitlines()[-10:]:
         click.echo(f"  | {line}", err=True)
     try:
         action = click.prompt("What shall be done?", type=click.Choice(request.choices), err=True)

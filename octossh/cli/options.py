@@ -20,7 +20,7 @@ from octossh.errors import ModelError, OctosshError
 from octossh.model import Event
 from octossh.space import Space
 
-__all__ = ["CONTROL", "Options", "command", "load", "octossh"]
+__all__ = ["CONTROL", "CONTROL_BUT_LINES", "Options", "command", "load", "octossh"]
 
 
 @define
