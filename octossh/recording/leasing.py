@@ -120,7 +120,11 @@ class Leasing(Work):
 
 def _held(row: Row, now: datetime) -> bool:
     """Whether somebody holds a lease; a process that is seen to be gone holds nothing, however new its lease is."""
-    return bool(row["holder"]) and moment_of(row["expires_at"]) > now and alive(row["holder"]) is not False
+    if not row["holder"] or moment_of(row["expires_at"]) <= now:
+        return False
+    # Machines that were cloned may have one machine-id: what runs on the other one is not to be seen here.
+    here = row["by"].rpartition("@")[2] == whoami().rpartition("@")[2]
+    return not here or alive(row["holder"]) is not False
 
 
 def _lease(row: Row) -> Lease:

@@ -82,6 +82,15 @@ def test_one_whose_process_is_gone_is_taken_over_at_once(store):
     assert store.lease("shop", "Dev").taken_from == whoami()
 
 
+def test_one_of_a_machine_that_is_a_clone_of_this_one_is_no_process_that_is_gone(store, monkeypatch):
+    machine = controller_here().split()[0]
+    with monkeypatch.context() as there:
+        there.setattr("platform.node", lambda: "the-other-one")
+        store.lease("shop", "Dev", holder=f"{machine} 999999999 1")
+    with pytest.raises(Refused, match="@the-other-one is deploying 'shop' to 'Dev'"):
+        store.lease("shop", "Dev")
+
+
 def test_renewed_it_stays_and_expired_it_can_still_be_renewed_by_its_holder(store):
     lease = store.lease("shop", "Dev", holder=ELSEWHERE, ttl_s=1)
     expire(store)
