@@ -13,13 +13,13 @@ __all__ = ["run_script"]
 
 # What the interpreters are started with: it stands in a command line, so nothing of the script is in it. The nonce and
 # the script come on standard input. What the script says goes to the log; outputs go to the answer, and secret ones
-# into the log itself, so that they are known before any line behind them.
+# into the log too, so that they are known before any line behind them: of a long log, that place may not be kept.
 _SHELL = r"""IFS= read -r octossh_nonce
 octossh_text=$(cat)
 exec 3>&1 4>&2 1>&2 </dev/null
 octossh_output() {
-    octossh_kind=output octossh_to=3
-    [ "${1-}" != --secret ] || { octossh_kind=secret octossh_to=4; shift; }
+    octossh_kind=output
+    [ "${1-}" != --secret ] || { octossh_kind=secret; shift; }
     case ${1-} in
         "" | *[!A-Za-z0-9_]*)
             echo "octossh: octossh_output: ${1-} is no name; use letters, digits and _" >&2
@@ -27,7 +27,9 @@ octossh_output() {
             ;;
     esac
     octossh_value=$(if [ "$#" -gt 1 ]; then printf %s "$2"; else cat; fi | head -c 1048577 | base64 | tr -d "\n")
-    printf "##octossh %s %s %s %s\n" "$octossh_nonce" "$octossh_kind" "$1" "$octossh_value" >&"$octossh_to"
+    octossh_value="##octossh $octossh_nonce $octossh_kind $1 $octossh_value"
+    [ "$octossh_kind" = output ] || printf "%s\n" "$octossh_value" >&4
+    printf "%s\n" "$octossh_value" >&3
 }
 eval "$octossh_text"
 """
@@ -41,9 +43,10 @@ def begin():
         if not re.fullmatch("[A-Za-z0-9_]+", name):
             raise ValueError("octossh_output: %r is no name; use letters, digits and _" % (name,))
         data = value if isinstance(value, bytes) else str(value).encode()
-        to, kind = (log, b"secret") if secret else (answer, b"output")
-        to.write(b" ".join([b"##octossh", nonce, kind, name.encode(), base64.b64encode(data[:1048577])]) + b"\n")
-        to.flush()
+        kind = b"secret" if secret else b"output"
+        for to in (log, answer) if secret else (answer,):
+            to.write(b" ".join([b"##octossh", nonce, kind, name.encode(), base64.b64encode(data[:1048577])]) + b"\n")
+            to.flush()
     return text, {"__name__": "__main__", "octossh_output": octossh_output}
 text, names = begin()
 exec(compile(text, "script", "exec"), names)

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 from attrs import frozen
+from golden.cases import order
 from properties.stand import SHELLS, syntax_errors
 
+import octossh as oc
 from octossh.deploying.following import Told
 from octossh.reading import Answer, read_answer
-from octossh.rendering import attach, end_run, outliving
+from octossh.rendering import attach, end_run, outliving, render
 from octossh.shell import Frame, Script, payload
 from octossh.transport.framing import Collector
 
@@ -218,6 +220,31 @@ def test_much_output_is_bounded_and_a_live_reader_misses_nothing(shell: list[str
     again = hear(shell, attach(run, "x"))
     assert "bytes left out]" in again.log
     assert again.answer == live.answer
+
+
+@pytest.mark.slow
+def test_a_log_that_comes_in_many_small_pieces_comes_whole(run: str) -> None:
+    body = BODY % "trap - PIPE; i=0; while [ $i -lt 1200 ]; do i=$((i + 1)); echo $i; sleep 0.002; done"
+    heard = hear(["sh"], outliving(Script("x", body), run, 1))
+    assert (heard.answer.state, heard.lines[-1:]) == ("succeeded", ["1200"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["sh", "python3"])
+def test_a_secret_is_known_though_the_place_of_the_log_where_it_came_is_gone(run: str, language: str) -> None:
+    noise = {
+        "sh": "head -c %d /dev/zero | tr '\\0' a | fold -w 99; echo",
+        "python3": "print(('a' * 99 + chr(10)) * (%d // 99))",
+    }
+    say = {"sh": "octossh_output --secret TOKEN geheim", "python3": "octossh_output('TOKEN', 'geheim', secret=True)"}
+    text = "\n".join([noise[language] % 6_000_000, say[language], noise[language] % 25_000_000])
+    step = oc.RunScript("do", script=text, shell=language, where="controller")
+    live = hear(["sh"], outliving(render(order(step)), run, 1))
+    again = hear(["sh"], attach(run, "do"))
+    assert live.answer.state == "succeeded", live.answer.why
+    assert "bytes left out]" in again.log
+    assert "octossh" not in again.log.replace("[octossh", "")
+    assert live.answer.secrets["TOKEN"].reveal() == again.answer.secrets["TOKEN"].reveal() == "geheim"
 
 
 def test_what_goes_ahead_is_accepted_by_every_shell_and_by_shellcheck(tmp_path: Path) -> None:

@@ -99,8 +99,8 @@ octossh_script() (
 octossh_text=$(cat)
 exec 3>&1 4>&2 1>&2 </dev/null
 octossh_output() {
-    octossh_kind=output octossh_to=3
-    [ "${1-}" != --secret ] || { octossh_kind=secret octossh_to=4; shift; }
+    octossh_kind=output
+    [ "${1-}" != --secret ] || { octossh_kind=secret; shift; }
     case ${1-} in
         "" | *[!A-Za-z0-9_]*)
             echo "octossh: octossh_output: ${1-} is no name; use letters, digits and _" >&2
@@ -108,7 +108,9 @@ octossh_output() {
             ;;
     esac
     octossh_value=$(if [ "$#" -gt 1 ]; then printf %s "$2"; else cat; fi | head -c 1048577 | base64 | tr -d "\n")
-    printf "##octossh %s %s %s %s\n" "$octossh_nonce" "$octossh_kind" "$1" "$octossh_value" >&"$octossh_to"
+    octossh_value="##octossh $octossh_nonce $octossh_kind $1 $octossh_value"
+    [ "$octossh_kind" = output ] || printf "%s\n" "$octossh_value" >&4
+    printf "%s\n" "$octossh_value" >&3
 }
 eval "$octossh_text"
 ' >&3

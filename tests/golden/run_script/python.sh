@@ -75,9 +75,10 @@ def begin():
         if not re.fullmatch("[A-Za-z0-9_]+", name):
             raise ValueError("octossh_output: %r is no name; use letters, digits and _" % (name,))
         data = value if isinstance(value, bytes) else str(value).encode()
-        to, kind = (log, b"secret") if secret else (answer, b"output")
-        to.write(b" ".join([b"##octossh", nonce, kind, name.encode(), base64.b64encode(data[:1048577])]) + b"\n")
-        to.flush()
+        kind = b"secret" if secret else b"output"
+        for to in (log, answer) if secret else (answer,):
+            to.write(b" ".join([b"##octossh", nonce, kind, name.encode(), base64.b64encode(data[:1048577])]) + b"\n")
+            to.flush()
     return text, {"__name__": "__main__", "octossh_output": octossh_output}
 text, names = begin()
 exec(compile(text, "script", "exec"), names)
