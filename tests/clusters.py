@@ -18,6 +18,8 @@ import pytest
 
 _names = itertools.count()
 
+_GUARD = """cat; kill -s QUIT "$(head -n 1 "$1/data/postmaster.pid")" 2>/dev/null; rm -rf "$1" """
+
 
 def binaries() -> Path | None:
     """Where Debian has the server's programs."""
@@ -120,14 +122,8 @@ def cluster(*settings: str) -> Iterator[Cluster]:
     if binaries() is None:
         pytest.skip("Debian's package postgresql is not installed")
     folder = Path(tempfile.mkdtemp(prefix="octossh-pg-"))
-    try:
+    # It ends when its standard input does: so also where the tests are killed.
+    with subprocess.Popen(["sh", "-c", _GUARD, "sh", folder], stdin=subprocess.PIPE, start_new_session=True):
         made = Cluster(folder, *settings)
         made.start()
-        try:
-            yield made
-        finally:
-            if (made.data / "postmaster.pid").exists():
-                with contextlib.suppress(AssertionError):
-                    made.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        yield made
