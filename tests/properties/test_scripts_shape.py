@@ -84,6 +84,9 @@ FEW = [
 ]
 
 
+WITHOUT_DOCKER = {"anchor", "anchors", "attach", "end_run", "put_file", "run_script", "wait_for"}
+
+
 @pytest.mark.parametrize("case", FEW, ids=lambda case: f"{case.parent.name}-{case.stem}")
 def test_half_a_script_never_calls_docker(tmp_path: Path, case: Path) -> None:
     check_cuts(tmp_path, case, "dash", 4)
@@ -104,7 +107,7 @@ def check_cuts(folder: Path, case: Path, shell: str, count: int) -> None:
         host.send(data[:at])
         assert host.calls == [], f"cut at byte {at} of {size}: ...{data[max(0, at - 40) : at]!r}"
     # The whole of it does call docker: but for kinds that do without, and behind a sudo that is not there.
-    if case.parent.name not in {"put_file", "run_script", "wait_for"} and case.stem != "sudo":
+    if case.parent.name not in WITHOUT_DOCKER and case.stem != "sudo":
         host.send(data)
         assert host.calls
 
