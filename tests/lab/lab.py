@@ -141,7 +141,7 @@ class Lab:
         return (self.state / "hosts" / host / "log" / "sshd.log").read_text().count(words)
 
     def clean(self, *hosts: str) -> None:
-        """Remove all containers, networks and volumes on these hosts, or on all."""
+        """Remove all containers, networks, volumes and anchors on these hosts, or on all."""
         self._run("clean", *hosts)
 
     def pull(self, *images: str) -> None:

@@ -11,7 +11,7 @@
 #   lab.sh rtt MS [--loss PCT]                       change the delay between here and the hosts
 #   lab.sh ssh HOST [CMD...]                         OpenSSH, as root (deploy@HOST for deploy)
 #   lab.sh sh HOST [CMD...]                          a shell in the host, past SSH
-#   lab.sh clean [HOST...]                           remove all containers, networks, volumes
+#   lab.sh clean [HOST...]                           remove all containers, networks, volumes, anchors
 #   lab.sh pull IMAGE:TAG... [-- HOST...]            pull images on all (or these) hosts
 #   lab.sh push REPO:TAG [--mode MODE]               push one more image (see images.py)
 #   lab.sh tags REPO COUNT                           push one image, and give it so many tags
@@ -180,7 +180,8 @@ lab_clean() {
     for h in "$@"; do
         # shellcheck disable=SC2016  # expanded in the host
         [ -z "$h" ] || inside "$h" sh -c 'ids=$(docker ps -aq); [ -z "$ids" ] || docker rm -fv $ids
-            docker network prune -f; vols=$(docker volume ls -q); [ -z "$vols" ] || docker volume rm -f $vols' >/dev/null 2>&1 &
+            docker network prune -f; vols=$(docker volume ls -q); [ -z "$vols" ] || docker volume rm -f $vols
+            rm -rf /home/*/.local/state/octossh/anchors' >/dev/null 2>&1 &
     done
     wait
 }
