@@ -51,6 +51,6 @@ def _list(options: Options) -> None:
     """Show the targets that are in maintenance."""
     space = options.space()
     there = {target.name: f"in maintenance: {target.maintenance}" for target in space.targets if target.maintenance}
-    there |= {name: str(made) for name, made in space.maintenance.items()}
+    there |= {name: str(made) for name, made in space.maintenance().items()}
     text = "\n".join(f"{name} is {said}" for name, said in there.items()) or "no target is in maintenance"
     options.show({"maintenance": there}, text)

@@ -83,5 +83,4 @@ class Lanes:
 
 def _gateway(target: Target) -> str | None:
     """The hosts that one goes through to *target*."""
-    jump: str | None = getattr(target, "jump", None)
-    return None if jump in {None, "none"} else jump
+    return None if target.jump == "none" else target.jump

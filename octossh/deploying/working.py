@@ -92,12 +92,10 @@ class Worker:
         self.plan, self.deployment, self.transport = plan, deployment, transport
         self._tell = tell
         self.ask: Callable[[Approve, Outcome], Outcome] | None = None
-        self.secrecy, self.logins, self.login, self.pack = (
-            Secrecy(access.secrets),
-            access.logins,
-            access.login,
-            access.pack,
-        )
+        self.secrecy = Secrecy(access.secrets)
+        self.logins, self.login, self.pack, self.lock_wait_s = (
+            access.logins, access.login, access.pack, access.lock_wait_s,
+        )  # fmt: skip
         self.mask = self.secrecy.mask
         self.resolver = plan.resolver(self.secrecy.secrets)
         self.known: dict[tuple[str, str], Facts] = {}
@@ -108,7 +106,6 @@ class Worker:
         self._last: dict[str, str] = {}
         self._hopeless: set[tuple[str, str]] = set()
         self._said: dict[str, list[str]] = {}
-        self._lock_wait_s = access.lock_wait_s
         self._runs: Counter[str] = Counter()
         self._left = threading.Event()
         self._lock = threading.Lock()
@@ -142,9 +139,7 @@ class Worker:
             if original.name in self._through:
                 why = f"done through {self._through[original.name]}"
                 return attrs.evolve(made, state=State.SUCCEEDED, action="unchanged", why=why)
-            wait_s = self._lock_wait_s
-            made_for = order(step, target, self.resolver, self.deployment, self.logins, lock_wait_s=wait_s)
-            script = script_of(made_for)
+            script = self._script(step, target, self.lock_wait_s)
             result, answer = self._send(step, target, script)
         except NotYetKnown as missing:
             self._hopeless.add((original.name, target.name))
@@ -191,6 +186,9 @@ class Worker:
             outputs=Pairs({**self.secrecy.masked(answer.outputs), **dict.fromkeys(hidden, "***")}),
         )
 
+    def _script(self, step: Step, target: Target, lock_wait_s: int) -> Script:
+        return script_of(order(step, target, self.resolver, self.deployment, self.logins, lock_wait_s=lock_wait_s))
+
     def _asked(self, step: Approve, made: Outcome) -> Outcome:
         assert self.ask is not None
         made = self.ask(step, made)
@@ -232,13 +230,12 @@ class Worker:
                 if isinstance(value, Secret):
                     self._learn(step, target, name, value)
 
-        transport = self._here if target is CONTROLLER else self.transport
         given: _Given = {"secrets": secrets, "timeout_s": step.patience_s, "on_line": line, "on_frame": frame}
         if target.images == "push" and (pack := self.pack):
             given["feed"] = lambda frame: send(frame, self.plan.release, pack, line)
         try:
             if target is CONTROLLER:
-                result = transport.run(target, script, **given)
+                result = self._here.run(target, script, **given)
             else:
                 result = self._outliving(step, target, script, given)
             return result, read_answer(result)
@@ -265,15 +262,15 @@ class Worker:
             raise self._unknown(step, target, f"the host cannot be reached again: {error}") from error
         if isinstance(step, RunScript) and step.on_lost_link == "abort":
             self._end_container(step, target)
-        gone = read_answer(result).action == "gone"
+        answer = read_answer(result)
+        gone = answer.action == "gone"
         if not step.repeatable or not (gone or "feed" in given):
             if gone:
-                raise self._unknown(step, target, read_answer(result).why)
+                raise self._unknown(step, target, answer.why)
             return result
         # It never began, or what was sent to it broke off: it may be sent once more. The same script waits for the
         # lock, finds what the first one left, and says so: no container is made twice.
-        made = order(step, target, self.resolver, self.deployment, self.logins, lock_wait_s=int(step.patience_s))
-        script = script_of(made)
+        script = self._script(step, target, int(step.patience_s))
         try:
             given = {**given, "secrets": self._values(step, script)}
             return self.transport.run(target, self._numbered(script, run, step), **given)

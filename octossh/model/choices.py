@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from attrs import field, frozen
 
@@ -65,6 +65,12 @@ class Options(Described):
     def __attrs_post_init__(self) -> None:
         if both := sorted(set(self.only) & set(self.exclude)):
             raise ModelError(f"target {both[0]!r} shall be taken and left out at once; say one of the two")
+
+    @property
+    def fields(self) -> OptionFields:
+        """What whoever deploys can say of it, as arguments of verbs."""
+        said: Any = {name: getattr(self, name) for name in OptionFields.__annotations__}
+        return cast("OptionFields", said)
 
     def __bool__(self) -> bool:
         """Whether anything is said at all."""

@@ -1,6 +1,6 @@
 """One question to an HTTP server and its answer: tries, redirects, limits, and failures in words.
 
-The door of ``requests`` (and of the urllib3 below it): no other module of octossh imports them.
+With `octossh.registry.connections` and `octossh.registry.posting` the door of ``requests`` and the urllib3 below it.
 """
 
 from __future__ import annotations

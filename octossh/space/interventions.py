@@ -8,7 +8,7 @@ from typing import Unpack
 
 from octossh.errors import ModelError, PlanError
 from octossh.model import Cancellation, Deployment, OptionFields, State
-from octossh.planning import current, lagging
+from octossh.planning import lagging
 from octossh.recording import whoami
 from octossh.space.deployments import Deployments
 
@@ -76,7 +76,7 @@ class Interventions(Deployments):
             PlanError: Nothing stands there yet.
         """
         owner, place = self.project(project), self._catalog.environment(environment)
-        return self._lagging(owner.name, place, self._stands(owner.name, place))
+        return self._lagging(owner.name, place, self._number_in(owner.name, place))
 
     def catch_up(
         self,
@@ -105,20 +105,21 @@ class Interventions(Deployments):
         if options.keys() & {"only", "exclude"}:
             raise ModelError("the hosts that lack the release are chosen by the record; leave out only and exclude")
         owner, place = self.project(project), self._catalog.environment(environment)
-        number, away = self._stands(owner.name, place), self._away()
+        number, away = self._number_in(owner.name, place), self._away()
         names = [name for name in self._lagging(owner.name, place, number) if name not in away]
         if not names:
             raise PlanError(f"each host of {place!r} that is not in maintenance has {owner.name} {number} already")
         options["only"] = names
         return self.deploy(number, place, project=owner.name, check=check, wait_s=wait_s, **options)
 
-    def _stands(self, project: str, environment: str) -> str:
-        stands = current(self._history(project), environment)
+    def _number_in(self, project: str, environment: str) -> str:
+        stands = self._stands(project, environment)
         if stands is None:
             raise PlanError(f"no release of {project!r} stands in {environment!r} yet; deploy one by number")
         return stands.release
 
     def _lagging(self, project: str, environment: str, number: str) -> tuple[str, ...]:
         names = [target.name for target in self.targets if environment in target.environments]
-        past = self.store.deployments(project=project, environment=environment, limit=None)
-        return lagging(past, environment, number, names)
+        past = self.store.deployments(project=project, environment=environment, limit=None, outcomes=False)
+        # Outcomes are long, and the first few mostly tell of all hosts.
+        return lagging((self.store.deployment(d.id) for d in past), environment, number, names)

@@ -41,12 +41,11 @@ class Maintaining(Wiring):
         Raises:
             ModelError: It is not in maintenance by `maintain`.
         """
-        there = self.maintenance
+        there = self.maintenance()
         if target not in there:
             raise ModelError(f"target {target!r} is not in maintenance by the store; {did_you_mean(target, there)}")
         self.store.drop(_KIND, target, why=why)
 
-    @property
     def maintenance(self) -> Mapping[str, Maintenance]:
         """The targets that are in maintenance by `maintain`, by name."""
         return self.store.kept(_KIND, Maintenance)
@@ -62,4 +61,4 @@ class Maintaining(Wiring):
     def _away(self) -> dict[str, str]:
         """The names of targets that are left out of deployments, with the reason."""
         said = {target.name: f"in maintenance: {target.maintenance}" for target in self.targets if target.maintenance}
-        return said | {name: str(made) for name, made in self.maintenance.items()}
+        return said | {name: str(made) for name, made in self.maintenance().items()}

@@ -68,6 +68,7 @@ class Plans(Promotions, Maintaining):
         if not look:
             self.freezes.check(release.project, environment, fields.get("override_freeze", ""))
         options, said = self._said(release, environment, fields)
+        away = self._away()
         release = with_said(release, environment, options)
         secrets, _ = self._access.of(release, environment, said)
         # Made once without having looked: what is wrong with the description shows before any host is asked.
@@ -80,7 +81,7 @@ class Plans(Promotions, Maintaining):
             templates=self._templates,
             rollout=options.rollout or self._catalog.rollout(release.project, environment),
             options=options,
-            skip=self._away(),
+            skip=away,
         )
         made = attrs.evolve(make(mode=mode or mode_of(release.number, environment, history)), said=said)
         if self._templates.marks:
@@ -90,7 +91,7 @@ class Plans(Promotions, Maintaining):
         moved = tuple(map(str, self._moved(release, made.mode)))
         if made.rollout.offline == "skip":
             gone = offline(made.targets, self._transport)
-            make = functools.partial(make, skip={**self._away(), **gone})
+            make = functools.partial(make, skip={**away, **gone})
             made = make(mode=made.mode)
         seen = observe(release, environment, made.targets, self._transport, secrets, mode=made.mode)
         looked = make(mode=made.mode, seen=seen)

@@ -94,12 +94,15 @@ class Promotions(Wiring):
     def _follow(self, ended: Deployment, release: Release, promote: Callable[[Release, str], Deployment]) -> None:
         """Promote *release* to where it goes by itself now. What becomes of that changes nothing for *ended*."""
         owner = self.projects.get(ended.project)
+        lifecycle = owner.lifecycle_of(release.channel) if owner else None
+        if owner is None or lifecycle is None or not any(phase.automatic for phase in lifecycle.phases):
+            return
         try:
-            history = self._history(ended.project) if owner and ended.state is State.SUCCEEDED else ()
+            history = self._history(ended.project) if ended.state is State.SUCCEEDED else ()
         except RecordError as error:
             _log.warning("whether %s %s goes on by itself cannot be seen: %s", ended.project, ended.release, error)
             return
-        if owner is None or ended.id not in {d.id for d in history}:
+        if ended.id not in {d.id for d in history}:
             return
         for environment in to_follow(owner, ended, history, channel=release.channel):
             data = {"environment": environment, "release": release.number}

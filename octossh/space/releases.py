@@ -13,7 +13,7 @@ import attrs
 from octossh.errors import ModelError, PlanError
 from octossh.model import Channel, Pin, Project, Release, Repositories, read_text
 from octossh.model.numbering import COUNTER, Numbered, fill
-from octossh.planning import ReleaseDiff, compare, current, lint_tags
+from octossh.planning import ReleaseDiff, compare, lint_tags
 from octossh.recording import Key, origin_here, pack, read_key, unpack, whoami
 from octossh.releasing import explain_image, last_picked, pin_images
 from octossh.shell import Secret
@@ -132,7 +132,7 @@ class Releases(Wiring):
         found = self.release(project, release)
         if environment is None:
             return compare(found, self.release(project, str(other)))
-        stands = current(self._history(found.project), self._catalog.environment(environment))
+        stands = self._stands(found.project, self._catalog.environment(environment))
         if stands is None:
             raise PlanError(f"nothing has succeeded in {environment!r} yet, so there is nothing to compare with")
         return compare(self.release(found.project, stands.release), found)

@@ -264,15 +264,7 @@ class Scheduling(Deployments):
 
     def _start(self, one: Schedule) -> None:
         release = self.store.release(one.project, one.release)
-        fields: OptionFields = {
-            "skip": one.options.skip,
-            "only": one.options.only,
-            "exclude": one.options.exclude,
-            "variables": one.options.variables,
-            "override_freeze": one.options.override_freeze,
-            "why": one.options.why,
-            "rollout": one.options.rollout,
-        }
+        fields = one.options.fields
         asked = self.approve
 
         def approver(request: ApprovalRequest) -> Approval:

@@ -8,7 +8,7 @@ import attrs
 
 from octossh.errors import DeployFailed, Hosts, OctosshError, PlanError
 from octossh.model import CONTROLLER, Approval, ApprovalRequest, Deployment, Mode, Rollout, State
-from octossh.planning import Plan, current
+from octossh.planning import Plan
 from octossh.space.plans import Plans
 
 __all__ = ["Undoing", "tell"]
@@ -54,7 +54,7 @@ class Undoing(Plans):
         Raises:
             PlanError: Nothing else stood there before.
         """
-        stood = current(self._history(failed.project), failed.environment)
+        stood = self._stands(failed.project, failed.environment)
         if stood is None or stood.release == failed.release:
             why = "no release stood there before" if stood is None else f"it was {stood.release} itself"
             raise PlanError(f"{why}; deploy a release by number")

@@ -12,6 +12,7 @@ from octossh.deploying import Anchored, Approver, Decider, policy
 from octossh.errors import ModelError
 from octossh.inventory import TargetSource, targets_of
 from octossh.model import Catalog, Deployment, Environment, Event, Mode, Project, Release, Target, Value, Variable
+from octossh.planning import current
 from octossh.recording import Record, Store
 from octossh.rendering import read_templates
 from octossh.shell import Secret
@@ -135,6 +136,10 @@ class Wiring:
             return self.store.release(project, number)
         except ModelError:
             return None
+
+    def _stands(self, project: str, environment: str) -> Deployment | None:
+        """The last deployment to *environment* that succeeded; found without reading the history."""
+        return current(self.store.latest(project), environment)
 
     def _history(self, project: str) -> tuple[Deployment, ...]:
         # Tidying up is no standing of a release.
