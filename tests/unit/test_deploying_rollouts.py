@@ -8,7 +8,7 @@ from collections import Counter
 
 import attrs
 import pytest
-from unit.test_deploying_applying import DO, FAILED, WEB, World, failing, planned, says
+from worlds import DO, FAILED, WEB, World, failing, planned, says
 
 import octossh as oc
 from octossh.deploying import policy

@@ -3,194 +3,26 @@
 from __future__ import annotations
 
 import itertools
-import os
-import stat
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import attrs
 import pytest
+from entries import NOW, deployment, event, outcome, release, whole
 
 from octossh.errors import ModelError, RecordError
 from octossh.model import (
-    CreateNetwork,
-    Deployment,
-    Event,
     Mode,
-    Outcome,
-    Pairs,
-    Pin,
-    Process,
-    Registry,
-    Release,
-    RunContainer,
     State,
-    Variable,
-    secret,
 )
 from octossh.recording import Store, actor_here, controller_here
-
-NOW = datetime(2026, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
-IMAGE = Registry("hub", "https://registry.example.com").image("acme/web")
-
-
-def release(number, project="shop", **changes):
-    values = {
-        "project": project,
-        "number": number,
-        "channel": "stable",
-        "process": Process([CreateNetwork("backend"), RunContainer("web", image=IMAGE, env={"KEY": secret("KEY")})]),
-        "variables": (Variable("ratio", 0.1), Variable("count", 2), Variable("on", True)),
-        "pins": (Pin(image=IMAGE, tag="1.2", digest="sha256:" + "a" * 64, resolved_at=NOW),),
-        "created_at": NOW,
-        "created_by": "ann@build",
-        "notes": "first ✓",
-    }
-    return Release(**{**values, **changes})
-
-
-def deployment(id_="d1", **changes):
-    values = {
-        "id": id_,
-        "project": "shop",
-        "release": "0.0.1",
-        "environment": "Dev",
-        "mode": Mode.DEPLOY,
-        "state": State.RUNNING,
-        "started_at": NOW,
-        "by": "ann@build",
-        "controller": controller_here(),
-    }
-    return Deployment(**{**values, **changes})
-
-
-def outcome(step="web", target="h01", **changes):
-    values = {
-        "step": step,
-        "target": target,
-        "state": State.SUCCEEDED,
-        "action": "created",
-        "changed": True,
-        "why": "it was not there",
-        "started_at": NOW,
-        "finished_at": NOW + timedelta(seconds=3),
-        "exit_code": 0,
-        "script": "echo 'a\nb'",
-        "log": "línea\r\n\x1b[1mend",
-        "inspect": {"Name": "shop", "Ports": [1, None, 2.5, {"é": "😀"}]},
-        "outputs": Pairs({"ip": "10.0.0.1"}),
-    }
-    return Outcome(**{**values, **changes})
-
-
-def event(of="d1", type_="step_finished", step="web", target="h01", **data):
-    return Event(type=type_, at=NOW, deployment=of, step=step, target=target, data=data)
-
-
-def whole(value):
-    """All fields, also those that equality leaves out."""
-    return attrs.asdict(value)
 
 
 @pytest.fixture
 def store(store_url):
     with Store(store_url) as made:
         yield made
-
-
-def test_a_release_comes_back_as_it_was_made(store):
-    made = store.create_release("shop", "0.0.i", release)
-    assert made == release("0.0.1")
-    assert store.release("shop", "0.0.1") == made
-    assert isinstance(store.release("shop", "0.0.1").variables[1].value, int)
-
-
-def test_numbers_count_up_from_the_highest_of_a_project_and_a_mask(store):
-    store.create_release("shop", "0.0.i", release, number="0.0.7")
-    for number in ("0.0.8.1", "0.0.x", "1.0.99", "0.0.", "0.0.²"):
-        store.create_release("shop", "0.0.i", release, number=number)
-    store.create_release("other", "0.0.i", lambda number: release(number, "other"), number="0.0.50")
-    numbers = [store.create_release("shop", mask, release).number for mask in ("0.0.i", "0.0.i", "1.4.i", "i", "i")]
-    assert numbers == ["0.0.8", "0.0.9", "1.4.1", "1", "2"]
-
-
-def test_what_stands_behind_the_counter_is_part_of_the_number(store):
-    masks = ("v1.i-beta", "v1.i-beta", "v1.i", "v1.i-rc", "v1.i-beta")
-    made = [store.create_release("shop", mask, release).number for mask in masks]
-    assert made == ["v1.1-beta", "v1.2-beta", "v1.1", "v1.1-rc", "v1.3-beta"]
-
-
-def test_the_highest_number_is_the_highest_by_value_not_as_text(store):
-    for number in ("0.0.9", "0.0.10"):
-        store.create_release("shop", "0.0.i", release, number=number)
-    assert store.create_release("shop", "0.0.i", release).number == "0.0.11"
-
-
-def test_releases_come_newest_first_whatever_their_clocks_said(store):
-    for days in (3, 1, 2):
-        store.create_release("shop", "0.0.i", lambda n, days=days: release(n, created_at=NOW - timedelta(days=days)))
-    assert [r.number for r in store.releases("shop")] == ["0.0.3", "0.0.2", "0.0.1"]
-    assert [r.number for r in store.releases("shop", limit=2)] == ["0.0.3", "0.0.2"]
-    assert store.releases("shop", limit=0) == ()
-    assert store.releases("nothing") == ()
-
-
-def test_a_number_that_is_taken_is_refused_and_the_first_release_stays(store):
-    store.create_release("shop", "0.0.i", release, number="1")
-    with pytest.raises(RecordError, match="has a release '1' already, and a release never changes; choose another"):
-        store.create_release("shop", "0.0.i", lambda n: release(n, notes="second"), number="1")
-    assert store.release("shop", "1").notes == "first ✓"
-    assert len(store.events()) == 1
-
-
-def test_what_make_raises_leaves_the_store_as_it_was(store):
-    class OwnError(Exception):
-        pass
-
-    def fail(number):
-        raise OwnError(number)
-
-    with pytest.raises(OwnError, match=r"0\.0\.1"):
-        store.create_release("shop", "0.0.i", fail)
-    assert store.events() == ()
-    assert store.create_release("shop", "0.0.i", release).number == "0.0.1"
-
-
-def test_an_oserror_of_make_is_not_taken_for_one_of_the_store(store):
-    def fail(number):
-        raise PermissionError(number)
-
-    with pytest.raises(PermissionError):
-        store.create_release("shop", "0.0.i", fail)
-
-
-def test_make_must_give_the_number_that_it_was_given(store):
-    with pytest.raises(ModelError, match=r"'0\.0\.1' of 'shop' was made as '9' of 'shop'"):
-        store.create_release("shop", "0.0.i", lambda _number: release("9"))
-    assert store.releases("shop") == ()
-
-
-def test_make_must_not_use_the_store(store):
-    with pytest.raises(RecordError, match="busy with a record; use it after that"):
-        store.create_release("shop", "0.0.i", lambda n: store.create_release("shop", "0.0.i", release))
-    assert store.releases("shop") == ()
-
-
-@pytest.mark.parametrize("mask", ["0.0.x", "", "i.i", "vi", "0.0.I"])
-def test_a_mask_without_its_one_i_is_refused(store, mask):
-    with pytest.raises(ModelError, match="write a mask such as"):
-        store.create_release("shop", mask, release)
-
-
-def test_an_unknown_release_is_a_model_error_with_the_nearest_number(store):
-    store.create_release("shop", "0.0.i", release)
-    with pytest.raises(ModelError, match=r"project 'shop' has no release '0\.1'.* did you mean '0\.0\.1'"):
-        store.release("shop", "0.1")
-    with pytest.raises(ModelError, match="there is none"):
-        store.release("nothing", "0.1")
 
 
 def test_a_deployment_comes_back_as_it_was_finished(store):
@@ -465,104 +297,3 @@ def test_an_interrupted_deployment_can_be_finished_by_another_process(store):
     ended = deployment(state=State.INTERRUPTED, finished_at=NOW)
     store.finish(ended)
     assert store.deployments(state=State.INTERRUPTED) == (ended,)
-
-
-@pytest.mark.slow
-def test_threads_share_a_store_and_its_opening(store):
-    store_count, each = 8, 25
-    ready = threading.Barrier(store_count)
-
-    def work(number):
-        ready.wait()
-        made = [store.create_release("shop", "0.0.i", release).number for _ in range(each)]
-        store.start(deployment(f"d{number}"))
-        for target in range(each):
-            store.record(event(f"d{number}", target=f"h{target}"), outcome(target=f"h{target}"))
-            assert len(store.deployment(f"d{number}").outcomes) == target + 1
-        return made
-
-    with ThreadPoolExecutor(store_count) as pool:
-        numbers = [number for made in pool.map(work, range(store_count)) for number in made]
-    assert sorted(numbers) == sorted(f"0.0.{n}" for n in range(1, store_count * each + 1))
-    found = store.verify()
-    assert (found.ok, found.events) == (True, store_count * (2 * each + 1))
-
-
-def test_reading_goes_on_while_somebody_writes(tmp_path):
-    with Store(f"sqlite:///{tmp_path}/a.db") as store:
-        store.create_release("shop", "0.0.i", release)
-        seen = []
-
-        def make(number):
-            with ThreadPoolExecutor(1) as pool:
-                seen.append(pool.submit(store.releases, "shop").result(timeout=10))
-            return release(number)
-
-        store.create_release("shop", "0.0.i", make)
-        assert [r.number for r in seen[0]] == ["0.0.1"]
-
-
-def test_two_stores_on_one_file_see_each_others_records(tmp_path):
-    url = f"sqlite:///{tmp_path}/a.db"
-    with Store(url) as one, Store(url) as other:
-        one.start(deployment())
-        assert other.deployment("d1") == deployment()
-        other.record(event(), outcome())
-        assert one.deployment("d1").outcomes == (outcome(),)
-        assert one.verify() == other.verify()
-
-
-def test_a_forked_child_opens_the_file_anew(tmp_path):
-    with Store(f"sqlite:///{tmp_path}/a.db") as store:
-        store.start(deployment())
-        opened = store._opened()
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                assert store._opened() is not opened
-                store.record(event(), outcome())
-                store.close()
-                code = 0
-            finally:
-                os._exit(code)
-        assert os.waitpid(pid, 0)[1] == 0
-        store.record(event(type_="output"))
-        assert store.deployment("d1").outcomes == (outcome(),)
-        assert store.verify().ok
-
-
-def test_the_file_is_made_when_it_is_first_needed_and_is_for_its_owner_alone(tmp_path):
-    path = tmp_path / "octossh.db"
-    with Store(f"sqlite:///{path}") as store:
-        assert not path.exists()
-        store.start(deployment())
-        modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in tmp_path.iterdir()}
-        assert modes == {"octossh.db": 0o600, "octossh.db-wal": 0o600, "octossh.db-shm": 0o600}
-
-
-def test_a_relative_path_stays_where_it_was_when_the_store_was_made(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with Store("sqlite:///octossh.db") as store:
-        monkeypatch.chdir("/")
-        store.start(deployment())
-    assert (tmp_path / "octossh.db").exists()
-
-
-def test_a_closed_store_says_so(tmp_path):
-    store = Store(f"sqlite:///{tmp_path}/a.db")
-    store.start(deployment())
-    store.close()
-    store.close()
-    with pytest.raises(RecordError, match=r"a\.db: it was closed; open a new Store"):
-        store.deployments()
-    with Store(f"sqlite:///{tmp_path}/a.db") as again:
-        assert again.deployment("d1") == deployment()
-
-
-def test_sqlalchemy_enters_only_when_a_store_is_used():
-    code = (
-        "import sys; from octossh.recording import Store; s = Store('sqlite://');"
-        "assert 'sqlalchemy' not in sys.modules; s.releases('a'); assert 'sqlalchemy' in sys.modules; s.close()"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

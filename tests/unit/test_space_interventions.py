@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import pytest
-from unit.test_deploying_applying import FAILED, says
+from worlds import FAILED, says
 
 import octossh as oc
 

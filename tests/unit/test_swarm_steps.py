@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 from golden.cases import order
-from unit.test_deploying_applying import World, planned, says
+from worlds import World, planned, says
 
 import octossh as oc
 from octossh.reading import read_answer, read_snapshot

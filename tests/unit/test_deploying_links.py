@@ -1,0 +1,125 @@
+"""Applying a plan over links that are lost: runs are found again, and what is not known is said."""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+import pytest
+from worlds import DO, FAILED, GONE, NET, WEB, World, failing, planned, says, states
+
+import octossh as oc
+
+
+def lost():
+    return oc.ConnectionLost("h1: the link is gone")
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """A host that is not reached again is given up at once."""
+    monkeypatch.setattr("octossh.deploying.following.RECONNECT_S", 0.0)
+
+
+def test_after_a_lost_link_the_host_is_asked_once_more():
+    connects = []
+    world = World(
+        {"web": [lost, says(action="unchanged", changed="no")]}, on_connect=lambda target: connects.append(target.name)
+    )
+    ended = world.apply(planned(NET, WEB))
+    assert ended.ok
+    assert world.sent == ["net h1", "web h1", "web h1"]
+    assert connects == ["h1", "h1"]
+    assert world.calls.count("step_started web h1") == 1
+    assert any("the link was lost" in event.data.get("line", "") for event in world.events)
+
+
+def test_a_link_that_is_lost_again_and_again_leaves_an_unknown_host(at_once):
+    world = World({"web": lost})
+    error = failing(world, planned(WEB))
+    assert world.sent == ["web h1", "web h1"]
+    assert (states(error.deployment), error.hosts) == ({"web h1": "unknown"}, oc.Hosts.UNKNOWN)
+    assert "deploy the same release again" in error.deployment.outcome("web", "h1").why
+
+
+def test_a_host_that_does_not_come_back_is_unknown_not_failed(at_once):
+    refused = iter([None, oc.ConnectError("h1: refused", "refused")])
+
+    def on_connect(target):
+        if error := next(refused):
+            raise error
+
+    error = failing(World({"web": lost}, on_connect=on_connect), planned(WEB))
+    assert error.hosts is oc.Hosts.UNKNOWN
+    assert "h1: refused" in str(error)
+
+
+def test_a_script_of_the_user_is_never_sent_twice():
+    world = World({"do": [lost, GONE]})
+    error = failing(world, planned(DO, WEB))
+    assert [call.script.name for call in world.transport.calls] == ["run_script do", "attach do"]
+    assert states(error.deployment) == {"do h1": "unknown", "web h1": "skipped"}
+    assert "octossh resume d1" in error.deployment.outcome("do", "h1").why
+
+
+def test_a_script_of_the_user_is_found_again_after_a_lost_link():
+    world = World({"do": [lost, lost, says(action="ran", outputs={"A": "x"})]})
+    ended = world.apply(planned(DO))
+    assert (ended.ok, dict(ended.outcomes[0].outputs)) == (True, {"A": "x"})
+    assert [call.script.name for call in world.transport.calls] == ["run_script do", "attach do", "attach do"]
+
+
+def test_a_script_that_does_not_end_in_time_is_ended_on_its_host():
+    answers = [oc.TimedOut("h1: 900 s"), says(action="stopped"), says("failed", "ran", "yes", "it was ended")]
+    world = World({"do": answers})
+    error = failing(world, planned(DO))
+    assert [call.script.name for call in world.transport.calls] == ["run_script do", "end do", "attach do"]
+    assert "did not end within 900 s" in world.transport.calls[1].script.body
+    assert (states(error.deployment), error.hosts) == ({"do h1": "failed"}, oc.Hosts.CHANGED)
+
+
+@pytest.mark.parametrize(
+    ("answers", "sent"),
+    [
+        ([oc.TimedOut("h1: 900 s"), says(action="stopped"), says(), FAILED], ["end do", "forget do", "attach do"]),
+        ([lost, FAILED], ["attach do", "forget do"]),
+    ],
+    ids=["out of time", "link lost"],
+)
+def test_the_container_of_a_script_that_is_ended_is_removed(answers, sent):
+    world = World({"do": [*answers, says()]})
+    failing(world, planned(attrs.evolve(DO, image=WEB.image, on_lost_link="abort")))
+    first, *others = (call.script for call in world.transport.calls)
+    assert [script.name for script in others] == sent
+    removed = re.search(r"docker rm -f -v (\S+)", others[1].body)
+    assert removed is not None
+    assert f"docker run --rm -i --name {removed[1]} " in first.body
+
+
+def test_a_script_that_is_found_again_is_ended_in_time_too():
+    answers = [lost, oc.TimedOut("h1: 900 s"), says(action="stopped"), says("failed", "ran", "yes", "it was ended")]
+    world = World({"do": answers})
+    error = failing(world, planned(DO))
+    assert [call.script.name for call in world.transport.calls][2:] == ["end do", "attach do"]
+    assert states(error.deployment) == {"do h1": "failed"}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [[oc.ConnectError("h1: refused")], [GONE, GONE], [says(action="stopped"), oc.TimedOut("h1: 30 s")]],
+    ids=["it is not reached", "it knows nothing of it", "it goes on"],
+)
+def test_a_script_that_may_still_run_after_its_time_is_unknown_not_failed(answers):
+    error = failing(World({"do": [oc.TimedOut("h1: 900 s"), *answers]}), planned(DO))
+    assert (states(error.deployment), error.hosts) == ({"do h1": "unknown"}, oc.Hosts.UNKNOWN)
+    assert "did not end within 900 s, and it is not known how it ended" in error.deployment.error
+
+
+def test_a_step_that_its_host_knows_nothing_of_is_sent_once_more_under_another_number():
+    world = World({"web": [lost, GONE, says()]})
+    assert world.apply(planned(WEB)).ok
+    first, _, second = (call.script for call in world.transport.calls)
+    assert (first.name, first.body == second.body) == (second.name, False)  # it waits longer for the lock
+    runs = [script.ahead.partition("\n")[0] for script in (first, second)]
+    assert [run.rpartition(".")[2] for run in runs] == ["01", "02"]
+    assert len({run.rpartition(".")[0] for run in runs}) == 1

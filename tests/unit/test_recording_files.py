@@ -1,0 +1,123 @@
+"""The file of a store: shared by threads, processes and forks, and opened when it is needed."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from entries import deployment, event, outcome, release
+
+from octossh.errors import RecordError
+from octossh.recording import Store
+
+
+@pytest.fixture
+def store(store_url):
+    with Store(store_url) as made:
+        yield made
+
+
+@pytest.mark.slow
+def test_threads_share_a_store_and_its_opening(store):
+    store_count, each = 8, 25
+    ready = threading.Barrier(store_count)
+
+    def work(number):
+        ready.wait()
+        made = [store.create_release("shop", "0.0.i", release).number for _ in range(each)]
+        store.start(deployment(f"d{number}"))
+        for target in range(each):
+            store.record(event(f"d{number}", target=f"h{target}"), outcome(target=f"h{target}"))
+            assert len(store.deployment(f"d{number}").outcomes) == target + 1
+        return made
+
+    with ThreadPoolExecutor(store_count) as pool:
+        numbers = [number for made in pool.map(work, range(store_count)) for number in made]
+    assert sorted(numbers) == sorted(f"0.0.{n}" for n in range(1, store_count * each + 1))
+    found = store.verify()
+    assert (found.ok, found.events) == (True, store_count * (2 * each + 1))
+
+
+def test_reading_goes_on_while_somebody_writes(tmp_path):
+    with Store(f"sqlite:///{tmp_path}/a.db") as store:
+        store.create_release("shop", "0.0.i", release)
+        seen = []
+
+        def make(number):
+            with ThreadPoolExecutor(1) as pool:
+                seen.append(pool.submit(store.releases, "shop").result(timeout=10))
+            return release(number)
+
+        store.create_release("shop", "0.0.i", make)
+        assert [r.number for r in seen[0]] == ["0.0.1"]
+
+
+def test_two_stores_on_one_file_see_each_others_records(tmp_path):
+    url = f"sqlite:///{tmp_path}/a.db"
+    with Store(url) as one, Store(url) as other:
+        one.start(deployment())
+        assert other.deployment("d1") == deployment()
+        other.record(event(), outcome())
+        assert one.deployment("d1").outcomes == (outcome(),)
+        assert one.verify() == other.verify()
+
+
+def test_a_forked_child_opens_the_file_anew(tmp_path):
+    with Store(f"sqlite:///{tmp_path}/a.db") as store:
+        store.start(deployment())
+        opened = store._opened()
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                assert store._opened() is not opened
+                store.record(event(), outcome())
+                store.close()
+                code = 0
+            finally:
+                os._exit(code)
+        assert os.waitpid(pid, 0)[1] == 0
+        store.record(event(type_="output"))
+        assert store.deployment("d1").outcomes == (outcome(),)
+        assert store.verify().ok
+
+
+def test_the_file_is_made_when_it_is_first_needed_and_is_for_its_owner_alone(tmp_path):
+    path = tmp_path / "octossh.db"
+    with Store(f"sqlite:///{path}") as store:
+        assert not path.exists()
+        store.start(deployment())
+        modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in tmp_path.iterdir()}
+        assert modes == {"octossh.db": 0o600, "octossh.db-wal": 0o600, "octossh.db-shm": 0o600}
+
+
+def test_a_relative_path_stays_where_it_was_when_the_store_was_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Store("sqlite:///octossh.db") as store:
+        monkeypatch.chdir("/")
+        store.start(deployment())
+    assert (tmp_path / "octossh.db").exists()
+
+
+def test_a_closed_store_says_so(tmp_path):
+    store = Store(f"sqlite:///{tmp_path}/a.db")
+    store.start(deployment())
+    store.close()
+    store.close()
+    with pytest.raises(RecordError, match=r"a\.db: it was closed; open a new Store"):
+        store.deployments()
+    with Store(f"sqlite:///{tmp_path}/a.db") as again:
+        assert again.deployment("d1") == deployment()
+
+
+def test_sqlalchemy_enters_only_when_a_store_is_used():
+    code = (
+        "import sys; from octossh.recording import Store; s = Store('sqlite://');"
+        "assert 'sqlalchemy' not in sys.modules; s.releases('a'); assert 'sqlalchemy' in sys.modules; s.close()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
