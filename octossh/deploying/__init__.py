@@ -5,6 +5,7 @@ from octossh.deploying.applying import apply
 from octossh.deploying.approving import Approver
 from octossh.deploying.asking import Decider, policy
 from octossh.deploying.checking import check
+from octossh.deploying.listening import heard
 from octossh.deploying.observing import connect, find_runners, look_again, observe, offline
 from octossh.deploying.orders import scripts
 from octossh.deploying.settling import settle
@@ -17,6 +18,7 @@ __all__ = [
     "check",
     "connect",
     "find_runners",
+    "heard",
     "look_again",
     "observe",
     "offline",

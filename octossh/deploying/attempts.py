@@ -78,7 +78,7 @@ class Attempts:
         else:
             self._budget.fail(task.step, task.target)
             if action == "abort":
-                self._budget.stop("the deployment was aborted")
+                self._budget.abort()
 
     def _again(self, task: Task, made: Outcome, attempt: int) -> bool:
         """Whether it is tried again by itself, after the time for that."""

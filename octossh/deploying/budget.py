@@ -17,6 +17,7 @@ class Budget:
         failed: Names of the hosts on which a step failed, in order; they get no further step.
         excluded: Names of the hosts that somebody has excluded after a failure; they do not count.
         over: Why nothing more is started; empty while it goes on.
+        reason: The same, where that is more than that a step has failed.
         exceeded: Whether more hosts failed than may.
     """
 
@@ -25,7 +26,7 @@ class Budget:
         self._tolerated = self._rollout.tolerated(len(plan.targets))
         self.failed: dict[str, None] = {}
         self.excluded: dict[str, None] = {}
-        self.over = ""
+        self.over = self.reason = ""
         self.exceeded = False
         self._down: dict[str, set[str]] = {}
         self._lock = threading.Lock()
@@ -58,9 +59,15 @@ class Budget:
             self._down.setdefault(step.name, set()).add(target.name)
             self.excluded.setdefault(target.name)
 
-    def stop(self, why: str) -> None:
-        """Start nothing more."""
+    def abort(self) -> None:
+        """Somebody says after a failure that nothing more is started."""
         with self._lock:
+            self.exceeded, self.over = True, self.over or "the deployment was aborted"
+
+    def stop(self, why: str) -> None:
+        """Start nothing more, for another reason than a step that has failed."""
+        with self._lock:
+            self.reason = self.reason or why
             self.exceeded, self.over = True, self.over or why
 
     def down(self, stage: Stage) -> int:

@@ -40,7 +40,9 @@ def ended(
     for task in plan.tasks:
         place = task.step.name, task.target.name
         done = journal.outcomes.get(place)
-        outcomes.append(done if done is not None else _missing(task, journal, control, budget, idle.get(place, "")))
+        outcomes.append(
+            done if done is not None else _missing(plan, task, journal, control, budget, idle.get(place, ""))
+        )
     bad = [outcome for outcome in outcomes if outcome.state in _BAD]
     state = budget.state
     if control.stopping and not control.late:
@@ -57,7 +59,7 @@ def ended(
     )
 
 
-def _missing(task: Task, journal: Journal, control: Control, budget: Budget, idle: str) -> Outcome:
+def _missing(plan: Plan, task: Task, journal: Journal, control: Control, budget: Budget, idle: str) -> Outcome:
     """The outcome of a task that has none."""
     step, target = task.step.name, task.target.name
     made = Outcome(step=step, target=target, state=State.SKIPPED)
@@ -65,8 +67,8 @@ def _missing(task: Task, journal: Journal, control: Control, budget: Budget, idl
         why = "it ran when the deployment was left; deploy the same release again to set it right"
         return attrs.evolve(made, state=State.UNKNOWN, started_at=journal.begun[step, target], why=why)
     if idle or task.action is Action.SKIP:
-        why = idle or task.why
-        return attrs.evolve(made, action="not needed" if why.startswith("not needed") else "left out", why=why)
+        left_out = not idle and task.target.name in plan.skipped
+        return attrs.evolve(made, action="left out" if left_out else "not needed", why=idle or task.why)
     if task.step.when == "failure" and not (budget.lost(task.target) or control.stopping):
         return attrs.evolve(made, action="not needed", why="not needed: nothing has failed here")
     if control.stopping:
@@ -86,6 +88,4 @@ def _error(bad: list[Outcome], control: Control, budget: Budget) -> str:
         more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
         # Of Ctrl-C the state says enough.
         error = f"{error}; {first}{more}" if error and not control.by_user else f"{first}{more}"
-    if not error or (budget.over and not budget.over.startswith(("an earlier", "the deployment was aborted"))):
-        error = "; ".join(filter(None, (error, budget.over)))
-    return error
+    return "; ".join(filter(None, (error, budget.reason))) or budget.over

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from octossh.deploying.asking import Interrupted
+from octossh.deploying.listening import heard
 from octossh.errors import RecordError
 from octossh.model import Deployment, Event, Outcome
 from octossh.recording import Record
@@ -145,12 +146,8 @@ class Journal:
         )
 
     def _pass_on(self, event: Event) -> None:
-        if self._on_event is None:
-            return
         with self._telling:
             try:
-                self._on_event(event)
+                heard(self._on_event, event)
             except KeyboardInterrupt:
                 self._interrupt()
-            except Exception:  # noqa: BLE001 - whatever the user's callback raises
-                _log.exception("the callback for events failed; the deployment goes on")

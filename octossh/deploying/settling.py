@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import attrs
 
 from octossh.deploying.following import Told, find_again
+from octossh.deploying.listening import heard
 from octossh.deploying.observing import on_each
 from octossh.deploying.secrecy import Secrecy
 from octossh.errors import OctosshError
@@ -179,4 +180,4 @@ class _Asking:
             data={"line": line},
         )
         with self._telling:
-            self._on_event(event)
+            heard(self._on_event, event)

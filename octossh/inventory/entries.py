@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from octossh.documents import read_yaml
 from octossh.errors import ModelError, did_you_mean
 from octossh.model import Target
@@ -16,20 +18,7 @@ __all__ = ["Names", "entry_of", "fields_of", "matched", "names_of", "read_text",
 Names = Mapping[str, str | list[str] | tuple[str, ...]]
 """One name or several, by the name or the pattern of something."""
 
-_FIELDS = (
-    "address",
-    "user",
-    "port",
-    "host_key",
-    "jump",
-    "roles",
-    "environments",
-    "docker",
-    "docker_host",
-    "images",
-    "labels",
-    "maintenance",
-)
+_FIELDS = tuple(field.name for field in attrs.fields(Target) if field.name != "name")
 
 
 def read_text(file: Path, subject: str) -> str:

@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import requests.adapters
+import requests.auth
 import urllib3.connection
 import urllib3.connectionpool
 import urllib3.exceptions
@@ -25,7 +26,15 @@ from attrs import define
 from octossh.registry.deadlines import Deadline
 from octossh.registry.headers import is_inner
 
-__all__ = ["Adapter", "Bounds", "Inner", "Late", "Lengthy", "bounded"]
+__all__ = ["Adapter", "Bounds", "Inner", "Late", "Lengthy", "NoNetrc", "bounded"]
+
+
+class NoNetrc(requests.auth.AuthBase):
+    """Keeps ``requests`` from looking into ``~/.netrc``, which it does for requests that have no auth."""
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        """*r* as it is."""
+        return r
 
 
 class Late(TimeoutError):

@@ -26,7 +26,7 @@ from octossh.errors import RegistryError
 from octossh.model.images import Registry
 from octossh.registry import certificates
 from octossh.registry.bodies import TooLong, Unreadable, read_body
-from octossh.registry.connections import Adapter, Bounds, Inner, Late, Lengthy, bounded
+from octossh.registry.connections import Adapter, Bounds, Inner, Late, Lengthy, NoNetrc, bounded
 from octossh.registry.deadlines import Deadline
 from octossh.registry.headers import is_inner, origin, place, retry_after_s
 
@@ -124,13 +124,6 @@ class _Broken(Exception):
     def __init__(self, url: str) -> None:
         super().__init__("broke off the connection")
         self.url = url
-
-
-class _Anonymous(requests.auth.AuthBase):
-    """Keeps ``requests`` from looking into ``~/.netrc``, which it does for requests that have no auth."""
-
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        return r
 
 
 class Exchange:
@@ -257,7 +250,7 @@ class Exchange:
                     url,
                     headers=sent,
                     data=question.form,
-                    auth=_Anonymous(),
+                    auth=NoNetrc(),
                     timeout=bounds.wait_s(),
                     allow_redirects=False,
                     stream=True,

@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import requests
-import requests.auth
+
+from octossh.registry.connections import NoNetrc
 
 __all__ = ["post"]
 
 _SUCCESS = range(200, 300)
-
-
-class _Plain(requests.auth.AuthBase):
-    """Keeps ``requests`` from looking into ``~/.netrc``."""
-
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        return r
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, ca: str | None, timeout_s: float) -> None:
@@ -39,7 +33,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, ca: str | None, t
                 url,
                 data=body,
                 headers={"User-Agent": "octossh", **headers},
-                auth=_Plain(),
+                auth=NoNetrc(),
                 timeout=timeout_s,
                 verify=ca or True,
                 allow_redirects=False,

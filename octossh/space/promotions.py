@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from octossh.deploying import heard
 from octossh.errors import ModelError, OctosshError, RecordError, Refused
 from octossh.model import Deployment, Event, Mode, Outcome, Prevention, Release, State
 from octossh.planning import check_may_enter, current, to_follow
@@ -127,11 +128,7 @@ class Promotions(Wiring):
         """Record that something happened around a deployment, and tell whoever listens."""
         event = Event(type=kind, at=datetime.now(UTC), deployment=about.id, data=data)
         self.store.record(event)
-        if self.on_event is not None:
-            try:
-                self.on_event(event)
-            except Exception:  # noqa: BLE001 - a listener does no harm
-                _log.exception("on_event failed for %s", kind)
+        heard(self.on_event, event)
 
     def _noting(self, moved: tuple[MovedTag, ...], record: Record) -> Record:
         """*record*, which also records what is to be said at the start of a deployment."""
