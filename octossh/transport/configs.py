@@ -41,6 +41,7 @@ class Configuration:
         if self.file and not Path(self.file).is_file():
             raise ModelError(f"there is no file {self.file} with a configuration of ssh; give another path, or False")
         self._lock = threading.Lock()
+        self._asking: dict[tuple[str, str | None, int | None], threading.Lock] = {}
         self._answers: dict[tuple[str, str | None, int | None], Options] = {}
 
     def about(self, host: str, user: str | None = None, port: int | None = None) -> Options:
@@ -53,6 +54,8 @@ class Configuration:
             return OFF
         asked = (host, user, port)
         with self._lock:
+            alone = self._asking.setdefault(asked, threading.Lock())
+        with alone:  # about each host once, and about all of them beside each other
             if asked not in self._answers:
                 ssh = shutil.which("ssh")
                 self._answers[asked] = _ask_ssh(ssh, self.file, *asked) if ssh else _ask_paramiko(self._files(), *asked)

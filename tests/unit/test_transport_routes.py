@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,29 @@ def test_a_target_and_then_the_transport_come_before_it(way: Way) -> None:
     assert (where.address, where.user, where.port) == ("192.0.2.1", "bob", 22)
     assert way(ALL, user="eve").where.user == "eve"
     assert way(ALL, identity="mine").identity.files == ("mine",)
+
+
+def test_hosts_are_asked_about_beside_each_other_and_each_once(
+    way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = {"one": "two", "two": "one"}
+    fake = tmp_path / "ssh"
+    fake.write_text(f"""#!/bin/sh
+for host do :; done
+echo "$host" >>{tmp_path}/asked
+: >{tmp_path}/$host
+case $host in one) other=two ;; *) other=one ;; esac
+tries=0
+until [ -e {tmp_path}/$other ]; do tries=$((tries + 1)); [ $tries -lt 100 ] || exit 1; sleep 0.1; done
+echo "hostname $host.example"
+""")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    transport = SSH(config=True)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda name: transport._routing.route(oc.Target(name, name)), [*other, *other]))
+    assert [route.where.address for route in found] == ["one.example", "two.example"] * 2
+    assert sorted((tmp_path / "asked").read_text().split()) == ["one", "two"]
 
 
 def test_a_given_user_is_what_the_configuration_matches(way: Way) -> None:
