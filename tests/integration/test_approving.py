@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
+
+from terminals import typed
 
 OCTOFILE = """
 import octossh as oc
@@ -26,28 +27,7 @@ def at_a_terminal(folder: Path, *answers: str) -> tuple[int, str]:
     command = [str(Path(sys.executable).parent / "octossh")]
     env = {**os.environ, "HOME": str(folder)}
     subprocess.run([*command, "release", "create"], cwd=folder, env=env, check=True, capture_output=True)
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        ["setsid", "--ctty", "--wait", *command, "deploy", "--to", "Dev"],
-        cwd=folder,
-        env=env,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    ) as process:
-        os.close(theirs)
-        screen, typed = b"", 0
-        while True:
-            try:
-                data = os.read(ours, 1000)
-            except OSError:  # the terminal closes with its last process
-                break
-            screen += data
-            if typed < len(answers) and screen.rstrip().endswith((b"[y/N]:", b"Notes:")) and data.strip():
-                os.write(ours, answers[typed].encode())
-                typed += 1
-        os.close(ours)
-    return process.returncode, screen.decode()
+    return typed([*command, "deploy", "--to", "Dev"], folder, env, ("[y/N]:", "Notes:"), answers)
 
 
 def test_who_sits_at_the_terminal_is_asked_and_the_answer_is_recorded(tmp_path: Path) -> None:

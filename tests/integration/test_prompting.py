@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
+
+from terminals import typed
 
 OCTOFILE = """
 import octossh as oc
@@ -30,30 +31,11 @@ def command(folder: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
 
 def test_who_sits_at_the_terminal_is_asked_and_the_secret_does_not_show(tmp_path: Path) -> None:
     words, env = command(tmp_path, "deploy", "--to", "Dev")
-    ours, theirs = pty.openpty()
-    answers = ["many\n", "4\n", "geheim-wert\n"]
-    with subprocess.Popen(
-        ["setsid", "--ctty", "--wait", *words], cwd=tmp_path, env=env, stdin=theirs, stdout=theirs, stderr=theirs
-    ) as process:
-        os.close(theirs)
-        screen, seen = b"", 0
-        while True:
-            try:
-                data = os.read(ours, 1000)
-            except OSError:  # the terminal closes with its last process
-                break
-            screen += data
-            if (
-                answers
-                and screen.count(b"?") > seen
-                and screen.rstrip().endswith((b"[2]:", b"The key?:", b"The key? []:"))
-            ):
-                seen = screen.count(b"?")
-                os.write(ours, answers.pop(0).encode())
-        os.close(ours)
-    assert process.returncode == 0, screen
-    assert b"'many' is not a whole number" in screen
-    assert b"geheim" not in screen
+    prompts = ("[2]:", "The key?:", "The key? []:")
+    code, screen = typed(words, tmp_path, env, prompts, ["many\n", "4\n", "geheim-wert\n"])
+    assert code == 0, screen
+    assert "'many' is not a whole number" in screen
+    assert "geheim" not in screen
     assert (tmp_path / "told").read_text() == "8 geheim-wert\n"
     assert b"geheim" not in (tmp_path / "octossh.db").read_bytes()
 
