@@ -182,7 +182,7 @@ class Deployments(Undoing, Resuming):
     def _apply(
         self, plan: Plan, deployment: Deployment, lease: Lease, approver: Approver | None, *, check: bool
     ) -> Deployment:
-        moved = self._moved(plan.release, plan.mode)
+        moved = self._asking(plan.release, plan.mode)
         secrets, logins = self._access.of(plan.release, plan.environment, plan.said)
         return apply(
             plan,

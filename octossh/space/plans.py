@@ -88,14 +88,16 @@ class Plans(Promotions, Maintaining):
             self.render(made)  # a shell here reads the scripts that it would send
         if not look:
             return made
-        moved = tuple(map(str, self._moved(release, made.mode)))
+        moved = self._asking(release, made.mode)
         if made.rollout.offline == "skip":
             gone = offline(made.targets, self._transport)
             make = functools.partial(make, skip={**away, **gone})
             made = make(mode=made.mode)
         seen = observe(release, environment, made.targets, self._transport, secrets, mode=made.mode)
         looked = make(mode=made.mode, seen=seen)
-        return attrs.evolve(looked, said=said, notes=(*looked.notes, *moved, *([frozen] if frozen else [])))
+        return attrs.evolve(
+            looked, said=said, notes=(*looked.notes, *map(str, moved.result()), *([frozen] if frozen else []))
+        )
 
     def _said(self, release: Release, environment: str, fields: OptionFields) -> tuple[Options, dict[str, Secret]]:
         """What is said for a deployment, and the values of secrets in it. Answers are put into *fields*."""

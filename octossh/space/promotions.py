@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any
 
@@ -130,22 +133,47 @@ class Promotions(Wiring):
         self.store.record(event)
         heard(self.on_event, event)
 
-    def _noting(self, moved: tuple[MovedTag, ...], record: Record) -> Record:
+    def _asking(self, release: Release, mode: Mode) -> Future[tuple[MovedTag, ...]]:
+        """The same, while something else is done: a registry is as far away as the hosts are."""
+        asked: Future[tuple[MovedTag, ...]] = Future()
+
+        def ask() -> None:
+            try:
+                asked.set_result(self._moved(release, mode))
+            except BaseException as error:  # noqa: BLE001 - it belongs to who waits for it
+                asked.set_exception(error)
+
+        if self.on_moved_tag == "ignore":
+            asked.set_result(())
+        else:
+            threading.Thread(
+                target=contextvars.copy_context().run, args=(ask,), name="octossh-tags", daemon=True
+            ).start()
+        return asked
+
+    def _noting(self, moved: Future[tuple[MovedTag, ...]], record: Record) -> Record:
         """*record*, which also records what is to be said at the start of a deployment."""
-        return _Noting(record, moved, self._told) if moved else record
+        return _Noting(record, moved, self._told)
 
 
 class _Noting:
-    """A record that says of the tags that have moved, as soon as the deployment stands in it."""
+    """A record that says of the tags that have moved, as soon as the deployment stands in it.
+
+    Where such shall not be deployed, it does not begin.
+    """
 
     def __init__(
-        self, record: Record, moved: tuple[MovedTag, ...], told: Callable[[str, Deployment, Mapping[str, Any]], None]
+        self,
+        record: Record,
+        moved: Future[tuple[MovedTag, ...]],
+        told: Callable[[str, Deployment, Mapping[str, Any]], None],
     ) -> None:
         self._record, self._moved, self._told = record, moved, told
 
     def start(self, deployment: Deployment) -> None:
+        moved = self._moved.result()
         self._record.start(deployment)
-        for one in self._moved:
+        for one in moved:
             self._told("tag_moved", deployment, {**one.to_dict(), "text": str(one)})
 
     def record(self, event: Event, outcome: Outcome | None = None) -> None:

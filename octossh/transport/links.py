@@ -17,6 +17,7 @@ from octossh.transport import sockets
 from octossh.transport.contract import Feed
 from octossh.transport.faults import Fault, Where, connect_fault
 from octossh.transport.framing import LINGER_NOTE, Collector
+from octossh.transport.handshakes import Handshake
 from octossh.transport.host_keys import HostKeyPolicy
 from octossh.transport.logins import Ask, Keys, Login
 from octossh.transport.pools import NotSent
@@ -56,16 +57,6 @@ class _Connection(Connection):  # type: ignore[misc]
         if self.transport is not None and not self.is_connected:
             raise EOFError("the connection was dropped")
         return super().open()
-
-
-class _Transport(paramiko.Transport):
-    """paramiko's, which takes host keys in our order: it would put certificates behind keys."""
-
-    our_keys: tuple[str, ...] = ()
-
-    @property
-    def preferred_keys(self) -> tuple[str, ...]:
-        return self.our_keys
 
 
 class Link:
@@ -115,6 +106,8 @@ class Link:
         """End the connection; what runs over it ends with `ConnectionLost`, which says *why*. Does not block."""
         self._why_lost = self._why_lost or why or "it was closed"
         self.pulse.stop()
+        if isinstance(sock := self._transport.sock, sockets.Socket):
+            sock.hang_up()
         self._connection.client.close()
 
     def join(self) -> None:
@@ -272,7 +265,7 @@ class _Opening:
         return Fault(made)
 
     def _made(self, sock: Any, **options: Any) -> paramiko.Transport:
-        self._transport = transport = _Transport(sock, **options)
+        self._transport = transport = Handshake(sock, **options)
         transport.our_keys = self._policy.prefer(tuple(transport.get_security_options().key_types))
         transport.handshake_timeout = self._left()
         return transport

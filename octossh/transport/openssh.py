@@ -39,7 +39,7 @@ class OpenSSH(Pool["Master"]):
         connect_timeout_s: Seconds up to the login, which has 20 s of its own.
         keepalive_s: Seconds between questions whether the host is there, at least one. A host that is silent for
             three times as long is given up.
-        parallel: How many connections are being opened at once.
+        parallel: How many connections to one address are being opened at once.
         config: The configuration file of ssh to read. True: those that ssh reads. False: none.
         options: Further options, such as ``["GSSAPIAuthentication=yes"]``.
         ask: Whether ssh may ask for a passphrase or a PIN: by the program that ``SSH_ASKPASS`` names. Otherwise a

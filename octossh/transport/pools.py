@@ -111,7 +111,8 @@ class Pool(ABC, Generic[L]):
     ) -> None:
         self._routing = routing
         self._passphrase, self._password = Withheld(passphrase, "passphrase"), Withheld(password, "password")
-        self._opening = threading.BoundedSemaphore(int(parallel))
+        self._parallel = int(parallel)
+        self._opening: dict[str, threading.BoundedSemaphore] = {}
         self._per_jump = per_jump
         self._slots: dict[tuple[object, ...], _Slot[L]] = {}
         self._lock = threading.Lock()
@@ -231,7 +232,7 @@ class Pool(ABC, Generic[L]):
             via = self._gateway(slot, route)  # before a place among those that open, of which it needs one itself
             if self._closed.is_set():
                 raise self._over(route)
-            with self._opening:
+            with self._door(route):
                 link = self._opened(route, via)
             if not isinstance(link, Fault):
                 return link
@@ -239,6 +240,13 @@ class Pool(ABC, Generic[L]):
                 raise link.error
             self._closed.wait(backoff_s * random.uniform(0.75, 1.5))  # noqa: S311 - only spreads the tries
         raise AssertionError
+
+    def _door(self, route: Route) -> threading.BoundedSemaphore:
+        """The places of those that open a connection to the same address; what drops some is the sshd there."""
+        # Commands may all go through the same host, of which we do not know.
+        address = "" if route.command else route.where.address
+        with self._lock:
+            return self._opening.setdefault(address, threading.BoundedSemaphore(self._parallel))
 
     def _gateway(self, slot: _Slot[L], route: Route) -> L | None:
         """The open connection to the host that *route* goes through, with room for one more."""

@@ -48,9 +48,8 @@ class ScriptRunner(Remote):  # type: ignore[misc]
     def start(self, command: str, shell: str, env: dict[str, Any], timeout: float | None = None) -> None:
         """Open a session, start the command, and begin to feed it."""
         del shell, env, timeout
-        self.channel = self.context.create_session()
         # OpenSSH takes no input before it has answered this, so not to wait for the answer would win nothing.
-        self.channel.exec_command(command)
+        self.channel = self.context.transport.open_running(command)
         self.sent = True
         self._collector.start()
         self._feeder = threading.Thread(target=self._feed, name="octossh-feed", daemon=True)

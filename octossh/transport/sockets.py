@@ -28,10 +28,20 @@ class Socket(socket.socket):
         data = super().recv(size, flags)
         if len(self.heard) < _FIRST_WORDS:
             self.heard += data[:_FIRST_WORDS]
+        if _QUICK is not None:
+            # sshd holds small answers back until the one before is acknowledged, which the kernel puts off by 40 ms.
+            with contextlib.suppress(OSError):
+                self.setsockopt(socket.IPPROTO_TCP, _QUICK, 1)
         return data
+
+    def hang_up(self) -> None:
+        """Send what is left, and wake up whoever reads: paramiko would notice a tenth of a second later."""
+        with contextlib.suppress(OSError):
+            self.shutdown(socket.SHUT_RDWR)
 
 
 _FIRST_WORDS = 255
+_QUICK = getattr(socket, "TCP_QUICKACK", None)  # of Linux; the kernel forgets it from time to time
 
 
 def resolve(address: str, port: int, timeout_s: float) -> list[tuple[Any, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -211,6 +212,26 @@ def test_where_a_moved_tag_shall_stop_a_deployment_only_a_rollback_goes(fake):
             made.deploy("0.0.2", "Dev")
         assert made.rollback(environment="Dev").ok
         assert len(made.history()) == 3
+
+
+def test_registries_are_asked_while_hosts_are_connected(fake, monkeypatch):
+    class Connecting(oc.Replay):
+        def connect(self, target):
+            assert asking.wait(10)
+            connected.set()
+
+    asking, connected = threading.Event(), threading.Event()
+    with pulling(fake, transport=Connecting(done)) as made:
+        release = made.create_release()
+        meaning = made._access.meaning
+
+        def slow(pin, *, within_s):
+            asking.set()
+            assert connected.wait(10)
+            return meaning(pin, within_s=within_s)
+
+        monkeypatch.setattr(made._access, "meaning", slow)
+        assert made.deploy(release, "Dev").ok
 
 
 def test_nobody_asks_where_tags_do_not_matter(fake):
