@@ -146,7 +146,8 @@ class TestAConfigurationOfSSH:
         assert transport.run(target, script(WHO)).log == f"{addresses[0]}\nroot\n"
 
     def test_with_a_command_that_fails_is_told_what_it_said(self, build: Make, tmp_path: Path) -> None:
-        config = configured(tmp_path, "Host *\n ProxyCommand echo no way to %h >&2; exit 1\n")
+        # In a shell of its own: ssh ends a command whose output is redirected away, and may do so before it has spoken.
+        config = configured(tmp_path, "Host *\n ProxyCommand sh -c 'echo no way to %h >&2; exit 1'\n")
         with pytest.raises(ConnectError, match=r"no way to 127\.0\.0\.1") as caught:
             build(config=config).connect(Target("h", "127.0.0.1"))
         assert caught.value.kind == "unreachable"
