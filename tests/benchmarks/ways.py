@@ -1,0 +1,289 @@
+"""The ways in which the benchmark gets the same work done: octossh, its peers, and scripts written by hand.
+
+A way is a command for a list of hosts. All of them keep one network, one volume and one container on each host, under
+names and a port of their own, so that they can take turns on the same hosts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from lab.lab import Lab
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+PEERS = HERE / "peers"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "octossh-bench"
+IMAGES = {"fresh": "acme/web:1.0.0", "no-op": "acme/web:1.0.0", "change": "acme/web:1.0.1"}
+NUMBERS = {"fresh": "0.0.1", "no-op": "0.0.1", "change": "0.0.2"}
+CURVE = ["-o", "KexAlgorithms=curve25519-sha256"]
+
+
+class Sample(NamedTuple):
+    """What one run took: of the processes here, not of the hosts."""
+
+    seconds: float
+    cpu_s: float
+    memory_mb: float
+
+
+class Way:
+    """One way, on the hosts of one lab.
+
+    Attributes:
+        name: What it is called in tables.
+        package: What it needs of PyPI, in an environment of its own; None: nothing.
+    """
+
+    package: str | None = None
+
+    def __init__(self, name: str, port: int, lab: Lab, digests: Mapping[str, str], folder: Path) -> None:
+        self.name, self.lab, self.digests, self.folder = name, lab, digests, folder
+        self.key = "".join(c for c in name if c.isalnum())
+        folder.mkdir(parents=True, exist_ok=True)
+        self.hosts = list(lab.hosts)
+        self.env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
+            "BENCH_WAY": self.key,
+            "BENCH_PORT": str(port),
+            "BENCH_REGISTRY": lab.registry,
+            "BENCH_HOSTS": " ".join(f"{name}={address}" for name, address in lab.hosts.items()),
+            "BENCH_KNOWN_HOSTS": str(lab.known_hosts),
+            "BENCH_KEY": str(lab.key),
+        }
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Write and start what has to be there before the first run; no run pays for it."""
+
+    def command(self, work: str) -> list[str]:
+        raise NotImplementedError
+
+    def run(self, work: str) -> Sample:
+        """Do it, in new processes."""
+        env = self.env | {"BENCH_WORK": work, "BENCH_IMAGE": self.digests[IMAGES[work]]}
+        command = [sys.executable, "-I", "-S", str(HERE / "once.py"), *self.command(work)]
+        done = json.loads(subprocess.run(command, cwd=self.folder, env=env, check=True, capture_output=True).stdout)
+        if done["code"]:
+            sys.exit(f"bench: {self.name}, {work}: exit code {done['code']}: {done['said']}")
+        return Sample(done["seconds"], done["cpu_s"], done["memory_mb"])
+
+    def end(self) -> None:
+        """End what `prepare` started."""
+
+    def by_hand(self, work: str) -> str:
+        """Write the script for this way and work, and say where it is."""
+        head = f"way={self.key} port={self.env['BENCH_PORT']} image={self.digests[IMAGES[work]]}\n"
+        path = self.folder / f"{work}.sh"
+        path.write_text(head + (PEERS / "by_hand.sh").read_text())
+        return str(path)
+
+    def bin(self, program: str) -> str:
+        """A program of the environment that this way has for itself; it is made the first time."""
+        assert self.package is not None
+        home = CACHE / self.package
+        if not (home / "done").exists():
+            print(f"bench: installing {self.package} into {home}", file=sys.stderr)
+            subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
+            subprocess.run([str(home / "bin/pip"), "install", "-q", self.package], check=True)
+            (home / "done").touch()
+        return str(home / "bin" / program)
+
+    def version(self) -> str:
+        if self.package is None:
+            return ""
+        code = f"from importlib.metadata import version; print(version({self.package!r}))"
+        return subprocess.run(
+            [self.bin("python"), "-c", code], check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+
+class Octossh(Way):
+    """octossh as it is here, by its command."""
+
+    sources = ROOT
+
+    def prepare(self) -> None:
+        shutil.copy(PEERS / "octofile.py", self.folder)
+        self.env["PYTHONPATH"] = str(self.sources)
+        for number, image in (("0.0.1", "acme/web=1.0.0"), ("0.0.2", "acme/web=1.0.1")):
+            making = [*self.octossh, "release", "create", "--number", number, "--set", image]
+            subprocess.run(making, cwd=self.folder, env=self.env, check=True, stdout=subprocess.DEVNULL)
+
+    @property
+    def octossh(self) -> list[str]:
+        return [sys.executable, "-m", "octossh"]
+
+    def command(self, work: str) -> list[str]:
+        parallel = str(max(64, len(self.hosts)))
+        return [*self.octossh, "deploy", NUMBERS[work], "--to", "Dev", "-q", "--parallel", parallel]
+
+
+class Before(Octossh):
+    """octossh as it was at another commit (``--against``)."""
+
+    commit = ""
+
+    def prepare(self) -> None:
+        self.sources = self.folder / "sources"
+        self.sources.mkdir()
+        archive = subprocess.run(["git", "archive", self.commit, "octossh"], cwd=ROOT, check=True, capture_output=True)
+        subprocess.run(["tar", "-x", "-C", str(self.sources)], input=archive.stdout, check=True)
+        super().prepare()
+
+
+class OctosshWarm(Octossh):
+    """octossh in a process that stays, as in a notebook: connections are open, modules are loaded."""
+
+    process: subprocess.Popen[str]
+
+    def prepare(self) -> None:
+        super().prepare()
+        command = [sys.executable, str(PEERS / "octossh_warm.py")]
+        env = self.env | {"PYTHONPATH": f"{self.sources}:{self.folder}"}
+        self.process = subprocess.Popen(
+            command, cwd=self.folder, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, work: str) -> Sample:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        before, began = self._cpu_s(), time.monotonic()
+        print(NUMBERS[work], file=self.process.stdin, flush=True)
+        if self.process.stdout.readline() != "done\n":
+            sys.exit(f"bench: {self.name}, {work}: it has ended")
+        seconds = time.monotonic() - began
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        peak_kb = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+        return Sample(seconds, self._cpu_s() - before, peak_kb / 1024)
+
+    def _cpu_s(self) -> float:
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+class Ssh(Way):
+    """The script by hand, by one ``ssh`` process for each host, all at once."""
+
+    def ssh(self) -> list[str]:
+        return ["ssh", "-F", str(self.lab.ssh_config), *CURVE, "-l", "deploy"]
+
+    def command(self, work: str) -> list[str]:
+        return ["bash", str(PEERS / "parallel.sh"), self.by_hand(work), *self.hosts, "--", *self.ssh()]
+
+
+class SshWarm(Ssh):
+    """The same over a ControlMaster for each host, which is there before."""
+
+    def ssh(self) -> list[str]:
+        return [*super().ssh(), "-o", "ControlMaster=no", "-o", f"ControlPath={self.folder}/%h"]
+
+    def _masters(self, *words: str) -> None:
+        starts = [
+            [*super(SshWarm, self).ssh(), *words, "-o", f"ControlPath={self.folder}/%h", host] for host in self.hosts
+        ]
+        running = [subprocess.Popen(start, stderr=subprocess.DEVNULL) for start in starts]
+        if {process.wait() for process in running} != {0}:
+            sys.exit("bench: no ControlMaster")
+
+    def prepare(self) -> None:
+        self._masters("-MNf", "-o", "ControlPersist=yes")
+
+    def end(self) -> None:
+        self._masters("-O", "exit")
+
+
+class Fabric(Way):
+    """The script by hand, sent by Fabric."""
+
+    package = "fabric"
+
+    def command(self, work: str) -> list[str]:
+        return [self.bin("python"), str(PEERS / "fabric_by_hand.py"), self.by_hand(work)]
+
+
+class Pyinfra(Way):
+    package = "pyinfra"
+
+    def prepare(self) -> None:
+        data = {"ssh_user": "deploy", "ssh_key": str(self.lab.key), "ssh_known_hosts_file": str(self.lab.known_hosts)}
+        data |= {"ssh_strict_host_key_checking": "yes", "ssh_paramiko_connect_kwargs": {"allow_agent": False}}
+        (self.folder / "inventory.py").write_text(f"hosts = ({list(self.lab.hosts.values())!r}, {data!r})\n")
+
+    def command(self, work: str) -> list[str]:
+        return [
+            self.bin("pyinfra"),
+            "-y",
+            "--parallel",
+            str(len(self.hosts)),
+            "inventory.py",
+            str(PEERS / "by_pyinfra.py"),
+        ]
+
+
+class Ansible(Way):
+    """With pipelining, and without gathering facts."""
+
+    package = "ansible"
+    runs = 0
+
+    def prepare(self) -> None:
+        (self.folder / "inventory").write_text("\n".join(self.hosts) + "\n")
+        (self.folder / "ansible.cfg").touch()  # the user's own is left out
+        self.env |= {
+            "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
+            "ANSIBLE_HOME": str(self.folder / "home"),
+            "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_FORKS": str(len(self.hosts)),
+            "ANSIBLE_REMOTE_USER": "deploy",
+            "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
+            "ANSIBLE_SSH_ARGS": f"-F {self.lab.ssh_config} {' '.join(CURVE)} -o ControlMaster=auto -o ControlPersist=60s",
+        }
+
+    def command(self, work: str) -> list[str]:
+        self.runs += 1
+        self.env["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(self.folder / f"cp{self.runs}")  # no run finds a connection open
+        return [self.bin("ansible-playbook"), "-i", "inventory", str(PEERS / "playbook.yml")]
+
+
+class DockerOverSsh(Way):
+    """The script by hand, run here: each docker in it goes to the host by itself."""
+
+    def prepare(self) -> None:
+        self.env |= {"DOCKER": "1", "PATH": f"{self.lab.state / 'bin'}:{self.env['PATH']}"}
+
+    def command(self, work: str) -> list[str]:
+        return ["bash", str(PEERS / "parallel.sh"), self.by_hand(work), *self.hosts, "--"]
+
+
+class PythonOnWhales(DockerOverSsh):
+    package = "python-on-whales"
+
+    def command(self, work: str) -> list[str]:
+        return [self.bin("python"), str(PEERS / "by_whales.py")]
+
+
+WAYS: dict[str, Callable[..., Way]] = {
+    "ssh": Ssh,
+    "octossh": Octossh,
+    "fabric": Fabric,
+    "before": Before,
+    "ssh warm": SshWarm,
+    "octossh warm": OctosshWarm,
+    "pyinfra": Pyinfra,
+    "ansible": Ansible,
+    "docker ssh://": DockerOverSsh,
+    "python-on-whales": PythonOnWhales,
+}
