@@ -219,8 +219,7 @@ class Transaction(Work):
         )
         self.connection.execute(update(deployments).where(deployments.c.id == row["id"]).values(**row))
         self.connection.execute(delete(outcomes).where(outcomes.c.deployment == row["id"]))
-        for outcome in ended:
-            self.insert(outcomes, outcome)
+        self.insert_all(outcomes, ended)
         self.append(event, subject_hash(row, ended))
 
     def _settles(self, before: Row, deployment: Deployment) -> bool:
