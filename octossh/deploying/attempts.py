@@ -44,7 +44,7 @@ class Attempts:
         """
         step, target = task.step.name, task.target.name
         started_at = datetime.now(UTC)
-        self._journal.begin(step, target)
+        self._journal.begin(step, target, self._worker.bundle(task))
         attempt = 1
         while True:
             made = attrs.evolve(self._worker.do(task), started_at=started_at, finished_at=datetime.now(UTC))

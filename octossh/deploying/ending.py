@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import attrs
@@ -25,6 +25,7 @@ def ended(
     control: Control,
     budget: Budget,
     idle: Mapping[tuple[str, str], str],
+    sent: Callable[[Task], bool],
 ) -> Deployment:
     """*deployment* with its end.
 
@@ -35,13 +36,16 @@ def ended(
         control: Whether it was stopped.
         budget: Which hosts have failed.
         idle: Why steps did not run on hosts, by step and target, where they were not needed.
+        sent: Whether one that did not begin went to its host together with another one, and may have begun there.
     """
     outcomes = []
     for task in plan.tasks:
         place = task.step.name, task.target.name
         done = journal.outcomes.get(place)
         outcomes.append(
-            done if done is not None else _missing(plan, task, journal, control, budget, idle.get(place, ""))
+            done
+            if done is not None
+            else _missing(plan, task, journal, control, budget, idle.get(place, ""), sent=sent(task))
         )
     bad = [outcome for outcome in outcomes if outcome.state in _BAD]
     state = budget.state
@@ -59,13 +63,19 @@ def ended(
     )
 
 
-def _missing(plan: Plan, task: Task, journal: Journal, control: Control, budget: Budget, idle: str) -> Outcome:
+def _missing(
+    plan: Plan, task: Task, journal: Journal, control: Control, budget: Budget, idle: str, *, sent: bool
+) -> Outcome:
     """The outcome of a task that has none."""
     step, target = task.step.name, task.target.name
     made = Outcome(step=step, target=target, state=State.SKIPPED)
     if (step, target) in journal.begun:
         why = "it ran when the deployment was left; deploy the same release again to set it right"
         return attrs.evolve(made, state=State.UNKNOWN, started_at=journal.begun[step, target], why=why)
+    if sent:
+        why = "it had been sent behind another step when the deployment was left, and may have run since; "
+        why += "deploy the same release again to set it right"
+        return attrs.evolve(made, state=State.UNKNOWN, why=why)
     if idle or task.action is Action.SKIP:
         left_out = not idle and task.target.name in plan.skipped
         return attrs.evolve(made, action="left out" if left_out else "not needed", why=idle or task.why)

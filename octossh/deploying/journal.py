@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,8 +59,8 @@ class Journal:
         for target, why in skipped.items():
             self.record("host_skipped", target=target, data={"why": why})
 
-    def begin(self, step: str, target: str) -> None:
-        """Record that *step* is about to begin on *target*.
+    def begin(self, step: str, target: str, behind: Sequence[str] = ()) -> None:
+        """Record that *step* is about to begin on *target*, and that these are sent *behind* it.
 
         Raises:
             RecordError: It cannot be recorded, so it must not begin.
@@ -70,7 +70,7 @@ class Journal:
             self._check_open()
             self.begun[step, target] = datetime.now(UTC)
         try:
-            self.record("step_started", step, target)
+            self.record("step_started", step, target, data={"behind": list(behind)} if behind else None)
         except RecordError:
             with self._lock:
                 del self.begun[step, target]

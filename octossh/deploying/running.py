@@ -74,7 +74,7 @@ class Run:
             if self.control.leaving:
                 self.journal.close()
             self.worker.close()
-        made = ended(self.plan, self.deployment, self.journal, self.control, self.budget, self._idle)
+        made = ended(self.plan, self.deployment, self.journal, self.control, self.budget, self._idle, self.worker.sent)
         self.journal.finish(made)
         return made
 
@@ -171,8 +171,12 @@ class Run:
         return made
 
     def _due(self, task: Task) -> bool:
-        """Whether *task* is to begin now; an expression is asked when its turn comes."""
-        if self.control.stopping or self.journal.broken is not None:
+        """Whether *task* is to begin now, or was sent already; an expression is asked when its turn comes."""
+        if self.journal.broken is not None:
+            return False
+        if self.worker.sent(task):
+            return True
+        if self.control.stopping:
             return False
         lost = self.budget.lost(task.target)
         if task.step.when in CONDITIONS:
@@ -181,7 +185,7 @@ class Run:
 
     def _task(self, task: Task) -> None:
         """One step on one host; whatever happens is in the journal then."""
-        if self.control.stopping or self.journal.broken is not None:
+        if self.journal.broken is not None or (self.control.stopping and not self.worker.sent(task)):
             return
         try:
             if task.step.when not in CONDITIONS and not self._holds(task):

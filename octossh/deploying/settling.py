@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -52,7 +53,7 @@ def settle(
     """
     asking = _Asking(deployment, release, transport, secrets, on_event)
     known = {(outcome.step, outcome.target): outcome for outcome in deployment.outcomes}
-    begun = {(event.step, event.target): event.at for event in events if event.type == "step_started"}
+    begun, behind = _begun(events)
     hosts = {target.name: target for target in targets if deployment.environment in target.environments}
     # Of several steps on one host the last one holds the others up, so they are asked one after the other.
     open_: dict[str, list[tuple[str, datetime]]] = {}
@@ -62,9 +63,7 @@ def settle(
     try:
         found = on_each(
             [hosts.get(name, Target(name, name)) for name in open_],
-            lambda target: [
-                asking.outcome(step, target, at, there=target.name in hosts) for step, at in open_[target.name]
-            ],
+            lambda target: asking.outcomes(target, open_[target.name], known, behind, there=target.name in hosts),
         )
     finally:
         asking.left.set()  # after Ctrl-C nobody waits for hosts that do not answer
@@ -72,6 +71,22 @@ def settle(
         if not isinstance(outcomes, OctosshError):
             known |= {(one.step, name): _newer(known.get((one.step, name)), one) for one in outcomes}
     return _ended(deployment, release, [*hosts.values()], known)
+
+
+def _begun(events: Iterable[Event]) -> tuple[dict[tuple[str, str], datetime], dict[tuple[str, str], str]]:
+    """When steps began, or were sent, by step and target; and the step before it of each that was sent behind one."""
+    begun: dict[tuple[str, str], datetime] = {}
+    behind: dict[tuple[str, str], str] = {}
+    for event in events:
+        if event.type != "step_started":
+            continue
+        begun[event.step, event.target] = event.at
+        behind.pop((event.step, event.target), None)
+        names = [event.step, *event.data.get("behind", ())]
+        for before, name in itertools.pairwise(names):
+            begun.setdefault((name, event.target), event.at)
+            behind[name, event.target] = before
+    return begun, behind
 
 
 def _newer(before: Outcome | None, found: Outcome) -> Outcome:
@@ -120,6 +135,29 @@ class _Asking:
         self._steps = {step.name: step for step in release.process.steps}
         self._telling = threading.Lock()
         self.left = threading.Event()
+
+    def outcomes(
+        self,
+        target: Target,
+        open_: Sequence[tuple[str, datetime]],
+        known: Mapping[tuple[str, str], Outcome],
+        behind: Mapping[tuple[str, str], str],
+        *,
+        there: bool,
+    ) -> list[Outcome]:
+        """How the steps *open_* ended on *target*, one after the other."""
+        states = {step: outcome.state for (step, name), outcome in known.items() if name == target.name}
+        made = []
+        for step, at in open_:
+            before = behind.get((step, target.name))
+            if before is not None and states.get(before) in {State.FAILED, State.SKIPPED}:
+                why = f"it was sent behind step {before!r}, which did not succeed, so it never began"
+                one = Outcome(step=step, target=target.name, state=State.SKIPPED, why=why)
+            else:
+                one = self.outcome(step, target, at, there=there)
+            states[step] = one.state
+            made.append(one)
+        return made
 
     def outcome(self, name: str, target: Target, at: datetime, *, there: bool) -> Outcome:
         """How the step *name*, which began at *at*, ended on *target*; waits for its end."""

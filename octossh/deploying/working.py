@@ -11,6 +11,7 @@ from typing import Any, NotRequired, Protocol, TypedDict
 import attrs
 from attrs import field, frozen
 
+from octossh.deploying.bundles import Bundle, Fate, Part
 from octossh.deploying.following import Told, find_again
 from octossh.deploying.orders import login_names, order
 from octossh.deploying.secrecy import Secrecy
@@ -30,7 +31,7 @@ from octossh.errors import (
 )
 from octossh.model import CONTROLLER, Approve, Deployment, Image, Outcome, Pairs, RunScript, State, Step, Target
 from octossh.model.credentials import Credentials
-from octossh.planning import Facts, Plan, SecretOutput, Task
+from octossh.planning import Facts, Plan, SecretOutput, Task, together
 from octossh.reading import Answer, read_answer, read_output
 from octossh.rendering import end_run, forget, outliving, run_id
 from octossh.shell import Frame, Result, Script, Secret
@@ -107,6 +108,8 @@ class Worker:
         self._hopeless: set[tuple[str, str]] = set()
         self._said: dict[str, list[str]] = {}
         self._runs: Counter[str] = Counter()
+        self._together = together(plan) if getattr(transport, "streams", False) else {}
+        self._bundles: dict[tuple[str, str], tuple[Bundle, int]] = {}
         self._left = threading.Event()
         self._lock = threading.Lock()
 
@@ -127,6 +130,41 @@ class Worker:
         """Whether the same would come of it if it were tried again."""
         return (made.step, made.target) in self._hopeless
 
+    def bundle(self, task: Task) -> tuple[str, ...]:
+        """Make ready what goes to the host in one script with *task*; the names of the steps behind it.
+
+        Nothing is sent before `do` is asked for *task*.
+        """
+        place = task.step.name, task.target.name
+        behind = self._together.get(place, ())
+        if place in self._bundles or not behind:
+            return ()
+        parts: list[Part] = []
+        for one in (task, *behind):
+            try:
+                parts.append(self._part(one))
+            except (NotYetKnown, OctosshError):
+                break  # when its turn comes, it is said what is wrong
+        if len(parts) < 2:
+            return ()
+        bundle = Bundle(task.target, parts, self.transport)
+        for number, part in enumerate(parts):
+            self._bundles[part.step.name, task.target.name] = bundle, number
+        return bundle.names
+
+    def sent(self, task: Task) -> bool:
+        """Whether *task* has been sent together with an earlier one, so that it has begun, or may still do so."""
+        bundle, number = self._bundles.get((task.step.name, task.target.name), (None, 0))
+        return bundle is not None and number > 0 and bundle.begins(number)
+
+    def _part(self, task: Task) -> Part:
+        original, target = self._steps[task.step.name], task.target
+        step = self.resolver.resolve(original, target, self.known)
+        script = self._script(step, target, self.lock_wait_s)
+        run = run_id(self.deployment.id, step.name, target.name)
+        told = Told(*self._ears(step, target))
+        return Part(step=step, script=script, run=run, values=self._values(step, script), told=told)
+
     def do(self, task: Task) -> Outcome:
         """Run one step on one host, and put whatever happens in an outcome."""
         target, original = task.target, self._steps[task.step.name]
@@ -139,15 +177,18 @@ class Worker:
             if original.name in self._through:
                 why = f"done through {self._through[original.name]}"
                 return attrs.evolve(made, state=State.SUCCEEDED, action="unchanged", why=why)
-            script = self._script(step, target, self.lock_wait_s)
-            result, answer = self._send(step, target, script)
+            script, result = self._bundled(task) or (None, None)
+            if script is None or result is None:
+                script = self._script(step, target, self.lock_wait_s)
+                result = self._send(step, target, script)
+            answer = read_answer(result)
         except NotYetKnown as missing:
             self._hopeless.add((original.name, target.name))
             return attrs.evolve(made, why=f"it reads what step {missing.step!r} leaves, which did not run here")
         except OctosshError as error:
             if isinstance(error, ModelError | PlanError | HostKeyError | AuthError):
                 self._hopeless.add((original.name, target.name))
-            unknown = error.hosts is Hosts.UNKNOWN
+            unknown = error.hosts is Hosts.UNKNOWN or isinstance(error, ReadError)
             return attrs.evolve(made, state=State.UNKNOWN if unknown else State.FAILED, why=self.mask(str(error)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the record must say that nobody knows
             _log.exception("step %r on %s: octossh itself failed", original.name, target.name)
@@ -217,8 +258,8 @@ class Worker:
     def _learn(self, step: Step, target: Target, name: str, secret: Secret) -> SecretOutput:
         return self.secrecy.learn(step.name, target.name, name, secret)
 
-    def _send(self, step: Step, target: Target, script: Script) -> tuple[Result, Answer]:
-        secrets = self._values(step, script)
+    def _ears(self, step: Step, target: Target) -> tuple[Callable[[str], None], Callable[[Frame], None]]:
+        """What hears the lines and the frames of *step*."""
 
         def line(text: str) -> None:
             self._tell("output", step.name, target.name, data={"line": self.mask(text)})
@@ -230,18 +271,38 @@ class Worker:
                 if isinstance(value, Secret):
                     self._learn(step, target, name, value)
 
+        return line, frame
+
+    def _send(self, step: Step, target: Target, script: Script) -> Result:
+        line, frame = self._ears(step, target)
+        secrets = self._values(step, script)
         given: _Given = {"secrets": secrets, "timeout_s": step.patience_s, "on_line": line, "on_frame": frame}
         if target.images == "push" and (pack := self.pack):
             given["feed"] = lambda frame: send(frame, self.plan.release, pack, line)
-        try:
-            if target is CONTROLLER:
-                result = self._here.run(target, script, **given)
-            else:
-                result = self._outliving(step, target, script, given)
-            return result, read_answer(result)
-        except ReadError as error:
-            error.hosts = Hosts.UNKNOWN
-            raise
+        if target is CONTROLLER:
+            return self._here.run(target, script, **given)
+        return self._outliving(step, target, script, given)
+
+    def _bundled(self, task: Task) -> tuple[Script, Result] | None:
+        """What came of *task* where it went to its host together with others; None where it did not."""
+        bundle, number = self._bundles.pop((task.step.name, task.target.name), (None, 0))
+        if bundle is None:
+            return None
+        part = bundle.parts[number]
+        if number == 0:
+            with self._lock:
+                self._runs.update(one.run for one in bundle.parts)
+            bundle.send()
+        end = bundle.wait(number)
+        if end is Fate.NOT_BEGUN:
+            return None
+        if isinstance(end, Result):
+            return part.script, end
+        line, frame = self._ears(part.step, task.target)
+        given: _Given = {
+            "secrets": part.values, "timeout_s": part.step.patience_s, "on_line": line, "on_frame": frame,
+        }  # fmt: skip
+        return part.script, self._found(part.step, task.target, part.run, part.told, given)
 
     def _outliving(self, step: Step, target: Target, script: Script, given: _Given) -> Result:
         """Run *script*, and when the link is lost meanwhile, find its run again."""
@@ -251,9 +312,14 @@ class Worker:
         try:
             return self.transport.run(target, self._numbered(script, run, step), **given)
         except ConnectionLost:
-            told.say("octossh: the link was lost; connecting again to see how the step goes on")
+            return self._found(step, target, run, told, given)
         except TimedOut as late:
             return self._out_of_time(step, target, run, told, late)
+
+    def _found(self, step: Step, target: Target, run: str, told: Told, given: _Given) -> Result:
+        """What came of the *run* of which the link was lost; where it never began, it is sent once more."""
+        given["on_line"], given["on_frame"] = told.line, told.frame
+        told.say("octossh: the link was lost; connecting again to see how the step goes on")
         try:
             result = find_again(self.transport, target, run, step.name, told, step.patience_s, self._left)
         except TimedOut as late:

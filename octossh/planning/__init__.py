@@ -22,6 +22,7 @@ from octossh.planning.standing import still_left_out
 from octossh.planning.suiting import unsuited
 from octossh.planning.swarming import file_contents, service_document
 from octossh.planning.tasks import Action, Change, Task, changes_between
+from octossh.planning.together import together
 from octossh.planning.wanting import Wanted, differing, next_name, old_name
 from octossh.planning.waves import Stage
 
@@ -76,6 +77,7 @@ __all__ = [
     "to_prune",
     "to_roll_back",
     "to_tidy",
+    "together",
     "unsuited",
     "with_said",
     "without",

@@ -2,7 +2,7 @@
 
 from octossh.rendering.anchors import anchor, anchor_place, anchors
 from octossh.rendering.orders import Order
-from octossh.rendering.outliving import attach, end_run, outliving, run_id
+from octossh.rendering.outliving import attach, end_run, fused, outliving, run_id
 from octossh.rendering.own_templates import read_templates
 from octossh.rendering.scripts import check, forget, observe, render, runners
 
@@ -15,6 +15,7 @@ __all__ = [
     "check",
     "end_run",
     "forget",
+    "fused",
     "observe",
     "outliving",
     "read_templates",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections.abc import Sequence
 
 import attrs
 
@@ -12,7 +13,7 @@ from octossh.model import slug
 from octossh.rendering.scripts import fixed
 from octossh.shell import Script, quote
 
-__all__ = ["attach", "end_run", "outliving", "run_id"]
+__all__ = ["attach", "end_run", "fused", "outliving", "run_id"]
 
 
 def run_id(deployment: str, step: str, target: str) -> str:
@@ -33,8 +34,41 @@ def outliving(script: Script, run: str, number: int, *, ends: bool = False) -> S
         number: Counts the runs of that name, from 1 to 99.
         ends: It is ended when the link is seen to be lost.
     """
+    return attrs.evolve(script, ahead=_named(run, number, ends=ends) + _outlive())
+
+
+def _named(run: str, number: int, *, ends: bool = False) -> str:
     lines = [f"octossh_run={quote(f'{run}.{number:02d}')}", f"octossh_run_ends={'yes' if ends else 'no'}"]
-    return attrs.evolve(script, ahead="\n".join([*lines, "octossh_go=octossh_run_go", _outlive()]))
+    return "\n".join([*lines, "octossh_go=octossh_run_go", ""])
+
+
+def fused(parts: Sequence[tuple[Script, str]]) -> Script:
+    """Several scripts in one stream, each begun when the one before it has succeeded and somebody still listens.
+
+    Each outlives its link as it does alone, under its own name. Where the next one begins, both streams have a frame
+    ``part NUMBER STREAM``. A host begins the first one while the others are still on their way to it.
+
+    Args:
+        parts: Scripts made by `octossh.rendering.render`, each with the name of its first run from `run_id`. What
+            such a script calls secret NAME is secret ``NUMBER/NAME`` of the whole.
+    """
+    text = [_PART]
+    names: list[str] = []
+    for number, (script, run) in enumerate(parts, 1):
+        if number > 1:
+            text.append(f'octossh_part {number} || exit "$?"\n')
+        values = [f'octossh_secret_{at}="${{octossh_secret_{len(names) + at}}}"\n' for at in range(len(script.secrets))]
+        # In brackets, it is read to its end before anything of it is done.
+        text += ["(\n", *values, _named(run, 1), script.body, ') || exit "$?"\n']
+        names += [f"{number}/{name}" for name in script.secrets]
+    return Script(parts[0][0].name, "".join(text), tuple(names), ahead=_outlive())
+
+
+_PART = """octossh_part() {
+    printf '##octossh %s part %s out\\n' "$octossh_nonce" "$1" &&
+        printf '##octossh %s part %s err\\n' "$octossh_nonce" "$1" >&2
+}
+"""
 
 
 def attach(run: str, name: str) -> Script:

@@ -35,7 +35,11 @@ class Sealed(bytes):
 
 @runtime_checkable
 class Transport(Protocol):
-    """Carries scripts to hosts. Safe to use from many threads; a context manager that closes itself."""
+    """Carries scripts to hosts. Safe to use from many threads; a context manager that closes itself.
+
+    One that has an attribute ``streams`` that is true, and so hands on frames and lines as they come, is given several
+    steps in one script where nothing has to be decided between them.
+    """
 
     def connect(self, target: Target) -> None:
         """Open the connection to *target*; cheap when it is open.

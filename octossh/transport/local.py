@@ -34,6 +34,8 @@ class Local:
     with its process group: by TERM, and two seconds later by KILL.
     """
 
+    streams = True
+
     def __init__(self) -> None:
         self._closed = threading.Event()
 

@@ -106,6 +106,8 @@ class _Slot(Generic[L]):
 class Pool(ABC, Generic[L]):
     """What the transports by SSH share; see `octossh.SSH`."""
 
+    streams = True
+
     def __init__(
         self, routing: Routing, *, parallel: int, per_jump: int, passphrase: Given | None, password: Given | None
     ) -> None:
