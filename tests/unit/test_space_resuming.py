@@ -115,6 +115,26 @@ def test_a_deployment_that_had_done_everything_has_succeeded(gone):
     assert sorted(hosts.asked) == ["attach two h1", "attach two h2"]
 
 
+@pytest.mark.parametrize(
+    ("answer", "asked", "state"),
+    [(ended(), ["attach one h1", "attach two h1"], "succeeded"), (ended("failed"), ["attach one h1"], "skipped")],
+    ids=["the first one went well", "the first one failed"],
+)
+def test_what_was_sent_behind_another_step_is_asked_for_where_it_may_have_begun(gone, answer, asked, state):
+    hosts = Hosts({"attach one h1": answer})
+    with space(hosts) as made:
+        leave(made, gone)
+        event = oc.Event(
+            type="step_started", at=MOMENT, deployment="d1", step="one", target="h1", data={"behind": ["two"]}
+        )
+        made.store.record(event)
+        found = made.resume()
+    assert hosts.asked == asked
+    assert states(found)["two h1"] == state
+    if state == "skipped":
+        assert "sent behind step 'one', which did not succeed, so it never began" in found.outcome("two", "h1").why
+
+
 def test_what_no_host_can_tell_stays_unknown_with_the_reason_and_may_be_found_out_later(gone, monkeypatch):
     monkeypatch.setattr("octossh.deploying.following.RECONNECT_S", 0.0)
     hosts = Hosts(
