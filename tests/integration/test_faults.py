@@ -160,8 +160,8 @@ def test_what_starts_again_while_a_new_container_is_judged_brings_back_one_that_
     done: list[str] = []
 
     def again() -> None:
-        clean_lab.sh("h01", f'old=$({running}); until new=$({running}) && [ "$new" != "$old" ] && '
-                            '[ "${new##* }" = true ]; do sleep 0.05; done')  # fmt: skip
+        clean_lab.sh("h01", f'until new=$({running}) && [ "$new" != "{old}" ] && [ "${{new##* }}" = true ]; do '
+                            'sleep 0.05; done')  # fmt: skip
         if how == "host":
             clean_lab.reboot("h01")
         else:
@@ -172,6 +172,7 @@ def test_what_starts_again_while_a_new_container_is_judged_brings_back_one_that_
     judge = threading.Thread(target=again)
     with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path) as space:
         space.deploy(space.create_release(versions={"acme/web": "1.0.0"}), "Dev")
+        old = clean_lab.sh("h01", running).strip()
         space.on_event = shops.when("replacing", judge.start)
         second = space.deploy(space.create_release(versions={"acme/web": "1.0.1"}), "Dev", check=False)
         judge.join()
