@@ -1,6 +1,9 @@
 """Timings of octossh beside others, as ratios within one run.
 
     ./dev bench deploy [--hosts 1,10] [--rtt 0,50] [--rounds 5] [--only ssh,octossh] [--against COMMIT] [--write]
+    ./dev bench thin [--hosts 200] [--rtt 50] [--rounds 3] [--write]
+    ./dev bench fleet [--hosts 100,1000,10000] [--parallel 64] [--write]
+    ./dev bench pure [--against COMMIT] [--write]
     ./dev bench choosing [--rounds 5]
 
 *deploy*: one network, one volume and one container (a port, three variables, a restart policy) on each host of a lab.
@@ -9,19 +12,30 @@ process with new connections, but for the ways called warm. The ways take turns 
 machine's noise is in all of them: what counts is the ratio to the first one. ``--against`` adds octossh as it was
 at another commit.
 
-*choosing*: one of 100,000 tags, beside reading and sorting as many versions with packaging; it needs no hosts.
+*thin*: a file with some text on each of many hosts, beside as many ssh at once. *fleet*: simulated hosts: time,
+memory, threads, descriptors. *pure*: instructions of Python for planning, rendering and choosing. *choosing*: one of
+100,000 tags, beside reading and sorting as many versions with packaging. The last three need no lab.
+
+``--write`` puts the figures into docs/performance/, for the page docs/performance.rst.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import counting
 import deploying
+import fleets
 import ways
+from pages import Figures
 from test_versions_speed import beside_packaging
 
 
@@ -36,6 +50,18 @@ def names(text: str) -> list[str]:
     return text.split(",")
 
 
+def now() -> dict[str, Any]:
+    """What a block says of itself: the commit, and how busy the machine is."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    commit = subprocess.run(command, cwd=ways.ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    return {"commit": commit, "load": round(os.getloadavg()[0], 1)}
+
+
+def keep(given: argparse.Namespace, kind: str, key: str, said: Any) -> None:
+    if given.write:
+        Figures().put(kind, key, said)
+
+
 def deploy(given: argparse.Namespace) -> None:
     only = list(given.only)
     if given.against:
@@ -44,24 +70,61 @@ def deploy(given: argparse.Namespace) -> None:
     elif "before" in only:
         sys.exit("bench: before what? Give --against COMMIT")
     for hosts in given.hosts:
+        about = now()
         for block in deploying.measure(int(hosts), given.rtt, given.rounds, only):
             deploying.show(block)
+            keep(given, "deploy", f"{hosts:g} {block['rtt_ms']:g}", block | about)
+
+
+def thin(given: argparse.Namespace) -> None:
+    for hosts in given.hosts:
+        for rtt_ms in given.rtt:
+            about = now()
+            block = fleets.thin(int(hosts), rtt_ms, given.rounds)
+            keep(given, "thin", f"{hosts:g} {rtt_ms:g}", block | about)
+
+
+def fleet(given: argparse.Namespace) -> None:
+    about = now()
+    for run in fleets.simulated([int(hosts) for hosts in given.hosts], given.parallel):
+        keep(given, "fleet", f"{run['hosts']} {run['parallel']}", run | about)
+
+
+def pure(given: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        if given.against:
+            ways.unpack(given.against, Path(folder))
+        found = counting.show(ways.ROOT, Path(folder) if given.against else None)
+    keep(given, "pure", "all", found)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    kinds = parser.add_subparsers(required=True)
+    kinds = parser.add_subparsers(required=True, metavar="KIND")
     one = kinds.add_parser("deploy", help="octossh and its peers")
     one.add_argument("--hosts", type=numbers, default=[1, 10], help="such as 1,10,50")
     one.add_argument("--rtt", type=numbers, default=[0, 50], help="round-trip times in ms, such as 0,50,200")
     one.add_argument("--rounds", type=int, default=5)
-    one.add_argument(
-        "--only", type=names, default=[name for name in ways.WAYS if name != "before"], help="such as ssh,octossh"
-    )
+    every = [name for name in ways.WAYS if name != "before"]
+    one.add_argument("--only", type=names, default=every, help="such as ssh,octossh")
     one.add_argument("--against", metavar="COMMIT", help="octossh as it was there, too")
     one.set_defaults(act=deploy)
+    one = kinds.add_parser("thin", help="many hosts of the lab")
+    one.add_argument("--hosts", type=numbers, default=[200])
+    one.add_argument("--rtt", type=numbers, default=[50])
+    one.add_argument("--rounds", type=int, default=3)
+    one.set_defaults(act=thin)
+    one = kinds.add_parser("fleet", help="simulated hosts")
+    one.add_argument("--hosts", type=numbers, default=[100, 1000, 10_000])
+    one.add_argument("--parallel", type=int, default=64)
+    one.set_defaults(act=fleet)
+    one = kinds.add_parser("pure", help="instructions of what needs no host")
+    one.add_argument("--against", metavar="COMMIT", help="octossh as it was there, too")
+    one.set_defaults(act=pure)
+    for one in kinds.choices.values():
+        one.add_argument("--write", action="store_true", help="into docs/performance/")
     one = kinds.add_parser("choosing", help="how fast tags are chosen")
     one.add_argument("--rounds", type=int, default=5)
     one.set_defaults(act=lambda given: beside_packaging(given.rounds, scheme="dotted"))

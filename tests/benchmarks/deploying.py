@@ -27,15 +27,15 @@ exec /usr/local/bin/docker-itself "$@"
 class Counts:
     """What the hosts' own sshd and docker say of a run, for each host."""
 
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        for host in lab.hosts:  # in the host's own file system, which lies over this machine's
+    def __init__(self, lab: Lab, *, docker: bool) -> None:
+        self.lab, self.docked = lab, list(lab.hosts) if docker else []
+        for host in self.docked:  # in the host's own file system, which lies over this machine's
             made = f"cat >/usr/local/bin/docker <<'E'\n{COUNTER}E\nchmod 755 /usr/local/bin/docker\n"
             where = "mv $(command -v docker) /usr/local/bin/docker-itself 2>/dev/null || cp $(command -v docker) /usr/local/bin/docker-itself"
             lab.sh(host, f"{where}\n{made}>/var/tmp/docker-starts; chmod 666 /var/tmp/docker-starts")
 
     def now(self) -> tuple[int, int, int]:
-        starts = [self.lab.state / "hosts" / host / "upper/var/tmp/docker-starts" for host in self.lab.hosts]
+        starts = [self.lab.state / "hosts" / host / "upper/var/tmp/docker-starts" for host in self.docked]
         return (
             sum(self.lab.ssh_connections(host) for host in self.lab.hosts),
             sum(self.lab.ssh_sessions(host) for host in self.lab.hosts),
@@ -43,7 +43,7 @@ class Counts:
         )
 
     def end(self) -> None:
-        for host in self.lab.hosts:
+        for host in self.docked:
             self.lab.sh(host, "mv /usr/local/bin/docker-itself /usr/local/bin/docker")
 
 
@@ -93,18 +93,20 @@ def measure(hosts: int, rtts: Sequence[float], rounds: int, names: Sequence[str]
                 for number, name in enumerate(names)
             ]
             try:
-                yield _block(lab, rtt_ms, rounds, made)
+                yield take_turns(lab, rtt_ms, rounds, made)
             finally:
                 for way in made:
                     way.end()
 
 
-def _block(lab: Lab, rtt_ms: float, rounds: int, ways: Sequence[Way]) -> dict[str, Any]:
+def take_turns(lab: Lab, rtt_ms: float, rounds: int, ways: Sequence[Way], *, docker: bool = True) -> dict[str, Any]:
+    """The figures of *ways* on the hosts of *lab*, and how they relate to the first; *docker*: it is what they use."""
     samples: dict[tuple[str, str], list[Sample]] = {}
     counts: dict[tuple[str, str], list[float]] = {}
     for number in range(rounds + 1):
-        lab.clean()
-        counter = Counts(lab) if number == 0 else None
+        if docker:
+            lab.clean()
+        counter = Counts(lab, docker=docker) if number == 0 else None
         for work in WORKS:
             # Nobody always comes first.
             for way in [*ways[number % len(ways) :], *ways[: number % len(ways)]]:
@@ -114,7 +116,8 @@ def _block(lab: Lab, rtt_ms: float, rounds: int, ways: Sequence[Way]) -> dict[st
                 before = counter.now()
                 way.run(work)
                 counts[work, way.name] = [(b - a) / len(lab.hosts) for a, b in zip(before, counter.now(), strict=True)]
-                check(lab, way, work)
+                if docker:
+                    check(lab, way, work)
         if counter is not None:
             counter.end()
     rows = []

@@ -27,6 +27,12 @@ NUMBERS = {"fresh": "0.0.1", "no-op": "0.0.1", "change": "0.0.2"}
 CURVE = ["-o", "KexAlgorithms=curve25519-sha256"]
 
 
+def unpack(commit: str, folder: Path) -> None:
+    """Put octossh as it was at *commit* into *folder*."""
+    archive = subprocess.run(["git", "archive", commit, "octossh"], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
+
+
 class Sample(NamedTuple):
     """What one run took: of the processes here, not of the hosts."""
 
@@ -135,8 +141,7 @@ class Before(Octossh):
     def prepare(self) -> None:
         self.sources = self.folder / "sources"
         self.sources.mkdir()
-        archive = subprocess.run(["git", "archive", self.commit, "octossh"], cwd=ROOT, check=True, capture_output=True)
-        subprocess.run(["tar", "-x", "-C", str(self.sources)], input=archive.stdout, check=True)
+        unpack(self.commit, self.sources)
         super().prepare()
 
 
