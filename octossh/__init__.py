@@ -3,120 +3,127 @@
 ``import octossh as oc`` is the whole surface: nouns are frozen values, `Space` has the verbs.
 """
 
-from octossh import versions
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from octossh._version import __version__
-from octossh.errors import (
-    AuthError,
-    ConnectError,
-    ConnectionLost,
-    DeployFailed,
-    HostKeyError,
-    Hosts,
-    ModelError,
-    OctosshError,
-    PlanError,
-    ReadError,
-    RecordError,
-    Refused,
-    RegistryError,
-    TimedOut,
-    TransportError,
-)
-from octossh.inventory import AnsibleTargets, CommandTargets, SSHConfigTargets
-from octossh.model import (
-    Actor,
-    Anonymous,
-    Approval,
-    ApprovalRequest,
-    Approve,
-    AuditEntry,
-    AuditTrail,
-    Basic,
-    Cancellation,
-    Channel,
-    Checkup,
-    Command,
-    ComposeUp,
-    ConfigFile,
-    CreateNetwork,
-    CreateVolume,
-    CredentialHelper,
-    Decision,
-    Deployment,
-    Deviation,
-    DockerConfig,
-    Drift,
-    Drifts,
-    DueState,
-    Environment,
-    Event,
-    FailureRequest,
-    Freeze,
-    HealthCheck,
-    History,
-    Http,
-    Image,
-    Join,
-    Keep,
-    Keyring,
-    Lifecycle,
-    LogLine,
-    Maintenance,
-    Mode,
-    Mount,
-    Options,
-    Outcome,
-    Phase,
-    Pin,
-    Prevention,
-    Probe,
-    Problem,
-    Process,
-    Project,
-    Prune,
-    PullImage,
-    PutFile,
-    Registry,
-    Release,
-    Replace,
-    Resource,
-    Retry,
-    Rolling,
-    Rollout,
-    RunContainer,
-    RunOnce,
-    RunScript,
-    Schedule,
-    SecretFile,
-    SecretRef,
-    Snapshot,
-    StartFirst,
-    State,
-    Status,
-    Step,
-    StopResource,
-    Strategy,
-    Subnet,
-    SwarmService,
-    SwarmStack,
-    SwarmUpdate,
-    Target,
-    Tcp,
-    Token,
-    Variable,
-    WaitFor,
-    Whereabouts,
-    env_file,
-    read_text,
-    secret,
-)
-from octossh.model.credentials import Credentials
-from octossh.planning import Action, Change, ImageChange, Plan, ReleaseDiff, StepChange, Task, Tidy, Tidying
-from octossh.shell import Frame, Result, Script, Secret
-from octossh.sinks import HttpSink, SyslogSink
-from octossh.space import Space
-from octossh.transport import SSH, Local, OpenSSH, Replay, Transport
-from octossh.vaults import CommandSecrets, FileSecrets, FolderSecrets, KeyringSecrets
+
+if TYPE_CHECKING:
+    from octossh import versions
+    from octossh.errors import (
+        AuthError,
+        ConnectError,
+        ConnectionLost,
+        DeployFailed,
+        HostKeyError,
+        Hosts,
+        ModelError,
+        OctosshError,
+        PlanError,
+        ReadError,
+        RecordError,
+        Refused,
+        RegistryError,
+        TimedOut,
+        TransportError,
+    )
+    from octossh.inventory import AnsibleTargets, CommandTargets, SSHConfigTargets
+    from octossh.model import (
+        Actor,
+        Anonymous,
+        Approval,
+        ApprovalRequest,
+        Approve,
+        AuditEntry,
+        AuditTrail,
+        Basic,
+        Cancellation,
+        Channel,
+        Checkup,
+        Command,
+        ComposeUp,
+        ConfigFile,
+        CreateNetwork,
+        CreateVolume,
+        CredentialHelper,
+        Decision,
+        Deployment,
+        Deviation,
+        DockerConfig,
+        Drift,
+        Drifts,
+        DueState,
+        Environment,
+        Event,
+        FailureRequest,
+        Freeze,
+        HealthCheck,
+        History,
+        Http,
+        Image,
+        Join,
+        Keep,
+        Keyring,
+        Lifecycle,
+        LogLine,
+        Maintenance,
+        Mode,
+        Mount,
+        Options,
+        Outcome,
+        Phase,
+        Pin,
+        Prevention,
+        Probe,
+        Problem,
+        Process,
+        Project,
+        Prune,
+        PullImage,
+        PutFile,
+        Registry,
+        Release,
+        Replace,
+        Resource,
+        Retry,
+        Rolling,
+        Rollout,
+        RunContainer,
+        RunOnce,
+        RunScript,
+        Schedule,
+        SecretFile,
+        SecretRef,
+        Snapshot,
+        StartFirst,
+        State,
+        Status,
+        Step,
+        StopResource,
+        Strategy,
+        Subnet,
+        SwarmService,
+        SwarmStack,
+        SwarmUpdate,
+        Target,
+        Tcp,
+        Token,
+        Variable,
+        WaitFor,
+        Whereabouts,
+        env_file,
+        read_text,
+        secret,
+    )
+    from octossh.model.credentials import Credentials
+    from octossh.planning import Action, Change, ImageChange, Plan, ReleaseDiff, StepChange, Task, Tidy, Tidying
+    from octossh.shell import Frame, Result, Script, Secret
+    from octossh.sinks import HttpSink, SyslogSink
+    from octossh.space import Space
+    from octossh.transport import SSH, Local, OpenSSH, Replay, Transport
+    from octossh.vaults import CommandSecrets, FileSecrets, FolderSecrets, KeyringSecrets
 
 __all__ = [
     "SSH",
@@ -251,3 +258,36 @@ __all__ = [
     "secret",
     "versions",
 ]
+
+_HOMES = (
+    "errors",
+    "shell",
+    "model",
+    "model.credentials",
+    "versions",
+    "inventory",
+    "planning",
+    "vaults",
+    "transport",
+    "sinks",
+    "space",
+)
+"""Where the names above live, lower floors first: those above them bring them along anyway."""
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, looked up when it is first asked for: who needs few of them waits for few."""
+    if name == "versions":
+        return importlib.import_module("octossh.versions")
+    if name in __all__:
+        for home in _HOMES:
+            module = importlib.import_module(f"octossh.{home}")
+            if name in module.__all__:
+                value = getattr(module, name)
+                globals()[name] = value
+                return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

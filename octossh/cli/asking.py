@@ -6,17 +6,16 @@ import functools
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import attrs
 import click
 
+import octossh as oc
 from octossh.cli.options import CONTROL, CONTROL_BUT_LINES, Options
 from octossh.errors import ModelError
-from octossh.model import Approval, ApprovalRequest, Decision, FailureRequest, Rollout, Value, Variable
-from octossh.recording import whoami
-from octossh.shell import Secret
-from octossh.space import Space
+
+if TYPE_CHECKING:
+    from octossh.model import Decision, Value
 
 __all__ = ["approving", "asking", "with_choices", "with_going"]
 
@@ -37,7 +36,7 @@ def with_choices(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--why", metavar="TEXT", help="The reason, for whoever reads the record later.")
     @functools.wraps(command)
     def wrapped(*arguments: Any, pairs: tuple[str, ...], files: tuple[str, ...], **options: Any) -> None:
-        variables: dict[str, Value | Secret] = dict(_pair(text, "--variable", "Count=3") for text in pairs)
+        variables: dict[str, Value | oc.Secret] = dict(_pair(text, "--variable", "Count=3") for text in pairs)
         for name, path in (_pair(text, "--variable-file", "Password=password.txt") for text in files):
             variables[name] = _secret_in(path)
         said = {"skip": None, "only": None, "exclude": None, "override_freeze": None, "why": None}
@@ -49,7 +48,7 @@ def with_choices(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def _rollout(common: Options, given: dict[str, Any]) -> Rollout | None:
+def _rollout(common: Options, given: dict[str, Any]) -> oc.Rollout | None:
     """The rollout of the environment with what is said otherwise, which is taken out of *given*; None for nothing."""
     names = ("parallel", "max_failures", "on_failure", "offline")
     said = {name: value for name in names if (value := given.pop(name)) is not None}
@@ -57,6 +56,8 @@ def _rollout(common: Options, given: dict[str, Any]) -> Rollout | None:
         return None
     most = said.get("max_failures", "")
     said |= {"max_failures": int(most)} if most.isdigit() else {}
+    import attrs
+
     return attrs.evolve(common.space().rollout_of(given["environment"], given.get("project")), **said)
 
 
@@ -87,9 +88,9 @@ def _pair(text: str, option: str, example: str) -> tuple[str, str]:
     return name, value
 
 
-def _secret_in(path: str) -> Secret:
+def _secret_in(path: str) -> oc.Secret:
     try:
-        return Secret(Path(path).read_text(encoding="utf-8").removesuffix("\n"))
+        return oc.Secret(Path(path).read_text(encoding="utf-8").removesuffix("\n"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
         raise click.BadParameter(f"{path} cannot be read: {reason}", param_hint="--variable-file") from None
@@ -99,14 +100,14 @@ def _terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def asking(space: Space) -> Space:
+def asking(space: oc.Space) -> oc.Space:
     """The space, with somebody to ask for variables: the octofile's own, or whoever sits at the terminal."""
     if space.ask is None and _terminal():
         space.ask = _ask
     return space
 
 
-def _ask(variable: Variable) -> Value | Secret | None:
+def _ask(variable: oc.Variable) -> Value | oc.Secret | None:
     proposed = "" if variable.sensitive or variable.value is None else str(variable.value)
     while True:
         try:
@@ -123,7 +124,7 @@ def _ask(variable: Variable) -> Value | Secret | None:
         if not answer:
             return None
         try:
-            return Secret(answer) if variable.sensitive else variable.read(answer)
+            return oc.Secret(answer) if variable.sensitive else variable.read(answer)
         except ModelError as error:
             click.echo(str(error), err=True)
 
@@ -134,9 +135,9 @@ class _Approver:
     def __init__(self, given: Mapping[str, str]) -> None:
         self._given = given
 
-    def __call__(self, request: ApprovalRequest) -> Approval:
+    def __call__(self, request: oc.ApprovalRequest) -> oc.Approval:
         if request.step in self._given:
-            return Approval(True, by=request.by, notes=self._given[request.step])
+            return oc.Approval(True, by=request.by, notes=self._given[request.step])
         click.echo(f"\n{request.project} {request.release} -> {request.environment}: {request.step}", err=True)
         if request.instructions:
             click.echo(CONTROL_BUT_LINES.sub("?", request.instructions), err=True)
@@ -145,27 +146,29 @@ class _Approver:
             notes = click.prompt("Notes", default="", show_default=False, err=True)
         except click.Abort:
             raise KeyboardInterrupt from None
-        return Approval(approved, by=request.by, notes=notes)
+        return oc.Approval(approved, by=request.by, notes=notes)
 
 
-def approving(space: Space, texts: tuple[str, ...]) -> Space:
+def approving(space: oc.Space, texts: tuple[str, ...]) -> oc.Space:
     """The space, with somebody to ask: the octofile's own approver, unless --approve is given or there is none."""
     given = {step: notes for step, _, notes in (text.partition("=") for text in texts)}
     if space.approve is None or given:
+        from octossh.recording import whoami
+
         by = whoami()
-        beforehand = {step: Approval(True, by=by, notes=notes) for step, notes in given.items()}
+        beforehand = {step: oc.Approval(True, by=by, notes=notes) for step, notes in given.items()}
         space.approve = _Approver(given) if _terminal() else beforehand
     return asking(space)
 
 
-def deciding(space: Space) -> None:
+def deciding(space: oc.Space) -> None:
     """Let whoever sits at the terminal say what to do when a step has failed on a host."""
     if not _terminal():
         raise click.UsageError("--guided asks at a terminal, and there is none; give Space(on_failure=...) instead")
     space.on_failure = _decide
 
 
-def _decide(request: FailureRequest) -> Decision:
+def _decide(request: oc.FailureRequest) -> Decision:
     click.echo(CONTROL_BUT_LINES.sub("?", f"\n{request.target}: step {request.step!r} failed: {request.why}"), err=True)
     for line in CONTROL_BUT_LINES.sub("?", request.log).strip().splitlines()[-10:]:
         click.echo(f"  | {line}", err=True)
@@ -174,4 +177,6 @@ def _decide(request: FailureRequest) -> Decision:
         notes = click.prompt("Notes", default="", show_default=False, err=True)
     except click.Abort:
         raise KeyboardInterrupt from None
+    from octossh.model import Decision
+
     return Decision(action, by=request.by, notes=notes)

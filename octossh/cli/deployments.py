@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
+import octossh as oc
 from octossh.cli.asking import approving, asking, with_choices, with_going
 from octossh.cli.options import Options, command, octossh
 from octossh.errors import DeployFailed, Hosts, OctosshError
-from octossh.model import Deployment, OptionFields, Schedule
-from octossh.space import Space
+
+if TYPE_CHECKING:
+    from octossh.model import OptionFields
 
 _project = click.option("--project", help="Default: the only one.")
 _number = click.argument("release", default="latest")
@@ -106,7 +108,7 @@ def _deploy(
         options.show({"outdated": []}, f"each host of {environment} has what stands there")
 
 
-def _approved(space: Space, made: Schedule, approvals: tuple[str, ...]) -> Schedule:
+def _approved(space: oc.Space, made: oc.Schedule, approvals: tuple[str, ...]) -> oc.Schedule:
     """What was scheduled, with the approvals that were given with it; nothing waits where one of them is refused."""
     try:
         for step, _, notes in (text.partition("=") for text in approvals):
@@ -157,7 +159,7 @@ def _rollback(
     _deployed(options, lambda: space.rollback(project, environment, to=release, wait_s=wait_s, **choices))
 
 
-def _deployed(options: Options, deploy: Callable[[], Deployment]) -> None:
+def _deployed(options: Options, deploy: Callable[[], oc.Deployment]) -> None:
     try:
         options.show(deploy())
     except DeployFailed as error:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+import octossh as oc
 from octossh.cli.options import Options, command, octossh
-from octossh.model import Freeze
 
 _why = click.option("--why", required=True, help="The reason; it is recorded.")
 
@@ -37,7 +37,7 @@ def _freeze_add(
     why: str,
 ) -> None:
     """Let nothing be deployed for a time."""
-    freeze = Freeze(
+    freeze = oc.Freeze(
         name,
         starts_at=starts_at,
         ends_at=ends_at,

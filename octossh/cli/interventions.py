@@ -6,8 +6,8 @@ import sys
 
 import click
 
+import octossh as oc
 from octossh.cli.options import Options, command, octossh
-from octossh.model import State
 
 
 @command(octossh, "cancel")
@@ -18,7 +18,7 @@ def _cancel(options: Options, deployment: str | None, *, now: bool, why: str) ->
     """Stop a deployment that runs in another process; default: the only one."""
     ended = options.space().cancel(deployment, now=now, why=why)
     options.show(ended)
-    if ended.state is State.RUNNING:
+    if ended.state is oc.State.RUNNING:
         click.echo("octossh: it still runs: its hosts have time to end, or nobody runs it any more", err=True)
         sys.exit(1)
 

@@ -9,21 +9,20 @@ import runpy
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-from attrs import define
 
+import octossh as oc
 from octossh._version import __version__
 from octossh.errors import ModelError, OctosshError
-from octossh.model import Event
-from octossh.space import Space
 
 __all__ = ["CONTROL", "CONTROL_BUT_LINES", "Options", "command", "load", "octossh"]
 
 
-@define
+@dataclass(slots=True)
 class Options:
     """What stands before the name of the command, or behind it."""
 
@@ -31,9 +30,9 @@ class Options:
     as_json: bool = False
     events: bool = False
     quiet: bool = False
-    _space: Space | None = None
+    _space: oc.Space | None = None
 
-    def space(self) -> Space:
+    def space(self) -> oc.Space:
         """The space of the octofile, loaded once and closed when the command ends."""
         if self._space is None:
             self._space = load(self.file)
@@ -55,7 +54,7 @@ class Options:
             click.echo(CONTROL_BUT_LINES.sub("?", str(value) if text is None else text))
 
 
-def load(path: str) -> Space:
+def load(path: str) -> oc.Space:
     """The `Space` that an octofile defines as ``space``. Relative paths in it start at its folder.
 
     Raises:
@@ -78,7 +77,7 @@ def load(path: str) -> Space:
     except (Exception, SystemExit) as error:
         raise ModelError(f"{path}{_line(error, file.name)}: it fails with {type(error).__name__}: {error}") from error
     space = defined.get("space")
-    if not isinstance(space, Space):
+    if not isinstance(space, oc.Space):
         raise ModelError(f"{path} defines no space; end it with: space = octossh.Space(projects=[...], targets=...)")
     return space
 
@@ -102,7 +101,7 @@ _SAID = {
 """What is told of events besides those of steps."""
 
 
-def _print_event(event: Event) -> None:
+def _print_event(event: oc.Event) -> None:
     """Progress for people, one line each, on standard error."""
     place = f"{event.target}  {event.step}"
     if event.type == "output":
@@ -129,7 +128,7 @@ def _print_event(event: Event) -> None:
         click.echo(CONTROL_BUT_LINES.sub("?", said), err=True)
 
 
-def _print_event_json(event: Event) -> None:
+def _print_event_json(event: oc.Event) -> None:
     click.echo(json.dumps(event.to_dict(), ensure_ascii=False), err=True)
 
 

@@ -6,8 +6,8 @@ import sys
 
 import click
 
+import octossh as oc
 from octossh.cli.options import CONTROL_BUT_LINES, Options, command, octossh
-from octossh.model import Deployment
 
 
 @command(octossh, "status")
@@ -37,7 +37,7 @@ def _history(
     options.show({"deployments": rows}, str(made))
 
 
-def _logs(deployment: Deployment) -> list[str]:
+def _logs(deployment: oc.Deployment) -> list[str]:
     return [
         f"--- {outcome.target}  {outcome.step}\n{CONTROL_BUT_LINES.sub('?', outcome.log.strip())}"
         for outcome in deployment.outcomes
@@ -61,7 +61,7 @@ def _show(options: Options, id: str, steps: tuple[str, ...], targets: tuple[str,
     options.show(found, "\n".join([_sheet(found), *(_logs(found) if log else [])]))
 
 
-def _sheet(deployment: Deployment) -> str:
+def _sheet(deployment: oc.Deployment) -> str:
     return "\n".join([deployment.summary, *(str(table) for table in deployment.tables())])
 
 

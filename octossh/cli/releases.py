@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
+import octossh as oc
 from octossh.cli.options import Options, command, octossh
-from octossh.model import Release, columns, read_text
-from octossh.versions import Explanation
 
 
 @command(octossh, "tags")
@@ -37,7 +36,7 @@ def _tags(
     options.show(explanation, None if explain else _tags_text(explanation))
 
 
-def _tags_text(explanation: Explanation) -> str:
+def _tags_text(explanation: oc.versions.Explanation) -> str:
     accepted = [verdict.tag for verdict in explanation.verdicts if verdict.accepted]
     picked = explanation.chosen.tag if explanation.chosen else "none"
     more = f" and {len(accepted) - 10} more" if len(accepted) > 10 else ""
@@ -88,7 +87,7 @@ def _release_create(
 
 
 def _read(file: Path) -> str:
-    return sys.stdin.read() if str(file) == "-" else read_text(file)
+    return sys.stdin.read() if str(file) == "-" else oc.read_text(file)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -107,13 +106,15 @@ def _release_list(options: Options, project: str | None, limit: int) -> None:
     options.show({"releases": [release.to_dict() for release in releases]}, _releases_text(releases))
 
 
-def _releases_text(releases: tuple[Release, ...]) -> str:
+def _releases_text(releases: tuple[oc.Release, ...]) -> str:
     if not releases:
         return "there is no release yet; make one with 'octossh release create'"
     rows = [
         (r.number, r.channel, f"{r.created_at:%Y-%m-%d %H:%M:%S}", r.created_by, ", ".join(map(str, r.pins)))
         for r in releases
     ]
+    from octossh.model import columns
+
     return columns(rows, ("release", "channel", "created (UTC)", "by", "images"))
 
 
@@ -151,6 +152,8 @@ def _release_prevented(options: Options, project: str | None) -> None:
     """List the releases of PROJECT (default: of all) that are held back, and why."""
     held = options.space().preventions(project)
     rows = [(p.project, p.release, f"{p.at:%Y-%m-%d %H:%M:%S}", p.by, p.why) for p in held]
+    from octossh.model import columns
+
     text = columns(rows, ("project", "release", "since (UTC)", "by", "why")) if rows else "no release is held back"
     options.show({"prevented": [one.to_dict() for one in held]}, text)
 

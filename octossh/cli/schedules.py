@@ -6,9 +6,8 @@ import sys
 
 import click
 
+import octossh as oc
 from octossh.cli.options import Options, command, octossh
-from octossh.model import Approval, DueState
-from octossh.recording import groups_here, whoami
 
 _id = click.argument("deployment")
 
@@ -19,8 +18,8 @@ def _run_due(options: Options) -> None:
     space = options.space()
     handled = space.run_due()
     options.show(handled, str(handled) if handled else "nothing is due")
-    began = [space.store.deployment(one.id) for one in handled if one.state is DueState.STARTED]
-    if any(one.state is DueState.FAILED for one in handled) or not all(one.ok for one in began):
+    began = [space.store.deployment(one.id) for one in handled if one.state is oc.DueState.STARTED]
+    if any(one.state is oc.DueState.FAILED for one in handled) or not all(one.ok for one in began):
         sys.exit(1)
 
 
@@ -31,7 +30,9 @@ def _run_due(options: Options) -> None:
 @click.option("--reject", is_flag=True, help="Do not approve it: it is cancelled.")
 def _approve(options: Options, deployment: str, step: str, notes: str, *, reject: bool) -> None:
     """Answer for STEP of a DEPLOYMENT that waits for it, as you; 'run-due' starts it."""
-    answer = Approval(not reject, by=whoami(), notes=notes, groups=groups_here())
+    from octossh.recording import groups_here, whoami
+
+    answer = oc.Approval(not reject, by=whoami(), notes=notes, groups=groups_here())
     options.show(options.space().schedules.approve(deployment, step, answer))
 
 

@@ -7,7 +7,6 @@ import sys
 import click
 
 from octossh.cli.options import Options, command, octossh
-from octossh.recording.sealing import new_key
 
 
 @octossh.group("values")
@@ -55,5 +54,7 @@ def _rotate(options: Options, why: str) -> None:
 @command(_values, "new-key")
 def _new_key(options: Options) -> None:
     """Print a new key. It is shown this once, and stands nowhere else."""
+    from octossh.recording.sealing import new_key
+
     key = new_key().reveal()
     options.show({"key": key}, key)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import pkgutil
 import re
 import subprocess
 import sys
@@ -49,14 +48,30 @@ def test_importing_octossh_and_describing_a_project_loads_no_heavy_library():
     assert set(python(inspect.cleandoc(code)).split()) & HEAVY == set()
 
 
+def test_importing_octossh_and_asking_the_command_for_help_load_nothing_of_ours_that_they_do_not_show():
+    code = """
+        import sys, octossh
+        print(*sorted(name for name in sys.modules if name.startswith("octossh")))
+        import octossh.cli
+        octossh.cli.main(["deploy", "--help"])
+        print("and now", *{name for name in sys.modules if name.startswith("octossh")})
+    """
+    first, now = python(inspect.cleandoc(code)).split("and now")
+    assert first.split()[:2] == ["octossh", "octossh._version"]
+    assert "Usage: octossh deploy" in first
+    assert {name for name in now.split() if name.count(".") == 1} <= {
+        "octossh._version", "octossh.cli", "octossh.errors",
+    }  # fmt: skip
+
+
 def test_all_of_the_front_door_is_sorted_and_is_what_can_be_imported():
     names = octossh.__all__
     # As ruff sorts them: constants, classes, then the rest.
     assert names == sorted(names, key=lambda name: (not name.isupper(), not name[:1].isupper(), name))
     assert len(set(names)) == len(names)
-    modules = {module.name for module in pkgutil.iter_modules(octossh.__path__)} | {"annotations"}
-    public = {name for name in vars(octossh) if not name.startswith("_") and name not in modules}
-    assert public | {"__version__", "versions"} == set(names)
+    assert set(dir(octossh)) == set(names)
+    assert all(hasattr(octossh, name) for name in names)
+    assert not hasattr(octossh, "Nothing")
 
 
 @pytest.mark.parametrize("name", [name for name in octossh.__all__ if name != "__version__"])
