@@ -18,6 +18,9 @@ from octossh.model import Target
 __all__ = ["AnsibleTargets"]
 
 _OWN = ("all", "ungrouped")
+_ARGUMENTS = ("ansible_ssh_common_args", "ansible_ssh_extra_args")
+# ssh takes the name of an option in any case; "none" is how one says that there is none.
+_PROXY_COMMAND = re.compile(r"-o\s*['\"]?ProxyCommand(?:\s*=\s*|\s+)(?!['\"]?none\b)[^\s=]", re.IGNORECASE)
 
 
 def _source(value: Any) -> str | Path | tuple[str, ...]:
@@ -37,9 +40,10 @@ class AnsibleTargets:
     """The hosts of an inventory of Ansible: a file in the notation of INI or of YAML, or a command.
 
     Of the variables of a host count ``ansible_host``, ``ansible_port``, ``ansible_user`` and, in
-    ``ansible_ssh_common_args``, a jump (``-J`` or ``-o ProxyJump=``). Hosts with ``ansible_connection=local`` are no
-    targets. Folders ``group_vars`` and ``host_vars`` are understood by Ansible alone: where there are any, give the
-    command ``["ansible-inventory", "-i", "hosts.ini", "--list"]``.
+    ``ansible_ssh_common_args`` or ``ansible_ssh_extra_args``, a jump (``-J`` or ``-o ProxyJump=``). A ``ProxyCommand``
+    there is refused, since a target has none of its own. Hosts with ``ansible_connection=local`` are no targets.
+    Folders ``group_vars`` and ``host_vars`` are understood by Ansible alone: where there are any, give the command
+    ``["ansible-inventory", "-i", "hosts.ini", "--list"]``.
 
     Attributes:
         source: The path of a file; or the words of a command that prints JSON as ``ansible-inventory --list`` does.
@@ -95,11 +99,17 @@ class AnsibleTargets:
                     f"{subject}: host {name!r} has {key} {variables[key]!r}, which Ansible alone can evaluate; "
                     "write it out, or give the command ['ansible-inventory', ..., '--list']"
                 )
+        arguments = " ".join(str(variables[key]) for key in _ARGUMENTS if variables.get(key))
+        if _PROXY_COMMAND.search(arguments):
+            raise ModelError(
+                f"{subject}: host {name!r} is reached by a ProxyCommand in its arguments of ssh, which a target cannot "
+                f"have; write ProxyJump there, or the ProxyCommand into ~/.ssh/config, under the Host of its address"
+            )
         found = {
             "address": str(variables.get("ansible_host", variables.get("ansible_ssh_host", name))),
             "user": variables.get("ansible_user", variables.get("ansible_ssh_user")),
             "port": _number(variables.get("ansible_port", variables.get("ansible_ssh_port"))),
-            "jump": _jump(str(variables.get("ansible_ssh_common_args", ""))),
+            "jump": _jump(arguments),
             "roles": self._of(self.roles, groups),
             "environments": self._of(self.environments, groups),
         }

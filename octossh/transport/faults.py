@@ -92,9 +92,19 @@ class Where:
         """What makes two targets one connection."""
         return (self.user, self.address.lower(), self.port)
 
+    @property
+    def account(self) -> str:
+        """What a password is for: ``user@host``, or ``user@host:port`` where the port is not 22."""
+        if self.port == 22:
+            return f"{self.user}@{self.address}"
+        return f"{self.user}@{self._bracketed}:{self.port}"
+
+    @property
+    def _bracketed(self) -> str:
+        return f"[{self.address}]" if ":" in self.address else self.address
+
     def __str__(self) -> str:
-        address = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{self.name} ({self.user}@{address}:{self.port})"
+        return f"{self.name} ({self.user}@{self._bracketed}:{self.port})"
 
 
 @frozen

@@ -177,7 +177,7 @@ class Login:
     Args:
         keys: Those of the user.
         route: Where to.
-        password: Asked for the password, by ``user@host``, when no key is enough; its answer goes to this host only.
+        password: Asked for the password, by `Where.account`, when no key is enough; its answer goes to this host only.
     """
 
     def __init__(self, keys: Keys, route: Route, password: Ask = _nothing) -> None:
@@ -228,7 +228,7 @@ class Login:
 
     def _secret(self, transport: paramiko.Transport) -> str | None:
         """The same for the password; nothing when there is none."""
-        secret = self._password(f"{self._where.user}@{self._where.address}")
+        secret = self._password(self._where.account)
         if secret is None:
             return ""
         try:

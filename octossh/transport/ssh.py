@@ -52,8 +52,9 @@ class SSH(Pool["Link"]):
         passphrase: Of keys that have one: an `octossh.secret`, or a function that is called with the path of the
             key, once for each, and gives the passphrase or None.
         password: For hosts that no key is enough for: an `octossh.secret`, or a function that is called with
-            ``user@host`` and gives the password or None. It is told to a host only after its key was checked;
-            one that is no function is for all of them, also for those on the way.
+            ``user@host``, or ``user@host:port`` where the port is not 22, once for each, and gives the password or
+            None. It is told to a host only after its key was checked; one that is no function is for all of them,
+            also for those on the way.
         per_jump: How many hosts are reached through one other host at once. When there are more, a connection over
             which nothing runs is closed to make room.
     """

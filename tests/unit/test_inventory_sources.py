@@ -127,6 +127,24 @@ def test_an_inventory_of_ansible_gives_its_hosts_with_groups_as_roles(ansible: s
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("variable", ["ansible_ssh_common_args", "ansible_ssh_extra_args"])
+@pytest.mark.parametrize(
+    "arguments", ['-o ProxyCommand="ssh -W %h:%p gate"', "-oproxycommand=nc", '-A -o "ProxyCommand ssh -W %h:%p gate"']
+)
+def test_a_host_of_ansible_behind_a_proxy_command_is_refused(tmp_path: Path, variable: str, arguments: str) -> None:
+    file = tmp_path / "hosts.yml"
+    file.write_text(json.dumps({"all": {"hosts": {"web1": {variable: arguments}}}}))
+    with pytest.raises(oc.ModelError, match=r"'web1' is reached by a ProxyCommand.*write ProxyJump"):
+        oc.AnsibleTargets(file)()
+
+
+@pytest.mark.parametrize("arguments", ["-o ProxyCommand=none", "-o 'ProxyCommand = none'", "-o ProxyCommand none"])
+def test_a_host_of_ansible_that_turns_a_proxy_command_off_is_a_target(tmp_path: Path, arguments: str) -> None:
+    file = tmp_path / "hosts.yml"
+    file.write_text(json.dumps({"all": {"hosts": {"web1": {"ansible_ssh_extra_args": f"{arguments} -J gate"}}}}))
+    assert [target.jump for target in oc.AnsibleTargets(file)()] == ["gate"]
+
+
 def test_groups_are_mapped_to_roles_and_chosen(ansible: str | Path | list[str]) -> None:
     chosen = oc.AnsibleTargets(ansible, roles={"web": ["front", "http"]}, only="web")()
     assert [target.name for target in chosen][-1] == "big.example.com"

@@ -12,6 +12,7 @@ import pytest
 
 from octossh.errors import AuthError, ConnectError, HostKeyError, Hosts
 from octossh.transport.faults import KINDS, Where, connect_fault
+from octossh.transport.pools import Withheld
 
 KEY = paramiko.ECDSAKey.generate()
 WHERE = Where("h01", "deploy", "10.0.0.1", 2222)
@@ -111,3 +112,27 @@ def test_what_another_server_said_is_shown() -> None:
 
 def test_an_ipv6_address_is_shown_in_brackets() -> None:
     assert str(Where("h", "root", "fe80::1", 22)) == "h (root@[fe80::1]:22)"
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "account"),
+    [
+        ("10.0.0.1", 22, "ann@10.0.0.1"),
+        ("10.0.0.1", 2222, "ann@10.0.0.1:2222"),
+        ("fd00::1", 22, "ann@fd00::1"),
+        ("fd00::1", 2222, "ann@[fd00::1]:2222"),
+    ],
+)
+def test_a_password_is_asked_for_by_user_host_and_port(address: str, port: int, account: str) -> None:
+    asked = []
+
+    def password(subject: str) -> str:
+        asked.append(subject)
+        return f"of {subject}"
+
+    withheld = Withheld(password, "password")
+    for _ in range(2):
+        found = withheld(Where("web1", "ann", address, port).account)
+        assert found is not None
+        assert found.reveal() == f"of {account}"
+    assert asked == [account]
