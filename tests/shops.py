@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +82,15 @@ def when(line: str, do: Callable[[], object]) -> Callable[[oc.Event], None]:
             do()
 
     return on_event
+
+
+@contextmanager
+def beside() -> Iterator[Callable[[Callable[[], Any]], Future[Any]]]:
+    """A way to start something beside the test; what it raises is raised by the test, when that asks for its result."""
+    with ThreadPoolExecutor(4) as pool:
+        yield pool.submit
+
+
+def docker_is_up(lab: Lab, host: str) -> None:
+    """Wait until docker answers."""
+    lab.sh(host, "until docker version >/dev/null 2>&1; do sleep 0.1; done")

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -121,12 +121,13 @@ def test_a_script_that_is_killed_on_the_host_leaves_what_the_next_deployment_set
     made = shops.project(shops.web(clean_lab, monitor_s=0, restart="always"))
     # Every tenth of a second of a replacement, from its first line on: the shell and what it runs are ended at once.
     kill = f"sleep 0.{moment}; pkill -9 -u deploy -x sh; pkill -9 -u deploy -x docker; true"
+    killed: list[Future[str]] = []
     with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path) as space:
         space.deploy(space.create_release(versions={"acme/web": "1.0.0"}), "Dev")
-        killer = threading.Thread(target=clean_lab.sh, args=("h01", kill))
-        space.on_event = shops.when("replacing", killer.start)
-        space.deploy(space.create_release(versions={"acme/web": "1.0.1"}), "Dev", check=False)
-        killer.join()
+        with shops.beside() as start:
+            space.on_event = shops.when("replacing", lambda: killed.append(start(lambda: clean_lab.sh("h01", kill))))
+            space.deploy(space.create_release(versions={"acme/web": "1.0.1"}), "Dev", check=False)
+        killed[0].result()
     settled(clean_lab, tmp_path, "1.0.1")
 
 
@@ -139,13 +140,14 @@ def test_a_docker_daemon_that_restarts_in_the_middle_leaves_what_the_next_deploy
         clean_lab.service("h01", "dockerd", "stop")
         clean_lab.service("h01", "dockerd", "start")
 
-    restarter = threading.Thread(target=restart)
+    restarted: list[Future[None]] = []
     with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path) as space:
         space.deploy(space.create_release(versions={"acme/web": "1.0.0"}), "Dev")
-        space.on_event = shops.when("replacing", restarter.start)
-        space.deploy(space.create_release(versions={"acme/web": "1.0.1"}), "Dev", check=False)
-        restarter.join()
-    clean_lab.sh("h01", "until docker version >/dev/null 2>&1; do sleep 0.1; done")
+        with shops.beside() as start:
+            space.on_event = shops.when("replacing", lambda: restarted.append(start(restart)))
+            space.deploy(space.create_release(versions={"acme/web": "1.0.1"}), "Dev", check=False)
+        restarted[0].result()
+    shops.docker_is_up(clean_lab, "h01")
     running = [name for name, state in shops.containers(clean_lab, "h01").items() if state.endswith("running")]
     assert len(running) <= 1
     settled(clean_lab, tmp_path, "1.0.1")
@@ -155,35 +157,47 @@ def test_a_docker_daemon_that_restarts_in_the_middle_leaves_what_the_next_deploy
 def test_what_starts_again_while_a_new_container_is_judged_brings_back_one_that_works(
     how: str, clean_lab: Lab, tmp_path: Path
 ) -> None:
-    made = shops.project(shops.web(clean_lab, monitor_s=4, restart="unless-stopped"))
-    running = "docker container inspect -f '{{.Config.Image}} {{.State.Running}}' shop-dev-web 2>/dev/null"
-    done: list[str] = []
+    policy = "unless-stopped"
+    hosts = shops.targets(clean_lab, "Dev")
+    # Judged for as long as this test wants.
+    ready = oc.Command(["test", "-f", "/www/ready"])
+    held = shops.project(shops.web(clean_lab, restart=policy, health=ready, healthy_timeout_s=120))
 
     def again() -> None:
-        clean_lab.sh("h01", f'until new=$({running}) && [ "$new" != "{old}" ] && [ "${{new##* }}" = true ]; do '
-                            'sleep 0.05; done')  # fmt: skip
+        clean_lab.sh("h01", "until docker exec shop-dev-web grep -q 1.0.1 /www/version; do sleep 0.05; done")
         if how == "host":
             clean_lab.reboot("h01")
+            shops.docker_is_up(clean_lab, "h01")
+            clean_lab.sh("h01", "until [ $(docker ps -q | wc -l) -gt 0 ]; do sleep 0.1; done")
+            assert len(clean_lab.sh("h01", "docker ps -q").split()) == 1
         else:
             clean_lab.service("h01", "dockerd", "stop")
+            # The step asks for docker's version, and for nothing else, when it has noticed.
+            clean_lab.sh("h01", "until pgrep -u deploy -f 'docker version' >/dev/null; do :; done")
             clean_lab.service("h01", "dockerd", "start")
-        done.append(clean_lab.sh("h01", "until docker version >/dev/null 2>&1; do sleep 0.1; done; docker ps -q"))
 
-    judge = threading.Thread(target=again)
-    with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path) as space:
+    def release() -> None:
+        made = (
+            "until docker exec shop-dev-web sh -c 'grep -q 1.0.1 /www/version && touch /www/ready'; do sleep 0.1; done"
+        )
+        clean_lab.sh("h01", f"{{ {made}; }} 2>/dev/null")
+
+    with shops.space(clean_lab, shops.project(shops.web(clean_lab, restart=policy)), hosts, tmp_path) as space:
         space.deploy(space.create_release(versions={"acme/web": "1.0.0"}), "Dev")
-        old = clean_lab.sh("h01", running).strip()
-        space.on_event = shops.when("replacing", judge.start)
-        second = space.deploy(space.create_release(versions={"acme/web": "1.0.1"}), "Dev", check=False)
-        judge.join()
+    with shops.beside() as start, shops.space(clean_lab, held, hosts, tmp_path) as space:
+        made = space.create_release(versions={"acme/web": "1.0.1"})
+        judged = start(lambda: (again(), release())) if how == "docker" else start(again)
+        second = space.deploy(made, "Dev", check=False)
+        judged.result()
         if how == "docker":
             assert second.outcomes[0].action == "replaced", second.outcomes[0]
             assert "docker was away for a moment" in second.outcomes[0].log
         else:
-            assert len(done[0].split()) == 1
-        assert space.deploy(space.create_release(versions={"acme/web": "1.0.1"}), "Dev").ok
+            judged = start(release)
+        assert space.deploy(made, "Dev").ok
+        judged.result()
     assert list(shops.containers(clean_lab, "h01")) == ["shop-dev-web"]
-    assert shops.inspect(clean_lab, "h01", "shop-dev-web")["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert shops.inspect(clean_lab, "h01", "shop-dev-web")["HostConfig"]["RestartPolicy"]["Name"] == policy
 
 
 def test_a_docker_daemon_that_is_down_fails_the_step_and_says_so(clean_lab: Lab, tmp_path: Path) -> None:
@@ -199,7 +213,7 @@ def test_a_docker_daemon_that_is_down_fails_the_step_and_says_so(clean_lab: Lab,
                 space.deploy(release, "Dev")
         finally:
             clean_lab.service("h01", "dockerd", "start")
-            clean_lab.sh("h01", "until docker version >/dev/null 2>&1; do sleep 0.1; done")
+            shops.docker_is_up(clean_lab, "h01")
     assert failed.value.hosts is oc.Hosts.UNTOUCHED
 
 
@@ -237,20 +251,15 @@ def test_two_controllers_with_different_records_take_turns_on_a_host(clean_lab: 
     # Each says when it is in and when it is out; overlapping turns would interleave the lines.
     script = "echo in >>/tmp/turns; sleep 1; echo out >>/tmp/turns"
     made = shops.project(oc.RunScript("turn", script=script))
-    ended: list[bool] = []
 
-    def deploy(number: int) -> None:
+    def deploy(number: int) -> bool:
         folder = tmp_path / str(number)
         folder.mkdir()
         with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), folder) as space:
-            ended.append(space.deploy(space.create_release(), "Dev").ok)
+            return space.deploy(space.create_release(), "Dev").ok
 
-    threads = [threading.Thread(target=deploy, args=(number,)) for number in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert ended == [True] * 3
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(deploy, range(3))) == [True] * 3
     assert clean_lab.sh("h01", "cat /tmp/turns; rm /tmp/turns").split() == ["in", "out"] * 3
 
 

@@ -9,6 +9,7 @@ import shlex
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import attrs
@@ -150,13 +151,16 @@ def test_a_script_that_is_killed_leaves_one_that_answers_and_the_next_deployment
     made = shops.project(oc.CreateNetwork("front"), attrs.evolve(asker, monitor_s=0), web)
     # Tenths of a second from the first line of a replacement on: the shell and what it runs are ended at once.
     kill = f"sleep {moment / 10}; pkill -9 -u deploy -x sh; pkill -9 -u deploy -x docker; true"
+    killed: list[Future[str]] = []
     with shops.space(clean_lab, made, shops.targets(clean_lab, "Dev"), tmp_path) as space:
         releases = [space.create_release(versions={"acme/web": tag}) for tag in ("1.0.0", "1.0.1")]
         space.deploy(releases[0], "Dev")
-        killer = threading.Thread(target=clean_lab.sh, args=("h01", kill))
-        space.on_event = shops.when("starting another", killer.start)
-        space.deploy(releases[1], "Dev", check=False)
-        killer.join()
+        with shops.beside() as start:
+            space.on_event = shops.when(
+                "starting another", lambda: killed.append(start(lambda: clean_lab.sh("h01", kill)))
+            )
+            space.deploy(releases[1], "Dev", check=False)
+        killed[0].result()
         assert clean_lab.sh("h01", ASK).strip() in {"1.0.0", "1.0.1"}
         space.deploy(releases[1], "Dev")
     assert clean_lab.sh("h01", ASK).strip() == "1.0.1"
