@@ -37,7 +37,7 @@ LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 RUN = r"""#!/bin/sh
 # One program for all tags; MODE says how it behaves.
-echo "acme/$APP $VERSION starting (mode $MODE)"
+echo "acme/$APP $VERSION starting (mode $MODE)" >&2
 mkdir -p /tmp /www
 echo "$VERSION" > /www/version
 echo ok > /www/health
