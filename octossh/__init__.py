@@ -277,8 +277,8 @@ _HOMES = (
 
 def __getattr__(name: str) -> Any:
     """A public name, looked up when it is first asked for: who needs few of them waits for few."""
-    if name == "versions":
-        return importlib.import_module("octossh.versions")
+    if name in _HOMES:
+        return importlib.import_module(f"octossh.{name}")
     if name in __all__:
         for home in _HOMES:
             module = importlib.import_module(f"octossh.{home}")

@@ -52,6 +52,7 @@ def test_importing_octossh_and_asking_the_command_for_help_load_nothing_of_ours_
     code = """
         import sys, octossh
         print(*sorted(name for name in sys.modules if name.startswith("octossh")))
+        assert issubclass(octossh.errors.ModelError, octossh.OctosshError)  # as a traceback writes it
         import octossh.cli
         octossh.cli.main(["deploy", "--help"])
         print("and now", *{name for name in sys.modules if name.startswith("octossh")})
