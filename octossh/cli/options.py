@@ -22,7 +22,7 @@ from octossh.errors import ModelError, OctosshError
 __all__ = ["CONTROL", "CONTROL_BUT_LINES", "Options", "command", "load", "octossh"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True)  # attrs takes longer to import than all that --help needs
 class Options:
     """What stands before the name of the command, or behind it."""
 

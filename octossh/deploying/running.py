@@ -172,20 +172,22 @@ class Run:
 
     def _due(self, task: Task) -> bool:
         """Whether *task* is to begin now, or was sent already; an expression is asked when its turn comes."""
-        if self.journal.broken is not None:
+        if self._over(task):
             return False
         if self.worker.sent(task):
             return True
-        if self.control.stopping:
-            return False
         lost = self.budget.lost(task.target)
         if task.step.when in CONDITIONS:
             return task.step.when == "always" or lost == (task.step.when == "failure")
         return not lost or "failed" in task.step.when
 
+    def _over(self, task: Task) -> bool:
+        """Whether *task* must not begin any more; one that was sent has begun, or may still do so."""
+        return self.journal.broken is not None or (self.control.stopping and not self.worker.sent(task))
+
     def _task(self, task: Task) -> None:
         """One step on one host; whatever happens is in the journal then."""
-        if self.journal.broken is not None or (self.control.stopping and not self.worker.sent(task)):
+        if self._over(task):
             return
         try:
             if task.step.when not in CONDITIONS and not self._holds(task):

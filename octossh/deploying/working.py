@@ -165,22 +165,29 @@ class Worker:
         told = Told(*self._ears(step, target))
         return Part(step=step, script=script, run=run, values=self._values(step, script), told=told)
 
+    def _resolved(self, task: Task) -> Step:
+        bundle, number = self._bundles.get((task.step.name, task.target.name), (None, 0))
+        if bundle is not None:
+            return bundle.parts[number].step
+        return self.resolver.resolve(self._steps[task.step.name], task.target, self.known)
+
     def do(self, task: Task) -> Outcome:
         """Run one step on one host, and put whatever happens in an outcome."""
         target, original = task.target, self._steps[task.step.name]
         made = Outcome(step=original.name, target=target.name, state=State.FAILED)
         self._hopeless.discard((original.name, target.name))
         try:
-            step = self.resolver.resolve(original, target, self.known)
+            step = self._resolved(task)
             if isinstance(step, Approve):
                 return self._asked(step, made)
             if original.name in self._through:
                 why = f"done through {self._through[original.name]}"
                 return attrs.evolve(made, state=State.SUCCEEDED, action="unchanged", why=why)
-            script, result = self._bundled(task) or (None, None)
-            if script is None or result is None:
+            sent = self._bundled(task)
+            if sent is None:
                 script = self._script(step, target, self.lock_wait_s)
-                result = self._send(step, target, script)
+                sent = script, self._send(step, target, script)
+            script, result = sent
             answer = read_answer(result)
         except NotYetKnown as missing:
             self._hopeless.add((original.name, target.name))

@@ -16,7 +16,7 @@ at another commit.
 memory, threads, descriptors. *pure*: instructions of Python for planning, rendering and choosing. *choosing*: one of
 100,000 tags, beside reading and sorting as many versions with packaging. The last three need no lab.
 
-``--write`` puts the figures into docs/performance/, for the page docs/performance.rst.
+``--write`` puts the figures into docs/performance/, as JSON, as tables that a page may include, and as plots.
 """
 
 from __future__ import annotations

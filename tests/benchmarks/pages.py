@@ -1,8 +1,9 @@
-"""Figures as tables and plots for docs/performance.rst, which includes what is written here."""
+"""Figures as tables that a page may include, and as plots."""
 
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -133,8 +134,6 @@ def bars(block: dict[str, Any], title: str) -> str:
 
 def growth(runs: Sequence[dict[str, Any]]) -> str:
     """Seconds over the number of hosts, both logarithmic, beside what the hosts alone would take."""
-    import math
-
     most = max(max(run["seconds"], run["ideal_s"]) for run in runs)
     least = min(min(run["seconds"], run["ideal_s"]) for run in runs)
     few, many = min(run["hosts"] for run in runs), max(run["hosts"] for run in runs)
