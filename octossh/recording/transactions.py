@@ -186,13 +186,12 @@ class Transaction(Work):
                 f"{outcome.target!r} cannot end any more; start a new deployment"
             )
         here = outcomes.c.deployment == clean(event.deployment)
-        # The number of its event comes after all before it, and is found without a look at each of them.
-        row = outcome_row(event.deployment, self.tip()[0] + 1, outcome)
+        row = outcome_row(event.deployment, 0, outcome)
         self.connection.execute(
             delete(outcomes).where(here, outcomes.c.step == row["step"], outcomes.c.target == row["target"])
         )
-        self.insert(outcomes, row)
-        self.append(event, subject_hash(row))
+        # The number of its event comes after those of all before it.
+        self.insert(outcomes, {**row, "position": self.append(event, subject_hash(row))})
 
     def finish(self, deployment: Deployment, lease: Lease | None) -> None:
         """See `Store.finish`."""
