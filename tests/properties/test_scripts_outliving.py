@@ -201,6 +201,117 @@ def test_what_a_run_leaves_behind_is_not_waited_for(shell: list[str], run: str) 
     subprocess.run(["pkill", "-x", "-f", "sleep 20"], check=False)
 
 
+def made_by_hand(run: str, **files: str) -> Path:
+    """The folder of a run of which every file is as it is told."""
+    folder(run).mkdir(mode=0o700)
+    for name, text in {"nonce": "x", "answer": "", "log.0": "", **files}.items():
+        (folder(run) / name.replace("_", ".")).write_text(f"{text}\n" if text else "")
+    return folder(run)
+
+
+def stat_of(process: subprocess.Popen[bytes]) -> str:
+    return Path(f"/proc/{process.pid}/stat").read_text().strip()
+
+
+def napping(process: subprocess.Popen[bytes]) -> bool:
+    """Whether something that *process* has started sleeps, or it has ended."""
+    below = subprocess.run(["ps", "-o", "comm=", "-g", f"{process.pid}"], capture_output=True, text=True).stdout
+    return "sleep" in below or process.poll() is not None
+
+
+def ended(process: subprocess.Popen[bytes], nonce: str) -> Heard:
+    """What *process* says to its end."""
+    out, err = process.communicate(timeout=30)
+    lines: list[str] = []
+    collector = Collector(nonce, lines.append)
+    collector.feed_out(out)
+    collector.feed_err(err)
+    result = collector.result(process.returncode)
+    return Heard(read_answer(result), [], result.log, lines, result.exit_code)
+
+
+def test_a_process_that_has_ended_and_of_which_nobody_took_note_is_no_run_that_lives(
+    shell: list[str], run: str
+) -> None:
+    with subprocess.Popen(["true"]) as ended_long_ago:
+        os.waitid(os.P_PID, ended_long_ago.pid, os.WEXITED | os.WNOWAIT)
+        made_by_hand(
+            run, stat=stat_of(ended_long_ago).replace(") Z ", ") S "), answer="##octossh x end succeeded ran yes"
+        )
+        assert hear(shell, attach(run, "x")).answer.state == "succeeded"
+
+
+@pytest.mark.slow
+def test_a_run_that_has_only_just_begun_is_waited_for_and_is_not_taken_for_one_that_has_ended(
+    shell: list[str], run: str
+) -> None:
+    with subprocess.Popen(["sleep", "60"]) as living:
+        there = made_by_hand(run)
+        process, nonce = start(shell, attach(run, "x"))
+        eventually(lambda: napping(process))
+        (there / "stat").write_text(stat_of(living))
+        (there / "answer").write_text("##octossh x end succeeded ran yes \n")
+        (there / "code").write_text("0\n")
+        (there / "over").touch()
+        heard = ended(process, nonce)
+        living.kill()
+    assert (heard.answer.state, heard.code) == ("succeeded", 0)
+
+
+@pytest.mark.slow
+def test_a_run_that_ends_is_heard_to_its_end_while_somebody_takes_note_of_that(shell: list[str], run: str) -> None:
+    with subprocess.Popen(["sleep", "60"]) as keeper, subprocess.Popen(["true"]) as gone:
+        gone.wait()
+        there = made_by_hand(run, stat=f"{gone.pid} (sh) S {'0 ' * 40}", keeper=stat_of(keeper))
+        process, nonce = start(shell, attach(run, "x"))
+        eventually(lambda: napping(process))
+        (there / "log.0").write_text("the last line\n")
+        (there / "code").write_text("7\n")
+        (there / "over").touch()
+        heard = ended(process, nonce)
+        keeper.kill()
+    assert (heard.log, heard.code) == ("the last line\n", 7)
+
+
+@pytest.mark.slow
+def test_a_run_that_never_got_a_process_is_gone_and_stays_so(run: str) -> None:
+    there = made_by_hand(run)
+    assert hear(["sh"], attach(run, "x")).answer.action == "gone"
+    assert not there.exists()
+
+
+@pytest.mark.slow
+def test_a_run_that_shall_not_outlive_its_link_is_ended_though_its_follower_was_killed(
+    shell: list[str], run: str, tmp_path: Path
+) -> None:
+    script = outliving(Script("x", BODY % f"echo going; sleep 5; echo x >{tmp_path}/late"), run, 1, ends=True)
+    process, _ = start(shell, script)
+    assert process.stderr is not None
+    while b"going" not in process.stderr.readline():
+        pass
+    followers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for pid in (process.pid, *map(int, followers)):
+        os.kill(pid, signal.SIGKILL)
+    process.communicate()
+    eventually(lambda: (folder(run) / "over").exists())
+    assert "the link was lost" in hear(shell, attach(run, "x")).answer.why
+    assert not (tmp_path / "late").exists()
+
+
+def test_where_the_memory_of_a_host_is_full_a_run_does_not_begin_says_so_and_leaves_nothing(
+    shell: list[str], run: str, tmp_path: Path
+) -> None:
+    full = f"""mount -t tmpfs -o size=128k tmpfs /dev/shm; head -c 100k /dev/zero >/dev/shm/full
+"$@"; code=$?; ls -A /dev/shm >{tmp_path}/left; exit $code"""
+    script = outliving(Script("x", BODY % f"echo ran >{tmp_path}/ran"), run, 1)
+    heard = hear(["unshare", "-m", "sh", "-c", full, "sh", *shell], script)
+    assert (heard.answer.state, heard.answer.changed, heard.code) == ("failed", False, 1)
+    assert heard.answer.why.startswith("/dev/shm on this host is full")
+    assert "make room in it" in heard.answer.why
+    assert not (tmp_path / "ran").exists()
+    assert (tmp_path / "left").read_text() == "full\n"
+
+
 def test_nobody_else_can_put_a_run_there(shell: list[str], run: str) -> None:
     folder(run).mkdir()
     for name, text in {"nonce": "x", "answer": "##octossh x end succeeded ran no \n", "log.0": "", "over": ""}.items():

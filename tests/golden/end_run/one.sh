@@ -108,6 +108,8 @@ octossh_run_lost() {
 
 # End the run for the reason $1, first by TERM and after two seconds by KILL. What it says behind that does not count.
 octossh_run_stop() {
+    [ ! -s "$octossh_run_dir/code" ] || return 0
+    octossh_run_begun || return 0
     octossh_run_mark end failed ran yes "$1" >>"$octossh_run_dir/answer"
     read -r octossh_run_pid octossh_run_stat <"$octossh_run_dir/stat" || return 0
     octossh_run_tree "$octossh_run_pid"
@@ -143,9 +145,24 @@ octossh_run_tree() {
     done
 }
 
-# Whether the run in folder $1 still lives: a process of that number that began at that moment.
-octossh_run_lives() {
-    read -r octossh_run_pid octossh_run_stat <"$1/stat" && read -r octossh_run_now <"/proc/$octossh_run_pid/stat" || return 1
+# Whether the run is known by its process, for which it gets some time. One that is not is kept from beginning later.
+octossh_run_begun() {
+    octossh_run_naps=0
+    until [ -s "$octossh_run_dir/stat" ]; do
+        octossh_run_naps=$((octossh_run_naps + 1))
+        [ "$octossh_run_naps" -lt 20 ] || { rm -rf "$octossh_run_dir"; return 1; }
+        sleep 0.3 2>/dev/null || sleep 1
+    done
+}
+
+# Whether the run in folder $1 still lives, or what waits for its end and keeps that.
+octossh_run_lives() { octossh_run_is "$1/stat" || octossh_run_is "$1/keeper"; }
+
+# Whether the process in file $1 is still there: one of that number that began at that moment, and has not ended.
+octossh_run_is() {
+    read -r octossh_run_pid octossh_run_stat <"$1" && read -r octossh_run_now <"/proc/$octossh_run_pid/stat" || return 1
+    # That one has ended, and nobody has taken note.
+    case ${octossh_run_now##*') '} in [ZX]*) return 1 ;; esac
     [ "$(octossh_run_began "$octossh_run_stat")" = "$(octossh_run_began "$octossh_run_now")" ]
 } 2>/dev/null
 
@@ -176,11 +193,11 @@ for octossh_run_place in /dev/shm "${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"; do
     done
 done
 octossh_asked=$octossh_nonce
-if [ -z "$octossh_run_dir" ] || ! read -r octossh_nonce <"$octossh_run_dir/nonce"; then
+if [ -z "$octossh_run_dir" ] || ! octossh_run_begun || ! read -r octossh_nonce <"$octossh_run_dir/nonce"; then
     octossh_nonce=$octossh_asked
     octossh_end failed gone no "this host knows nothing of that run: it never began, has long ended, or the host was started anew"
 fi
-octossh_run_lives "$octossh_run_dir" && octossh_run_stop 'it'"'"'s cancelled by $USER `id`'
+octossh_run_is "$octossh_run_dir/stat" && octossh_run_stop 'it'"'"'s cancelled by $USER `id`'
 octossh_nonce=$octossh_asked
 (exec </dev/null >/dev/null 2>&1 3>&- && octossh_run_clear) &
 octossh_end succeeded stopped yes ""
