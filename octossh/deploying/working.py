@@ -333,8 +333,6 @@ class Worker:
             return self._out_of_time(step, target, run, told, late)
         except (ConnectError, ConnectionLost) as error:
             raise self._unknown(step, target, f"the host cannot be reached again: {error}") from error
-        if isinstance(step, RunScript) and step.on_lost_link == "abort":
-            self._end_container(step, target)
         answer = read_answer(result)
         gone = answer.action == "gone"
         if not step.repeatable or not (gone or "feed" in given):
@@ -366,7 +364,7 @@ class Worker:
         return result
 
     def _end_container(self, step: RunScript, target: Target) -> None:
-        """Away with the container of a script that was ended: the first process in one heeds no TERM."""
+        """Away with the container of a script that was ended, also where nothing was left there to do that."""
         if step.image is not None:
             self._forget(step, target)
 

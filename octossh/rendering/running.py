@@ -64,14 +64,16 @@ def run_script(order: Order, secrets: Secrets) -> dict[str, Any]:
             f"step {step.name!r}: the shell itself uses the variable {env.lines[0][0]!r}; choose another name"
         )
     options: list[str] = []
+    name = f"{wanted.name}--{order.deployment}" if wanted is not None else ""
     if wanted is not None:
-        options = ["--name", f"{wanted.name}--{order.deployment}", *label_options(order, wanted, {})]
+        options = ["--name", name, *label_options(order, wanted, {})]
         options += ["--network", step.network] if step.network else []
         options += [word for name, _ in env.exported for word in ("--env", name)]
     return {
         "script": step.script,
         "shell": step.shell,
         "words": _WORDS[step.shell],
+        "name": name,
         "options": options,
         "exported": env.exported,
         "changed": "no" if step.reads_only else "yes",

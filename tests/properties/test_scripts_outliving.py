@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from attrs import frozen
-from golden.cases import order
+from golden.cases import IMAGE, order
 from properties.stand import SHELLS, syntax_errors
 
 import octossh as oc
@@ -181,6 +181,47 @@ def test_a_run_that_shall_not_outlive_its_link_is_ended_with_it(shell: list[str]
     heard = hear(shell, attach(run, "x"))
     assert "the link was lost" in heard.answer.why
     assert not (tmp_path / "late").exists()
+
+
+@pytest.mark.slow
+def test_a_run_that_shall_not_outlive_its_link_is_ended_with_the_link_by_which_it_was_found_again(
+    shell: list[str], run: str, tmp_path: Path
+) -> None:
+    script = Script("x", BODY % f"echo going; sleep 5; echo x >{tmp_path}/late")
+    # A link may be lost without the host seeing it.
+    unseen, _ = start(shell, outliving(script, run, 1, ends=True))
+    eventually(lambda: (folder(run) / "stat").exists())
+    drop(shell, attach(run, "x"), "going")
+    eventually(lambda: (folder(run) / "over").exists())
+    unseen.communicate(timeout=30)
+    assert "the link was lost" in hear(shell, attach(run, "x")).answer.why
+    assert not (tmp_path / "late").exists()
+
+
+_DOCKER = """#!/bin/sh
+case $1 in
+    run) cat >/dev/null; echo going >&2; trap '' TERM; until [ -e {0}/removed ]; do sleep 0.1; done ;;
+    rm) echo "$*" >{0}/removed ;;
+    *) echo "[]" ;;
+esac
+"""
+
+
+@pytest.mark.slow
+def test_a_script_in_a_container_that_is_ended_takes_its_container_along(
+    shell: list[str], run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docker").write_text(_DOCKER.format(tmp_path))
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    step = oc.RunScript("do", script="true", image=IMAGE, on_lost_link="abort")
+    script = render(order(step))
+    drop(shell, outliving(script, run, 1, ends=True), "going")
+    eventually(lambda: (folder(run) / "over").exists())
+    named = re.search(r"docker run --rm -i --name (\S+) ", script.body)
+    assert named is not None
+    assert (tmp_path / "removed").read_text() == f"rm -f -v {named[1]}\n"
+    assert "the link was lost" in hear(shell, attach(run, "do")).answer.why
 
 
 @pytest.mark.slow

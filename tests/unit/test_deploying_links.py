@@ -78,19 +78,11 @@ def test_a_script_that_does_not_end_in_time_is_ended_on_its_host():
     assert (states(error.deployment), error.hosts) == ({"do h1": "failed"}, oc.Hosts.CHANGED)
 
 
-@pytest.mark.parametrize(
-    ("answers", "sent"),
-    [
-        ([oc.TimedOut("h1: 900 s"), says(action="stopped"), says(), FAILED], ["end do", "forget do", "attach do"]),
-        ([lost, FAILED], ["attach do", "forget do"]),
-    ],
-    ids=["out of time", "link lost"],
-)
-def test_the_container_of_a_script_that_is_ended_is_removed(answers, sent):
-    world = World({"do": [*answers, says()]})
+def test_the_container_of_a_script_that_is_ended_is_removed():
+    world = World({"do": [oc.TimedOut("h1: 900 s"), says(action="stopped"), says(), FAILED]})
     failing(world, planned(attrs.evolve(DO, image=WEB.image, on_lost_link="abort")))
     first, *others = (call.script for call in world.transport.calls)
-    assert [script.name for script in others] == sent
+    assert [script.name for script in others] == ["end do", "forget do", "attach do"]
     removed = re.search(r"docker rm -f -v (\S+)", others[1].body)
     assert removed is not None
     assert f"docker run --rm -i --name {removed[1]} " in first.body

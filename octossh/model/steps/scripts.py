@@ -50,8 +50,8 @@ class RunScript(Step):
         network: Of that container: a name, ``host``, ``none`` or ``container:NAME``.
         reads_only: It changes nothing: a plan that only runs such scripts counts as "no changes".
         on_lost_link: What becomes of it on a target when the link is lost: it goes on by itself (``continue``), and
-            octossh comes back for it; or all its processes are ended (``abort``), once the sshd there sees that the
-            link is gone. A container ends then when octossh has come back.
+            octossh comes back for it; or all its processes are ended (``abort``), and its container with them, once
+            the sshd there sees that the link is gone, be it one by which octossh had come back.
     """
 
     kind: ClassVar[str] = "run_script"

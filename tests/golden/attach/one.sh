@@ -197,6 +197,8 @@ if [ -z "$octossh_run_dir" ] || ! octossh_run_begun || ! read -r octossh_nonce <
     octossh_nonce=$octossh_asked
     octossh_end failed gone no "this host knows nothing of that run: it never began, has long ended, or the host was started anew"
 fi
+# What shall not go on without its link ends with this one, too.
+[ ! -e "$octossh_run_dir/ends" ] || octossh_run_ends=yes
 # From here on both streams are those of the run, with its own marker.
 printf '##octossh %s marker %s\n' "$octossh_asked" "$octossh_nonce" >&3
 printf '##octossh %s marker %s\n' "$octossh_asked" "$octossh_nonce" >&2
@@ -205,7 +207,7 @@ printf '##octossh %s marker %s\n' "$octossh_asked" "$octossh_nonce" >&2
     while [ ! -e "$octossh_run_dir/over" ] && octossh_run_lives "$octossh_run_dir"; do
         # Its end has been seen, and soon that of its log.
         [ "$octossh_run_seen" = yes ] || [ ! -s "$octossh_run_dir/code" ] || { octossh_run_seen=yes; echo main; }
-        echo tick || break
+        echo tick || { octossh_run_lost; break; }
         sleep 0.3 2>/dev/null || sleep 1
     done
     echo over

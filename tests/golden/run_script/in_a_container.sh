@@ -116,9 +116,19 @@ eval "$octossh_text"
 ' >&3
 )
 
+# The first process in a container heeds no TERM: whoever ends this run ends its container with it.
+# shellcheck disable=SC2317
+octossh_ended() {
+    docker rm -f -v shop-dev-it-s-x--d-20260102-030405-1 >/dev/null 2>&1
+    exit 143
+}
+trap octossh_ended TERM
+# In the background, since a shell that waits hears a signal at once.
 printf '%s\n' "$octossh_nonce" 'psql -c '"'"'select 1'"'"'
-' | octossh_script
+' | octossh_script &
+wait "$!"
 octossh_code=$?
+trap - TERM
 case $octossh_code in
     125) octossh_end failed ran no "docker could not run the container, see the log" ;;
     126 | 127) octossh_say 'where the log says that sh is not found, the image has none: choose another shell or image' ;;
