@@ -12,6 +12,7 @@ from octossh._version import __version__
 
 if TYPE_CHECKING:
     from octossh import versions
+    from octossh.board import Board
     from octossh.errors import (
         AuthError,
         ConnectError,
@@ -138,6 +139,7 @@ __all__ = [
     "AuditTrail",
     "AuthError",
     "Basic",
+    "Board",
     "Cancellation",
     "Change",
     "Channel",
@@ -271,6 +273,7 @@ _HOMES = (
     "transport",
     "sinks",
     "space",
+    "board",
 )
 """Where the names above live, lower floors first: those above them bring them along anyway."""
 

@@ -229,6 +229,32 @@ def script_environment(
     return environment
 
 
+def page_environment(load: Callable[[str], str], text: Callable[[str], str]) -> jinja2.Environment:
+    """The environment for pages of HTML: each ``{{ }}`` is escaped.
+
+    Args:
+        load: Gives the text of a template by name.
+        text: Takes out of a text what no page shall hold.
+    """
+    from jinja2 import FunctionLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from markupsafe import Markup
+
+    def finalize(value: Any) -> object:
+        if isinstance(value, StrictUndefined):
+            return str(value)
+        return value if isinstance(value, Markup) else text(str(value))
+
+    return ImmutableSandboxedEnvironment(
+        loader=FunctionLoader(load),
+        undefined=StrictUndefined,
+        autoescape=True,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 def rendered(environment: jinja2.Environment, name: str, values: Mapping[str, Any]) -> str:
     """The template *name* with its values.
 

@@ -12,6 +12,7 @@ import click
 
 from octossh.cli import (  # each adds its commands
     audits,
+    boards,
     deployments,
     freezes,
     interventions,
@@ -27,6 +28,7 @@ from octossh.errors import DeployFailed, OctosshError
 
 __all__ = [
     "audits",
+    "boards",
     "deployments",
     "freezes",
     "interventions",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from attrs import field, frozen
 
-__all__ = ["Table", "columns", "one_line", "prose"]
+__all__ = ["Table", "columns", "one_line", "prose", "visible"]
 
 MOST_ROWS = 200
 """Rows of a table in HTML; a notebook with more of them gets slow."""
@@ -25,6 +25,11 @@ _CAPTION = "caption-side:top;text-align:left;color:inherit;padding:0.2em 0.8em"
 def one_line(text: str) -> str:
     """*text* on one line, without what moves a cursor or turns the writing around."""
     return _UNSAFE.sub(lambda found: " " if found[0] in "\n\t" else "?", text)
+
+
+def visible(text: str) -> str:
+    """*text* without what moves a cursor or turns the writing around; its lines stay lines."""
+    return _UNSAFE.sub(lambda found: found[0] if found[0] in "\n\t" else "?", text)
 
 
 def columns(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import octossh as oc
+from octossh import board
 
 hub = oc.Registry("hub", "https://registry.example.com", auth=oc.Basic("robot", oc.secret("TOKEN")))
 shop = oc.Project(
@@ -100,6 +101,11 @@ def approving() -> oc.Space:
 
     oc.Space(projects=[shop], approve={"go": oc.Approval(True, by="ada")})
     return oc.Space(projects=[shop], approve=ask)
+
+
+def a_board(space: oc.Space, path: Path) -> None:
+    assert_type(oc.Board(space, deployments=10).write(path), board.Written)
+    oc.Board(space).serve(0, on_ready=print)
 
 
 def looking(space: oc.Space) -> None:
