@@ -20,6 +20,7 @@ from octossh.cli import (  # each adds its commands
     records,
     releases,
     schedules,
+    starting,
     tidying,
     values,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "records",
     "releases",
     "schedules",
+    "starting",
     "tidying",
     "values",
 ]

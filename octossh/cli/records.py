@@ -68,7 +68,7 @@ def _sheet(deployment: oc.Deployment) -> str:
 @command(octossh, "check")
 @click.option("--in", "environment", metavar="ENVIRONMENT", help="Only the targets of this one.")
 def _check(options: Options, environment: str | None) -> None:
-    """Look at the channels, and at each target: could it be deployed to?"""
+    """Look at channels, images and targets: could a release be made, and deployed there?"""
     found = options.space().check(environment)
     for warning in found.warnings:
         click.echo(CONTROL_BUT_LINES.sub("?", f"octossh: warning: {warning}"), err=True)

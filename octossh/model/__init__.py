@@ -17,6 +17,7 @@ from octossh.model.interventions import DECISIONS, Cancellation, Decision, Failu
 from octossh.model.lifecycles import Channel, Keep, Lifecycle, Phase
 from octossh.model.preventions import Prevention
 from octossh.model.projects import Process, Project
+from octossh.model.references import Reference, check_untagged, split_reference
 from octossh.model.releases import Release
 from octossh.model.rollout import Retry, Rolling, Rollout, share
 from octossh.model.schedules import DueState, Schedule, ScheduleList
@@ -145,6 +146,7 @@ __all__ = [
     "Prune",
     "PullImage",
     "PutFile",
+    "Reference",
     "Registry",
     "Release",
     "Replace",
@@ -188,6 +190,7 @@ __all__ = [
     "Whereabouts",
     "Witnesses",
     "check_name",
+    "check_untagged",
     "columns",
     "env_file",
     "flags",
@@ -200,6 +203,7 @@ __all__ = [
     "secret",
     "share",
     "slug",
+    "split_reference",
     "texts",
     "value_of",
 ]

@@ -11,8 +11,9 @@ from attrs import field, frozen
 
 from octossh.errors import ModelError, PlanError
 from octossh.model._values import Described, named, of
-from octossh.model.credentials import HUB_HOSTS, Auth, as_auth, check_auth
+from octossh.model.credentials import Auth, as_auth, check_auth
 from octossh.model.platforms import serves
+from octossh.model.references import is_address, known_address
 
 __all__ = ["Image", "Pin", "Registry", "Repositories", "check_digest"]
 
@@ -62,7 +63,7 @@ def _check_registry_path(_instance: Any, _attribute: Any, path: Any) -> None:
     address, slash, folder = path.partition("/")
     if not _ADDRESS.fullmatch(address) or (slash and not _REPOSITORY.fullmatch(folder)):
         raise ModelError(f"registry path {path!r} is none; write it as 'pull.example.com:5000' or 'example.com/folder'")
-    if not _is_address(address):
+    if not is_address(address):
         raise ModelError(
             f"registry path {path!r}: docker takes {address!r} for a user of Docker Hub; add the port, as in "
             f"'{address}:443'"
@@ -72,11 +73,6 @@ def _check_registry_path(_instance: Any, _attribute: Any, path: Any) -> None:
 def _check_host_login(_instance: Any, _attribute: Any, how: Any) -> None:
     if how not in _HOST_LOGINS:
         raise ModelError(f"host_login is {how!r}; it is one of {', '.join(map(repr, _HOST_LOGINS))}")
-
-
-def _is_address(name: str) -> bool:
-    """Whether docker takes the first part of a reference for a registry."""
-    return "." in name or ":" in name or name == "localhost" or name != name.lower()
 
 
 @frozen
@@ -118,15 +114,15 @@ class Registry(Described):
     @property
     def host(self) -> str:
         """The address that is asked, such as ``registry.example.com:5000`` or ``docker.io``."""
-        return _known(urllib.parse.urlsplit(self.url).netloc)
+        return known_address(urllib.parse.urlsplit(self.url).netloc)
 
     @property
     def pull_path(self) -> str:
         """What stands before the repository in a reference for hosts: `registry_path`, or the host of the url."""
         if self.registry_path:
             address, slash, folder = self.registry_path.partition("/")
-            return f"{_known(address)}{slash}{folder}"
-        if _is_address(self.host):
+            return f"{known_address(address)}{slash}{folder}"
+        if is_address(self.host):
             return self.host
         return f"{self.host}:{80 if self.url.startswith('http:') else 443}"
 
@@ -148,10 +144,6 @@ class Registry(Described):
             ModelError: *repository* is no repository name.
         """
         return Image(self, repository)
-
-
-def _known(address: str) -> str:
-    return "docker.io" if address.lower().removesuffix(":443") in HUB_HOSTS else address
 
 
 @frozen

@@ -9,6 +9,7 @@ from typing import Self
 from attrs import frozen
 
 from octossh.errors import ModelError
+from octossh.model import split_reference
 
 __all__ = ["Sought"]
 
@@ -36,20 +37,18 @@ class Sought:
         Raises:
             ModelError: It is none of them.
         """
-        named, at, digest = text.partition("@") if not text.startswith("sha256:") else ("", "@", text)
-        if at and not re.fullmatch(r"sha256:[0-9a-f]{6,64}", digest):
+        name, tag, digest = _split(text)
+        if (digest or "@" in text) and not re.fullmatch(r"sha256:[0-9a-f]{6,64}", digest):
             raise ModelError(f"{text!r} holds no digest; write sha256: and at least 6 of its digits in small letters")
-        if not at and not re.fullmatch(r"[A-Za-z0-9][\w.:/-]*", text):
+        if not digest and not re.fullmatch(r"[A-Za-z0-9][\w.:/-]*", text):
             raise ModelError(f"{text!r} is no image; write its digest, such as sha256:..., its name, or its tag")
-        name, tag = _split(named)
         return cls(text, name, tag, digest)
 
     def is_in(self, references: Iterable[str]) -> bool:
         """Whether one of *references* to an image is what is searched for, or all of them together are."""
         names, tags, digests = set(), set(), set()
         for reference in references:
-            named, _, digest = reference.partition("@") if not reference.startswith("sha256:") else ("", "", reference)
-            name, tag = _split(named)
+            name, tag, digest = _split(reference)
             names.add(name)
             tags.add(tag)
             digests.add(digest)
@@ -64,8 +63,5 @@ class Sought:
         return alone or any(f"/{name}".endswith(f"/{self.name}") for name in names)
 
 
-def _split(named: str) -> tuple[str, str]:
-    """Name and tag: the colon of a port stands before a slash."""
-    front, slash, last = named.rpartition("/")
-    name, _, tag = last.partition(":")
-    return f"{front}{slash}{name}", tag
+def _split(text: str) -> tuple[str, str, str]:
+    return ("", "", text) if text.startswith("sha256:") else split_reference(text)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from octossh.space.audits import Audits
+from octossh.space.checking import Checking
 from octossh.space.freezes import Freezes
 from octossh.space.interventions import Interventions
 from octossh.space.looking import Looking
 from octossh.space.records import Records
-from octossh.space.releases import Releases
 from octossh.space.retention import Retention
 from octossh.space.schedules import Schedules, Scheduling
 from octossh.space.values import Values
@@ -15,7 +15,7 @@ from octossh.space.values import Values
 __all__ = ["Freezes", "Schedules", "Space", "Values"]
 
 
-class Space(Releases, Interventions, Scheduling, Records, Looking, Audits, Retention):
+class Space(Checking, Interventions, Scheduling, Records, Looking, Audits, Retention):
     """Projects, targets and environments that share one store.
 
     Making one touches nothing: the store, the registries and the hosts are opened when they are needed, and

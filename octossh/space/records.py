@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from octossh.deploying import check
 from octossh.errors import ModelError
-from octossh.model import Checkup, Deployment, History, Sighting, Standing, State, Status
-from octossh.planning import lint_channels
+from octossh.model import Deployment, History, Sighting, Standing, State, Status
 from octossh.space.wiring import Wiring
 
 __all__ = ["Records"]
@@ -95,29 +93,3 @@ class Records(Wiring):
                 for name in self._places(owner)
             )
         )
-
-    def lint(self, project: str | None = None) -> tuple[str, ...]:
-        """What is odd about the channels of a project, or of all: those that overlap, and those that admit nothing.
-
-        It is said of the rules alone; `tags` says it of the tags that there are. No host or registry is asked.
-        """
-        owners = [self.project(project)] if project else list(self.projects.values())
-        return tuple(warning for owner in owners for warning in lint_channels(owner))
-
-    def check(self, environment: str | None = None) -> Checkup:
-        """Look at the channels, and at each target of one environment or of all: could it be deployed to?
-
-        What is wrong with a host is in what comes back, and no error.
-
-        Raises:
-            ModelError: There is no such environment.
-
-        Hosts:
-            untouched.
-        """
-        if environment is not None:
-            self._catalog.environment(environment)
-        chosen = [t for t in self.targets if environment is None or environment in t.environments]
-        images = (image for project in self.projects.values() for image in project.process.images)
-        found = check(chosen, dict.fromkeys(image.registry for image in images), self._transport)
-        return attrs.evolve(found, warnings=self.lint())

@@ -11,7 +11,7 @@ from typing import Unpack
 import attrs
 
 from octossh.errors import ModelError, PlanError
-from octossh.model import Channel, Pin, Project, Release, Repositories, read_text
+from octossh.model import Channel, Image, Pin, Project, Release, Repositories, read_text
 from octossh.model.numbering import COUNTER, Numbered, fill
 from octossh.planning import ReleaseDiff, compare, lint_tags
 from octossh.recording import Key, origin_here, pack, read_key, unpack, whoami
@@ -46,12 +46,15 @@ class Releases(Wiring):
             RegistryError: The registry refuses, or the image has no tags.
         """
         owner, found = self._catalog.image(image, project)
-        picked = owner.channel(channel)
-        rule = attrs.evolve(picked.rule(found.repository), **changes)
-        last = last_picked(found, picked, self.store.releases(owner.name, limit=_LOOK_BACK))
-        explanation = explain_image(found, self._access.registries.client(found.registry), rule, current=last)
+        explanation = self._explained(owner, found, owner.channel(channel), **changes)
         odd = lint_tags(owner, found, [verdict.tag for verdict in explanation.verdicts])
         return attrs.evolve(explanation, notes=(*explanation.notes, *odd))
+
+    def _explained(self, owner: Project, image: Image, channel: Channel, **changes: Unpack[RuleFields]) -> Explanation:
+        """What *channel* picks for the next release."""
+        rule = attrs.evolve(channel.rule(image.repository), **changes)
+        last = last_picked(image, channel, self.store.releases(owner.name, limit=_LOOK_BACK))
+        return explain_image(image, self._access.registries.client(image.registry), rule, current=last)
 
     def images(self, text: str = "", *, registry: str | None = None, limit: int = 100) -> Repositories:
         """The repositories of a registry whose name has *text* in it, where the registry tells.

@@ -14,6 +14,7 @@ from octossh.documents import read_yaml
 from octossh.errors import ModelError, did_you_mean
 from octossh.model._values import Pairs
 from octossh.model.images import Image, check_digest
+from octossh.model.references import Reference, split_reference
 
 __all__ = [
     "Document",
@@ -217,7 +218,7 @@ def image_pairs(text: str, images: Any) -> Pairs[Image]:
     for image in images:
         _check_image(image)
         assert isinstance(image, Image)
-        found = [name for name, given in there.items() if _repository(given) in {image.name, image.pull_name}]
+        found = [name for name, given in there.items() if Reference.of(given).name in {image.name, image.pull_name}]
         if not found:
             raise ModelError(
                 f"no service of {_SUBJECT} runs {image.name}; its images are {', '.join(sorted(set(there.values())))}. "
@@ -232,27 +233,12 @@ def _check_image(image: Any) -> None:
         raise ModelError(f"{image!r} is not an image; make one with octossh.Registry(...).image('acme/web')")
 
 
-def _repository(image: str) -> str:
-    """The full name of an image without tag and digest, as docker reads it."""
-    name = image.partition("@")[0]
-    head, slash, rest = name.rpartition("/")
-    name = head + slash + rest.partition(":")[0]
-    first, slash, rest = name.partition("/")
-    if not slash:
-        return f"docker.io/library/{name}"
-    host = first if any(mark in first for mark in ".:") or first == "localhost" else "docker.io"
-    if host in {"docker.io", "index.docker.io"}:
-        rest = rest if first == host else name
-        return f"docker.io/{rest if '/' in rest else f'library/{rest}'}"
-    return name
-
-
 def check_pinned(text: str, active: Collection[str], images: Mapping[str, Image]) -> None:
     """Raise `ModelError` where one of the *active* services runs an image that nothing pins."""
     for name, image in services_of(text).items():
         if name in active and name not in images:
             try:
-                check_digest(image.partition("@")[2])
+                check_digest(split_reference(image)[2])
             except ModelError:
                 raise ModelError(
                     f"{_SUBJECT}, service {name!r}: nothing says which {image} it is; give images=[...] this one, "
