@@ -40,6 +40,10 @@ def init(in_tmp, monkeypatch, capsys):
     signal.signal(signal.SIGTERM, handler)
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def loaded(folder: Path) -> oc.Space:
     space = load(str(folder / "octofile.py"))
     space.close()
@@ -58,7 +62,7 @@ def test_what_is_written_loads_and_is_what_was_said(init, in_tmp):
         "  octossh plan --to Production\n"
         "  octossh deploy --to Production\n"
     )
-    assert sorted(os.listdir(in_tmp)) == ["octofile.py", "targets.yml"]
+    assert names(in_tmp) == ["octofile.py", "targets.yml"]
     space = loaded(in_tmp)
     (step,) = space.project("Shop").process.steps
     image = oc.Registry("hub", "https://registry.example.com").image("acme/web")
@@ -113,8 +117,16 @@ def test_files_are_written_beside_the_octofile_that_is_named(init, in_tmp):
     code, out, _ = init(*IMAGE, *HOST, before=["-f", "shop/octo.py"])
     assert code == 0
     assert "next:\n  octossh -f shop/octo.py check\n" in out
-    assert sorted(os.listdir(in_tmp / "shop")) == ["octo.py", "targets.yml"]
+    assert names(in_tmp / "shop") == ["octo.py", "targets.yml"]
     assert Path.cwd() == in_tmp
+
+
+def test_what_cannot_be_loaded_is_not_written(init, in_tmp, monkeypatch):
+    monkeypatch.setattr("octossh.octofiles.starting.octofile", lambda *_, **__: "space = 1")
+    code, out, err = init(*IMAGE, *HOST)
+    assert (code, out) == (2, "")
+    assert "defines no space" in err
+    assert names(in_tmp) == []
 
 
 REFUSED = {
@@ -152,7 +164,7 @@ def test_what_does_not_fit_is_told_and_nothing_is_written(what, init, in_tmp):
     code, out, err = init(*arguments)
     assert [word for word in words if word not in err] == [], err
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert os.listdir(in_tmp) == []
+    assert names(in_tmp) == []
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(init, in_tmp):
