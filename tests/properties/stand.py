@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from attrs import field, frozen
 from properties.docker_stand_in import Docker
 
@@ -24,6 +25,8 @@ from octossh.shell import Result, Script, Secret, payload
 from octossh.transport.framing import Collector
 
 SHELLS = {"dash": ["/bin/dash"], "bash": ["/bin/bash", "--posix"], "ash": ["/usr/bin/busybox", "ash"]}
+# The fast set asks one of them, the strictest.
+EACH_SHELL = [pytest.param(name, marks=() if name == "dash" else pytest.mark.slow) for name in sorted(SHELLS)]
 CHECKS = {"sh": ["sh", "-n"], "dash": ["dash", "-n"], "bash": ["bash", "-n"], "ash": ["busybox", "ash", "-n"]}
 OTHERS = ("flock", "cat", "sleep", "mktemp", "rm", "base64", "tr", "id")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from golden.cases import IMAGE, order
-from properties.stand import SHELLS, Host, clear_locks, unique
+from properties.stand import EACH_SHELL, Host, clear_locks, unique
 from properties.webs import NAME, ONE, THREE, TWO, image, names, script, short
 
 import octossh as oc
@@ -263,7 +263,7 @@ def no_files() -> Iterator[None]:
     shutil.rmtree(f"/dev/shm/octossh-{unique()}-dev.files", ignore_errors=True)
 
 
-@pytest.mark.parametrize("shell", sorted(SHELLS))
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_secret_files_stand_in_memory_with_owner_and_mode_and_in_no_command_line(
     tmp_path: Path, shell: str, no_files: None
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from golden.cases import order
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from properties.stand import SHELLS, Host, clear_locks, unique
+from properties.stand import EACH_SHELL, Host, clear_locks, unique
 
 import octossh as oc
 from octossh.reading import Answer, read_snapshot
@@ -21,7 +21,7 @@ from octossh.rendering import observe, render
 _locks = pytest.fixture(autouse=True, scope="module")(clear_locks)
 
 
-@pytest.fixture(params=sorted(SHELLS))
+@pytest.fixture(params=EACH_SHELL)
 def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
     made = Host(tmp_path / "host", request.param, record=True)
     yield made

@@ -12,7 +12,7 @@ import pytest
 from golden.cases import IMAGE, order
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from properties.stand import SHELLS, Call, Host, clear_locks, unique
+from properties.stand import EACH_SHELL, Call, Host, clear_locks, unique
 
 import octossh as oc
 from octossh.model import Pairs
@@ -140,19 +140,19 @@ def batches(shell: str, folder: Path, examples: int, size: int) -> int:
     return count
 
 
-@pytest.mark.parametrize("shell", sorted(SHELLS))
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_text_reaches_docker_byte_for_byte(tmp_path: Path, shell: str) -> None:
     assert batches(shell, tmp_path / "host", 4, 20) >= 80
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shell", sorted(SHELLS))
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_ten_thousand_strings_reach_docker_byte_for_byte(tmp_path: Path, shell: str) -> None:
     """Lots of 50, since hypothesis gives up on longer lists; the shells share them out."""
     assert batches(shell, tmp_path / "host", 70, 50) >= 3_400
 
 
-@pytest.mark.parametrize("shell", sorted(SHELLS))
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_the_container_gets_variables_of_any_name_and_docker_itself_does_not(tmp_path: Path, shell: str) -> None:
     values = {name: f"of {name} = $x 'y' \"z\" # \\ " for name in [*AWKWARD, *PLAIN]}
     step = oc.RunContainer("web", image=IMAGE, env=values, monitor_s=0)
@@ -170,7 +170,7 @@ def test_the_container_gets_variables_of_any_name_and_docker_itself_does_not(tmp
     assert b" = $x" not in host.argv
 
 
-@pytest.mark.parametrize("shell", sorted(SHELLS))
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_secrets_of_any_name_reach_the_container_and_no_command_line(tmp_path: Path, shell: str) -> None:
     names = ["PASSWORD", "HOME", "my.name", "LD_PRELOAD", "PS4"]
     secrets = {name: f"pa55 of {name} $(id) '\"\\" for name in names} | {"hub": '{"auths": {"pa55 of hub": {}}}'}
@@ -188,7 +188,7 @@ def test_secrets_of_any_name_reach_the_container_and_no_command_line(tmp_path: P
     assert not [file for file in host.folder.glob("home/**/*") if file.is_file()]
 
 
-@pytest.mark.parametrize("shell", sorted(SHELLS))
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_by_sudo_for_docker_alone_variables_secrets_and_logins_arrive_all_the_same(tmp_path: Path, shell: str) -> None:
     values = {name: f"of {name} = $x 'y' \"z\" # \\ " for name in [*AWKWARD, *PLAIN]}
     secrets = {"pass": "pa55 $(id) '\"\\", "hub": '{"auths": {"pa55 of hub": {}}}'}
@@ -214,7 +214,7 @@ def test_by_sudo_for_docker_alone_variables_secrets_and_logins_arrive_all_the_sa
     assert b"pa55" not in result.log.encode()
 
 
-@pytest.mark.parametrize("shell", sorted(SHELLS))
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_the_socket_of_a_target_is_where_all_calls_of_docker_go(tmp_path: Path, shell: str) -> None:
     target = oc.Target("h01", "10.0.0.1", docker_host="unix:///run/user/1000/docker.sock")
     made = order(oc.RunContainer("web", image=IMAGE, monitor_s=0), project=unique(), target=target)
@@ -228,7 +228,7 @@ def test_the_socket_of_a_target_is_where_all_calls_of_docker_go(tmp_path: Path, 
 SENT = oc.Target("h01", "10.0.0.1", images="push")
 
 
-@pytest.mark.parametrize("shell", sorted(SHELLS))
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_an_image_that_is_sent_arrives_by_its_tag_and_once(tmp_path: Path, shell: str) -> None:
     made = order(oc.RunContainer("web", image=IMAGE, monitor_s=0), project=unique(), target=SENT)
     tag = made.image.replace("@sha256:", ":sha256-")
@@ -311,7 +311,7 @@ def names(seed: int, count: int) -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shell", sorted(SHELLS))
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_names_of_projects_environments_and_steps_may_hold_anything_that_names_may(tmp_path: Path, shell: str) -> None:
     host = Host(tmp_path / "host", shell)
     for number, odd in enumerate(names(7, 5)):
@@ -336,7 +336,7 @@ def test_names_of_projects_environments_and_steps_may_hold_anything_that_names_m
         assert (answer.action, host.containers) == ("removed", {})
 
 
-@pytest.mark.parametrize("shell", sorted(SHELLS))
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_a_script_of_the_user_runs_as_it_is_written_and_gives_its_outputs(tmp_path: Path, shell: str) -> None:
     strings = [*PIECES, NASTY.replace("\r", "")]
     env = Pairs({f"V{number}": text for number, text in enumerate(strings)})
@@ -352,7 +352,7 @@ def test_a_script_of_the_user_runs_as_it_is_written_and_gives_its_outputs(tmp_pa
     assert b"pa55" not in host.argv
 
 
-@pytest.mark.parametrize("shell", sorted(SHELLS))
+@pytest.mark.parametrize("shell", EACH_SHELL)
 def test_a_network_gets_its_labels_and_is_told_from_another_whose_id_begins_with_its_name(
     tmp_path: Path, shell: str
 ) -> None:

@@ -135,6 +135,7 @@ def test_after_a_failure_the_store_is_left_alone_for_a_while(url, link, monkeypa
         assert link.tries == tries
 
 
+@pytest.mark.slow
 def test_what_a_process_that_was_killed_kept_aside_is_taken_in_by_the_next(url, tmp_path, caplog):
     code = f"""
 import os, sys

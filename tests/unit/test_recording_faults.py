@@ -217,7 +217,7 @@ def test_a_full_disk_is_named_and_nothing_half_is_kept(path):
 
 
 def test_a_lock_of_another_process_is_waited_for_and_then_named(path, monkeypatch):
-    monkeypatch.setattr(connecting, "BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.1)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert "it has been locked by another process for 15 s; wait for that one" in fault(path)

@@ -115,6 +115,7 @@ def test_a_closed_store_says_so(tmp_path):
         assert again.deployment("d1") == deployment()
 
 
+@pytest.mark.slow
 def test_sqlalchemy_enters_only_when_a_store_is_used():
     code = (
         "import sys; from octossh.recording import Store; s = Store('sqlite://');"

@@ -122,6 +122,7 @@ def test_references_count_again_after_an_upgrade(old):
             assert connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall() == []
 
 
+@pytest.mark.slow
 def test_alembic_enters_only_where_there_is_something_to_upgrade(tmp_path):
     code = (
         "import sys; from octossh.recording import Store; s = Store(sys.argv[1]); s.events(); s.close();"

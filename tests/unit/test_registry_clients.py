@@ -390,6 +390,7 @@ def test_a_client_keeps_its_connection(fake, client, image):
     assert fake.connections == 1
 
 
+@pytest.mark.slow
 def test_the_http_library_is_not_imported_before_the_first_question():
     code = (
         "import sys, octossh.registry as r\n"

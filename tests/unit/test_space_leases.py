@@ -54,6 +54,7 @@ def holder(in_tmp):
         process.wait(30)
 
 
+@pytest.mark.slow
 def test_a_second_one_is_refused_with_who_holds_it_and_since_when(holder):
     with space(done) as made:
         with pytest.raises(
@@ -65,6 +66,7 @@ def test_a_second_one_is_refused_with_who_holds_it_and_since_when(holder):
         assert made.deploy("latest", "Test").ok
 
 
+@pytest.mark.slow
 def test_who_waits_gets_its_turn(holder):
     with space(done) as made:
         threading.Timer(0.2, holder.stdin.close).start()
@@ -77,12 +79,14 @@ def test_who_waits_gets_its_turn(holder):
         ]
 
 
+@pytest.mark.slow
 def test_who_waits_in_vain_is_refused(holder):
     with space(done) as made:
         with pytest.raises(oc.Refused, match="is deploying 'shop' to 'Dev'"):
             made.deploy("latest", "Dev", wait_s=0.1)
 
 
+@pytest.mark.slow
 def test_the_lease_of_one_that_was_killed_is_taken_over_and_that_is_said(holder, caplog):
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()

@@ -216,6 +216,7 @@ def test_of_several_that_run_what_is_due_at_the_same_time_each_is_started_by_one
     assert (in_tmp / "ran").read_text() == "x" * 5
 
 
+@pytest.mark.slow
 def test_what_somebody_took_who_died_before_it_began_is_taken_again(now):
     with space() as made:
         due = made.schedule(made.create_release(), "Dev", at=now + MINUTE)

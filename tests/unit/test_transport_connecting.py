@@ -205,6 +205,7 @@ def test_paramiko_says_nothing(serve: Served, tmp_path: Path, capfd: pytest.Capt
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_importing_the_package_imports_none_of_the_libraries() -> None:
     code = (
         "import sys, octossh.transport as t; t.SSH(); t.Local();"
