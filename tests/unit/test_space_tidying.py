@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
@@ -20,13 +21,26 @@ def done(target, script):
     return oc.Result((oc.Frame("docker", "27.0"), oc.Frame("end", "succeeded ran yes ")), LOG, 0, NOW, 0.0)
 
 
-@pytest.fixture
-def space(tmp_path):
-    """Five releases, each deployed once."""
-    url = f"sqlite:///{tmp_path}/octossh.db"
-    with oc.Space(url, projects=[SHOP], targets=TARGETS, transport=oc.Replay(done)) as made:
+def opened(folder):
+    url = f"sqlite:///{folder}/octossh.db"
+    return oc.Space(url, projects=[SHOP], targets=TARGETS, transport=oc.Replay(done))
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A folder with a store in it: five releases, each deployed once."""
+    folder = tmp_path_factory.mktemp("filled")
+    with opened(folder) as made:
         for _ in range(5):
             made.deploy(made.create_release(), "Dev")
+    return folder
+
+
+@pytest.fixture
+def space(filled, tmp_path):
+    """A copy of it."""
+    shutil.copy(filled / "octossh.db", tmp_path)
+    with opened(tmp_path) as made:
         yield made
 
 
