@@ -8,7 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from octossh.errors import PlanError
-from octossh.model import Described, Pin, Release, SecretRef, Step, Variable
+from octossh.model import Described, Pin, Release, SecretRef, Step, Table, Variable
 from octossh.planning.tasks import Change, changes_between
 
 __all__ = ["ImageChange", "ReleaseDiff", "StepChange", "compare"]
@@ -90,7 +90,12 @@ class ReleaseDiff(Described):
         """Whether they would deploy something else: whatever differs beyond channel, commit and link."""
         return bool(self.images or self.order or self.steps or self.variables or self.templates)
 
-    def __str__(self) -> str:
+    @property
+    def _head(self) -> str:
+        return f"{self.project} {self.old} -> {self.new}" + ("" if self.differs else ": the same is deployed")
+
+    def _parts(self) -> Mapping[str, list[str]]:
+        """What differs, in words, by what it is of."""
         parts = {
             "about it": [str(change) for change in self.facts],
             "images": [str(change) for change in self.images],
@@ -98,10 +103,17 @@ class ReleaseDiff(Described):
             "variables": [_marked(change) for change in self.variables],
             "templates": [_marked(change) for change in self.templates],
         }
-        lines = [f"{self.project} {self.old} -> {self.new}" + ("" if self.differs else ": the same is deployed")]
-        for title, told in parts.items():
-            if told:
-                lines += [f"  {title}", *(f"    {line}" for text in told for line in text.split("\n"))]
+        return {title: told for title, told in parts.items() if told}
+
+    def tables(self) -> tuple[Table, ...]:
+        """One row for each thing that differs."""
+        rows = [(title, text) for title, told in self._parts().items() for text in told]
+        return (Table(head=("of", "what differs"), rows=rows, caption=self._head, empty=self._head),)
+
+    def __str__(self) -> str:
+        lines = [self._head]
+        for title, told in self._parts().items():
+            lines += [f"  {title}", *(f"    {line}" for text in told for line in text.split("\n"))]
         return "\n".join(lines)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 from attrs import field, frozen
 
-from octossh.model import CONTROLLER, Described, Mode, Options, Pairs, Release, Rollout, Target, Templates
+from octossh.model import CONTROLLER, Described, Mode, Options, Pairs, Release, Rollout, Table, Target, Templates
 from octossh.planning.resolving import Resolver
 from octossh.planning.tasks import Action, Task
 from octossh.planning.waves import Stage, rounds
@@ -108,19 +108,44 @@ class Plan(Described):
         counts = Counter(task.action for task in self.tasks)
         return ", ".join(f"{counts[action]} {_counted(action)}" for action in Action if counts[action])
 
-    def __str__(self) -> str:
-        head = f"{self.release.project} {self.release.number} -> {self.environment} ({self.mode.value}): {self.summary}"
-        by_target: dict[Target, list[Task]] = {}
+    @property
+    def _head(self) -> str:
+        what = f"{self.release.project} {self.release.number} -> {self.environment}"
+        return f"{what} ({self.mode.value}): {self.summary}"
+
+    def _by_target(self) -> Iterator[tuple[Target, list[Task]]]:
+        found: dict[Target, list[Task]] = {}
         for task in self.tasks:
-            by_target.setdefault(task.target, []).append(task)
-        lines = [head, *([f"  {self.options}"] if self.options else [])]
-        for target in (*self.targets, CONTROLLER):
-            if target in by_target:
-                lines += _on_target(target, by_target[target])
-        lines += [f"  without {name}: {why}" for name, why in self.skipped.items()]
-        lines += [f"  order: {stage.step.name}: {said}" for stage in self.stages if (said := str(stage))]
-        lines += [f"  order: {said}" for said in _rollout_words(self.rollout, len(self.targets))]
+            found.setdefault(task.target, []).append(task)
+        yield from ((target, found[target]) for target in (*self.targets, CONTROLLER) if target in found)
+
+    def _more(self) -> Iterator[str]:
+        """What there is to say beside the tasks."""
+        yield from (f"without {name}: {why}" for name, why in self.skipped.items())
+        yield from (f"order: {stage.step.name}: {said}" for stage in self.stages if (said := str(stage)))
+        yield from (f"order: {said}" for said in _rollout_words(self.rollout, len(self.targets)))
+
+    def tables(self) -> tuple[Table, ...]:
+        """One row for each step on each host."""
+        rows = [
+            (task.target.name, task.step.name, f"{task.action.mark} {task.action.value}", _reasons(task))
+            for _, tasks in self._by_target()
+            for task in tasks
+        ]
+        notes = (*([str(self.options)] if self.options else []), *self._more(), *self.notes)
+        head = ("host", "step", "action", "why")
+        return (Table(head=head, rows=rows, caption=self._head, empty=f"{self._head}: no step", notes=notes),)
+
+    def __str__(self) -> str:
+        lines = [self._head, *([f"  {self.options}"] if self.options else [])]
+        for target, tasks in self._by_target():
+            lines += _on_target(target, tasks)
+        lines += [f"  {said}" for said in self._more()]
         return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+
+def _reasons(task: Task) -> str:
+    return "\n".join([*([task.why] if task.why else []), *map(str, task.changes)])
 
 
 def _on_target(target: Target, tasks: list[Task]) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 import octossh as oc
 from octossh.model import Standing, Table
+from octossh.planning import compare, plan
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 EVIL = "<script>alert(\"1\")</script><img src=x onerror='y'>&amp;"
@@ -47,6 +48,11 @@ def deployment(**changes):
     return oc.Deployment(id="d1", started_at=NOW, error=EVIL, by=EVIL, **{**made, **changes})
 
 
+def release(script):
+    process = oc.Process([oc.RunScript("<script>", script="true", env={"WHAT": script})])
+    return oc.Release(project=EVIL, number="1", channel="a", process=process, created_at=NOW)
+
+
 NOUNS = {
     "deployment": deployment,
     "history": lambda: oc.History((deployment(),)),
@@ -69,6 +75,8 @@ NOUNS = {
         )
     ),
     "whereabouts": lambda: oc.Whereabouts(EVIL, (oc.model.Runner(source="host", target=EVIL, image=EVIL),), ((EVIL, EVIL),)),
+    "plan": lambda: plan(release(EVIL), "Dev", [oc.Target("h01", "h01", environments=["Dev"])]),
+    "diff": lambda: compare(release("true"), release("false")),
     "table of nothing": lambda: Table(head=("a",), rows=(), caption=EVIL, empty=EVIL, notes=(EVIL,)),
     "release": lambda: oc.Release(project=EVIL, number="1", channel="a", process=oc.Process([oc.RunScript("a", script="b")]), created_at=NOW),
 }  # fmt: skip
@@ -85,7 +93,7 @@ def test_html_lets_nothing_through_that_a_browser_would_take_for_markup(noun):
         assert "<script>" in "".join(page.said), "it is shown as the text that it is"
 
 
-@pytest.mark.parametrize("noun", ["deployment", "history", "status", "checkup", "drift", "whereabouts"])
+@pytest.mark.parametrize("noun", ["deployment", "history", "status", "checkup", "drift", "whereabouts", "plan", "diff"])
 def test_a_table_says_to_a_screen_reader_what_it_is_and_what_each_cell_belongs_to(noun):
     page = Page(NOUNS[noun]()._repr_html_())
     tags = [tag for tag, _ in page.tags]
@@ -121,6 +129,21 @@ def test_the_states_of_a_deployment_stand_in_a_grid_of_steps_and_hosts():
     (table,) = deployment(project="shop").tables()
     assert table.head == ("step", "h01", EVIL)
     assert [row[1:] for row in table.rows] == [("created 0.0 s", ""), ("", f"failed: {EVIL}")]
+
+
+def test_a_plan_says_for_each_step_on_each_host_what_would_be_done_and_why():
+    targets = [oc.Target(name, name, environments=["Dev"]) for name in ("h01", "h02")]
+    (table,) = plan(release("x"), "Dev", targets).tables()
+    assert [row[:2] for row in table.rows] == [("h01", "<script>"), ("h02", "<script>")]
+    assert {row[2] for row in table.rows} == {"> run"}
+
+
+def test_a_diff_says_of_each_thing_what_it_was_and_is():
+    (table,) = compare(release("old"), release("new")).tables()
+    ((of, told),) = table.rows
+    assert of == "steps"
+    assert "old" in told
+    assert "new" in told
 
 
 def test_many_hosts_go_down_the_grid():
