@@ -21,7 +21,17 @@ from octossh.model import GROUPS, LABELS, Anchor, Resource, Runner, Snapshot, gr
 from octossh.model.platforms import platform
 from octossh.shell import Frame, Result, Secret
 
-__all__ = ["Answer", "read_anchors", "read_answer", "read_facts", "read_output", "read_runners", "read_snapshot"]
+__all__ = [
+    "Answer",
+    "read_anchors",
+    "read_answer",
+    "read_container_line",
+    "read_exit_code",
+    "read_facts",
+    "read_output",
+    "read_runners",
+    "read_snapshot",
+]
 
 _MOST = 1 << 20  # bytes of one output
 
@@ -271,6 +281,24 @@ def _runner(seen: Mapping[str, Any], references: Sequence[str], target: str) -> 
         **labels,
     )
     return made, frozenset({str(seen["Image"]), image, str(seen["Ref"]), *references})
+
+
+def read_container_line(line: str) -> tuple[datetime | None, str]:
+    """The time that docker puts in front of what a container says, and the rest; a piece of a long line has none."""
+    front, _, rest = line.partition(" ")
+    at = _moment(front) if front.endswith("Z") else None
+    return (None, line) if at is None else (at, rest)
+
+
+def read_exit_code(result: Result, target: str) -> int:
+    """How the command of an executing script ended.
+
+    Raises:
+        ReadError: It did not come to its end; docker may not be there.
+    """
+    _check_seen(result, target)
+    with _readable():
+        return next(int(frame.text) for frame in result.frames if frame.kind == "code")
 
 
 def _moment(text: str) -> datetime | None:

@@ -12,9 +12,12 @@ from octossh.model import (
     Anchor,
     AuditEntry,
     AuditTrail,
+    ContainerLine,
     Deviation,
     Drift,
     Drifts,
+    Execution,
+    Executions,
     Mismatch,
     Problem,
     Runner,
@@ -35,6 +38,10 @@ ACTORS = st.builds(Actor, user=NAMES, host=NAMES, name=TEXT, job=TEXT, link=TEXT
 ANCHORS = st.builds(Anchor, target=NAMES, place=TEXT, seq=COUNTS, hash=TEXT, deployment=TEXT, at=TIMES)
 MISMATCHES = st.builds(Mismatch, anchor=ANCHORS, why=TEXT)
 ENTRIES = st.builds(AuditEntry, seq=COUNTS, at=TIMES, type=TEXT, project=TEXT, step=TEXT, target=TEXT, data=DATA)
+LINES = st.builds(ContainerLine, target=NAMES, step=NAMES, container=NAMES, member=TEXT, text=TEXT, at=MOMENTS)
+EXECUTIONS = st.builds(
+    Execution, target=NAMES, step=TEXT, container=TEXT, exit_code=st.none() | st.integers(0, 255), output=TEXT, why=TEXT
+)
 PROBLEMS = st.sampled_from(Problem)
 DEVIATIONS = st.builds(
     Deviation, target=NAMES, step=NAMES, kind=TEXT, name=TEXT, problem=PROBLEMS, expected=TEXT, found=TEXT
@@ -70,9 +77,12 @@ VIEWS: dict[type, st.SearchStrategy[Any]] = {
     Anchor: ANCHORS,
     AuditEntry: ENTRIES,
     AuditTrail: st.builds(AuditTrail, few(ENTRIES)),
+    ContainerLine: LINES,
     Deviation: DEVIATIONS,
     Drift: DRIFTS,
     Drifts: st.builds(Drifts, few(DRIFTS)),
+    Execution: EXECUTIONS,
+    Executions: st.builds(Executions, few(TEXT), few(EXECUTIONS)),
     Mismatch: MISMATCHES,
     Runner: RUNNERS,
     Sealed: st.builds(Sealed, token=TEXT, key=TEXT, at=TIMES, by=TEXT),

@@ -13,6 +13,7 @@ import click
 from octossh.cli import (  # each adds its commands
     audits,
     boards,
+    containers,
     deployments,
     freezes,
     interventions,
@@ -30,6 +31,7 @@ from octossh.errors import DeployFailed, OctosshError
 __all__ = [
     "audits",
     "boards",
+    "containers",
     "deployments",
     "freezes",
     "interventions",

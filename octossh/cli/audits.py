@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from octossh.cli.options import Options, command, octossh
+from octossh.cli.times import since, until
 from octossh.errors import ModelError
 
 
@@ -19,32 +18,12 @@ def _audit() -> None:
     """Look into the record: who did what, and does it still hold?"""
 
 
-def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
-    """A time: ISO 8601, in UTC unless it says otherwise, or so long ago, such as 7d."""
-    if value is None:
-        return None
-    if ago := re.fullmatch(r"(\d{1,5})([mhdw])", value):
-        unit = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[ago[2]]
-        return datetime.now(UTC) - timedelta(**{unit: int(ago[1])})
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r}: write a time such as 2026-01-31T12:00, or 7d for so long ago") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-_since = click.option(
-    "--since", callback=_moment, metavar="TIME", help="From then on: in UTC, or so long ago, such as 7d."
-)
-_until = click.option("--until", callback=_moment, metavar="TIME", help="Before then.")
-
-
 @command(_audit, "list")
 @click.argument("project", required=False)
 @click.option("--in", "environment", metavar="ENVIRONMENT", help="Only this one.")
 @click.option("--type", "types", multiple=True, metavar="TYPE", help="Only this one, such as release_created.")
-@_since
-@_until
+@since
+@until
 @click.option("--steps", is_flag=True, help="Each step on each host as well.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
 def _list(options: Options, project: str | None, **wanted: Any) -> None:
@@ -55,8 +34,8 @@ def _list(options: Options, project: str | None, **wanted: Any) -> None:
 @command(_audit, "export")
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option("--project", help="Only what is about this one.")
-@_since
-@_until
+@since
+@until
 @click.option("-o", "--output", type=click.Path(dir_okay=False, writable=True), help="Default: standard output.")
 def _export(options: Options, form: str, output: str | None, **wanted: Any) -> None:
     """Write all of the record, oldest first, as JSON lines or CSV."""

@@ -19,7 +19,7 @@ import octossh as oc
 from octossh._version import __version__
 from octossh.errors import ModelError, OctosshError
 
-__all__ = ["CONTROL", "CONTROL_BUT_LINES", "Options", "command", "load", "octossh"]
+__all__ = ["COLOURS", "CONTROL", "CONTROL_BUT_LINES", "Options", "command", "load", "octossh"]
 
 
 @dataclass(slots=True)  # attrs takes longer to import than all that --help needs
@@ -88,6 +88,7 @@ def _line(error: BaseException, name: str) -> str:
 
 
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -164,10 +165,12 @@ def octossh(context: click.Context, file: str) -> None:
     context.ensure_object(Options).file = file
 
 
-def command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], Any]:
+def command(
+    group: click.Group, name: str, cls: type[click.Command] = click.Command
+) -> Callable[[Callable[..., Any]], Any]:
     """Make a function the command *name* of *group*; it gets the options first."""
 
     def wrap(function: Callable[..., Any]) -> Any:
-        return group.command(name)(with_common_options(click.pass_obj(function)))
+        return group.command(name, cls)(with_common_options(click.pass_obj(function)))
 
     return wrap

@@ -5,6 +5,7 @@ from octossh.deploying.applying import apply
 from octossh.deploying.approving import Approver
 from octossh.deploying.asking import Decider, policy
 from octossh.deploying.checking import check
+from octossh.deploying.entering import Container, Wanted, execute_in, find_containers, listen
 from octossh.deploying.listening import heard
 from octossh.deploying.observing import connect, find_runners, look_again, observe, offline
 from octossh.deploying.orders import scripts
@@ -13,12 +14,17 @@ from octossh.deploying.settling import settle
 __all__ = [
     "Anchored",
     "Approver",
+    "Container",
     "Decider",
+    "Wanted",
     "apply",
     "check",
     "connect",
+    "execute_in",
+    "find_containers",
     "find_runners",
     "heard",
+    "listen",
     "look_again",
     "observe",
     "offline",

@@ -10,6 +10,7 @@ from octossh.model.choices import OptionFields, Options
 from octossh.model.credentials import Anonymous, Basic, CredentialHelper, DockerConfig, Keyring, Token
 from octossh.model.deployments import Deployment, Event, Mode, Outcome, State
 from octossh.model.drifts import Deviation, Drift, Drifts, Problem, Runner, Sighting, Whereabouts
+from octossh.model.executions import ContainerLine, Execution, Executions
 from octossh.model.files import env_file, read_text
 from octossh.model.freezes import Freeze, moment
 from octossh.model.images import Image, Pin, Registry, Repositories
@@ -98,6 +99,7 @@ __all__ = [
     "ComposeStep",
     "ComposeUp",
     "ConfigFile",
+    "ContainerLine",
     "ContainerStep",
     "CreateNetwork",
     "CreateVolume",
@@ -113,6 +115,8 @@ __all__ = [
     "Environment",
     "Evaluated",
     "Event",
+    "Execution",
+    "Executions",
     "FailureRequest",
     "Finding",
     "Flag",

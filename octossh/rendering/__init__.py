@@ -1,6 +1,7 @@
 """What to send: steps rendered as POSIX sh. Templates are in ``templates/``, one for each kind of step."""
 
 from octossh.rendering.anchors import anchor, anchor_place, anchors
+from octossh.rendering.entering import execute, logs, terminal
 from octossh.rendering.orders import Order
 from octossh.rendering.outliving import attach, end_run, fused, outliving, run_id
 from octossh.rendering.own_templates import read_templates
@@ -14,12 +15,15 @@ __all__ = [
     "attach",
     "check",
     "end_run",
+    "execute",
     "forget",
     "fused",
+    "logs",
     "observe",
     "outliving",
     "read_templates",
     "render",
     "run_id",
     "runners",
+    "terminal",
 ]

@@ -32,7 +32,19 @@ HARMLESS: Mapping[str, str] = {
 _ENDING = ".sh.j2"
 _FIRST, _LAST = '{% include "_begin.sh.j2" %}', '{% include "_end.sh.j2" %}'
 _SHARED = {"_begin", "_end", "_find_run", "_follow", "_lock", "_open", "_outlive"}
-_FIXED = {*_SHARED, "anchor", "anchors", "attach", "check", "end_run", "forget", "observe", "runners"}
+_FIXED = {
+    *_SHARED,
+    "anchor",
+    "anchors",
+    "attach",
+    "check",
+    "end_run",
+    "execute",
+    "forget",
+    "logs",
+    "observe",
+    "runners",
+}
 """What host and controller understand each other by; a script that ends otherwise would be taken for a lost one."""
 
 _WITHOUT_DOCKER = "check.sh.j2"  # it looks whether docker is there at all

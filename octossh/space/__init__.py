@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from octossh.space.audits import Audits
 from octossh.space.checking import Checking
+from octossh.space.containers import Containers
 from octossh.space.freezes import Freezes
 from octossh.space.interventions import Interventions
 from octossh.space.looking import Looking
@@ -15,7 +16,7 @@ from octossh.space.values import Values
 __all__ = ["Freezes", "Schedules", "Space", "Values"]
 
 
-class Space(Checking, Interventions, Scheduling, Records, Looking, Audits, Retention):
+class Space(Checking, Interventions, Scheduling, Records, Looking, Containers, Audits, Retention):
     """Projects, targets and environments that share one store.
 
     Making one touches nothing: the store, the registries and the hosts are opened when they are needed, and

@@ -5,11 +5,11 @@ Importing it is cheap: fabric and paramiko enter at the first connection.
 
 from __future__ import annotations
 
-from octossh.transport.contract import Feed, Transport
+from octossh.transport.contract import Feed, Interactive, Transport
 from octossh.transport.local import Local
 from octossh.transport.openssh import OpenSSH
 from octossh.transport.pools import Pool
 from octossh.transport.replay import Call, Replay
 from octossh.transport.ssh import SSH
 
-__all__ = ["SSH", "Call", "Feed", "Local", "OpenSSH", "Pool", "Replay", "Transport"]
+__all__ = ["SSH", "Call", "Feed", "Interactive", "Local", "OpenSSH", "Pool", "Replay", "Transport"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets as _random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol, Self, runtime_checkable
 
 from octossh.model.targets import Target
 from octossh.shell import Frame, Result, Script, Secret
 
-__all__ = ["NO_SECRETS", "Feed", "Sealed", "Transport", "new_nonce"]
+__all__ = ["NO_SECRETS", "Feed", "Interactive", "Sealed", "Transport", "new_nonce"]
 
 NO_SECRETS: Mapping[str, Secret] = MappingProxyType({})
 
@@ -92,3 +92,16 @@ class Transport(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exc: object) -> None: ...
+
+
+@runtime_checkable
+class Interactive(Protocol):
+    """A transport that can also give a terminal on a host."""
+
+    def terminal(self, target: Target, command: str) -> Sequence[str]:
+        """The words of a program that runs *command* on *target* at the terminal of whoever starts it.
+
+        Raises:
+            ConnectError: The host cannot be reached, or is not who it should be.
+            ModelError: There is no such program on this machine.
+        """

@@ -27,7 +27,7 @@ TAIL = 256 << 10  # and from its end
 LINE = 1 << 20  # a longer line comes in pieces
 FRAMES = 64 << 20  # bytes of frames that one script may answer
 LINGER_S = 2.0  # seconds of silence after the end of the shell, when something else holds its output open
-_PASSING = {"gap", "log", "tick"}  # of no interest once they have been seen
+_PASSING = {"gap", "log", "tick", "want"}  # of no interest once they have been seen
 LINGER_NOTE = "something that the script left behind still holds its output; nobody waits for that"
 
 _log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Log:
             newline = b"" if kept_head.endswith(b"\n") else b"\n"
             notice = f"[octossh: {gone} bytes left out]\n".encode()
             head, tail = kept_head + newline + notice, kept_tail
-        return (head + tail).decode("utf-8", "replace")
+        return (head + tail).decode("utf-8", "backslashreplace")
 
 
 class Reader:
@@ -296,7 +296,7 @@ class Collector:
 
     def _line(self, line: bytes) -> None:
         assert self._callback is not None
-        self._told(self._callback, line.decode("utf-8", "replace"))
+        self._told(self._callback, line.decode("utf-8", "backslashreplace"))
 
     def _told(self, tell: Callable[[T], None], what: T) -> None:
         try:

@@ -178,10 +178,17 @@ class Master:
         """Whether nothing is known to be wrong with it."""
         return not self._why_lost and self._process.poll() is None
 
+    def _client(self, ssh: str) -> list[str]:
+        """What every ``ssh`` begins with that has this very connection, and never makes another."""
+        return [ssh, "-F", "none", "-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-S", self.path]
+
     def through(self, ssh: str) -> str:
-        """The ``ProxyCommand`` of those who go through this host, over this very connection."""
-        words = [ssh, "-F", "none", "-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-S", self.path]
-        return f"{shlex.join(words)} -W '[%h]:%p' -- octossh"
+        """The ``ProxyCommand`` of those who go through this host."""
+        return f"{shlex.join(self._client(ssh))} -W '[%h]:%p' -- octossh"
+
+    def terminal(self, ssh: str, command: str) -> list[str]:
+        """The words of an ``ssh`` that runs *command* there, at a terminal where there is one here."""
+        return [*self._client(ssh), "-o", "LogLevel=ERROR", "-t", "--", "octossh", command]
 
     def close(self, why: str = "") -> None:
         """End the connection; what runs over it ends with `ConnectionLost`, which says *why*. Does not block."""

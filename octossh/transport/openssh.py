@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from octossh.errors import ConnectError, ModelError
+from octossh.model.targets import Target
 from octossh.transport.configs import Configuration, home_differs, of_home
 from octossh.transport.faults import Fault
 from octossh.transport.known_hosts import KnownHosts
@@ -90,6 +91,15 @@ class OpenSSH(Pool["Master"]):
             connect_timeout_s,
             keepalive_s,
         )
+
+    def terminal(self, target: Target, command: str) -> list[str]:
+        """An ``ssh`` over the open connection to *target*, with a terminal there. See `Interactive.terminal`."""
+        self.connect(target)
+        route = self._routing.route(target)
+        master = self._slot(route).link
+        if master is None:
+            raise ConnectError(f"{route.where}: the connection was lost; try it again")
+        return master.terminal(self._options.ssh, command)
 
     def _opened(self, route: Route, via: Master | None) -> Master | Fault:
         folder, number = self._place()

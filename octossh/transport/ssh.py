@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from octossh.errors import ModelError
+from octossh.model.targets import Target
 from octossh.transport.configs import Configuration
 from octossh.transport.faults import Fault
 from octossh.transport.known_hosts import KnownHosts
@@ -17,6 +18,7 @@ from octossh.transport.routing import Routing
 
 if TYPE_CHECKING:
     from octossh.transport.links import Link, Options
+    from octossh.transport.openssh import OpenSSH
 
 __all__ = ["SSH", "check_numbers", "paths"]
 
@@ -82,6 +84,26 @@ class SSH(Pool["Link"]):
         self._connect_timeout_s, self._keepalive_s = connect_timeout_s, keepalive_s
         self._watch = Watch(min(0.5, keepalive_s / 10))
         self._options: Options | None = None
+        self._same: dict[str, Any] = {"known_hosts": known_hosts, "identity": identity, "user": user, "config": config}
+        self._terminals: OpenSSH | None = None
+
+    def terminal(self, target: Target, command: str) -> list[str]:
+        """An ``ssh`` of this machine that goes the same way to *target*. See `Interactive.terminal`.
+
+        It logs in by keys alone: those of the agent, and those without a passphrase.
+        """
+        from octossh.transport.openssh import OpenSSH
+
+        with self._lock:
+            if self._terminals is None:
+                self._terminals = OpenSSH(**self._same, connect_timeout_s=self._connect_timeout_s)
+        return self._terminals.terminal(target, command)
+
+    def close(self) -> None:
+        """Close every connection; what runs ends with `ConnectionLost`. Nothing can be run afterwards."""
+        super().close()
+        if self._terminals is not None:
+            self._terminals.close()
 
     def _opened(self, route: Route, via: Link | None) -> Link | Fault:
         from octossh.transport.links import Link

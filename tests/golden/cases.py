@@ -12,7 +12,20 @@ import octossh as oc
 from octossh.model import KINDS, Image, Pin, Process, Registry, Release, Step
 from octossh.model.serialising import from_dict
 from octossh.planning import Resolver
-from octossh.rendering import Order, anchor, anchors, attach, check, end_run, forget, observe, render, runners
+from octossh.rendering import (
+    Order,
+    anchor,
+    anchors,
+    attach,
+    check,
+    end_run,
+    execute,
+    forget,
+    logs,
+    observe,
+    render,
+    runners,
+)
 from octossh.shell import Script, Secret
 
 GOLDEN = Path(__file__).parent
@@ -78,6 +91,13 @@ def script(case: Path) -> Script:
             return attach(data["run"], data["name"])
         if case.parent.name == "end_run":
             return end_run(data["run"], data["name"], data["why"])
+        if case.parent.name == "logs":
+            since = datetime.fromisoformat(data["since"]) if "since" in data else None
+            host = oc.Target("h01", "10.0.0.1", **data.get("target", {}))
+            return logs(host, data["container"], follow=data["follow"], since=since, tail=data.get("tail"))
+        if case.parent.name == "execute":
+            host = oc.Target("h01", "10.0.0.1", **data.get("target", {}))
+            return execute(host, data["container"], data["command"], user=data.get("user", ""))
         assert case.parent.name == "observe"
         names = [(kind, name) for kind, name in data["names"]]
         target = oc.Target("h01", "h01", **data.get("target", {}))

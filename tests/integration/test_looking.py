@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import shops
 from lab.lab import Lab
+from terminals import typed
 
 import octossh as oc
+from octossh.rendering import terminal
+from octossh.transport import Interactive
 
 pytestmark = pytest.mark.lab
 
@@ -98,6 +103,28 @@ def test_who_runs_a_digest_is_told_by_the_record_and_by_the_hosts(lab: Lab, hub:
     }
     assert {r.project for r in where if r.name == "mine"} == {""}
     assert {r.target for r in hub.who("acme/web:1.0.0", look=True) if r.name == "shop-dev-web"} == {"h01", "h02"}
+
+
+def test_logs_of_two_hosts_a_command_in_their_containers_and_a_terminal_in_one(lab: Lab, hub: oc.Space) -> None:
+    lines = hub.logs("shop", "Dev", steps=["web"], follow=True)
+    said = {(line.target, line.text) for line in itertools.islice(lines, 2)}
+    assert said == {(host, "acme/web 1.0.0 starting (mode ok)") for host in ("h01", "h02")}
+    follows = "pgrep -fc '[d]ocker logs .*--follow'; true"
+    assert [lab.sh(host, follows).strip() for host in ("h01", "h02")] == ["1", "1"]
+    made = hub.exec("shop", "Dev", ["sh", "-c", "echo said >/proc/1/fd/2; cat /www/version; exit 3"], steps=["web"])
+    assert [(item.target, item.exit_code, item.output) for item in made] == [
+        ("h01", 3, "1.0.0\n"),
+        ("h02", 3, "1.0.0\n"),
+    ]
+    assert {line.text for line in itertools.islice(lines, 2)} == {"said"}
+    lines.close()
+    assert [lab.sh(host, follows).strip() for host in ("h01", "h02")] == ["0", "0"]
+    assert isinstance(hub._transport, Interactive)
+    asks = ["sh", "-c", "tty; cat /www/version; printf 'how?'; read -r code; exit $code"]
+    words = hub._transport.terminal(hub.targets[0], terminal(hub.targets[0], "shop-dev-web", asks))
+    code, screen = typed(words, Path("/"), dict(os.environ), ("how?",), ["7\n"])
+    assert (code, "1.0.0" in screen, "/dev/pts/" in screen) == (7, True, True), screen
+    assert [entry.type for entry in hub.audit("shop", limit=2)] == ["command_finished", "command_started"]
 
 
 def test_hosts_tell_that_the_store_was_put_back_to_an_older_copy(lab: Lab, hub: oc.Space, tmp_path: Path) -> None:

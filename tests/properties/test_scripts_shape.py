@@ -106,8 +106,9 @@ def check_cuts(folder: Path, case: Path, shell: str, count: int) -> None:
     for at in cuts(case, size, 10, count):
         host.send(data[:at])
         assert host.calls == [], f"cut at byte {at} of {size}: ...{data[max(0, at - 40) : at]!r}"
-    # The whole of it does call docker: but for kinds that do without, and behind a sudo that is not there.
-    if case.parent.name not in WITHOUT_DOCKER and case.stem != "sudo":
+    # The whole of it does call docker: but for kinds that do without, behind a sudo that is not there, and where one
+    # that is followed is ended by the end of what is sent, maybe before it has begun.
+    if case.parent.name not in WITHOUT_DOCKER and case.stem not in {"sudo", "follow"}:
         host.send(data)
         assert host.calls
 

@@ -170,6 +170,10 @@ def looking_at_hosts(space: oc.Space) -> None:
     assert_type(drift.places[0].deviations[0].problem, oc.Problem)
     assert_type(space.who("sha256:012345", look=True), oc.Whereabouts)
     assert_type(space.deployment(), oc.Deployment)
+    for said in space.logs("shop", "Dev", on=["h01"], steps=["web"], follow=True, tail=10):
+        assert_type(said, oc.ContainerLine)
+    assert_type(space.exec("shop", "Dev", ["date"]), oc.Executions)
+    assert_type(space.shell("shop", "Dev", on="h01"), int)
     assert_type(space.audit("shop", types=["release_created"]).entries, tuple[oc.AuditEntry, ...])
     for line in space.export_audit("csv"):
         assert_type(line, str)

@@ -17,7 +17,7 @@ from octossh.errors import ModelError
 from octossh.model import KINDS
 from octossh.rendering import observe, render
 
-OTHERS = ("anchor", "anchors", "attach", "check", "end_run", "forget", "observe", "runners")
+OTHERS = ("anchor", "anchors", "attach", "check", "end_run", "execute", "forget", "logs", "observe", "runners")
 SENT = [name for name, kind in KINDS.items() if kind.scripted]
 WRITE = bool(os.environ.get("GOLDEN_WRITE"))
 

@@ -59,6 +59,9 @@ NOUNS = {
     "status": lambda: oc.Status((Standing(project=EVIL, environment=EVIL, release="1", by=EVIL, seen="healthy"),)),
     "empty history": lambda: oc.History(()),
     "checkup": lambda: oc.Checkup((oc.model.Finding(target=EVIL, subject="x", grade=oc.model.Grade.OK, found=EVIL),)),
+    "executions": lambda: oc.Executions(
+        (EVIL,), (oc.Execution(target=EVIL, step=EVIL, container=EVIL, why=EVIL, output=EVIL),)
+    ),
     "drift": lambda: oc.Drifts(
         (
             oc.Drift(

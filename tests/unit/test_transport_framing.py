@@ -198,10 +198,10 @@ def test_too_many_frames_are_an_error_that_says_the_hosts_are_unknown(monkeypatc
     assert len(collector.result(0).frames) == 10
 
 
-def test_bytes_that_are_no_utf8_are_replaced_and_nul_is_kept() -> None:
+def test_bytes_that_are_no_utf8_are_escaped_and_nul_is_kept() -> None:
     lines: list[str] = []
     collector = Collector(NONCE, lines.append)
     collector.feed_out(b"caf\xc3")
     collector.feed_out(b"\xa9 \xff\xfe\0\n")
-    assert collector.result(0).log == "café \ufffd\ufffd\0\n"
-    assert lines == ["café \ufffd\ufffd\0"]
+    assert collector.result(0).log == "café \\xff\\xfe\0\n"
+    assert lines == ["café \\xff\\xfe\0"]

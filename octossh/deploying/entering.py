@@ -1,0 +1,220 @@
+"""Containers of a deployment from outside: what they say, from many hosts at once, and commands within them."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import frozen
+
+from octossh.deploying.observing import look_again, on_each
+from octossh.errors import OctosshError
+from octossh.model import ContainerLine, Execution, Resource, Target
+from octossh.reading import read_answer, read_container_line, read_exit_code
+from octossh.rendering import execute, logs
+from octossh.shell import Frame, Result
+from octossh.transport import Transport
+
+__all__ = ["Container", "Wanted", "execute_in", "find_containers", "listen"]
+
+_log = logging.getLogger("octossh")
+
+_WAITING = 500  # lines of one container that wait to be taken; more are left with its host
+_TICK_S = 0.2
+_END_S = 3.0
+_FOREVER_S = float("inf")
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+
+
+@frozen
+class Container:
+    """A container, and where it is."""
+
+    target: Target
+    seen: Resource
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Of its like there may be several: the host, the step, and the service where compose made it."""
+        return self.target.name, self.seen.step, self.seen.member
+
+
+@frozen(kw_only=True)
+class Wanted:
+    """Which lines of containers are wanted.
+
+    Attributes:
+        follow: Go on until the containers end.
+        since: Only from then on.
+        tail: Only so many of each at first; None: all.
+    """
+
+    follow: bool = False
+    since: datetime | None = None
+    tail: int | None = None
+
+
+def find_containers(
+    project: str, environment: str, targets: Sequence[Target], transport: Transport
+) -> tuple[list[Container], dict[str, OctosshError]]:
+    """The containers of a project, by host: those that run, and of a step with none what is left of it; and faults.
+
+    Hosts:
+        untouched.
+    """
+    found: list[Container] = []
+    faults: dict[str, OctosshError] = {}
+    seen = look_again(project, environment, {}, targets, transport)
+    for target in targets:
+        snapshot = seen[target.name]
+        if isinstance(snapshot, OctosshError):
+            faults[target.name] = snapshot
+            continue
+        here = [Container(target, one) for one in snapshot.resources if one.kind == "container"]
+        running = {one.place for one in here if one.seen.status == "running"}
+        kept = [one for one in here if one.seen.status == "running" or one.place not in running]
+        found += sorted(kept, key=lambda one: (one.seen.step, one.seen.name))
+    return found, faults
+
+
+def listen(containers: Sequence[Container], wanted: Wanted, transport: Transport) -> Iterator[ContainerLine]:
+    """What *containers* have said, in the order of time; where they are followed, as it comes.
+
+    Whoever takes no more lines and closes the iterator ends what was started on the hosts.
+
+    Raises:
+        OctosshError: Of one host, once all others have ended.
+
+    Hosts:
+        untouched.
+    """
+    stop = threading.Event()
+    shared: queue.Queue[ContainerLine | None] | None = queue.Queue(_WAITING) if wanted.follow else None
+    ears = [_Ear(container, wanted, transport, stop, shared) for container in containers]
+    for ear in ears:
+        ear.thread.start()
+    try:
+        if shared is None:
+            yield from heapq.merge(*(ear.lines() for ear in ears), key=lambda line: line.at or _BEFORE_ALL)
+        else:
+            yield from _as_they_come(shared, len(ears))
+    finally:
+        stop.set()
+        for ear in ears:
+            ear.thread.join(_END_S)
+    errors = [ear.error for ear in ears if ear.error is not None]
+    if errors:
+        if len(errors) > 1:
+            errors[0].add_note(f"{len(errors)} of {len(ears)} containers failed; this is the first of them")
+        raise errors[0]
+
+
+def _as_they_come(lines: queue.Queue[ContainerLine | None], left: int) -> Iterator[ContainerLine]:
+    while left:
+        line = lines.get()
+        if line is None:
+            left -= 1
+        else:
+            yield line
+
+
+class _Ear:
+    """The thread that listens to one container."""
+
+    def __init__(
+        self,
+        container: Container,
+        wanted: Wanted,
+        transport: Transport,
+        stop: threading.Event,
+        shared: queue.Queue[ContainerLine | None] | None,
+    ) -> None:
+        self._container, self._wanted, self._transport, self._stop = container, wanted, transport, stop
+        self._queue: queue.Queue[ContainerLine | None] = queue.Queue(_WAITING) if shared is None else shared
+        self._at: datetime | None = None
+        self.error: OctosshError | None = None
+        self.thread = threading.Thread(target=self._run, name="octossh-listen", daemon=True)
+
+    def lines(self) -> Iterator[ContainerLine]:
+        """What this container alone has said."""
+        return _as_they_come(self._queue, 1)
+
+    def _run(self) -> None:
+        target, seen, wanted = self._container.target, self._container.seen, self._wanted
+        try:
+            script = logs(target, seen.id, follow=wanted.follow, since=wanted.since, tail=wanted.tail)
+            feed = self._enough if wanted.follow else None
+            result = self._transport.run(target, script, timeout_s=_FOREVER_S, on_line=self._heard, feed=feed)
+            answer = read_answer(result)
+            if not self._stop.is_set() and answer.state != "succeeded":
+                why = answer.why or f"the script ended early with exit code {result.exit_code}"
+                _log.warning("%s: the log of %s ends here: %s", target.name, seen.name, why)
+        except OctosshError as error:
+            if not self._stop.is_set():
+                self.error = error
+                if wanted.follow:
+                    _log.warning("%s: the log of %s ends here: %s", target.name, seen.name, error)
+        finally:
+            self._put(None)
+
+    def _enough(self, _frame: Frame) -> Iterator[bytes]:
+        return iter([b"enough\n"] if self._stop.is_set() else [])
+
+    def _heard(self, text: str) -> None:
+        at, said = read_container_line(text)
+        self._at = at or self._at
+        self._put(ContainerLine(**_about(self._container), text=said, at=self._at))
+
+    def _put(self, line: ContainerLine | None) -> None:
+        # Whoever reads slowly makes the host wait; whoever reads no more makes nobody wait.
+        while not self._stop.is_set():
+            try:
+                self._queue.put(line, timeout=_TICK_S)
+            except queue.Full:
+                continue
+            return
+
+
+def _about(container: Container) -> dict[str, Any]:
+    seen = container.seen
+    return {"target": container.target.name, "step": seen.step, "container": seen.name, "member": seen.member}
+
+
+def execute_in(
+    containers: Sequence[Container],
+    command: Sequence[str],
+    transport: Transport,
+    *,
+    user: str = "",
+    timeout_s: float = 900,
+    on_line: Callable[[ContainerLine], None] | None = None,
+) -> list[Execution]:
+    """Execute *command* in each of *containers*, of which there is one on a host, beside each other.
+
+    Hosts:
+        as the command does.
+    """
+    there = {container.target.name: container for container in containers}
+
+    def run(target: Target) -> Execution:
+        container = there[target.name]
+        about = _about(container)
+
+        def heard(text: str) -> None:
+            if on_line is not None:
+                on_line(ContainerLine(**about, text=text))
+
+        script = execute(target, container.seen.id, command, user=user)
+        result: Result = transport.run(target, script, timeout_s=timeout_s, on_line=heard)
+        return Execution(**about, exit_code=read_exit_code(result, target.name), output=result.log)
+
+    made = on_each((container.target for container in containers), run)
+    return [
+        Execution(**_about(there[name]), why=str(done)) if isinstance(done, OctosshError) else done
+        for name, done in made.items()
+    ]

@@ -1,0 +1,55 @@
+# logs
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last names.
+octossh_end() {
+    "${octossh_last:-:}"
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+# shellcheck disable=SC2317
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+command -v sudo >/dev/null ||
+    octossh_fail "there is no sudo command on this host for user $(id -un); install sudo, or put it on the PATH"
+
+# The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
+# shellcheck disable=SC2317,SC2032,SC2033
+docker() { command sudo -n docker "$@" 3>&- 9>&-; }
+
+# All of it goes into the log, the one stream in which no frame can fall between two halves of a line.
+docker logs --timestamps --since 2026-11-24T12:00:00.000000Z --tail 20 4f0c
+
+octossh_code=$?
+case $octossh_code in
+    # The second is how one ends that is told to.
+    0 | 143) octossh_end succeeded told no "" ;;
+    *) octossh_fail "docker logs ended with exit code $octossh_code" ;;
+esac
+}
+{ "${octossh_go:-octossh_main}" </dev/null; }

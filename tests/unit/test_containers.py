@@ -1,0 +1,304 @@
+"""Containers from outside: their logs from many hosts, commands in them, and terminals. Docker is a script here."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+import octossh as oc
+from octossh.cli import main
+
+# Answers what a look asks, and says what the containers say; `slow` says nothing and stays. Who runs is noted.
+DOCKER = r"""#!/bin/sh
+here=$(dirname "$0")
+case "$1 $2" in
+    "version "*) echo 20.10 linux amd64 ;;
+    "ps "*) [ ! -s "$here/containers" ] || echo 1 ;;
+    "container inspect") sed "s/^/$4/; s/{{json .}}//" "$here/containers" ;;
+    "network ls" | "volume ls") ;;
+    "logs "*)
+        echo "$*" >>"$here/logs.words"
+        for last; do :; done
+        cat "$here/$last.out"
+        [ ! -e "$here/$last.err" ] || cat "$here/$last.err" >&2
+        [ ! -e "$here/$last.stays" ] || { echo "$$" >"$here/$last.stays"; exec sleep 600; }
+        ;;
+    "exec "*)
+        shift
+        for word; do printf '<%s>' "$word"; done >>"$here/exec.words"
+        while [ "${1#--}" != "$1" ]; do shift; done
+        shift
+        exec "$@"
+        ;;
+    *) echo "what is docker $*?" >&2; exit 1 ;;
+esac
+"""
+
+
+def container(name, step, *, status="running", **labels):
+    ours = {"project": "shop", "environment": "Test", "step": step, "release": "1", "deployment": "d", "spec": "s"}
+    given = {f"octossh.{key}": value for key, value in ours.items()} | labels
+    return {"Id": name, "Name": f"/shop-test-{name}", "Config": {"Labels": given}, "State": {"Status": status}}
+
+
+class Host:
+    """The folder of the docker, and a space on it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "docker").write_text(DOCKER)
+        (folder / "docker").chmod(0o755)
+
+    def has(self, *containers, **said):
+        (self.folder / "containers").write_text("".join(f"{json.dumps(one)}\n" for one in containers))
+        for one in containers:
+            (self.folder / f"{one['Id']}.out").write_bytes(said.get(one["Id"], b""))
+
+    def read(self, name):
+        file = self.folder / name
+        return file.read_text() if file.exists() else ""
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    made = Host(tmp_path)
+    made.has(container("web", "web"), container("job", "job"))
+    return made
+
+
+@pytest.fixture
+def space():
+    targets = [oc.Target(name, name, environments=["Test"]) for name in ("h01", "h02")]
+    project = oc.Project("shop", process=[oc.RunScript("hello", script="true")])
+    with oc.Space("sqlite://", projects=[project], targets=targets, transport=oc.Local()) as made:
+        yield made
+
+
+def at(second, text):
+    return f"2026-11-24T12:00:{second:02}.5Z {text}\n".encode()
+
+
+def test_logs_of_all_containers_on_all_hosts_come_in_the_order_of_time(host, space):
+    host.has(container("web", "web"), container("job", "job"), web=at(1, "one") + at(4, "four"), job=at(2, "two"))
+    lines = [(line.target, line.step, line.text) for line in space.logs("shop", "Test")]
+    assert [text for _, _, text in lines] == ["one", "one", "two", "two", "four", "four"]
+    assert {target for target, _, _ in lines} == {"h01", "h02"}
+    assert [line.text for line in space.logs("shop", "Test", on=["h02"], steps=["job"])] == ["two"]
+
+
+def test_both_streams_of_a_container_are_told_and_what_is_no_utf_8_is_escaped(host, space):
+    host.has(container("web", "web"), web=at(1, "out"))
+    (host.folder / "web.err").write_bytes(at(2, "err").replace(b"err", b"\xff err"))
+    assert [line.text for line in space.logs("shop", "Test", on=["h01"])] == ["out", "\\xff err"]
+
+
+def test_what_is_asked_of_docker_is_what_was_asked_for(host, space):
+    since = datetime(2026, 11, 24, 13, tzinfo=timezone(timedelta(hours=1)))
+    list(space.logs("shop", "Test", on=["h01"], steps=["web"], tail=3, since=since))
+    assert host.read("logs.words") == "logs --timestamps --since 2026-11-24T12:00:00.000000Z --tail 3 web\n"
+
+
+def test_of_a_step_with_no_running_container_the_log_of_the_ended_one_is_shown(host, space):
+    gone = container("old", "web", status="exited")
+    host.has(
+        container("web", "web"), gone, container("job", "job", status="exited"), old=at(1, "old"), job=at(1, "job")
+    )
+    assert [line.text for line in space.logs("shop", "Test", on=["h01"])] == ["job"]
+
+
+def test_a_follower_that_is_closed_ends_docker_on_the_host_though_nothing_is_said_there(host, space):
+    host.has(container("web", "web"), web=at(1, "first"))
+    (host.folder / "web.stays").touch()
+    lines = space.logs("shop", "Test", on=["h01"], follow=True)
+    assert next(lines).text == "first"
+    while not (pid := host.read("web.stays").strip()):
+        pass
+    assert Path(f"/proc/{pid}").exists()
+    lines.close()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_lines_that_nobody_takes_are_not_piled_up(host, space):
+    host.has(container("web", "web"), web=at(1, "x" * 1000) * 20_000)
+    lines = space.logs("shop", "Test", on=["h01"])
+    next(lines)
+    threads = [thread for thread in threading.enumerate() if thread.name == "octossh-listen"]
+    assert all(thread.is_alive() for thread in threads), "it waits for whoever reads"
+    assert sum(1 for _ in lines) == 19_999
+
+
+def test_a_host_that_is_not_there_is_told_after_what_the_others_say(host):
+    def connect(target):
+        if target.name == "h02":
+            raise oc.ConnectError("h02: nobody there", "refused")
+
+    local = oc.Local()
+    transport = oc.Replay(lambda target, script: local.run(target, script), connect)
+    targets = [oc.Target(name, name, environments=["Test"]) for name in ("h01", "h02")]
+    project = oc.Project("shop", process=[oc.RunScript("hello", script="true")])
+    host.has(container("web", "web"), web=at(1, "one"))
+    with oc.Space("sqlite://", projects=[project], targets=targets, transport=transport) as space:
+        said = space.logs("shop", "Test")
+        assert next(said).text == "one"
+        with pytest.raises(oc.ConnectError, match="nobody there"):
+            next(said)
+        made = space.exec("shop", "Test", ["true"])
+        assert {(item.target, item.exit_code, item.why) for item in made} == {
+            ("h01", 0, ""),
+            ("h02", None, "h02: nobody there"),
+        }
+        assert made.exit_code == 255
+
+
+def test_words_of_a_command_arrive_as_they_are_and_the_highest_exit_code_counts(host, space):
+    host.has(container("web", "web"))
+    words = ["sh", "-c", 'echo "$1"; echo err >&2; [ "$2" = 7 ] || exit 3', "sh", "it's $HOME `id` \n{{ x }}", "6"]
+    made = space.exec("shop", "Test", words, on=["h01"])
+    assert (made.exit_code, made.items[0].exit_code, made.ok) == (3, 3, False)
+    assert "it's $HOME `id` \n{{ x }}\n" in made.items[0].output
+    assert "err\n" in made.items[0].output
+    assert host.read("exec.words") == "<web>" + "".join(f"<{word}>" for word in words)
+
+
+def test_a_command_stands_in_the_record_before_it_is_executed_with_who_and_where(host, space):
+    host.has(container("web", "web"))
+    space.exec("shop", "Test", ["true"])
+    finished, started = space.audit("shop", environment="Test")
+    assert (started.type, finished.type) == ("command_started", "command_finished")
+    assert started.data["command"] == ["true"]
+    assert started.data["containers"] == {"h01": "shop-test-web", "h02": "shop-test-web"}
+    assert finished.data["exit_codes"] == {"h01": 0, "h02": 0}
+    assert started.by
+    assert space.verify().ok
+
+
+def test_nothing_is_executed_that_cannot_be_recorded(host, space, monkeypatch):
+    host.has(container("web", "web"))
+
+    def full(*_, **__):
+        raise oc.RecordError("the disk is full")
+
+    monkeypatch.setattr(space.store, "record", full)
+    with pytest.raises(oc.RecordError, match="full"):
+        space.exec("shop", "Test", ["true"])
+    assert host.read("exec.words") == ""
+
+
+COMPOSED = {"com.docker.compose.project": "shop-test", "com.docker.compose.service": "db"}
+
+
+@pytest.mark.parametrize(
+    ("containers", "given", "said"),
+    [
+        (
+            [container("web", "web"), container("job", "job")],
+            {},
+            "h01 runs several containers; say of which step: job, web",
+        ),
+        ([container("web", "web", status="exited")], {}, "shop-test-web on h01 is exited"),
+        ([container("web", "web")], {"steps": ["wbe"]}, "no container of shop in Test is of 'wbe'; did you mean 'web'"),
+        ([container("web", "web")], {"on": ["h1"]}, "Test has no target 'h1'; did you mean 'h01'"),
+        ([], {}, "no container of shop is there in Test"),
+    ],
+)
+def test_what_is_not_there_or_not_one_is_said_before_anything_is_done(host, space, containers, given, said):
+    host.has(*containers)
+    with pytest.raises(oc.ModelError, match=said):
+        space.exec("shop", "Test", ["true"], **given)
+    assert len(space.audit()) == 0
+
+
+def test_of_replicas_of_a_service_of_compose_the_first_is_taken(host, space):
+    host.has(container("db-1", "stack", **COMPOSED), container("db-2", "stack", **COMPOSED))
+    made = space.exec("shop", "Test", ["true"], on=["h01"], steps=["db"])
+    assert [item.container for item in made] == ["shop-test-db-1"]
+
+
+@pytest.mark.parametrize("command", ["ls -l", [], [1]])
+def test_a_command_is_a_list_of_words(space, command):
+    with pytest.raises(oc.ModelError, match="no list of words"):
+        space.exec("shop", "Test", command)
+
+
+OCTOFILE = """
+import octossh as oc
+
+space = oc.Space(
+    projects=[oc.Project("shop", process=[oc.RunScript("hello", script="true")])],
+    targets=[oc.Target(name, name, environments=["Test"]) for name in ("h01", "h02")],
+    transport=oc.Local(),
+)
+"""
+
+
+@pytest.fixture
+def run(in_tmp, host, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (in_tmp / "octofile.py").write_text(OCTOFILE)
+
+    def ended(*arguments):
+        capsys.readouterr()
+        try:
+            main(list(arguments))
+        except SystemExit as end:
+            return int(end.code or 0), *capsys.readouterr()
+        return 0, *capsys.readouterr()
+
+    return ended
+
+
+def test_lines_are_shown_with_who_says_them_and_without_what_moves_a_cursor(run, host):
+    host.has(container("web", "web"), web=at(1, "\x1b[31mred\x1b[0m \x1b[2J\x07 äö\r"))
+    assert run("logs", "--in", "Test", "--on", "h01") == (0, "h01 web | red ?[2J? äö\n", "")
+    _, out, _ = run("logs", "shop", "--in", "Test", "--on", "h01", "--time")
+    assert out.startswith("h01 web | 2026-11-24T12:00:01.500000Z red")
+    _, out, _ = run("--json", "logs", "--in", "Test", "--on", "h01")
+    assert json.loads(out)["text"].startswith("\x1b[31mred")
+    assert out.isascii()
+
+
+def test_a_command_ends_with_the_highest_exit_code_and_tells_that_of_each_host(run, host):
+    host.has(container("web", "web"))
+    code, out, err = run("exec", "shop", "--in", "Test", "--", "sh", "-c", "echo --in; exit 3")
+    assert (code, sorted(out.splitlines())) == (3, ["h01 web | --in", "h02 web | --in"])
+    assert err.splitlines() == [f"octossh: {name} shop-test-web: exit code 3" for name in ("h01", "h02")]
+    assert run("exec", "--in", "Test", "--on", "h01", "--", "true") == (0, "", "")
+    code, out, _ = run("--json", "exec", "--in", "Test", "--on", "h01", "--", "echo", "hello")
+    assert (code, json.loads(out)["items"][0]["output"]) == (0, "hello\n")
+
+
+def test_a_command_that_is_not_there_is_asked_for(run):
+    code, _, err = run("exec", "shop", "--in", "Test")
+    assert code == 2
+    assert "behind --" in err
+    code, _, err = run("shell", "shop", "--in", "Test")
+    assert (code, err) == (2, "octossh: Local() gives no terminal; use the transport SSH or OpenSSH\n")
+
+
+class Terminal(oc.Local):
+    """A terminal on this machine."""
+
+    def terminal(self, target, command):
+        return ["sh", "-c", command]
+
+
+def test_a_shell_is_recorded_and_its_exit_code_is_that_of_the_command(host, capfd):
+    host.has(container("web", "web"))
+    targets = [oc.Target("h01", "h01", environments=["Test"]), oc.Target("h02", "h02", environments=["Test"])]
+    project = oc.Project("shop", process=[oc.RunScript("hello", script="true")])
+    with oc.Space("sqlite://", projects=[project], targets=targets, transport=Terminal()) as space:
+        with pytest.raises(oc.ModelError, match="a terminal shows one; name it: h01, h02"):
+            space.shell("shop", "Test")
+        assert space.shell("shop", "Test", on="h01", command=["sh", "-c", "exit 5"]) == 5
+        finished, started = space.audit()
+    assert host.read("exec.words") == "<--interactive><--tty><web><sh><-c><exit 5>"
+    assert finished.data["exit_codes"] == {"h01": 5}
+    assert (started.type, finished.type) == ("shell_started", "shell_finished")
+    assert started.data["containers"] == {"h01": "shop-test-web"}
