@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from octossh.errors import ModelError, RecordError
 from octossh.model import Deployment, Event, Outcome
 from octossh.model.serialising import from_dict
 from octossh.recording.aside import SideFile
 from octossh.recording.controllers import whoami
-from octossh.recording.tables import meta
+from octossh.recording.rows import time_text
+from octossh.recording.tables import leases, meta
 from octossh.recording.transactions import Transaction
 
 __all__ = ["CatchingUp"]
@@ -54,7 +55,9 @@ class CatchingUp(Transaction):
     def _take_in(self, entry: dict[str, Any]) -> None:
         try:
             if entry["what"] == "finish":
-                self.finish(from_dict(Deployment, entry["deployment"]), None)
+                ended = from_dict(Deployment, entry["deployment"])
+                self.finish(ended, None)
+                self._give_back(ended)
                 return
             outcome = entry["outcome"] and from_dict(Outcome, entry["outcome"])
             self.record(from_dict(Event, entry["event"]), outcome, None)
@@ -62,3 +65,10 @@ class CatchingUp(Transaction):
             # Somebody else has ended that deployment meanwhile: its record stays, and what came late beside it.
             data = {"why": str(error), "entry": entry}
             self.append(Event(type="late_record", at=datetime.now(UTC), deployment="", data=data), "")
+
+    def _give_back(self, ended: Deployment) -> None:
+        """The lease under which *ended* ran: it could not be given back then, and its process may live on."""
+        theirs = (leases.c.project == ended.project) & (leases.c.environment == ended.environment)
+        then = leases.c.since <= time_text(ended.finished_at or datetime.now(UTC))
+        mine = (leases.c.holder == ended.controller) & then
+        self.connection.execute(update(leases).where(theirs & mine).values(holder=""))

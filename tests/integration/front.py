@@ -24,28 +24,34 @@ _PASSED_ON = ("Authorization", "Accept")
 _PASSED_BACK = ("Content-Type", "WWW-Authenticate", "Docker-Content-Digest", "Docker-Distribution-Api-Version")
 
 
+Answer = tuple[int, dict[str, str], bytes]
+
+
 class Front:
-    """Listens on 127.0.0.1, by plain http.
+    """Listens by plain http.
 
     Args:
         url: Of the registry behind.
         ca: Who signed its certificate.
         delay_s: How long each answer is held back.
+        address: On which it listens; hosts of a lab reach the first one of its net.
 
     Attributes:
         asked: Method and target of each request, in order.
         before_page: Is called with the number of the page (from 1) and the Authorization header, before a page of
             tags is asked for behind.
+        instead: Is called with method and target; what it gives is the answer, unless that is None.
     """
 
-    def __init__(self, url: str, *, ca: Path | None = None, delay_s: float = 0.0) -> None:
+    def __init__(self, url: str, *, ca: Path | None = None, delay_s: float = 0.0, address: str = "127.0.0.1") -> None:
         self._behind = urllib.parse.urlsplit(url)
         self._context = ssl.create_default_context(cafile=ca) if ca else None
         self.delay_s = delay_s
         self.asked: list[tuple[str, str]] = []
         self.before_page: Callable[[int, str], None] = lambda _number, _login: None
+        self.instead: Callable[[str, str], Answer | None] = lambda _method, _target: None
         self._over = threading.Event()
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+        self._server = http.server.ThreadingHTTPServer((address, 0), _handler_of(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
@@ -61,13 +67,18 @@ class Front:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://{self.place}"
+
+    @property
+    def place(self) -> str:
+        """Address and port."""
+        return f"{self._server.server_address[0]!s}:{self._server.server_address[1]}"
 
     def lists(self) -> list[str]:
         """The targets of those requests that were for tags."""
         return [target for _, target in self.asked if "/tags/list" in target]
 
-    def behind(self, method: str, target: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    def behind(self, method: str, target: str, headers: dict[str, str]) -> Answer:
         """What the registry answers: status, headers and body."""
         made: http.client.HTTPConnection
         if self._behind.scheme == "https":
@@ -84,9 +95,11 @@ class Front:
         finally:
             made.close()
 
-    def answer(self, method: str, target: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    def answer(self, method: str, target: str, headers: dict[str, str]) -> Answer:
         self.asked.append((method, target))
         self._over.wait(self.delay_s)
+        if (instead := self.instead(method, target)) is not None:
+            return instead
         path, _, query = target.partition("?")
         if not path.endswith("/tags/list"):
             return self.behind(method, target, headers)

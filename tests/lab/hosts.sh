@@ -46,9 +46,9 @@ PrintMotd no
 AcceptEnv LANG LC_*
 Subsystem sftp /usr/lib/openssh/sftp-server
 CONF
-    # cgroupfs: there is no systemd on a host.
+    # cgroupfs: there is no systemd on a host. Tests put registries of their own onto this machine.
     cat >"$t/etc/docker/daemon.json" <<JSON
-{"insecure-registries": ["$REG", "registry.lab:5000"], "cgroup-parent": "/$CGROUP", "exec-opts": ["native.cgroupdriver=cgroupfs"]}
+{"insecure-registries": ["$REG", "registry.lab:5000", "$NET.0.1/32"], "cgroup-parent": "/$CGROUP", "exec-opts": ["native.cgroupdriver=cgroupfs"]}
 JSON
     for u in "$REG_AUTH" "$REG_TOKEN" registry.lab:544{3,4}; do
         cp "$LAB/registry/tls/ca.crt" "$t/etc/docker/certs.d/$u/ca.crt"

@@ -324,6 +324,20 @@ def test_while_nobody_took_over_late_records_count_whatever_became_of_the_lease(
         assert store.deployment("d1") == ENDED
 
 
+def test_a_lease_that_could_not_be_given_back_ends_with_what_is_told_late_of_its_deployment(url, link):
+    with Store(url) as store:
+        lease = store.lease("shop", "Dev")
+        other = store.lease("shop", "Test")
+        ended = attrs.evolve(ENDED, started_at=lease.since, finished_at=datetime.now(UTC))
+        store.start(attrs.evolve(deployment(), started_at=lease.since), lease=lease)
+        link.cut = True
+        store.finish(ended)
+        link.cut = False
+    with Store(url) as store:  # in the same process, which goes on living
+        assert [one.environment for one in store.leases()] == [other.environment]
+        assert store.lease("shop", "Dev").token == lease.token + 1
+
+
 @pytest.mark.parametrize("option", ["options=-csearch_path%3Dmail", "port=5433", "host=db2"])
 def test_stores_of_one_server_that_are_shown_alike_take_in_no_side_file_of_each_other(url, option):
     here = "postgresql://ann@/a?host=db&options=-csearch_path%3Dshop"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
+import shops
 from attrs import frozen
 from lab.lab import Lab
 
@@ -14,45 +16,55 @@ import octossh as oc
 _PROCESSES = "ps -u deploy -o pid=,args= | grep -v '[s]shd: deploy' || true"
 _RUNS = "ls -d /dev/shm/octossh-run-* 2>/dev/null || true"
 _LOCKS = 'for lock in /dev/shm/octossh-*.lock; do [ ! -f "$lock" ] || flock -n "$lock" true || echo "$lock"; done'
-_CONTAINERS = "docker ps -a --no-trunc --format '{{json .Names}} {{json .State}} {{json .Labels}}'"
+_CONTAINERS = (
+    "docker ps -aq | xargs -r docker inspect "
+    "--format '[{{json .Id}},{{json .Name}},{{json .State.Status}},{{json .HostConfig.RestartPolicy.Name}},"
+    "{{json .Config.Labels}}]'"
+)
+# Of all processes there, but for those that do the asking.
+_SAID = "for at in /proc/[0-9]*; do [ \"$at\" = /proc/$$ ] || tr '\\0' ' ' <$at/cmdline; echo; done 2>/dev/null"
 
 
 @frozen
 class Seen:
     """A container on a host."""
 
+    id: str
     name: str
     state: str
+    restart: str
     labels: dict[str, str]
 
 
 def containers(lab: Lab, host: str) -> list[Seen]:
     """All of them."""
     made = []
-    decoder = json.JSONDecoder()
     for line in lab.sh(host, _CONTAINERS).splitlines():
-        words, at = [], 0
-        while at < len(line):
-            word, at = decoder.raw_decode(line, at)
-            words.append(word)
-            at += 1
-        labels = dict(pair.partition("=")[::2] for pair in words[2].split(",octossh."))
-        made.append(Seen(words[0], words[1], {key.removeprefix("octossh."): text for key, text in labels.items()}))
+        id_, name, state, restart, labels = json.loads(line)
+        ours = {key.removeprefix("octossh."): text for key, text in (labels or {}).items()}
+        made.append(Seen(id_, name[1:], state, restart, ours))
     return made
 
 
-def check(lab: Lab, host: str, space: oc.Space, step: str = "web") -> None:
+def check(lab: Lab, host: str, space: oc.Space, step: str = "web", *, stood: bool = False) -> None:
     """One container of *step* runs on *host*, once there was one; it is the one that the record tells of; no lock is held.
 
     For when nothing runs there any more.
+
+    Args:
+        lab: Where the host is.
+        host: Its name.
+        space: With the record.
+        step: Keeps the container.
+        stood: Whether there was one that the record need not tell of any more.
     """
     assert space.verify().ok
     past = space.history(limit=None)
     assert all(deployment.state is not oc.State.RUNNING for deployment in past)
-    seen = containers(lab, host)
+    seen = [one for one in containers(lab, host) if one.labels.get("step") == step]
     running = [one for one in seen if one.state == "running"]
     known = [outcome for one in past if (outcome := one.outcome(step, host)) is not None]
-    if any(outcome.state is oc.State.SUCCEEDED for outcome in known):
+    if stood or any(outcome.state is oc.State.SUCCEEDED for outcome in known):
         assert len(running) == 1, seen
     assert len(running) <= 1, seen
     for deployment in past:
@@ -61,11 +73,20 @@ def check(lab: Lab, host: str, space: oc.Space, step: str = "web") -> None:
             continue
         if outcome.state is oc.State.UNKNOWN:
             assert outcome.why
-            break
-        if outcome.changed and outcome.state is oc.State.SUCCEEDED:
-            assert running[0].labels["deployment"] == deployment.id
-            break
+        elif outcome.inspect:
+            assert outcome.inspect["Id"] == running[0].id, outcome
+        else:
+            assert not any(one.labels["deployment"] == deployment.id for one in running), outcome
+        break
     assert lab.sh(host, _LOCKS) == ""
+
+
+def check_secrets(lab: Lab, host: str, folder: Path, *secrets: str) -> None:
+    """None of *secrets* stands in a file or a command line on *host*, nor in a file of the one who deploys."""
+    assert shops.files_with(lab, host, *secrets) == []
+    said = lab.sh(host, _SAID)
+    kept = [said.encode(), *(path.read_bytes() for path in folder.rglob("*") if path.is_file())]
+    assert not [secret for secret in secrets if any(secret.encode() in text for text in kept)]
 
 
 def check_nothing_stays(lab: Lab, host: str) -> None:
