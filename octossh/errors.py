@@ -45,6 +45,7 @@ __all__ = [
     "TimedOut",
     "TransportError",
     "did_you_mean",
+    "to_type",
 ]
 
 
@@ -155,6 +156,13 @@ class DeployFailed(OctosshError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def to_type(*words: str) -> str:
+    """The command ``octossh`` with *words*, as one types it: for the end of a message that says what to do."""
+    import shlex
+
+    return f"octossh {shlex.join(words)}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

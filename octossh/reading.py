@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 from attrs import field, frozen
 
-from octossh.errors import ReadError
+from octossh.errors import ReadError, to_type
 from octossh.model import GROUPS, LABELS, Anchor, Resource, Runner, Snapshot, grouped
 from octossh.model.platforms import platform
 from octossh.shell import Frame, Result, Secret
@@ -210,10 +210,12 @@ def _check_seen(result: Result, target: str) -> None:
     if not result.frames:
         raise ReadError(_no_shell(result, target))
     if answer.state != "succeeded":
-        raise ReadError(
-            f"{target}: the host could not be looked at: "
-            + (answer.why or f"the script ended early with exit code {result.exit_code}: {result.log.strip()[-300:]}")
-        )
+        early = f"the script ended early with exit code {result.exit_code}: {result.log.strip()[-300:]}"
+        raise ReadError(f"{target}: the host could not be looked at: {_with_advice(answer.why) or early}")
+
+
+def _with_advice(why: str) -> str:
+    return f"{why}; see what to do: {to_type('check')}" if why.startswith("docker does not answer") else why
 
 
 def read_facts(result: Result, target: str) -> dict[str, str]:

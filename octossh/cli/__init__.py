@@ -25,8 +25,9 @@ from octossh.cli import (  # each adds its commands
     tidying,
     values,
 )
-from octossh.cli.options import CONTROL_BUT_LINES, Options, octossh
-from octossh.errors import DeployFailed, OctosshError
+from octossh.cli.mistakes import told
+from octossh.cli.options import CONTROL_BUT_LINES, Options, load, octossh
+from octossh.errors import DeployFailed, OctosshError, to_type
 
 __all__ = [
     "audits",
@@ -47,8 +48,8 @@ __all__ = [
 ]
 
 
-def _complain(error: BaseException, code: int, *, as_json: bool) -> NoReturn:
-    message = " ".join(str(error).split()) if not isinstance(error, DeployFailed) else error.deployment.error
+def _complain(error: BaseException, code: int, *, as_json: bool, message: str = "") -> NoReturn:
+    message = message or (error.deployment.error if isinstance(error, DeployFailed) else " ".join(str(error).split()))
     if as_json and not isinstance(error, DeployFailed):
         hosts = error.hosts.value if isinstance(error, OctosshError) else "untouched"
         click.echo(
@@ -59,8 +60,19 @@ def _complain(error: BaseException, code: int, *, as_json: bool) -> NoReturn:
     notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
     click.echo(CONTROL_BUT_LINES.sub("?", f"octossh: {message}{notes}"), err=True)
     if isinstance(error, DeployFailed):
-        click.echo(f"octossh: hosts: {error.hosts.value}; see: octossh history --log {error.deployment.id}", err=True)
+        see = [to_type("history", "--log", error.deployment.id)]
+        if any(outcome.why.startswith("docker does not answer") for outcome in error.deployment.outcomes):
+            see.append(to_type("check", "--in", error.deployment.environment))
+        click.echo(f"octossh: hosts: {error.hosts.value}; see: {' and '.join(see)}", err=True)
     sys.exit(code)
+
+
+def _environments(file: str) -> tuple[str, ...]:
+    try:
+        with load(file) as space:
+            return space.environments
+    except OctosshError:
+        return ()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -75,8 +87,13 @@ def main(arguments: list[str] | None = None) -> None:
             KeyboardInterrupt("interrupted; 'octossh history' says how far it came"), 130, as_json=options.as_json
         )
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            # A group alone shows what is in it; older versions of click do so without an error.
+            error.show()
+            sys.exit(error.exit_code)
+        # What comes before the mistake has been read, but not always what comes behind it.
+        as_json = options.as_json or "--json" in (sys.argv[1:] if arguments is None else arguments)
+        _complain(error, error.exit_code, as_json=as_json, message=told(error, lambda: _environments(options.file)))
     except OctosshError as error:
         _complain(error, error.exit_code, as_json=options.as_json)
     except BrokenPipeError:

@@ -17,6 +17,7 @@ import click
 
 import octossh as oc
 from octossh._version import __version__
+from octossh.cli.mistakes import Group
 from octossh.errors import ModelError, OctosshError
 
 __all__ = ["COLOURS", "CONTROL", "CONTROL_BUT_LINES", "Options", "command", "load", "octossh"]
@@ -62,7 +63,10 @@ def load(path: str) -> oc.Space:
     """
     file = Path(path)
     if not file.is_file():
-        raise ModelError(f"there is no file {path}; write one that defines 'space', or name another with -f")
+        raise ModelError(
+            f"there is no file {path}; write one with 'octossh init', or by hand (it defines 'space'), or name another "
+            "with -f"
+        )
     os.chdir(file.resolve().parent)
     sys.path.insert(0, str(Path.cwd()))
     try:
@@ -153,7 +157,7 @@ def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="octossh")
 @click.option(
     "-f", "--file", "file", default="octofile.py", show_default=True, help="The octofile; it defines 'space'."

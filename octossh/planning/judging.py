@@ -18,6 +18,7 @@ _OLDEST = (20, 10)
 _FEW_KB = 500_000  # less, and the next pull of a common image may not fit
 _LOW_KB = 3_000_000
 _SKEW_S = 30
+_LONG = 400
 _FAR_SKEW_S = 300  # registry tokens and certificates begin to fail
 
 
@@ -100,7 +101,7 @@ def _docker(visit: Visit) -> Iterator[_Row]:
         yield (
             "docker",
             Grade.FAULT,
-            f"docker does not answer {user}: {error[-200:]}",
+            f"docker does not answer {user}: {_end_of(error)}",
             _docker_advice(error, user, visit),
         )
         return
@@ -129,10 +130,16 @@ def _docker_advice(error: str, user: str, visit: Visit) -> str:
     if visit.socket:
         return f"see whether the engine listens at {visit.socket}, and {user} may write to it"
     if "permission denied" in error.lower():
-        return f"add {user} to the group docker, or log in as a user who may talk to docker"
+        return (
+            f"add {user} to the group docker: sudo usermod -aG docker {user}; or log in as one who may talk to docker"
+        )
     if "Cannot connect to the Docker daemon" in error or "connection refused" in error.lower():
         return "start docker: systemctl start docker; or see which DOCKER_HOST the user's login sets"
     return "run 'docker version' there to see more"
+
+
+def _end_of(text: str) -> str:
+    return text if len(text) <= _LONG else f"... {text[-_LONG:].partition(' ')[2]}"
 
 
 def _number(version: str) -> tuple[int, ...]:

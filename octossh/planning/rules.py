@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 
-from octossh.errors import PlanError, Refused
+from octossh.errors import PlanError, Refused, to_type
 from octossh.model import Deployment, Mode, Phase, Prevention, Project, State
 
 __all__ = ["check_may_enter", "current", "mode_of", "to_follow", "to_promote", "to_roll_back"]
@@ -105,19 +105,20 @@ def to_promote(project: Project, environment: str, history: Sequence[Deployment]
     lifecycle = project.lifecycle_of(channel)
     if lifecycle is None:
         raise PlanError(
-            f"project {project.name!r} has no lifecycle, so nothing can be promoted; deploy a release by number"
+            f"project {project.name!r} has no lifecycle, so nothing can be promoted; deploy a release by number: "
+            + to_type("deploy", "NUMBER", "--to", environment)
         )
     before = lifecycle.phases_before(environment)
     if not before:
         raise PlanError(
-            f"{environment!r} is the first environment of {project.name!r}; deploy a release to it by number"
+            f"{environment!r} is the first environment of {project.name!r}; deploy a release to it by number: "
+            + to_type("deploy", "NUMBER", "--to", environment)
         )
     for phase in reversed(before):
         standing = {name: found.release for name in phase.environments if (found := current(history, name))}
         if standing or not phase.optional:
             return _one(phase, standing, environment)
-    names = " or ".join(repr(name) for phase in before for name in phase.environments)
-    raise Refused(f"nothing has succeeded in {names} yet, so nothing can be promoted to {environment!r}")
+    raise _nothing([name for phase in before for name in phase.environments], environment)
 
 
 def _one(phase: Phase, standing: Mapping[str, str], environment: str) -> str:
@@ -125,16 +126,26 @@ def _one(phase: Phase, standing: Mapping[str, str], environment: str) -> str:
     needed = 1 if phase.optional else phase.needed
     empty = [name for name in phase.environments if name not in standing]
     if not standing or (empty and needed == len(phase.environments)):
-        where = " or ".join(map(repr, empty)) if not standing and needed == 1 else repr(empty[0])
-        raise Refused(f"nothing has succeeded in {where} yet, so nothing can be promoted to {environment!r}")
+        raise _nothing(empty if not standing and needed == 1 else empty[:1], environment)
     numbers = set(standing.values())
     if len(numbers) > 1:
         stand = ", ".join(f"{number} in {name!r}" for name, number in standing.items())
-        raise Refused(f"different releases stand before {environment!r}: {stand}; deploy one of them by number")
+        raise Refused(
+            f"different releases stand before {environment!r}: {stand}; deploy one of them by number: "
+            + to_type("deploy", "NUMBER", "--to", environment)
+        )
     number = numbers.pop()
     if len(standing) < needed:
         raise Refused(f"{number} cannot be promoted to {environment!r} yet: {_lacks(phase, standing)}")
     return number
+
+
+def _nothing(places: Sequence[str], environment: str) -> Refused:
+    where = " or ".join(map(repr, places))
+    return Refused(
+        f"nothing has succeeded in {where} yet, so nothing can be promoted to {environment!r}; deploy a release there "
+        f"first: {to_type('deploy', '--to', places[0])}"
+    )
 
 
 def to_follow(
@@ -193,6 +204,6 @@ def to_roll_back(project: str, environment: str, history: Sequence[Deployment]) 
     if len(pile) < wanted:
         raise PlanError(
             f"there is no earlier release of {project!r} in {environment!r} to roll back to; "
-            "see 'history', or deploy a release by number"
+            f"see {to_type('history', '--in', environment)}, or deploy a release by number"
         )
     return pile[-wanted]

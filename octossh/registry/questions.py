@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING
 
 from attrs import field, frozen
 
-from octossh.errors import RegistryError
+from octossh.errors import RegistryError, to_type
 from octossh.registry import lists, manifests, probing
 from octossh.registry.deadlines import Deadline
 from octossh.registry.headers import origin, place, retry_after_s
@@ -153,7 +153,8 @@ class Question:
                 "full"
             )
         if answer.status == 404 and code == "MANIFEST_UNKNOWN" and tag:
-            return self.error(f"there is no tag {tag!r}; list the tags that there are, since it may have been deleted")
+            name = (self.repository or "IMAGE").removeprefix("library/")
+            return self.error(f"there is no tag {tag!r}, or no more; see which there are: {to_type('tags', name)}")
         if answer.status == 404:
             return self._not_there(said, code, tag)
         if answer.status == 403:
@@ -173,10 +174,11 @@ class Question:
         """Is it the repository that is missing, or the registry?"""
         if code is None and (fault := probing.what_is_wrong(self._glance, self.url)):
             return RegistryError(f"{self.subject}: {fault}")
+        name = (self.repository or "NAME").rpartition("/")[2]
         what = f"no tag {tag!r}, or " if tag and code != "NAME_UNKNOWN" else ""
         return self.error(
-            f"there is {what}no such repository, or none that this login may see ({said}); see its name, "
-            "and whether the url is a registry's"
+            f"there is {what}no such repository, or none that this login may see ({said}); see its name "
+            f"({to_type('images', name)} searches where there is a list), and whether the url is a registry's"
         )
 
     def _glance(self, url: str) -> Answer:

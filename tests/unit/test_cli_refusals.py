@@ -22,6 +22,8 @@ def touched(*_):
     raise RuntimeError("a host was touched")
 
 def works(target, script):
+    if (HERE / "mute").exists():
+        return [oc.Frame("end", "failed none no docker does not answer: permission denied")]
     return [oc.Frame("end", "failed none no no space" if (HERE / "broken").exists() else "succeeded ran yes ")]
 
 transport = oc.Replay(works) if (HERE / "open").exists() else oc.Replay(touched, touched)
@@ -69,7 +71,7 @@ def write(folder, ending, before=OCTOFILE):
 
 
 FILES = {
-    "none": (None, ["there is no file octofile.py", "name another with -f"]),
+    "none": (None, ["there is no file octofile.py", "'octossh init'", "name another with -f"]),
     "a syntax error": ("def f(:\n    pass", ["octofile.py, line 1", "not Python", "correct it there"]),
     "a syntax error in a module of its own": (
         "from pathlib import Path\nPath('helper.py').write_text('x =')\nimport helper",
@@ -114,6 +116,12 @@ COMMANDS = {
     "unknown environment to check": (PLAIN, [], ["check", "--in", "prod"], 2, ["'prod'", "there is 'Dev', 'Production', 'Test'"]),
     "unknown environment in the history": (PLAIN, [], ["history", "--in", "Dve"], 2, ["'Dve'", "did you mean 'Dev'?"]),
     "unknown channel": (PLAIN, [], ["release", "create", "--channel", "defualt"], 2, ["'defualt'", "did you mean 'default'?"]),
+    "unknown command": (PLAIN, [], ["plna"], 2, ["no command 'octossh plna'", "did you mean 'plan'? See: octossh --help"]),
+    "unknown command of a group": (PLAIN, [], ["release", "crate"], 2, ["'octossh release crate'", "did you mean 'create'?"]),
+    "unknown option": (PLAIN, [], ["plan", "--too", "Dev"], 2, ["no option '--too'", "did you mean '--to'? See: octossh plan --help"]),
+    "no environment": (PLAIN, [], ["plan"], 2, ["it needs --to ENVIRONMENT; there is 'Dev', 'Test', 'Production'; see: octossh plan --help"]),
+    "no argument": (PLAIN, [], ["who"], 2, ["it needs IMAGE; see: octossh who --help"]),
+    "no choice": (PLAIN, [], ["plan", "--to", "Dev", "--offline", "x"], 2, ["--offline: 'x'", "'fail', 'skip'", "octossh plan --help"]),
     "search in no registry": (PLAIN, [], ["images", "web"], 2, ["no registries to search in"]),
     "search in an unknown registry": (
         "space = space(project(oc.RunContainer('web', image=hub.image('acme/web'))))", [],
@@ -217,6 +225,23 @@ def test_wrong_usage_ends_with_2(what, octossh, in_tmp):
     assert [word for word in words if word not in err] == []
 
 
+def test_without_an_octofile_what_is_missing_is_told_without_a_choice(octossh):
+    refused(octossh("plan"), 2, ["it needs --to ENVIRONMENT; see: octossh plan --help"])
+
+
+def test_as_json_a_mistake_in_the_command_line_is_one_document_too(octossh):
+    code, out, err = octossh("who", "--json")
+    error = json.loads(out)["error"]
+    assert (code, error["kind"], error["hosts"]) == (2, "MissingParameter", "untouched")
+    assert err == f"octossh: {error['message']}\n"
+
+
+def test_a_group_alone_shows_what_is_in_it(octossh):
+    code, out, err = octossh("release")
+    assert code in {0, 2}  # as the version of click has it
+    assert "Pick versions, pin them to digests" in out + err
+
+
 def test_as_json_an_error_is_one_document_on_standard_output(octossh, in_tmp):
     write(in_tmp, PLAIN)
     code, out, err = octossh("--json", "status", "shpo")
@@ -235,6 +260,17 @@ def test_as_json_a_failed_deployment_is_the_whole_deployment(octossh, in_tmp):
     assert json.loads(out)["outcomes"][0]["why"] == "no space"
     assert "octossh: h01: step 'migrate' failed: no space\n" in err
     assert "hosts: untouched; see: octossh history --log 2" in err
+
+
+def test_where_docker_does_not_answer_the_command_that_says_what_to_do_is_named(octossh, in_tmp):
+    write(in_tmp, PLAIN)
+    (in_tmp / "open").touch()
+    octossh("release", "create")
+    (in_tmp / "mute").touch()
+    code, _, err = octossh("deploy", "--to", "Dev", "-q")
+    assert code == 1
+    assert "docker does not answer: permission denied" in err
+    assert err.endswith(" and octossh check --in Dev\n")
 
 
 def test_the_whole_road_at_the_command_line(octossh, in_tmp):

@@ -36,6 +36,12 @@ def judged(without=(), call=("docker",), socket=None, **facts):
     return {f.subject: (f.grade, f"{f.found}; {f.advice}") for f in judge("h01", visit)}
 
 
+def test_of_a_long_error_of_docker_the_end_is_shown_from_a_whole_word_on():
+    _, text = judged(docker__error=f"{'much before ' * 50}dial unix: connect: permission denied")["docker"]
+    assert text.startswith(("docker does not answer deploy: ... before", "docker does not answer deploy: ... much"))
+    assert "connect: permission denied; add deploy" in text
+
+
 def test_a_host_that_has_all_it_needs_is_ok_in_everything():
     assert {grade for grade, _ in judged().values()} == {Grade.OK}
     assert set(judged()) == {"system", "shell", "tools", "docker", "disk", "clock", "registry hub"}
@@ -52,7 +58,7 @@ def test_a_host_that_has_all_it_needs_is_ok_in_everything():
         ({"docker__silent": "20"}, "docker", Grade.FAULT, "did not answer within 20 s"),
         (
             {"docker__error": "Got permission denied while trying to connect to the Docker daemon socket"},
-            "docker", Grade.FAULT, "add deploy to the group docker",
+            "docker", Grade.FAULT, "add deploy to the group docker: sudo usermod -aG docker deploy;",
         ),
         (
             {"docker__error": "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?"},

@@ -169,7 +169,10 @@ def test_a_look_where_no_shell_began_points_to_linux() -> None:
 @pytest.mark.parametrize(
     ("frames", "said"),
     [
-        ([("begin", ""), ("end", "failed none no docker does not answer: no")], "docker does not answer: no"),
+        (
+            [("begin", ""), ("end", "failed none no docker does not answer: no")],
+            "docker does not answer: no; see what to do: octossh check",
+        ),
         ([("begin", ""), ("container", json.dumps(inspect()))], "the script ended early with exit code 1: oh dear"),
     ],
 )

@@ -299,7 +299,9 @@ def test_a_login_form_is_not_taken_for_a_list(fake, client, image):
 
 def test_a_tag_that_is_not_there_is_an_error_with_advice(fake, client, image):
     fake.push("acme/web", "1.0")
-    with pytest.raises(RegistryError, match=r"acme/web: there is no tag '2\.0'; list the tags that there are"):
+    with pytest.raises(
+        RegistryError, match=r"acme/web: there is no tag '2\.0', or no more; see which there are: octossh tags acme/web"
+    ):
         client.resolve(image, "2.0")
 
 

@@ -171,7 +171,9 @@ def test_a_rollback_goes_to_what_stood_there_before(past, number):
 
 @pytest.mark.parametrize("past", ["", "1+", "1-", "1+ 1+", "1+ 1-", "Test:1+ Test:2+", "1+ 2+ <1+", "1- 2- 3."])
 def test_with_nothing_before_there_is_no_rollback(past):
-    with pytest.raises(oc.PlanError, match=r"no earlier release of 'shop' in 'Dev'.*see 'history', or deploy"):
+    with pytest.raises(
+        oc.PlanError, match=r"no earlier release of 'shop' in 'Dev'.*see octossh history --in Dev, or deploy"
+    ):
         to_roll_back("shop", "Dev", history(past))
 
 
