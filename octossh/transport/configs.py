@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from attrs import frozen
 
 from octossh.errors import ConnectError, ModelError
 
@@ -23,10 +26,16 @@ OFF: Options = {}
 _ASK_S = 10.0
 _SYSTEM = "/etc/ssh/ssh_config"
 _WORDS = ("userknownhostsfile", "globalknownhostsfile")
+_READ = re.compile(r"^debug1: Reading configuration data (?P<file>.+?)\s*$", re.MULTILINE)
+_REMARK = re.compile(r"^(debug1: |OpenSSH_|Pseudo-terminal ).*\n?", re.MULTILINE)
+_PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9._:-]*")
+_STDIN = "/dev/stdin"
+
+_Asked = tuple[str, str | None, int | None]
 
 
 class Configuration:
-    """Asks once about each host, and remembers the answers.
+    """Asks once about each host, and remembers the answers; about all at once where nothing tells hosts apart.
 
     Args:
         file: The file to read, and no other. True: those that ssh reads. False: none.
@@ -41,8 +50,9 @@ class Configuration:
         if self.file and not Path(self.file).is_file():
             raise ModelError(f"there is no file {self.file} with a configuration of ssh; give another path, or False")
         self._lock = threading.Lock()
-        self._asking: dict[tuple[str, str | None, int | None], threading.Lock] = {}
-        self._answers: dict[tuple[str, str | None, int | None], Options] = {}
+        self._asking: dict[_Asked, threading.Lock] = {}
+        self._answers: dict[_Asked, Options] = {}
+        self._first: dict[tuple[str | None, int | None], _Answer] = {}
 
     def about(self, host: str, user: str | None = None, port: int | None = None) -> Options:
         """What it says of *host*; a user and a port that are given take the place of those in it.
@@ -55,14 +65,64 @@ class Configuration:
         asked = (host, user, port)
         with self._lock:
             alone = self._asking.setdefault(asked, threading.Lock())
+            of_all = self._asking.setdefault(("", user, port), threading.Lock())
         with alone:  # about each host once, and about all of them beside each other
-            if asked not in self._answers:
-                ssh = shutil.which("ssh")
-                self._answers[asked] = _ask_ssh(ssh, self.file, *asked) if ssh else _ask_paramiko(self._files(), *asked)
+            if asked in self._answers:
+                return self._answers[asked]
+            with of_all:
+                if (first := self._first.get((user, port))) is None:
+                    # Where it fails, the others are not held up by it once more.
+                    self._first[user, port] = _Answer("", OFF, alike=False)
+                    first = self._first[user, port] = self._ask(asked)
+            found = first.of(host)
+            self._answers[asked] = self._ask(asked).options if found is None else found
             return self._answers[asked]
+
+    def _ask(self, asked: _Asked) -> _Answer:
+        if ssh := shutil.which("ssh"):
+            return _ask_ssh(ssh, self.file, *asked)
+        return _Answer(asked[0], _ask_paramiko(self._files(), *asked), alike=False)
 
     def _files(self) -> tuple[str, ...]:
         return (self.file,) if self.file else (str(Path("~/.ssh/config").expanduser()), _SYSTEM)
+
+
+@frozen
+class _Answer:
+    """What is said of one host, and whether it would be said of any other one as well."""
+
+    host: str
+    options: Options
+    alike: bool
+
+    def of(self, host: str) -> Options | None:
+        """What is said of *host*; None where it has to be asked about by itself."""
+        if host == self.host:
+            return self.options
+        plain = _PLAIN_NAME.fullmatch(host) and self.options.get("hostname") == (self.host,)
+        if not (self.alike and plain):
+            return None
+        return {**self.options, "hostname": (host,)}
+
+
+def _alike(files: Iterable[str]) -> bool:
+    """Whether what these files say is the same for all hosts."""
+    try:
+        texts = [Path(file).read_text(encoding="utf-8", errors="replace") for file in files if file != _STDIN]
+    except OSError:
+        return False
+    return all(_says_it_of_all(line.strip()) for text in texts for line in text.splitlines())
+
+
+def _says_it_of_all(line: str) -> bool:
+    if not line or line.startswith("#"):
+        return True
+    words = line.replace("=", " ", 1).lower().split()
+    if words[0] in ("host", "match"):
+        return words in (["host", "*"], ["match", "all"])
+    # ssh fills in or looks up some things for each host; a path for sockets is none that counts here.
+    asks = words[0] == "hostname" or words[0].startswith(("canonical", '"')) or "%" in line or "$" in line
+    return not asks or words[0] in ("controlpath", "sendenv", "setenv")
 
 
 def home_differs() -> bool:
@@ -75,8 +135,8 @@ def home_differs() -> bool:
         return False
 
 
-def _ask_ssh(ssh: str, file: str, host: str, user: str | None, port: int | None) -> Options:
-    command = [ssh, "-G"]
+def _ask_ssh(ssh: str, file: str, host: str, user: str | None, port: int | None) -> _Answer:
+    command = [ssh, "-v", "-G"]  # it names the files that it reads
     command += ["-l", user] if user else []
     command += ["-p", str(port)] if port else []
     with tempfile.TemporaryFile() as own:
@@ -86,7 +146,7 @@ def _ask_ssh(ssh: str, file: str, host: str, user: str | None, port: int | None)
             # ssh would read the files of another home: those of HOME take their place.
             own.write(of_home().encode())
             own.seek(0)
-            command += ["-F", "/dev/stdin"]
+            command += ["-F", _STDIN]
         try:
             done = subprocess.run(  # noqa: S603 - ssh itself
                 [*command, "--", host], stdin=own, capture_output=True, timeout=_ASK_S, check=False,
@@ -97,12 +157,13 @@ def _ask_ssh(ssh: str, file: str, host: str, user: str | None, port: int | None)
                 f"{host}: ssh did not say within {_ASK_S:g} s what its configuration has of it; see what "
                 f"'ssh -G {host}' waits for, such as a 'Match exec'"
             ) from None
+    remarks = done.stderr.decode("utf-8", "replace")
     if done.returncode:
-        said = " ".join(done.stderr.decode("utf-8", "replace").split()) or f"exit code {done.returncode}"
+        said = " ".join(_REMARK.sub("", remarks).split()) or f"exit code {done.returncode}"
         raise ConnectError(
             f"{host}: ssh does not take its own configuration: {said}. Correct it there, or do without it: config=False"
         )
-    return _parsed(done.stdout.decode("utf-8", "replace"))
+    return _Answer(host, _parsed(done.stdout.decode("utf-8", "replace")), _alike(_READ.findall(remarks)))
 
 
 def of_home() -> str:

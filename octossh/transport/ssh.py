@@ -33,7 +33,8 @@ class SSH(Pool["Link"]):
     A target's own fields come first, then the arguments here, then ssh's configuration. Of that count ``HostName``,
     ``User``, ``Port``, ``ProxyJump``, ``ProxyCommand``, ``IdentityFile``, ``IdentitiesOnly``, ``IdentityAgent``,
     ``CertificateFile``, ``HostKeyAlias``, ``UserKnownHostsFile`` and ``GlobalKnownHostsFile``. It is asked by
-    ``ssh -G``, once for each host; where there is no ssh, paramiko reads it, without ``Include`` and ``Match``.
+    ``ssh -G``, once for each host, or once for all where it says the same of each; where there is no ssh, paramiko
+    reads it, without ``Include`` and ``Match``.
 
     Hosts that are reached through another one (``ProxyJump``) share one connection to that one.
 

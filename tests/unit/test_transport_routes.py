@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +62,7 @@ def test_hosts_are_asked_about_beside_each_other_and_each_once(
 for host do :; done
 echo "$host" >>{tmp_path}/asked
 : >{tmp_path}/$host
-case $host in one) other=two ;; *) other=one ;; esac
+case $host in one) other=two ;; two) other=one ;; *) other=$host ;; esac
 tries=0
 until [ -e {tmp_path}/$other ]; do tries=$((tries + 1)); [ $tries -lt 100 ] || exit 1; sleep 0.1; done
 echo "hostname $host.example"
@@ -69,10 +70,44 @@ echo "hostname $host.example"
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     transport = SSH(config=True)
+    transport._routing.route(oc.Target("zero", "zero"))  # it tells whether one answer is good for all
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda name: transport._routing.route(oc.Target(name, name)), [*other, *other]))
     assert [route.where.address for route in found] == ["one.example", "two.example"] * 2
-    assert sorted((tmp_path / "asked").read_text().split()) == ["one", "two"]
+    assert sorted((tmp_path / "asked").read_text().split()) == ["one", "two", "zero"]
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("", 2),  # of capital letters ssh makes small ones
+        ("Host *\n User ann\n ControlPath ~/%C\n IdentityFile ~/.ssh/mine\nMatch all\n Port 2200\n", 2),
+        ("ProxyCommand nc gate 22\n", 2),
+        ("ProxyCommand nc %h 22\n", 4),
+        ("Include more\n", 4),
+        ("Host b\n User eve\n", 4),
+        ("host=b\n User eve\n", 4),
+        ('"Host" b\n User eve\n', 4),
+        ("Host * !b\n User eve\n", 4),
+        ("Match host b\n User eve\n", 4),
+        ("IdentityFile ~/keys/%h\n", 4),
+        ("HostName %h.example\n", 4),
+        ("HostName 192.0.2.1\n", 4),
+        ("CanonicalizeHostname yes\nCanonicalDomains example\n", 4),
+    ],
+)
+def test_one_answer_is_for_all_hosts_where_nothing_tells_them_apart(
+    way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, asked: int
+) -> None:
+    (tmp_path / ".ssh/more").write_text("Host b\n User eve\n")
+    counting = tmp_path / "ssh"
+    counting.write_text(f'#!/bin/sh\necho >>{tmp_path}/asked\nexec {shutil.which("ssh")} "$@"\n')
+    counting.chmod(0o755)
+    alone = [way(text, name) for name in ("a", "b", "10.0.0.1", "C")]
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    transport = SSH()
+    assert [transport._routing.route(oc.Target(name, name)) for name in ("a", "b", "10.0.0.1", "C")] == alone
+    assert len((tmp_path / "asked").read_text().splitlines()) == asked
 
 
 def test_a_given_user_is_what_the_configuration_matches(way: Way) -> None:
