@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,6 +21,7 @@ __all__ = [
     "References",
     "as_text",
     "check_syntax",
+    "compiled",
     "evaluate",
     "has_expression",
     "references",
@@ -29,6 +31,7 @@ __all__ = [
 ]
 
 _EXPRESSION = re.compile(r"\{[{%#]")
+_compiling = threading.Lock()
 
 
 class NotYetKnown(Exception):
@@ -154,9 +157,14 @@ def value_alone(text: str, values: Mapping[str, object]) -> object:
     from jinja2 import TemplateError
 
     try:
-        return _environment("").compile_expression(inner["inner"], undefined_to_none=True)(**values)
+        return _expression(inner["inner"])(**values)
     except (TemplateError, ModelError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
         return None  # whoever evaluates the text gets to say so
+
+
+@functools.lru_cache(maxsize=4096)
+def _expression(text: str) -> jinja2.environment.TemplateExpression:
+    return _environment("").compile_expression(text, undefined_to_none=True)
 
 
 def _no_jinja(where: str, text: str, error: jinja2.TemplateSyntaxError) -> ModelError:
@@ -255,6 +263,21 @@ def page_environment(load: Callable[[str], str], text: Callable[[str], str]) -> 
     )
 
 
+def compiled(environment: jinja2.Environment, name: str) -> jinja2.Template:
+    """The template *name*, compiled once, however many threads ask for it.
+
+    Raises:
+        ModelError: There is none, or it is no Jinja.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        with _compiling:
+            return environment.get_template(name)
+    except TemplateError as error:
+        raise ModelError(f"template {name} cannot be rendered: {error}") from error
+
+
 def rendered(environment: jinja2.Environment, name: str, values: Mapping[str, Any]) -> str:
     """The template *name* with its values.
 
@@ -264,7 +287,7 @@ def rendered(environment: jinja2.Environment, name: str, values: Mapping[str, An
     from jinja2 import TemplateError
 
     try:
-        return environment.get_template(name).render(values)
+        return compiled(environment, name).render(values)
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
         known = ", ".join(sorted(values))
         raise ModelError(f"template {name} cannot be rendered: {error}; what it may read: {known}") from error

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 
 from octossh.deploying.approving import Approver, check_approvals
@@ -19,6 +20,7 @@ from octossh.model import CONTROLLER, Cancellation, Deployment, Event, Image, St
 from octossh.model.credentials import Credentials
 from octossh.planning import Action, Plan, without
 from octossh.recording import Record
+from octossh.rendering import prepare
 from octossh.shell import Secret
 from octossh.transport import Transport
 
@@ -99,8 +101,23 @@ def _attended(run: Run, cancelled: Callable[[], Cancellation | None] | None, *, 
     return ended
 
 
+@contextlib.contextmanager
+def _meanwhile(do: Callable[[], None]) -> Iterator[None]:
+    """Do something in the time in which hosts are waited for."""
+    thread = threading.Thread(target=do, name="octossh-prepare", daemon=True)
+    thread.start()
+    yield
+    thread.join()
+
+
 def _reached(plan: Plan, transport: Transport) -> Plan:
-    """*plan* for the hosts that can be reached, each of which is connected then."""
+    """*plan* for the hosts that can be reached, each of which is connected then, and its templates compiled."""
+    kinds = {task.step.kind for task in plan.tasks if task.step.scripted}
+    with _meanwhile(lambda: prepare(kinds, plan.templates)):
+        return _connected(plan, transport)
+
+
+def _connected(plan: Plan, transport: Transport) -> Plan:
     used = {task.target for task in plan.tasks if task.action is not Action.SKIP and task.target is not CONTROLLER}
     targets = [target for target in plan.targets if target in used]
     if plan.rollout.offline == "fail":

@@ -6,6 +6,7 @@ from octossh.rendering.orders import Order
 from octossh.rendering.outliving import attach, end_run, fused, outliving, run_id
 from octossh.rendering.own_templates import read_templates
 from octossh.rendering.scripts import check, forget, observe, render, runners
+from octossh.rendering.sources import prepare
 
 __all__ = [
     "Order",
@@ -21,6 +22,7 @@ __all__ = [
     "logs",
     "observe",
     "outliving",
+    "prepare",
     "read_templates",
     "render",
     "run_id",

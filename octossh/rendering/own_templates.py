@@ -10,7 +10,7 @@ from pathlib import Path
 
 from octossh.errors import ModelError, did_you_mean
 from octossh.model import KINDS, Pairs, Templates
-from octossh.rendering.sources import OURS, our_template
+from octossh.rendering.sources import INCLUDE, OURS, our_template
 from octossh.templating import check_syntax
 
 __all__ = ["HARMLESS", "faults", "read_templates"]
@@ -49,7 +49,6 @@ _FIXED = {
 
 _WITHOUT_DOCKER = "check.sh.j2"  # it looks whether docker is there at all
 _STATEMENTS = {"if", "elif", "else", "endif", "for", "endfor", "include", "with", "endwith", "set"}
-_INCLUDE = re.compile(r"\{%\s*include\s+\"(?P<name>[^\"{}]+)\"\s*%\}")
 _TOKENS = re.compile(
     r"\{\{(?P<expression>.*?)\}\}|\{%(?P<statement>.*?)%\}|\{#.*?#\}|(?P<comment>(?<![^\s;])#[^\n]*)"
     r"|\\(?P<escaped>.)|(?P<mark>['\"])|(?P<open>\$\()|(?P<paren>[()])|(?P<tick>`)|<<-?\s*['\"\\]?(?P<end>\w+)",
@@ -181,7 +180,7 @@ def _statement(statement: str, whole: str, others: Mapping[str, str]) -> Iterato
     elif re.search(r"\|\s*(word|comment)\b", statement):
         yield "the filters 'word' and 'comment' skip the quoting; they stand in {{ }} only, as in our templates"
     elif first == "include":
-        found = _INCLUDE.fullmatch(whole)
+        found = INCLUDE.fullmatch(whole)
         if found is None:
             yield 'an include names one template, such as {% include "_lock.sh.j2" %}'
         elif found["name"] not in others and our_template(found["name"]) is None:
@@ -209,5 +208,5 @@ def _reached(name: str, load: Callable[[str], str]) -> set[str]:
         one = left.pop()
         if one not in found:
             found.add(one)
-            left += [include["name"] for include in _INCLUDE.finditer(load(one))]
+            left += [include["name"] for include in INCLUDE.finditer(load(one))]
     return found

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
+from collections.abc import Iterable
 from importlib import resources
 from typing import Any
 
+from octossh.errors import ModelError
 from octossh.model import Templates
 from octossh.shell import Words
-from octossh.templating import script_environment
+from octossh.templating import compiled, script_environment
 
-__all__ = ["OURS", "environment_of", "our_template"]
+__all__ = ["INCLUDE", "OURS", "environment_of", "our_template", "prepare"]
+
+INCLUDE = re.compile(r"\{%\s*include\s+\"(?P<name>[^\"{}]+)\"\s*%\}")
+"""How a template takes in another one."""
 
 _NONE = Templates()
 
@@ -27,14 +33,36 @@ def our_template(name: str) -> str | None:
     return _FOLDER.joinpath(stem).read_text(encoding="utf-8") if stem.removesuffix(".sh.j2") in OURS else None
 
 
-@functools.lru_cache(maxsize=16)
 def environment_of(templates: Templates = _NONE) -> Any:
     """The environment in which *templates* stand in front of ours."""
+    return _environment(templates)
 
-    def load(name: str) -> str | None:
-        return templates.texts[name] if name in templates.texts else our_template(name)
 
-    environment = script_environment(load)
+@functools.lru_cache(maxsize=16)
+def _environment(templates: Templates) -> Any:
+    environment = script_environment(functools.partial(_text, templates))
     environment.filters["word"] = Words
     environment.filters["comment"] = lambda text: Words(re.sub(r"[^ -~]+", " ", text))
     return environment
+
+
+def _text(templates: Templates, name: str) -> str | None:
+    return templates.texts[name] if name in templates.texts else our_template(name)
+
+
+def prepare(kinds: Iterable[str], templates: Templates = _NONE) -> None:
+    """Compile the templates of these kinds of steps, so that no host has to wait for that.
+
+    What is wrong with one is said by whoever renders it.
+    """
+    for made, names in ((templates, kinds), (_NONE, ["_outlive"])):
+        environment = environment_of(made)
+        waiting, seen = [f"{name}.sh.j2" for name in names], set[str]()
+        while waiting:
+            name = waiting.pop()
+            text = None if name in seen else _text(made, name)
+            seen.add(name)
+            if text is not None:
+                with contextlib.suppress(ModelError):
+                    compiled(environment, name)
+                waiting += INCLUDE.findall(text)

@@ -15,7 +15,8 @@ from properties.stand import syntax_errors
 import octossh as oc
 from octossh.errors import ModelError
 from octossh.model import KINDS
-from octossh.rendering import observe, render
+from octossh.rendering import observe, prepare, render
+from octossh.rendering.sources import _environment, environment_of
 
 OTHERS = ("anchor", "anchors", "attach", "check", "end_run", "execute", "forget", "logs", "observe", "runners")
 SENT = [name for name, kind in KINDS.items() if kind.scripted]
@@ -38,6 +39,18 @@ def test_a_golden_order_gives_its_script_byte_for_byte(case: Path) -> None:
     assert body == case.with_suffix(".sh").read_text(encoding="utf-8"), (
         "GOLDEN_WRITE=1 writes it anew; read the diff then"
     )
+
+
+@pytest.mark.parametrize("kind", SENT)
+def test_once_a_kind_is_prepared_none_of_its_scripts_waits_for_a_template(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _environment.cache_clear()
+    prepare([kind])
+    monkeypatch.setattr(environment_of(), "compile", lambda *_, **__: pytest.fail("a template is compiled"))
+    for case in (case for case in CASES if case.parent.name == kind):
+        script(case)
+    _environment.cache_clear()
 
 
 def test_each_golden_script_has_its_order_and_the_other_way_round() -> None:
