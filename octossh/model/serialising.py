@@ -106,19 +106,29 @@ def _is_json(kind: Any) -> bool:
 
 
 def _register_kinds(converter: cattrs.Converter, base: type[Any], kinds: Mapping[str, type[Any]]) -> None:
-    """A *base* says its kind, since several can stand in one place."""
+    """A *base* says its kind, since several can stand in one place. What is made for a kind waits for the first one."""
     from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
-    unstructure = {kind: make_dict_unstructure_fn(kind, converter) for kind in kinds.values()}
-    structure = {name: make_dict_structure_fn(kind, converter) for name, kind in kinds.items()}
-    converter.register_unstructure_hook(base, lambda value: {"kind": value.kind, **unstructure[type(value)](value)})
+    names = {kind: name for name, kind in kinds.items()}
+
+    @functools.cache
+    def unstructure(name: str) -> Any:
+        return make_dict_unstructure_fn(kinds[name], converter)
+
+    @functools.cache
+    def structure(name: str) -> Any:
+        return make_dict_structure_fn(kinds[name], converter)
+
+    converter.register_unstructure_hook(
+        base, lambda value: {"kind": value.kind, **unstructure(names[type(value)])(value)}
+    )
 
     def of_kind(data: Mapping[str, Any], _type: object) -> Any:
         name = data.get("kind")
-        if name not in structure:
+        if name not in kinds:
             what = f"kind of {base.__name__.lower()}"
             raise ModelError(f"there is no {what} {name!r}; this release needs a newer octossh")
-        return structure[name]({key: item for key, item in data.items() if key != "kind"}, base)
+        return structure(name)({key: item for key, item in data.items() if key != "kind"}, base)
 
     converter.register_structure_hook(base, of_kind)
 
