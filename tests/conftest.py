@@ -40,11 +40,10 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture
-def clean_lab(lab: Lab) -> Iterator[Lab]:
+def clean_lab(lab: Lab) -> Lab:
     """The same, with nothing left on the hosts by an earlier test."""
     lab.clean()
-    yield lab
-    lab.clean()
+    return lab
 
 
 @pytest.fixture(scope="session")

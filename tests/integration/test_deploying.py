@@ -219,7 +219,7 @@ def test_waves_stop_at_the_first_that_fails(clean_lab: Lab, tmp_path: Path) -> N
     with shops.space(clean_lab, shops.project(step), shops.targets(clean_lab, *["Dev"] * 3), tmp_path) as space:
         space.deploy(space.create_release(versions={"acme/web": "1.0.0"}), "Dev")
         before = [shops.containers(clean_lab, host) for host in ("h02", "h03")]
-        broken = space.create_release(versions={"acme/web": "1.3.0"})
+        broken = space.create_release(versions={"acme/web": "1.4.0"})
         failed = space.deploy(broken, "Dev", check=False)
     assert [outcome.state.value for outcome in failed.outcomes] == ["failed", "skipped", "skipped"]
     assert [shops.containers(clean_lab, host) for host in ("h02", "h03")] == before

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from clocks import slack
 from lab.lab import LAB_SH, Lab, LabError, lab_sh
 
 pytestmark = pytest.mark.lab
@@ -29,13 +30,12 @@ def own_name(letter: str) -> str:
     return f"t{os.getpid()}{letter}"
 
 
-def soon(what: Callable[[], object], timeout_s: float = 10.0) -> float:
-    """Wait until it is so; return how long it took."""
+def soon(what: Callable[[], object], timeout_s: float = 10.0) -> None:
+    """Wait until it is so."""
     began = time.monotonic()
     while not what():
-        assert time.monotonic() - began < timeout_s, f"not within {timeout_s} s"
+        assert time.monotonic() - began < timeout_s * slack(), f"not within {timeout_s} s, or what that is here"
         time.sleep(0.005)
-    return time.monotonic() - began
 
 
 def text(path: Path) -> str:
@@ -175,7 +175,7 @@ def test_the_pinger_pings_its_target_and_stays(lab: Lab) -> None:
     assert lab.sh("h01", "docker inspect -f '{{.State.Running}}' pinger") == "true\n"
     began = time.monotonic()
     lab.sh("h01", "docker stop pinger")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 5 * slack()
     assert lab.sh("h01", "docker inspect -f '{{.State.ExitCode}}' pinger") == "0\n"
 
 
@@ -223,16 +223,16 @@ def test_a_cut_cable_is_a_dead_host_until_it_is_mended(lab: Lab) -> None:
 
 
 def test_the_delay_line_gives_the_wished_round_trip_time(lab: Lab) -> None:
-    def average_ms() -> float:
+    def least_ms() -> float:
         ping = ["busybox", "ping", lab.hosts["h01"], "-W2", "-i0.3"]
         subprocess.run([*ping, "-c1"], capture_output=True, check=False)  # this one pays for ARP
         out = subprocess.run([*ping, "-c3"], capture_output=True, text=True, check=True).stdout
-        return float(out.rsplit("=", 1)[1].split("/")[1])
+        return float(out.rsplit("=", 1)[1].split("/")[0])
 
     lab.rtt(60)
-    assert 60 * 0.8 <= average_ms() <= 60 * 1.2
+    assert 60 * 0.8 <= least_ms() <= 60 * 1.2
     lab.rtt(0)
-    assert average_ms() < 12
+    assert least_ms() < 12
 
 
 def test_status_says_what_runs(lab: Lab) -> None:
@@ -322,7 +322,7 @@ def test_down_ends_an_up_that_is_under_way() -> None:
         up = subprocess.Popen([LAB_SH, "--name", name, "up", "2"], stderr=subprocess.DEVNULL)
         soon((BASE / name / "registry/open.log").exists)
         lab_sh("down", name=name)
-        assert up.wait(timeout=5) != 0
+        assert up.wait(timeout=30) != 0
         assert traces(name) == set()
 
 
@@ -336,7 +336,7 @@ def test_a_lab_goes_when_its_owner_is_killed(moment: str) -> None:
             assert up.wait() == 0
         owner.kill()  # nobody has waited for it: it is a zombie now, and that is dead, too
         soon(lambda: not (BASE / name).exists(), timeout_s=5)
-        up.wait(timeout=5)
+        up.wait(timeout=30)
         soon(lambda: traces(name) == set(), timeout_s=2)
 
 

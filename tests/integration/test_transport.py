@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from attrs import frozen
+from clocks import slack
 
 from octossh.errors import ConnectError, Hosts, ModelError, ReadError, TimedOut
 from octossh.model.targets import Target
@@ -313,7 +314,7 @@ def test_a_script_that_takes_too_long_is_given_up(place: Place) -> None:
     began = time.monotonic()
     with pytest.raises(TimedOut, match=r"within 0\.3 s") as caught:
         place.run("sleep 60", timeout_s=0.3)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 5 * slack()
     assert caught.value.hosts is Hosts.UNKNOWN
     assert str(caught.value).startswith(place.target.name)
     assert place.run("return 6").exit_code == 6
@@ -322,7 +323,7 @@ def test_a_script_that_takes_too_long_is_given_up(place: Place) -> None:
 def test_what_a_script_left_behind_is_not_waited_for(place: Place) -> None:
     began = time.monotonic()
     result = place.run("sleep 60 & echo $!; frame ok; return 7")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 10 * slack()
     assert (result.exit_code, result.frames) == (7, (Frame("ok"),))
     assert "left behind" in result.log
     place.sh(f"kill {result.log.split()[0]}")
@@ -459,7 +460,7 @@ def test_ctrl_c_gives_up_at_once(place: Place) -> None:
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 5 * slack()
     assert err.strip().endswith("KeyboardInterrupt")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clocks import slack
 from logins import script, wait_for
 
 from octossh.errors import ConnectError, ConnectionLost, Hosts
@@ -42,7 +43,7 @@ class TestALinkThatDies:
 
         with pytest.raises(ConnectionLost, match="a test") as caught:
             ssh.run(target, script("echo $PPID; sleep 60"), on_line=kill)
-        assert time.monotonic() - killed_at < 2
+        assert time.monotonic() - killed_at < 2 * slack()
         assert caught.value.hosts is Hosts.UNKNOWN
         assert len(lines) == 1
 
@@ -85,7 +86,7 @@ class TestALinkThatDies:
         lab.sh(host, f"kill -STOP {pid}")
         began = time.monotonic()
         assert ssh.run(target, script("echo back")).log == "back\n"
-        assert time.monotonic() - began < 3.5
+        assert time.monotonic() - began < 3.5 * slack()
         lab.sh(host, f"kill -9 {pid}")
 
     def test_is_lost_when_its_sshd_hangs_within_three_keepalives(
@@ -103,7 +104,7 @@ class TestALinkThatDies:
 
         with pytest.raises(ConnectionLost, match="silent"):
             ssh.run(target, script("echo $PPID; sleep 60"), on_line=hang)
-        assert time.monotonic() - hung_at < 3.5
+        assert time.monotonic() - hung_at < 3.5 * slack()
         lab.sh(host, f"kill -9 {pid}")
 
     def test_is_lost_when_the_cable_is_cut(self, lab: Any, host: str, target: Target, make: Callable[..., SSH]) -> None:
@@ -118,7 +119,7 @@ class TestALinkThatDies:
         try:
             with pytest.raises(ConnectionLost):
                 ssh.run(target, script("echo ready; sleep 60"), on_line=cut)
-            assert time.monotonic() - cut_at < 3.5
+            assert time.monotonic() - cut_at < 3.5 * slack()
             with pytest.raises(ConnectError) as caught:
                 make(connect_timeout_s=1).connect(target)
             assert caught.value.kind in ("timeout", "unreachable")
@@ -158,7 +159,7 @@ class TestALinkThatDies:
         began = time.monotonic()
         with pytest.raises(ConnectionLost):
             make().run(target, script("echo ready; kill -9 $PPID; sleep 60"), on_line=lambda _: over.wait(30))
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 15 * slack()
         over.set()
 
 
@@ -181,7 +182,7 @@ class TestAHostThatIsOff:
         finally:
             lab.service(host, "sshd", "thaw")
         assert caught.value.kind == "timeout"
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 2.5 * slack()
 
     def test_does_not_hold_up_the_others(self, lab: Any, host: str, target: Target, make: Callable[..., SSH]) -> None:
         other = list(lab.hosts)[1]
@@ -197,7 +198,7 @@ class TestAHostThatIsOff:
             hung.start()
             began = time.monotonic()
             ssh.run(Target(other, lab.hosts[other], user="root"), script("echo"))
-            assert time.monotonic() - began < 4
+            assert time.monotonic() - began < 4 * slack()
             assert hung.is_alive()
         finally:
             lab.service(host, "sshd", "thaw")
@@ -282,7 +283,7 @@ def test_sixty_targets_on_one_sshd_all_get_in(lab: Any, host: str, make: Callabl
     assert logs == ["in\n"] * 60
     began = time.monotonic()
     ssh.close()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 3 * slack()
 
 
 @pytest.mark.parametrize("cut", [0, 1_000, 40_000, 150_000, 299_000, 300_000, 301_000])
