@@ -65,10 +65,14 @@ class Bundle:
         target: The host.
         parts: In their order.
         transport: Carries them.
+        claim: What they hold on the host. See `octossh.rendering.fused`; so is *last*.
     """
 
-    def __init__(self, target: Target, parts: Sequence[Part], transport: Transport) -> None:
+    def __init__(
+        self, target: Target, parts: Sequence[Part], transport: Transport, *, claim: str = "", last: bool = False
+    ) -> None:
         self._target, self._parts, self._transport = target, parts, transport
+        self._claim, self._last = claim, last
         self._heard = [_Heard() for _ in parts]
         self._out = self._err = self._ended = 0
         self._sent = False
@@ -99,7 +103,7 @@ class Bundle:
         return self._heard[number].end.result()
 
     def _run(self) -> None:
-        script = fused([(part.script, part.run) for part in self._parts])
+        script = fused([(part.script, part.run) for part in self._parts], claim=self._claim, last=self._last)
         values = {
             f"{number}/{name}": value
             for number, part in enumerate(self._parts, 1)

@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 from octossh.errors import AuthError, ConnectError, ConnectionLost, HostKeyError
 from octossh.model import Target
-from octossh.rendering import attach
-from octossh.shell import Frame, Result
+from octossh.shell import Frame, Result, Script
 from octossh.transport import Transport
 
 __all__ = ["Told", "find_again"]
@@ -63,15 +62,14 @@ class Told:
 
 
 def find_again(
-    transport: Transport, target: Target, run: str, name: str, told: Told, timeout_s: float, left: threading.Event
+    transport: Transport, target: Target, script: Script, told: Told, timeout_s: float, left: threading.Event
 ) -> Result:
-    """What the run says from its beginning to its end, whenever that comes. Its link may be lost again meanwhile.
+    """What a run says from its beginning to its end, whenever that comes. Its link may be lost again meanwhile.
 
     Args:
         transport: Carries it.
         target: Where it runs.
-        run: From `octossh.rendering.run_id`.
-        name: Of its step.
+        script: From `octossh.rendering.attach`.
         told: Knows what it has said already.
         timeout_s: Seconds that it may still take.
         left: Whether nobody waits for it any more.
@@ -80,7 +78,6 @@ def find_again(
         ConnectError: The host could not be reached again in two minutes, or is not who it was.
         TimedOut: It did not end.
     """
-    script = attach(run, name)
     lost_at, tries = time.monotonic(), 0
     while True:
         try:

@@ -29,6 +29,8 @@ __all__ = ["Run"]
 
 _log = logging.getLogger("octossh")
 
+_FREE_S, _STOPPED_S = 10.0, 1.0  # how long hosts are waited for that shall be free again
+
 
 class Run:
     """One application of one plan, in a thread of its own, so that no interrupt strikes while it records."""
@@ -73,6 +75,7 @@ class Run:
         finally:
             if self.control.leaving:
                 self.journal.close()
+            self.worker.claims.free(_STOPPED_S if self.control.stopping else _FREE_S)
             self.worker.close()
         made = ended(self.plan, self.deployment, self.journal, self.control, self.budget, self._idle, self.worker.sent)
         self.journal.finish(made)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import attrs
 
+from octossh.deploying.claims import Claims
 from octossh.deploying.following import Told, find_again
 from octossh.deploying.listening import heard
 from octossh.deploying.observing import on_each
@@ -17,12 +18,13 @@ from octossh.errors import OctosshError
 from octossh.model import CONTROLLER, Deployment, Event, Outcome, Pairs, Release, State, Step, Target
 from octossh.planning import hosts_of
 from octossh.reading import read_answer, read_output
-from octossh.rendering import run_id
+from octossh.rendering import attach, claim_name, run_id
 from octossh.shell import Frame, Result, Secret
 from octossh.transport import Transport
 
 __all__ = ["settle"]
 
+_FREE_S = 10.0  # how long hosts are waited for that shall be free again
 _DONE = {State.SUCCEEDED, State.SKIPPED, State.FAILED}
 
 
@@ -65,6 +67,9 @@ def settle(
             [hosts.get(name, Target(name, name)) for name in open_],
             lambda target: asking.outcomes(target, open_[target.name], known, behind, there=target.name in hosts),
         )
+        for target in {target for _, target in begun} - set(open_):
+            asking.held(hosts.get(target))
+        asking.claims.free(_FREE_S)
     finally:
         asking.left.set()  # after Ctrl-C nobody waits for hosts that do not answer
     for name, outcomes in found.items():
@@ -134,6 +139,8 @@ class _Asking:
         self._on_event = on_event if self._masking else None
         self._steps = {step.name: step for step in release.process.steps}
         self._telling = threading.Lock()
+        name = claim_name(deployment.project, deployment.environment, deployment.id)
+        self.claims = Claims(name, transport)
         self.left = threading.Event()
 
     def outcomes(
@@ -169,9 +176,15 @@ class _Asking:
             return attrs.evolve(made, why="the host, or the step, is not among those that are known here any more")
         try:
             result = self._heard(step, target)
+            self.held(target)
             return self._read(made, result)
         except OctosshError as error:
             return attrs.evolve(made, why=self._secrecy.mask(f"it cannot be asked how it ended: {error}"))
+
+    def held(self, target: Target | None) -> None:
+        """*target* may hold what the deployment has claimed."""
+        if target is not None:
+            self.claims.heard(target, Frame("claimed"))
 
     def _heard(self, step: Step, target: Target) -> Result:
         def frame(frame: Frame) -> None:
@@ -182,7 +195,8 @@ class _Asking:
 
         told = Told(lambda line: self._tell(step.name, target.name, self._secrecy.mask(line)), frame)
         run = run_id(self._deployment.id, step.name, target.name)
-        return find_again(self._transport, target, run, step.name, told, step.patience_s, self.left)
+        script = attach(run, step.name, self.claims.name)
+        return find_again(self._transport, target, script, told, step.patience_s, self.left)
 
     def _read(self, made: Outcome, result: Result) -> Outcome:
         answer, secrecy = read_answer(result), self._secrecy

@@ -12,6 +12,7 @@ import attrs
 from attrs import field, frozen
 
 from octossh.deploying.bundles import Bundle, Fate, Part
+from octossh.deploying.claims import Claims
 from octossh.deploying.following import Told, find_again
 from octossh.deploying.orders import login_names, order
 from octossh.deploying.secrecy import Secrecy
@@ -31,9 +32,9 @@ from octossh.errors import (
 )
 from octossh.model import CONTROLLER, Approve, Deployment, Image, Outcome, Pairs, RunScript, State, Step, Target
 from octossh.model.credentials import Credentials
-from octossh.planning import Facts, Plan, SecretOutput, Task, together
+from octossh.planning import Facts, Plan, SecretOutput, Task, last_steps, together
 from octossh.reading import Answer, read_answer, read_output
-from octossh.rendering import end_run, forget, outliving, run_id
+from octossh.rendering import attach, claim_name, end_run, forget, outliving, run_id
 from octossh.shell import Frame, Result, Script, Secret
 from octossh.templating import NotYetKnown
 from octossh.transport import Feed, Local, Transport
@@ -80,6 +81,7 @@ class Worker:
         known: What each step left on each host.
         ask: Gets the answer of whoever approves; None where the plan has no approval.
         locked: Whether somebody else held the lock of a host.
+        claims: What is held on the hosts from step to step.
     """
 
     def __init__(
@@ -101,6 +103,9 @@ class Worker:
         self.resolver = plan.resolver(self.secrecy.secrets)
         self.known: dict[tuple[str, str], Facts] = {}
         self.locked = False
+        name = claim_name(deployment.project, deployment.environment, deployment.id)
+        self.claims = Claims(name, transport)
+        self._lasts = last_steps(plan)
         self._steps = {step.name: step for step in plan.release.process.steps}
         self._here = Local()
         self._through: dict[str, str] = {}
@@ -147,7 +152,8 @@ class Worker:
                 break  # when its turn comes, it is said what is wrong
         if len(parts) < 2:
             return ()
-        bundle = Bundle(task.target, parts, self.transport)
+        last = (parts[-1].step.name, task.target.name) in self._lasts
+        bundle = Bundle(task.target, parts, self.transport, claim=self.claims.name, last=last)
         for number, part in enumerate(parts):
             self._bundles[part.step.name, task.target.name] = bundle, number
         return bundle.names
@@ -277,6 +283,7 @@ class Worker:
                 name, value, _ = read_output(frame)
                 if isinstance(value, Secret):
                     self._learn(step, target, name, value)
+            self.claims.heard(target, frame)
 
         return line, frame
 
@@ -317,7 +324,7 @@ class Worker:
         told = Told(given["on_line"], given["on_frame"])
         given["on_line"], given["on_frame"] = told.line, told.frame
         try:
-            return self.transport.run(target, self._numbered(script, run, step), **given)
+            return self.transport.run(target, self._numbered(script, run, step, target), **given)
         except ConnectionLost:
             return self._found(step, target, run, told, given)
         except TimedOut as late:
@@ -328,7 +335,8 @@ class Worker:
         given["on_line"], given["on_frame"] = told.line, told.frame
         told.say("octossh: the link was lost; connecting again to see how the step goes on")
         try:
-            result = find_again(self.transport, target, run, step.name, told, step.patience_s, self._left)
+            script = attach(run, step.name, self.claims.name)
+            result = find_again(self.transport, target, script, told, step.patience_s, self._left)
         except TimedOut as late:
             return self._out_of_time(step, target, run, told, late)
         except (ConnectError, ConnectionLost) as error:
@@ -344,7 +352,7 @@ class Worker:
         script = self._script(step, target, int(step.patience_s))
         try:
             given = {**given, "secrets": self._values(step, script)}
-            return self.transport.run(target, self._numbered(script, run, step), **given)
+            return self.transport.run(target, self._numbered(script, run, step, target), **given)
         except OctosshError as error:
             raise self._unknown(step, target, str(error)) from error
 
@@ -356,7 +364,8 @@ class Worker:
         try:
             self.transport.run(target, end_run(run, step.name, f"it {said}, and was ended"), timeout_s=30)
             self._end_container(step, target)
-            result = find_again(self.transport, target, run, step.name, told, 30, self._left)
+            script = attach(run, step.name, self.claims.name)
+            result = find_again(self.transport, target, script, told, 30, self._left)
         except (ConnectError, ConnectionLost, TimedOut) as error:
             raise self._unknown(step, target, f"it cannot be ended: {error}", said) from error
         if (answer := read_answer(result)).action == "gone":
@@ -368,11 +377,13 @@ class Worker:
         if step.image is not None:
             self._forget(step, target)
 
-    def _numbered(self, script: Script, run: str, step: Step) -> Script:
+    def _numbered(self, script: Script, run: str, step: Step, target: Target) -> Script:
         with self._lock:
             self._runs[run] += 1
             number = self._runs[run]
-        return outliving(script, run, number, ends=isinstance(step, RunScript) and step.on_lost_link == "abort")
+        ends = isinstance(step, RunScript) and step.on_lost_link == "abort"
+        last = (step.name, target.name) in self._lasts
+        return outliving(script, run, number, ends=ends, claim=self.claims.name, last=last)
 
     def _unknown(self, step: Step, target: Target, why: str, said: str = "") -> ConnectionLost:
         what = f"step {step.name!r} {said}" if said else f"the link was lost while step {step.name!r} ran"

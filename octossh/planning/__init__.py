@@ -9,6 +9,7 @@ from octossh.planning.drifting import Left, Legacy, deviations, left_by
 from octossh.planning.freezing import check_freezes, frozen
 from octossh.planning.judging import Visit, judge
 from octossh.planning.lagging import lagging
+from octossh.planning.lasting import last_steps
 from octossh.planning.leaving import without
 from octossh.planning.making import plan, secrets_of
 from octossh.planning.opting import prompts, with_said
@@ -60,6 +61,7 @@ __all__ = [
     "hosts_of",
     "judge",
     "lagging",
+    "last_steps",
     "left_by",
     "lint_channels",
     "lint_tags",

@@ -1,6 +1,7 @@
 """What to send: steps rendered as POSIX sh. Templates are in ``templates/``, one for each kind of step."""
 
 from octossh.rendering.anchors import anchor, anchor_place, anchors
+from octossh.rendering.claims import claim_name, unclaim
 from octossh.rendering.entering import execute, logs, terminal
 from octossh.rendering.orders import Order
 from octossh.rendering.outliving import attach, end_run, fused, outliving, run_id
@@ -15,6 +16,7 @@ __all__ = [
     "anchors",
     "attach",
     "check",
+    "claim_name",
     "end_run",
     "execute",
     "forget",
@@ -28,4 +30,5 @@ __all__ = [
     "run_id",
     "runners",
     "terminal",
+    "unclaim",
 ]

@@ -13,7 +13,7 @@ from octossh.model import slug
 from octossh.rendering.scripts import fixed
 from octossh.shell import Script, quote
 
-__all__ = ["attach", "end_run", "fused", "outliving", "run_id"]
+__all__ = ["attach", "claimed", "end_run", "fused", "outliving", "run_id"]
 
 
 def run_id(deployment: str, step: str, target: str) -> str:
@@ -22,7 +22,9 @@ def run_id(deployment: str, step: str, target: str) -> str:
     return f"{slug(deployment)}-{where}"
 
 
-def outliving(script: Script, run: str, number: int, *, ends: bool = False) -> Script:
+def outliving(
+    script: Script, run: str, number: int, *, ends: bool = False, claim: str = "", last: bool = False
+) -> Script:
     """*script*, whose run goes on when its link is lost; with the same body, and so with the same digest.
 
     On the host it keeps what it says in a folder in memory, which only the user who logs in can read, until it
@@ -33,8 +35,11 @@ def outliving(script: Script, run: str, number: int, *, ends: bool = False) -> S
         run: From `run_id`.
         number: Counts the runs of that name, from 1 to 99.
         ends: It is ended when the link is seen to be lost.
+        claim: From `octossh.rendering.claim_name`: what it holds from its beginning on. Empty: nothing.
+        last: Once it has succeeded, that is free again.
     """
-    return attrs.evolve(script, ahead=_named(run, number, ends=ends) + _outlive())
+    ahead = _named(run, number, ends=ends) + claimed(claim, last=last) + _outlive()
+    return attrs.evolve(script, ahead=ahead)
 
 
 def _named(run: str, number: int, *, ends: bool = False) -> str:
@@ -42,7 +47,21 @@ def _named(run: str, number: int, *, ends: bool = False) -> str:
     return "\n".join([*lines, "octossh_go=octossh_run_go", ""])
 
 
-def fused(parts: Sequence[tuple[Script, str]]) -> Script:
+def claimed(claim: str, *, last: bool = False) -> str:
+    """What goes ahead of a script that holds *claim*, and with *last* frees it when it has succeeded."""
+    if not claim:
+        return ""
+    return f"octossh_claim={quote(claim)}\n" + (_LETS_GO if last else "")
+
+
+_LETS_GO = """octossh_lets_go=octossh_let_go
+octossh_let_go() {
+    [ "$1" != succeeded ] || { rm -f "/dev/shm/$octossh_claim" "/tmp/$octossh_claim" && octossh_frame unclaimed; }
+}
+"""
+
+
+def fused(parts: Sequence[tuple[Script, str]], *, claim: str = "", last: bool = False) -> Script:
     """Several scripts in one stream, each begun when the one before it has succeeded and somebody still listens.
 
     Each outlives its link as it does alone, under its own name. Where the next one begins, both streams have a frame
@@ -51,6 +70,8 @@ def fused(parts: Sequence[tuple[Script, str]]) -> Script:
     Args:
         parts: Scripts made by `octossh.rendering.render`, each with the name of its first run from `run_id`. What
             such a script calls secret NAME is secret ``NUMBER/NAME`` of the whole.
+        claim: See `outliving`.
+        last: Once all of them have succeeded, that is free again.
     """
     text = [_PART]
     names: list[str] = []
@@ -59,7 +80,8 @@ def fused(parts: Sequence[tuple[Script, str]]) -> Script:
             text.append(f'octossh_part {number} || exit "$?"\n')
         values = [f'octossh_secret_{at}="${{octossh_secret_{len(names) + at}}}"\n' for at in range(len(script.secrets))]
         # In brackets, it is read to its end before anything of it is done.
-        text += ["(\n", *values, _named(run, 1), script.body, ') || exit "$?"\n']
+        held = claimed(claim, last=last and number == len(parts))
+        text += ["(\n", *values, _named(run, 1), held, script.body, ') || exit "$?"\n']
         names += [f"{number}/{name}" for name in script.secrets]
     return Script(parts[0][0].name, "".join(text), tuple(names), ahead=_outlive())
 
@@ -71,7 +93,7 @@ _PART = """octossh_part() {
 """
 
 
-def attach(run: str, name: str) -> Script:
+def attach(run: str, name: str, claim: str = "") -> Script:
     """A script that tells what the last run of that name has said so far and goes on to say, as if it were that run.
 
     Its answer has the action ``gone`` where the host knows nothing of the run.
@@ -79,8 +101,10 @@ def attach(run: str, name: str) -> Script:
     Args:
         run: From `run_id`.
         name: Of its step, for messages.
+        claim: What its deployment holds there is held by this connection from now on. See `outliving`.
     """
-    return attrs.evolve(fixed("attach", {"run": run, "needs_docker": False}), name=f"attach {name}")
+    made = fixed("attach", {"run": run, "needs_docker": False})
+    return attrs.evolve(made, name=f"attach {name}", ahead=claimed(claim))
 
 
 def end_run(run: str, name: str, why: str = "it was cancelled") -> Script:

@@ -25,6 +25,7 @@ from octossh.rendering import (
     observe,
     render,
     runners,
+    unclaim,
 )
 from octossh.shell import Script, Secret
 
@@ -89,6 +90,8 @@ def script(case: Path) -> Script:
             return runners(oc.Target("h01", "10.0.0.1", **data["target"]))
         if case.parent.name == "attach":
             return attach(data["run"], data["name"])
+        if case.parent.name == "unclaim":
+            return unclaim(data["claim"])
         if case.parent.name == "end_run":
             return end_run(data["run"], data["name"], data["why"])
         if case.parent.name == "logs":

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import shops
@@ -70,3 +71,34 @@ def test_an_interrupt_lets_what_runs_end_and_starts_nothing_more(clean_lab: Lab,
     assert clean_lab.sh("h01", "ls /tmp/first /tmp/second 2>/dev/null; rm -f /tmp/first").split() == ["/tmp/first"]
     shown = subprocess.run([*octossh, "history"], check=True, capture_output=True, text=True).stdout
     assert "interrupted" in shown
+
+
+def test_deployments_with_different_stores_do_not_interleave_on_a_host(clean_lab: Lab, tmp_path: Path) -> None:
+    steps = [oc.CreateNetwork("net"), oc.Approve("ask"), oc.RunScript("do", script="echo done")]
+    claims = "cat /dev/shm/octossh-*.claim.*; true"
+    hosts = shops.targets(clean_lab, "Dev")
+
+    def other(name: str, **more: Any) -> oc.Space:
+        (tmp_path / name).mkdir(exist_ok=True)
+        return shops.space(clean_lab, shops.project(*steps), hosts, tmp_path / name, lock_wait_s=1, **more)
+
+    def yes(request: oc.ApprovalRequest) -> oc.Approval:
+        return oc.Approval(approved=True, by="ada")
+
+    def between(request: oc.ApprovalRequest) -> oc.Approval:
+        assert request.deployment in clean_lab.sh("h01", claims)
+        with other("second", approve=yes) as second:
+            with pytest.raises(oc.DeployFailed, match=f"not through .* deployment {request.deployment} by ") as refused:
+                second.deploy(second.create_release(), "Dev")
+            assert refused.value.exit_code == 4
+            clean_lab.sh("h01", "pkill -9 -f '^sshd: deploy'")
+            assert second.deploy(second.create_release(), "Dev").ok
+        return yes(request)
+
+    with other("first", approve=between) as first:
+        with pytest.raises(oc.DeployFailed, match="which another deployment has taken over since: deployment "):
+            first.deploy(first.create_release(), "Dev")
+        assert clean_lab.sh("h01", claims) == ""
+        first.approve = yes
+        assert first.deploy(first.create_release(), "Dev").ok
+    assert clean_lab.sh("h01", claims) == ""

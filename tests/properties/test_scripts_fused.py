@@ -158,7 +158,8 @@ def test_any_process_leaves_the_same_record_and_the_same_host(kinds: list[str], 
 def test_what_needs_nothing_decided_between_goes_in_one_script() -> None:
     steps = [KINDS[kind](f"s{at}") for at, kind in enumerate(["network", "volume", "container", "container that ends"])]
     assert in_both_ways(steps[:3]) == (2, 6)
-    assert in_both_ways(steps) == (2, 8)
+    # Where something fails, the host is freed by one script more.
+    assert in_both_ways(steps) == (4, 10)
 
 
 def test_each_part_gets_its_own_secrets() -> None:

@@ -84,7 +84,7 @@ FEW = [
 ]
 
 
-WITHOUT_DOCKER = {"anchor", "anchors", "attach", "end_run", "put_file", "run_script", "wait_for"}
+WITHOUT_DOCKER = {"anchor", "anchors", "attach", "end_run", "put_file", "run_script", "unclaim", "wait_for"}
 
 
 @pytest.mark.parametrize("case", FEW, ids=lambda case: f"{case.parent.name}-{case.stem}")

@@ -115,3 +115,38 @@ def test_a_step_that_its_host_knows_nothing_of_is_sent_once_more_under_another_n
     runs = [script.ahead.partition("\n")[0] for script in (first, second)]
     assert [run.rpartition(".")[2] for run in runs] == ["01", "02"]
     assert len({run.rpartition(".")[0] for run in runs}) == 1
+
+
+CLAIMED, UNCLAIMED = oc.Frame("claimed"), oc.Frame("unclaimed")
+
+
+def lets_go(call):
+    return "octossh_lets_go=" in call.script.ahead
+
+
+def test_each_step_claims_its_host_and_the_last_one_lets_it_go_without_one_more_question():
+    world = World({"net": [CLAIMED, *says()], "web": [CLAIMED, UNCLAIMED, *says()]})
+    world.apply(planned(NET, WEB))
+    calls = world.transport.calls
+    assert [call.script.name for call in calls] == ["create_network net", "run_container web"]
+    assert all("octossh_claim=octossh-shop-dev.claim.d1\n" in call.script.ahead for call in calls)
+    assert [lets_go(call) for call in calls] == [False, True]
+
+
+def test_a_host_whose_last_step_had_no_turn_is_let_go_at_the_end():
+    world = World({"net h1": [CLAIMED, *FAILED], "net h2": [CLAIMED, UNCLAIMED, *says()], "net h3": [CLAIMED, *says()]})
+    failing(world, planned(NET, WEB, hosts=3))
+    freed = [call for call in world.transport.calls if call.script.name.startswith("unclaim")]
+    assert sorted(call.target.name for call in freed) == ["h1", "h3"]
+    assert "/dev/shm/octossh-shop-dev.claim.d1" in freed[0].script.body
+    assert world.calls[-1] == "finish"
+
+
+def test_a_host_that_cannot_be_let_go_changes_nothing_in_how_a_deployment_ended():
+    world = World({"net h1": [CLAIMED, *FAILED]})
+    run = world.transport.run
+    world.transport.run = lambda target, script, **more: (
+        (_ for _ in ()).throw(lost()) if script.name.startswith("unclaim") else run(target, script, **more)
+    )
+    error = failing(world, planned(NET))
+    assert states(error.deployment) == {"net h1": "failed"}

@@ -18,7 +18,19 @@ from octossh.model import KINDS
 from octossh.rendering import observe, prepare, render
 from octossh.rendering.sources import _environment, environment_of
 
-OTHERS = ("anchor", "anchors", "attach", "check", "end_run", "execute", "forget", "logs", "observe", "runners")
+OTHERS = (
+    "anchor",
+    "anchors",
+    "attach",
+    "check",
+    "end_run",
+    "execute",
+    "forget",
+    "logs",
+    "observe",
+    "runners",
+    "unclaim",
+)
 SENT = [name for name, kind in KINDS.items() if kind.scripted]
 WRITE = bool(os.environ.get("GOLDEN_WRITE"))
 

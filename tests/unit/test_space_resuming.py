@@ -48,7 +48,12 @@ class Hosts:
 
     @property
     def asked(self):
-        return [f"{call.script.name} {call.target.name}" for call in self.replay.calls]
+        calls = [f"{call.script.name} {call.target.name}" for call in self.replay.calls]
+        return [call for call in calls if not call.startswith("unclaim")]
+
+    @property
+    def freed(self):
+        return sorted(call.target.name for call in self.replay.calls if call.script.name.startswith("unclaim"))
 
 
 def space(hosts, **more):
@@ -197,6 +202,24 @@ def test_hosts_that_do_not_answer_are_waited_for_by_nobody_once_it_is_interrupte
         with pytest.raises(ZeroDivisionError):
             made.resume()
     assert waited[0].is_set()
+
+
+def test_hosts_that_answer_are_free_again_afterwards_also_where_nothing_was_open(gone, monkeypatch):
+    monkeypatch.setattr("octossh.deploying.following.RECONNECT_S", 0.0)
+    hosts = Hosts({"attach one h1": oc.ConnectError("h1: refused", "refused")})
+    with space(hosts) as made:
+        leave(made, gone, "one h1", done=["one h2"])
+        made.resume()
+    assert hosts.freed == ["h2"]
+
+
+def test_whoever_resumes_holds_the_hosts_for_the_deployment_meanwhile(gone):
+    hosts = Hosts()
+    with space(hosts) as made:
+        leave(made, gone, "one h1")
+        made.resume()
+    assert hosts.replay.calls[0].script.ahead == "octossh_claim=octossh-shop-dev.claim.d1\n"
+    assert hosts.freed == ["h1"]
 
 
 def test_a_deployment_that_runs_is_left_alone(gone):

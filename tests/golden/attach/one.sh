@@ -21,9 +21,10 @@ octossh_line() {
     printf '%s' "$*"
 }
 
-# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last names.
+# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last and octossh_lets_go name.
 octossh_end() {
     "${octossh_last:-:}"
+    "${octossh_lets_go:-:}" "$1"
     octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
     [ "$1" = succeeded ]
     exit "$?"
@@ -181,6 +182,30 @@ octossh_run_clear() {
         while read -r octossh_run_dir; do
             octossh_run_lives "$octossh_run_dir" || rm -rf "$octossh_run_dir"
         done
+    # Nor does anybody come back any more for claims that were taken over.
+    find /dev/shm -maxdepth 1 -name 'octossh-*.claim.*' -user "$(id -u)" -size 0 -mmin +1440 -exec rm -f {} +
+}
+# Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it is there no more.
+octossh_process() {
+    octossh_began=''
+    read -r octossh_stat <"/proc/$1/stat" || return 1
+    octossh_comm=${octossh_stat#*\(}
+    octossh_comm=${octossh_comm%)*}
+    # shellcheck disable=SC2086
+    set -- ${octossh_stat##*') '}
+    case $1 in Z | X) return 1 ;; esac
+    octossh_parent=$2
+    shift 19
+    octossh_began=$1
+} 2>/dev/null
+
+# Sets octossh_session: the process on this host that lives as long as the connection, and when it began.
+octossh_find_session() {
+    octossh_session=$PPID
+    while octossh_process "$octossh_session" && [ "$octossh_comm" = sudo ]; do
+        octossh_session=$octossh_parent
+    done
+    octossh_session="$octossh_session ${octossh_began:-0}"
 }
 }
 
@@ -196,6 +221,12 @@ octossh_asked=$octossh_nonce
 if [ -z "$octossh_run_dir" ] || ! octossh_run_begun || ! read -r octossh_nonce <"$octossh_run_dir/nonce"; then
     octossh_nonce=$octossh_asked
     octossh_end failed gone no "this host knows nothing of that run: it never began, has long ended, or the host was started anew"
+fi
+# What the deployment has claimed is bound to this connection from now on.
+octossh_mine=/dev/shm/${octossh_claim:-}
+if [ -f "$octossh_mine" ] && read -r _ _ octossh_since <"$octossh_mine"; then
+    octossh_find_session
+    (printf '%s\n' "$octossh_session $octossh_since" >"$octossh_mine") 2>/dev/null
 fi
 # What shall not go on without its link ends with this one, too.
 [ ! -e "$octossh_run_dir/ends" ] || octossh_run_ends=yes

@@ -21,9 +21,10 @@ octossh_line() {
     printf '%s' "$*"
 }
 
-# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last names.
+# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last and octossh_lets_go name.
 octossh_end() {
     "${octossh_last:-:}"
+    "${octossh_lets_go:-:}" "$1"
     octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
     [ "$1" = succeeded ]
     exit "$?"
@@ -181,6 +182,8 @@ octossh_run_clear() {
         while read -r octossh_run_dir; do
             octossh_run_lives "$octossh_run_dir" || rm -rf "$octossh_run_dir"
         done
+    # Nor does anybody come back any more for claims that were taken over.
+    find /dev/shm -maxdepth 1 -name 'octossh-*.claim.*' -user "$(id -u)" -size 0 -mmin +1440 -exec rm -f {} +
 }
 }
 

@@ -21,9 +21,10 @@ octossh_line() {
     printf '%s' "$*"
 }
 
-# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last names.
+# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last and octossh_lets_go name.
 octossh_end() {
     "${octossh_last:-:}"
+    "${octossh_lets_go:-:}" "$1"
     octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
     [ "$1" = succeeded ]
     exit "$?"
@@ -36,6 +37,73 @@ octossh_say() { printf 'octossh: %s\n' "$1"; }
 
 octossh_frame begin
 
+# Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it is there no more.
+octossh_process() {
+    octossh_began=''
+    read -r octossh_stat <"/proc/$1/stat" || return 1
+    octossh_comm=${octossh_stat#*\(}
+    octossh_comm=${octossh_comm%)*}
+    # shellcheck disable=SC2086
+    set -- ${octossh_stat##*') '}
+    case $1 in Z | X) return 1 ;; esac
+    octossh_parent=$2
+    shift 19
+    octossh_began=$1
+} 2>/dev/null
+
+# Sets octossh_session: the process on this host that lives as long as the connection, and when it began.
+octossh_find_session() {
+    octossh_session=$PPID
+    while octossh_process "$octossh_session" && [ "$octossh_comm" = sudo ]; do
+        octossh_session=$octossh_parent
+    done
+    octossh_session="$octossh_session ${octossh_began:-0}"
+}
+
+# Whether session $1, which began at $2, is there still. Of a stranger's the kernel may tell no more than that.
+octossh_connected() {
+    case $1 in '' | 0 | *[!0-9]*) return 1 ;; esac
+    octossh_process "$1" && { [ "$octossh_began" = "$2" ]; return; }
+    case $(kill -0 "$1" 2>&1) in *ermitted*) return 0 ;; esac
+    return 1
+}
+
+# Claims are files beside the lock, written under it: what lives as long as the connection, and whose they are. One that
+# is empty was taken over. This says whether nobody else's holds; otherwise octossh_holder is told who it is.
+octossh_unclaimed() {
+    octossh_find_session
+    for octossh_file in "${octossh_lock%.lock}".claim.*; do
+        { [ "${octossh_file##*/}" != "${octossh_claim:-}" ] && [ ! -h "$octossh_file" ]; } || continue
+        read -r octossh_pid octossh_at octossh_holder 2>/dev/null <"$octossh_file" || continue
+        # Of one connection the newer deployment counts.
+        [ "$octossh_pid $octossh_at" != "$octossh_session" ] || continue
+        ! octossh_connected "$octossh_pid" "$octossh_at" || return 1
+    done
+}
+
+octossh_take_claim() {
+    octossh_mine=${octossh_lock%/*}/$octossh_claim
+    octossh_since='deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC'
+    if [ -f "$octossh_mine" ]; then
+        read -r _ _ octossh_since <"$octossh_mine" ||
+            octossh_fail "this deployment lost its link to the host, which another deployment has taken over since: $(cat "$octossh_lock"); deploy again when that one has ended"
+    fi
+    for octossh_file in "${octossh_lock%.lock}".claim.*; do
+        { [ "$octossh_file" != "$octossh_mine" ] && [ -s "$octossh_file" ] && [ ! -h "$octossh_file" ]; } || continue
+        read -r _ _ octossh_holder 2>/dev/null <"$octossh_file" || continue
+        octossh_say "taking over from $octossh_holder, which has gone without an end"
+        # It may come back, and shall see this then. What is a stranger's cannot be opened by the shell.
+        (: >"$octossh_file") 2>/dev/null || truncate -c -s 0 "$octossh_file" 2>/dev/null ||
+            octossh_fail "the claim $octossh_file of a deployment that has gone cannot be taken over; remove it"
+    done
+    [ -e "$octossh_mine" ] || (umask 0; set -C; : >"$octossh_mine") 2>/dev/null || :
+    (printf '%s\n' "$octossh_session $octossh_since" >"$octossh_mine") 2>/dev/null || {
+        rm -f "$octossh_mine"
+        octossh_fail "the claim $octossh_mine cannot be written: is the place full, or the file a stranger's? make room, or remove it, and deploy again"
+    }
+    octossh_frame claimed
+}
+
 # A kernel lock: it goes when its holder does, however that ends.
 octossh_lock=/dev/shm/octossh-shop-dev.lock
 [ -d /dev/shm ] || octossh_lock=/tmp/octossh-shop-dev.lock
@@ -45,16 +113,29 @@ if [ ! -f "$octossh_lock" ] || [ ! -r "$octossh_lock" ] || [ -h "$octossh_lock" 
     octossh_fail "the lock $octossh_lock is no file that can be read; look at who made it"
 fi
 exec 9<"$octossh_lock"
-octossh_waited=0
-until flock -n 9; do
-    if [ "$octossh_waited" -eq 0 ]; then
-        octossh_say "waiting for $(cat "$octossh_lock")"
+# Whether it is ours now; otherwise octossh_why says who has it.
+octossh_locks() {
+    if ! flock -n 9; then
+        octossh_holder=$(cat "$octossh_lock")
+        octossh_why="another run holds the lock of this project and environment on this host; it was last taken by $octossh_holder"
+    elif ! octossh_unclaimed; then
+        flock -u 9
+        octossh_why="another deployment is not through with this project and environment on this host: $octossh_holder; wait for its end, or cancel it. Where the machine that deploys is gone for good, 'octossh resume' from its store ends it, or end process $octossh_pid there"
+    else
+        return 0
     fi
-    [ "$octossh_waited" -lt 30 ] ||
-        octossh_end locked none no "another run holds the lock of this project and environment on this host; it was last taken by $(cat "$octossh_lock")"
+    return 1
+}
+octossh_waited=0
+until octossh_locks; do
+    if [ "$octossh_waited" -eq 0 ]; then
+        octossh_say "waiting for $octossh_holder"
+    fi
+    [ "$octossh_waited" -lt 30 ] || octossh_end locked none no "$octossh_why"
     octossh_waited=$((octossh_waited + 1))
     sleep 1
 done
+[ -z "${octossh_claim:-}" ] || octossh_take_claim
 (printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || :
 # What a run that was killed while it pulled has left: a folder without a login.
 for octossh_config in "$octossh_lock".login.*; do

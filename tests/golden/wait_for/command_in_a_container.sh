@@ -21,9 +21,10 @@ octossh_line() {
     printf '%s' "$*"
 }
 
-# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last names.
+# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last and octossh_lets_go name.
 octossh_end() {
     "${octossh_last:-:}"
+    "${octossh_lets_go:-:}" "$1"
     octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
     [ "$1" = succeeded ]
     exit "$?"

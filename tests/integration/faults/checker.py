@@ -15,6 +15,11 @@ import octossh as oc
 # Everything of the user who logs in, but for connections that are still open.
 _PROCESSES = "ps -u deploy -o pid=,args= | grep -v '[s]shd: deploy' || true"
 _RUNS = "ls -d /dev/shm/octossh-run-* 2>/dev/null || true"
+# Of a deployment whose connection is still there.
+_CLAIMS = (
+    'for claim in /dev/shm/octossh-*.claim.*; do read -r pid _ <"$claim" && [ -d "/proc/$pid" ] && echo "$claim"; done '
+    "2>/dev/null; true"
+)
 _LOCKS = 'for lock in /dev/shm/octossh-*.lock; do [ ! -f "$lock" ] || flock -n "$lock" true || echo "$lock"; done'
 _CONTAINERS = (
     "docker ps -aq | xargs -r docker inspect "
@@ -47,7 +52,7 @@ def containers(lab: Lab, host: str) -> list[Seen]:
 
 
 def check(lab: Lab, host: str, space: oc.Space, step: str = "web", *, stood: bool = False) -> None:
-    """One container of *step* runs on *host*, once there was one; it is the one that the record tells of; no lock is held.
+    """One container of *step* runs on *host*, once there was one; it is the one that the record tells of; nothing is locked.
 
     For when nothing runs there any more.
 
@@ -78,7 +83,7 @@ def check(lab: Lab, host: str, space: oc.Space, step: str = "web", *, stood: boo
         else:
             assert not any(one.labels["deployment"] == deployment.id for one in running), outcome
         break
-    assert lab.sh(host, _LOCKS) == ""
+    assert lab.sh(host, f"{_LOCKS}; {_CLAIMS}") == ""
 
 
 def check_secrets(lab: Lab, host: str, folder: Path, *secrets: str) -> None:
@@ -90,8 +95,8 @@ def check_secrets(lab: Lab, host: str, folder: Path, *secrets: str) -> None:
 
 
 def check_nothing_stays(lab: Lab, host: str) -> None:
-    """Within the minute for which runs are kept, no process, no folder of a run and no lock is left."""
+    """Within the minute for which runs are kept, no process, no folder of a run, no lock and no claim is left."""
     deadline = time.monotonic() + 90
-    while left := lab.sh(host, f"{_PROCESSES}; {_RUNS}; {_LOCKS}"):
+    while left := lab.sh(host, f"{_PROCESSES}; {_RUNS}; {_LOCKS}; {_CLAIMS}"):
         assert time.monotonic() < deadline, left
         time.sleep(0.5)

@@ -1,0 +1,71 @@
+"""What a deployment has claimed on its hosts, as these tell, until it is free again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from octossh.deploying.observing import MOST_HOSTS_AT_ONCE
+from octossh.errors import OctosshError
+from octossh.model import Target
+from octossh.rendering import unclaim
+from octossh.shell import Frame
+from octossh.transport import Transport
+
+__all__ = ["Claims"]
+
+_log = logging.getLogger("octossh")
+
+
+class Claims:
+    """The hosts that a deployment has claimed. Safe to use from many threads.
+
+    Args:
+        name: From `octossh.rendering.claim_name`.
+        transport: How to reach them.
+    """
+
+    def __init__(self, name: str, transport: Transport) -> None:
+        self.name = name
+        self._transport = transport
+        self._held: dict[str, Target] = {}
+        self._lock = threading.Lock()
+
+    def heard(self, target: Target, frame: Frame) -> None:
+        """What a script on *target* tells."""
+        with self._lock:
+            if frame.kind == "claimed":
+                self._held[target.name] = target
+            elif frame.kind == "unclaimed":
+                self._held.pop(target.name, None)
+
+    def free(self, wait_s: float) -> None:
+        """Free what is held still, where the last step of a host has not had its turn; waits no longer than *wait_s*.
+
+        What cannot be freed holds nobody up once the connection has ended.
+        """
+        with self._lock:
+            waiting = list(self._held.values())
+        workers = [
+            threading.Thread(target=self._each, args=(waiting,), name="octossh-unclaim", daemon=True)
+            for _ in waiting[:MOST_HOSTS_AT_ONCE]
+        ]
+        until = time.monotonic() + wait_s
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(max(0.0, until - time.monotonic()))
+
+    def _each(self, waiting: list[Target]) -> None:
+        while True:
+            with self._lock:
+                target = waiting.pop() if waiting else None
+            if target is None:
+                return
+            try:
+                self._transport.run(target, unclaim(self.name), timeout_s=60)
+            except OctosshError as error:
+                _log.debug("%s: its claim could not be freed: %s", target.name, error)
+            else:
+                self.heard(target, Frame("unclaimed"))

@@ -1,0 +1,42 @@
+# unclaim
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last and octossh_lets_go name.
+octossh_end() {
+    "${octossh_last:-:}"
+    "${octossh_lets_go:-:}" "$1"
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+# shellcheck disable=SC2317
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+rm -f /dev/shm/octossh-shop-dev.claim.d-20260102-030405-1 /tmp/octossh-shop-dev.claim.d-20260102-030405-1 || octossh_fail "what a deployment has claimed cannot be freed"
+octossh_end succeeded unclaimed no ""
+}
+{ "${octossh_go:-octossh_main}" </dev/null; }

@@ -1,0 +1,237 @@
+"""Claims on a host: between two steps of a deployment no other gets in, and who has gone holds nobody up."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+from golden.cases import order
+from hypothesis import given
+from hypothesis import strategies as st
+from properties.stand import SHELLS, clear_locks, unique
+
+import octossh as oc
+from octossh.reading import Answer, read_answer
+from octossh.rendering import attach, claim_name, outliving, render, unclaim
+from octossh.rendering.outliving import claimed
+from octossh.shell import Script, payload
+from octossh.transport.framing import Collector
+
+_locks = pytest.fixture(autouse=True, scope="module")(clear_locks)
+MEMORY = Path("/dev/shm")
+
+
+class Controller:
+    """One that deploys: its connection is a process on the host, which starts a shell for each script."""
+
+    def __init__(self, folder: Path, shell: str, project: str, deployment: str) -> None:
+        self.folder, self.shell, self.project, self.deployment = folder, shell, project, deployment
+        self.claim = claim_name(project, "Dev", deployment)
+        self.connection: subprocess.Popen[str] | None = None
+        self.log = ""
+
+    def step(self, script: str = "true", *, last: bool = False, lock_wait_s: int = 0) -> Answer:
+        """Do one step on the host."""
+        return self.send(attrs.evolve(self.script(script, lock_wait_s), ahead=claimed(self.claim, last=last)))
+
+    def script(self, script: str, lock_wait_s: int = 0) -> Script:
+        """The script of one step."""
+        holder = f"deployment {self.deployment} by ada since noon"
+        more = {"project": self.project, "deployment": self.deployment, "holder": holder, "lock_wait_s": lock_wait_s}
+        return render(order(oc.RunScript("do", script=script), **more))
+
+    def send(self, script: Script) -> Answer:
+        """Run any script over the connection, which is opened where there is none."""
+        if self.connection is None:
+            words = " ".join(SHELLS[self.shell])
+            each = f'while read -r file; do {words} -s <"$file" >"$file.out" 2>"$file.err"; echo "$?"; done'
+            self.connection = subprocess.Popen(
+                ["sh", "-c", each], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+        assert self.connection.stdin is not None
+        assert self.connection.stdout is not None
+        nonce, file = uuid.uuid4().hex, self.folder / uuid.uuid4().hex
+        file.write_bytes(payload(script, nonce, {}))
+        self.connection.stdin.write(f"{file}\n")
+        self.connection.stdin.flush()
+        code = int(self.connection.stdout.readline())
+        collector = Collector(nonce)
+        collector.feed_out(Path(f"{file}.out").read_bytes())
+        collector.feed_err(Path(f"{file}.err").read_bytes())
+        result = collector.result(code)
+        self.log = result.log
+        return read_answer(result)
+
+    def lose(self) -> None:
+        """The connection, or all of the controller, has gone."""
+        if self.connection is not None:
+            self.connection.kill()
+            self.connection.communicate()
+            self.connection = None
+
+
+@pytest.fixture(params=sorted(SHELLS))
+def shell(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def two(shell: str, tmp_path: Path) -> Iterator[tuple[Controller, Controller]]:
+    project = f"{unique()}-{next(_numbers)}"
+    made = Controller(tmp_path, shell, project, "d1"), Controller(tmp_path, shell, project, "d2")
+    yield made
+    for one in made:
+        one.lose()
+
+
+def claims(project: str) -> list[str]:
+    return sorted(file.name for file in MEMORY.glob(f"octossh-{project}-*.claim.*"))
+
+
+def test_between_two_steps_another_deployment_is_told_who_holds_the_host_and_since_when(
+    two: tuple[Controller, Controller],
+) -> None:
+    first, second = two
+    assert first.step().state == "succeeded"
+    refused = second.step()
+    assert (refused.state, refused.changed) == ("locked", False)
+    assert "another deployment is not through with this project" in refused.why
+    assert "deployment d1 by ada since noon; wait for its end" in refused.why
+    assert first.step(last=True).state == "succeeded"
+    assert claims(first.project) == []
+    assert second.step(last=True).state == "succeeded"
+    assert claims(first.project) == []
+
+
+def test_a_deployment_that_waits_gets_in_when_the_other_one_is_through(two: tuple[Controller, Controller]) -> None:
+    first, second = two
+    first.step()
+    answers: list[Answer] = []
+    waiting = threading.Thread(target=lambda: answers.append(second.step(lock_wait_s=30)))
+    waiting.start()
+    while "waiting for" not in "".join(file.read_text() for file in second.folder.glob("*.err")):
+        assert waiting.is_alive()
+    first.step(last=True)
+    waiting.join(30)
+    assert [answer.state for answer in answers] == ["succeeded"]
+    assert "waiting for deployment d1 by ada since noon" in second.log
+
+
+def test_one_whose_controller_has_gone_is_taken_over_at_once_and_stays_out_when_it_comes_back(
+    two: tuple[Controller, Controller],
+) -> None:
+    first, second = two
+    first.step()
+    first.lose()
+    assert second.step().state == "succeeded"
+    assert "taking over from deployment d1 by ada since noon, which has gone without an end" in second.log
+    assert first.step().state == "locked"
+    second.step(last=True)
+    late = first.step()
+    assert (late.state, late.changed) == ("failed", False)
+    assert "which another deployment has taken over since: deployment d2" in late.why
+    assert first.send(unclaim(first.claim)).state == "succeeded"
+    assert claims(first.project) == []
+
+
+def test_a_step_that_fails_keeps_the_host_until_it_is_freed(two: tuple[Controller, Controller]) -> None:
+    first, second = two
+    assert first.step("false", last=True).state == "failed"
+    assert second.step().state == "locked"
+    assert first.send(unclaim(first.claim)).state == "succeeded"
+    assert second.step().state == "succeeded"
+
+
+def test_a_deployment_that_connects_again_goes_on_where_nobody_was_in_between(
+    two: tuple[Controller, Controller],
+) -> None:
+    first, second = two
+    first.step()
+    first.lose()
+    assert first.step().state == "succeeded"
+    assert second.step().state == "locked"
+
+
+def test_whoever_comes_back_for_a_run_holds_the_host_for_its_deployment(two: tuple[Controller, Controller]) -> None:
+    first, second = two
+    run = f"test-{uuid.uuid4().hex[:12]}"
+    first.send(outliving(first.script("true"), run, 1, claim=first.claim))
+    first.lose()
+    assert first.send(attach(run, "do", first.claim)).state == "succeeded"
+    assert second.step().state == "locked"
+    subprocess.run(["sh", "-c", f"rm -rf /dev/shm/octossh-run-{run}.*"], check=True)
+
+
+def test_a_script_that_nobody_deploys_claims_nothing_and_keeps_out_all_the_same(
+    two: tuple[Controller, Controller],
+) -> None:
+    first, second = two
+    assert second.send(second.script("true")).state == "succeeded"
+    assert claims(first.project) == []
+    first.step()
+    assert second.send(second.script("true")).state == "locked"
+
+
+def test_a_claim_that_makes_no_sense_holds_nobody_up(two: tuple[Controller, Controller]) -> None:
+    first, _ = two
+    for number, text in enumerate(("x y z\n", "\n", "1\n", "$(exit 9) ; `exit 9` *\n", "0 0 nobody\n")):
+        (MEMORY / f"octossh-{first.project}-dev.claim.x{number}").write_text(text)
+    assert first.step(last=True).state == "succeeded"
+
+
+ACTS = st.tuples(st.integers(0, 1), st.sampled_from(["step", "step", "last", "fail", "lose", "free"]))
+
+
+@given(st.sampled_from(sorted(SHELLS)), st.lists(ACTS, min_size=2, max_size=12))
+def test_of_two_deployments_only_one_is_on_a_host_however_they_come_and_go(
+    shell: str, acts: list[tuple[int, str]]
+) -> None:
+    project = f"{unique()}-{next(_numbers)}"
+    with tempfile.TemporaryDirectory() as folder:
+        both = [Controller(Path(folder), shell, project, name) for name in ("d1", "d2")]
+        holds = ["", ""]  # "here", "gone": it may come back, "out": another one has been there since
+        try:
+            for who, act in acts:
+                one, other = both[who], 1 - who
+                if act == "lose":
+                    one.lose()
+                    holds[who] = "gone" if holds[who] == "here" else holds[who]
+                    continue
+                if act == "free":
+                    one.send(unclaim(one.claim))
+                    holds[who] = ""
+                    continue
+                answer = one.step("false" if act == "fail" else "true", last=act == "last")
+                if holds[other] == "here":
+                    assert answer.state == "locked"
+                elif holds[who] == "out":
+                    assert (answer.state, answer.action) == ("failed", "none")
+                else:
+                    assert (answer.state, answer.action) == ("failed" if act == "fail" else "succeeded", "ran")
+                    holds[who] = "" if act == "last" else "here"
+                    holds[other] = "out" if holds[other] == "gone" else holds[other]
+            held = [one.claim for one, state in zip(both, holds, strict=True) if state]
+            assert claims(project) == sorted(held)
+        finally:
+            for one in both:
+                one.lose()
+            for file in MEMORY.glob(f"octossh-{project}-*"):
+                file.unlink()
+
+
+def test_a_claim_says_nothing_but_who_and_whose_connection(two: tuple[Controller, Controller]) -> None:
+    first, _ = two
+    first.step()
+    text = (MEMORY / first.claim).read_text()
+    assert re.fullmatch(r"\d+ \d+ deployment d1 by ada since noon\n", text)
