@@ -346,6 +346,7 @@ RUN_SCRIPTS = st.builds(
     reads_only=st.booleans(),
     shell=st.sampled_from(["sh", "bash"]),
     image=st.none() | IMAGES,
+    idle_timeout_s=st.none() | st.integers(1, 3600),
 )
 APPROVES = st.builds(
     oc.Approve,

@@ -17,6 +17,7 @@ from octossh.deploying.following import Told, find_again
 from octossh.deploying.orders import login_names, order
 from octossh.deploying.secrecy import Secrecy
 from octossh.deploying.sending import Pack, send
+from octossh.deploying.silence import Silence
 from octossh.deploying.syntax import script_of
 from octossh.errors import (
     AuthError,
@@ -321,14 +322,25 @@ class Worker:
     def _outliving(self, step: Step, target: Target, script: Script, given: _Given) -> Result:
         """Run *script*, and when the link is lost meanwhile, find its run again."""
         run = run_id(self.deployment.id, step.name, target.name)
-        told = Told(given["on_line"], given["on_frame"])
-        given["on_line"], given["on_frame"] = told.line, told.frame
-        try:
-            return self.transport.run(target, self._numbered(script, run, step, target), **given)
-        except ConnectionLost:
-            return self._found(step, target, run, told, given)
-        except TimedOut as late:
-            return self._out_of_time(step, target, run, told, late)
+        with self._listening(step, target, run) as silence:
+            told = Told(silence.line(given["on_line"]), silence.frame(given["on_frame"]))
+            given["on_line"], given["on_frame"] = told.line, told.frame
+            try:
+                return self.transport.run(target, self._numbered(script, run, step, target), **given)
+            except ConnectionLost:
+                return self._found(step, target, run, told, given)
+            except TimedOut as late:
+                return self._out_of_time(step, target, run, told, late)
+
+    def _listening(self, step: Step, target: Target, run: str) -> Silence:
+        """Ends the *run* of a script of the user's that is silent for too long; it says itself why it ended."""
+        limit_s = step.idle_timeout_s if isinstance(step, RunScript) else None
+
+        def end() -> None:
+            why = f"it said nothing for {limit_s:g} s, and was ended"
+            self.transport.run(target, end_run(run, step.name, why), timeout_s=30)
+
+        return Silence(limit_s, end)
 
     def _found(self, step: Step, target: Target, run: str, told: Told, given: _Given) -> Result:
         """What came of the *run* of which the link was lost; where it never began, it is sent once more."""

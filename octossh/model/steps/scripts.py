@@ -6,13 +6,14 @@ import re
 from typing import ClassVar
 
 from attrs import field, frozen
+from attrs.validators import optional
 
 from octossh.errors import ModelError
 from octossh.model._values import Pairs, checked, of, telling
 from octossh.model.images import Image
 from octossh.model.secrets import SecretRef
 from octossh.model.steps.base import LITERAL, MAY_BE_SECRET, SHELL, Step, check_controller
-from octossh.model.steps.fields import check_place, env_pairs, matching
+from octossh.model.steps.fields import check_place, env_pairs, matching, seconds
 
 __all__ = ["Evaluated", "RunScript"]
 
@@ -52,6 +53,8 @@ class RunScript(Step):
         on_lost_link: What becomes of it on a target when the link is lost: it goes on by itself (``continue``), and
             octossh comes back for it; or all its processes are ended (``abort``), and its container with them, once
             the sshd there sees that the link is gone, be it one by which octossh had come back.
+        idle_timeout_s: Seconds for which it may print nothing on a target. Then all its processes are ended, its
+            container with them, and it has failed. None: ``timeout_s`` alone counts.
     """
 
     kind: ClassVar[str] = "run_script"
@@ -65,6 +68,7 @@ class RunScript(Step):
     network: str | None = field(default=None, kw_only=True, validator=checked(_NETWORK, optional=True))
     reads_only: bool = field(default=False, kw_only=True, validator=of(bool))
     on_lost_link: str = field(default="continue", kw_only=True, metadata=LITERAL)
+    idle_timeout_s: float | None = field(default=None, kw_only=True, validator=optional(seconds))
 
     @shell.validator
     def _check_shell(self, _attribute: object, shell: object) -> None:
@@ -83,6 +87,12 @@ class RunScript(Step):
         if self.on_lost_link not in _LOST:
             lost = self.on_lost_link
             raise ModelError(f"RunScript {self.name!r}: on_lost_link {lost!r} is none of {', '.join(_LOST)}")
+        if self.idle_timeout_s is not None and self.where == "controller":
+            raise ModelError(
+                f"RunScript {self.name!r}: idle_timeout_s is for scripts on targets; give timeout_s on the controller"
+            )
+        if self.idle_timeout_s == 0:
+            raise ModelError(f"RunScript {self.name!r}: idle_timeout_s is 0; give seconds, or None for any silence")
         if self.network is not None and self.image is None:
             raise ModelError(f"RunScript {self.name!r}: only a container has a network; add image=..., or leave it out")
 
