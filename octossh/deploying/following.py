@@ -14,7 +14,7 @@ from octossh.transport import Transport
 __all__ = ["Told", "find_again"]
 
 RECONNECT_S = 120.0
-"""Seconds for which a host that is not reached any more is tried again."""
+"""Seconds for which a host that is not reached any more is tried again; there, a run is kept for longer than that."""
 
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 

@@ -13,7 +13,11 @@ from octossh.model import slug
 from octossh.rendering.scripts import fixed
 from octossh.shell import Script, quote
 
-__all__ = ["attach", "claimed", "end_run", "fused", "outliving", "run_id"]
+__all__ = ["KEPT_S", "attach", "claimed", "end_run", "fused", "outliving", "run_id"]
+
+KEPT_S = 180
+"""Seconds for which a host keeps what a run has said to its end. What was sent need not have arrived: it is longer than
+it takes to see that a link is dead and to give up connecting again."""
 
 
 def run_id(deployment: str, step: str, target: str) -> str:
@@ -103,7 +107,7 @@ def attach(run: str, name: str, claim: str = "") -> Script:
         name: Of its step, for messages.
         claim: What its deployment holds there is held by this connection from now on. See `outliving`.
     """
-    made = fixed("attach", {"run": run, "needs_docker": False})
+    made = fixed("attach", {"run": run, **_FIXED})
     return attrs.evolve(made, name=f"attach {name}", ahead=claimed(claim))
 
 
@@ -117,9 +121,12 @@ def end_run(run: str, name: str, why: str = "it was cancelled") -> Script:
         name: Of its step, for messages.
         why: One line.
     """
-    return attrs.evolve(fixed("end_run", {"run": run, "why": why, "needs_docker": False}), name=f"end {name}")
+    return attrs.evolve(fixed("end_run", {"run": run, "why": why, **_FIXED}), name=f"end {name}")
+
+
+_FIXED = {"needs_docker": False, "kept_s": KEPT_S}
 
 
 @functools.cache
 def _outlive() -> str:
-    return fixed("_outlive", {}).body
+    return fixed("_outlive", _FIXED).body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 import attrs
@@ -9,6 +10,8 @@ import pytest
 from worlds import DO, FAILED, GONE, NET, WEB, World, failing, planned, says, states
 
 import octossh as oc
+from octossh.deploying import following
+from octossh.rendering.outliving import KEPT_S
 
 
 def lost():
@@ -150,3 +153,9 @@ def test_a_host_that_cannot_be_let_go_changes_nothing_in_how_a_deployment_ended(
     )
     error = failing(world, planned(NET))
     assert states(error.deployment) == {"net h1": "failed"}
+
+
+@pytest.mark.parametrize("transport", [oc.SSH, oc.OpenSSH])
+def test_a_host_keeps_a_run_for_longer_than_it_is_looked_for_after_a_silence(transport):
+    silence_s = 2.5 * inspect.signature(transport).parameters["keepalive_s"].default
+    assert silence_s + following.RECONNECT_S + 30 < KEPT_S

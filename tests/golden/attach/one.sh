@@ -176,7 +176,7 @@ octossh_run_began() {
 
 # Away with this run when its time is over, and with those that nobody has asked for in a day.
 octossh_run_clear() {
-    sleep 45
+    sleep 180
     rm -rf "$octossh_run_dir"
     find "${octossh_run_dir%/*}" -maxdepth 1 -name 'octossh-run-*' -user "$(id -u)" -mmin +1440 |
         while read -r octossh_run_dir; do

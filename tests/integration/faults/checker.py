@@ -11,6 +11,7 @@ from attrs import frozen
 from lab.lab import Lab
 
 import octossh as oc
+from octossh.rendering.outliving import KEPT_S
 
 # Everything of the user who logs in, but for connections that are still open.
 _PROCESSES = "ps -u deploy -o pid=,args= | grep -v '[s]shd: deploy' || true"
@@ -95,8 +96,10 @@ def check_secrets(lab: Lab, host: str, folder: Path, *secrets: str) -> None:
 
 
 def check_nothing_stays(lab: Lab, host: str) -> None:
-    """Within the minute for which runs are kept, no process, no folder of a run, no lock and no claim is left."""
+    """Once the time is over for which runs are kept, no process, no folder of a run, no lock and no claim is left."""
     deadline = time.monotonic() + 90
+    # Who has slept through it does not know that it was woken.
+    lab.sh(host, f"pkill -x -f 'sleep {KEPT_S}'; true")
     while left := lab.sh(host, f"{_PROCESSES}; {_RUNS}; {_LOCKS}; {_CLAIMS}"):
         assert time.monotonic() < deadline, left
         time.sleep(0.5)
