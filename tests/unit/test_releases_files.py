@@ -89,7 +89,7 @@ def test_a_comparison_is_plain_data_and_goes_both_ways():
     assert json.loads(json.dumps(there.to_dict()))["images"][1]["new_digest"] == f"sha256:{'3' * 64}"
     assert {(c.step, c.how) for c in there.steps} == {("migrate", "added"), ("web", "changed"), ("clean", "removed")}
     assert {(c.step, c.how) for c in back.steps} == {("migrate", "removed"), ("web", "changed"), ("clean", "added")}
-    assert "<pre>shop 1.4.1 -&gt; 1.4.2" in there._repr_html_()
+    assert ">shop 1.4.1 -&gt; 1.4.2" in there._repr_html_()
 
 
 def test_releases_that_deploy_the_same_say_so():
