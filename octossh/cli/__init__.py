@@ -14,11 +14,13 @@ import click
 from octossh.cli import (  # each adds its commands
     audits,
     boards,
+    completing,
     containers,
     deployments,
     freezes,
     interventions,
     looking,
+    manual,
     records,
     releases,
     schedules,
@@ -33,12 +35,14 @@ from octossh.errors import DeployFailed, OctosshError, to_type
 __all__ = [
     "audits",
     "boards",
+    "completing",
     "containers",
     "deployments",
     "freezes",
     "interventions",
     "looking",
     "main",
+    "manual",
     "octossh",
     "records",
     "releases",
@@ -83,6 +87,8 @@ def main(arguments: list[str] | None = None) -> None:
     gc.set_threshold(50_000, 10, 10)
     # A job that is cancelled gets SIGTERM: end it as Ctrl-C does, so that the record says how far it came.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if completing.asked():
+        completing.know_names(octossh)
     try:
         octossh.main(arguments, obj=options, prog_name="octossh", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the first out of the second

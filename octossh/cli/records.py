@@ -7,14 +7,29 @@ import sys
 import click
 
 import octossh as oc
+from octossh.cli.metrics import exposition
 from octossh.cli.options import CONTROL_BUT_LINES, Options, command, octossh
+from octossh.cli.watching import watching
 
 
 @command(octossh, "status")
 @click.argument("project", required=False)
-def _status(options: Options, project: str | None) -> None:
+@click.option("--watch", is_flag=True, help="Again and again, until Ctrl-C; where this is no terminal, what changes.")
+@click.option(
+    "--every", type=click.FloatRange(0.1), default=2, show_default=True, metavar="SECONDS", help="Of --watch."
+)
+@click.option("--prometheus", is_flag=True, help="As text for the textfile collector of Prometheus' node exporter.")
+def _status(options: Options, project: str | None, *, watch: bool, every: float, prometheus: bool) -> None:
     """Show which release stands in which environment."""
-    options.show(options.space().status(project))
+    space = options.space()
+    if watch and prometheus:
+        raise click.UsageError("--prometheus is read by whoever watches; give one of the two")
+    if watch:
+        watching(lambda: space.status(project), every, as_json=options.as_json)
+    elif prometheus:
+        click.echo(exposition(space.status(project)), nl=False)
+    else:
+        options.show(space.status(project))
 
 
 @command(octossh, "history")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from octossh.errors import ModelError
@@ -110,6 +111,14 @@ class Store(Handle):
         """
         with self._transaction() as transaction:
             return transaction.release(project, number)
+
+    def glance(self, project: str | None = None) -> list[str]:
+        """The newest numbers of releases of *project*, or without one ids of deployments: of a file, and unchecked."""
+        from octossh.recording.glancing import deployments_in, releases_in
+
+        if not isinstance(self._place, Path) or not self.there:
+            return []
+        return deployments_in(self._place) if project is None else releases_in(self._place, project)
 
     def releases(self, project: str, *, limit: int | None = None) -> tuple[Release, ...]:
         """The releases of *project*, the newest first.

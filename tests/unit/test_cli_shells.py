@@ -1,0 +1,180 @@
+"""The command in a shell: what is completed there, its manual page, and what is watched."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from terminals import typed
+
+import octossh as oc
+from octossh.cli import main, octossh
+from octossh.cli.manual import page
+from octossh.cli.metrics import exposition
+from octossh.model import Standing
+
+OCTOFILE = """
+import octossh as oc
+
+print("what an octofile prints is no completion")
+hub = oc.Registry("hub", "http://127.0.0.1:1")
+step = oc.RunScript("migrate", script="true")
+space = oc.Space(
+    projects=[
+        oc.Project("shop", process=[step], lifecycle=oc.Lifecycle("Test", "Live"), channels=[oc.Channel("stable")]),
+        oc.Project("blog", process=[oc.RunScript("publish", script="true")], lifecycle=oc.Lifecycle("Web")),
+    ],
+    targets=[oc.Target("h01", "h01", environments=["Test"]), oc.Target("h02", "h02", environments=["Live", "Web"])],
+    transport=oc.Replay(lambda target, script: [oc.Frame("end", "succeeded ran yes ")]),
+)
+"""
+COMMAND = str(Path(sys.executable).parent / "octossh")
+
+
+@pytest.fixture
+def folder(in_tmp):
+    (in_tmp / "octofile.py").write_text(OCTOFILE)
+    return in_tmp
+
+
+def completed(folder, words):
+    env = {
+        **os.environ,
+        "_OCTOSSH_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split(" ")) - 1),
+    }
+    done = subprocess.run([COMMAND], cwd=folder, env=env, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
+
+
+def run(*arguments):
+    try:
+        main(list(arguments))
+    except SystemExit as ended:
+        return ended.code
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("octossh dep", ["deploy", "deployment"]),
+        ("octossh status ", ["shop", "blog"]),
+        ("octossh deploy --to ", ["Test", "Live", "Web"]),
+        ("octossh render --project shop --to ", ["Test", "Live"]),
+        ("octossh deploy --to Live --only ", ["h02"]),
+        ("octossh deploy --project shop --skip ", ["migrate"]),
+        ("octossh release create --channel st", ["stable"]),
+        ("octossh -f nothing.py status ", []),
+    ],
+)
+def test_a_shell_is_told_the_names_that_the_octofile_knows(folder, words, expected):
+    assert completed(folder, words) == expected
+
+
+def test_releases_and_deployments_are_completed_out_of_the_store_without_opening_it(folder, capsys):
+    assert completed(folder, "octossh release show ") == ["latest"]
+    assert not (folder / "octossh.db").exists(), "whoever only types makes no store"
+    for _ in range(2):
+        assert run("release", "create", "shop") == 0
+    assert run("deploy", "0.0.2", "--project", "shop", "--to", "Test", "-q") == 0
+    assert completed(folder, "octossh release show --project shop ") == ["latest", "0.0.2", "0.0.1"]
+    latest, identity = completed(folder, "octossh deployment show ")
+    assert latest == "latest"
+    assert re.fullmatch(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}", identity)
+
+
+def test_what_completes_loads_no_library_of_the_store(folder):
+    run("release", "create", "shop")
+    code = "import octossh.cli, sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); octossh.cli.main()"
+    words = "octossh release show 0"
+    env = {**os.environ, "_OCTOSSH_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "3"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=env, capture_output=True, text=True)
+    assert done.stdout == "plain,0.0.1\n"
+    assert not {"sqlalchemy", "fabric", "paramiko", "requests", "jinja2"} & set(done.stderr.split())
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_what_completion_prints_is_taken_by_the_shell(shell, capsys):
+    assert run("completion", shell) == 0
+    script = capsys.readouterr().out
+    assert "_OCTOSSH_COMPLETE" in script
+    if shutil.which(shell):
+        subprocess.run([shell, "-n"], input=script, text=True, check=True)
+
+
+def test_the_manual_page_has_every_command_and_option_and_no_fault():
+    text = page()
+
+    def walk(group):
+        for one in group.commands.values():
+            yield from walk(one) if hasattr(one, "commands") else [one]
+
+    for one in walk(octossh):
+        for parameter in one.params:
+            if parameter.param_type_name == "option" and not set(parameter.opts) & {"--json", "--events", "--quiet"}:
+                assert parameter.opts[0].replace("-", r"\-") in text
+    if shutil.which("man"):
+        env = {**os.environ, "MANROFFOPT": "-ww", "LC_ALL": "C.UTF-8"}
+        shown = subprocess.run(["man", "--warnings", "-l", "-"], input=text, env=env, capture_output=True, text=True)
+        assert shown.stderr == ""
+        assert "octossh run-due" in shown.stdout
+
+
+STANDING = Standing(
+    project='sh"op\\',
+    environment="Te\nst",
+    release="1",
+    since=datetime(2026, 1, 2, tzinfo=UTC),
+    last=oc.State.FAILED,
+    seen="healthy",
+)
+
+
+def test_prometheus_gets_each_value_with_its_labels_escaped():
+    lines = exposition(oc.Status((STANDING, Standing(project="new", environment="Test")))).splitlines()
+    labels = r'{project="sh\"op\\",environment="Te\nst"'
+    assert f'octossh_release_info{labels},release="1"}} 1' in lines
+    assert f"octossh_deployed_timestamp_seconds{labels}}} 1767312000.000" in lines
+    assert f"octossh_healthy{labels}}} 1" in lines
+    assert f"octossh_last_deployment_succeeded{labels}}} 0" in lines
+    assert [line for line in lines if '"new"' in line] == [
+        'octossh_deployment_running{project="new",environment="Test"} 0'
+    ]
+    assert all(re.fullmatch(r"# (HELP|TYPE) .+|octossh_\w+\{.*\} [0-9.]+", line) for line in lines)
+
+
+def test_who_watches_without_a_terminal_is_told_what_changes_line_by_line(folder):
+    run("release", "create", "shop")
+    words = [COMMAND, "--json", "status", "shop", "--watch", "--every", "0.1"]
+    with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()  # what the octofile prints
+        first = [json.loads(process.stdout.readline()) for _ in range(2)]
+        assert {one["environment"] for one in first} == {"Test", "Live"}
+        run("deploy", "--project", "shop", "--to", "Test", "-q")
+        while (told := json.loads(process.stdout.readline()))["running"]:
+            pass
+        assert (told["environment"], told["release"]) == ("Test", "0.0.1")
+        process.send_signal(2)
+        assert process.stderr.read() == ""
+    assert process.returncode == 130
+
+
+def test_at_a_terminal_it_is_drawn_on_a_screen_of_its_own_that_ctrl_c_leaves(folder):
+    words = [COMMAND, "status", "blog", "--watch", "--every", "0.1"]
+    code, screen = typed(words, folder, dict(os.environ), ("UTC\x1b[K\x1b[J",), ["\x03"])
+    assert code == 130
+    _, shown, after = re.split(r"\x1b\[\?1049[hl]", screen)
+    assert shown.count("\x1b[H") >= 1
+    assert "blog" in after, "what was seen last stays"
+    assert after.rstrip().endswith("UTC")
+    assert "Traceback" not in screen
