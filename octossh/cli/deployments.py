@@ -101,7 +101,7 @@ def _deploy(
         return
     space = approving(options.space(), approvals)
     if not outdated:
-        _deployed(options, lambda: space.deploy(space.release(project, release), environment, wait_s=wait_s, **choices))
+        _deployed(options, lambda: space.deploy(release, environment, project=project, wait_s=wait_s, **choices))
     elif space.outdated(environment, project=project):
         _deployed(options, lambda: space.catch_up(environment, project=project, wait_s=wait_s, **choices))
     else:

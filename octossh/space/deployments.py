@@ -10,13 +10,15 @@ from typing import Unpack
 import attrs
 
 from octossh.deploying import Approver, apply
+from octossh.deploying.observing import MOST_HOSTS_AT_ONCE
 from octossh.errors import DeployFailed, PlanError, did_you_mean
-from octossh.model import Cancellation, Deployment, Mode, OptionFields, Release, State
-from octossh.planning import Plan, to_promote, to_roll_back
+from octossh.model import CONTROLLER, Cancellation, Deployment, Mode, OptionFields, Release, State
+from octossh.planning import Plan, hosts_of, to_promote, to_roll_back
 from octossh.recording import Lease
 from octossh.space.leasing import held
 from octossh.space.resuming import Resuming
 from octossh.space.undoing import Undoing, tell
+from octossh.transport import SSH
 
 __all__ = ["Deployments"]
 
@@ -68,6 +70,7 @@ class Deployments(Undoing, Resuming):
             return self._go(lambda: made, check=check, wait_s=wait_s)
         if environment is None:
             raise PlanError(f"where shall it go? Name an environment: {', '.join(self.environments)}")
+        self._approach(release.project if isinstance(release, Release) else project, environment, options)
         found = release if isinstance(release, Release) else self.release(project, release)
         place = environment
         return self._go(lambda: self._plan(found, place, options, look=False), check=check, wait_s=wait_s)
@@ -95,6 +98,8 @@ class Deployments(Undoing, Resuming):
         owner = self.project(project)
         if channel is not None:
             owner.channel(channel)
+
+        self._approach(owner.name, to, options)
 
         def make() -> Plan:
             history = self._history(owner.name)
@@ -125,6 +130,8 @@ class Deployments(Undoing, Resuming):
             raise PlanError(f"where shall it be rolled back? Name one of: {', '.join(self.environments)}")
         place = self._catalog.environment(environment)
 
+        self._approach(owner.name, place, options)
+
         def make() -> Plan:
             history = self._history(owner.name)
             number = to or to_roll_back(owner.name, place, history)
@@ -134,6 +141,16 @@ class Deployments(Undoing, Resuming):
             return self._plan(self.release(owner.name, number), place, options, look=False, mode=Mode.ROLLBACK)
 
         return self._go(make, check=check, wait_s=wait_s)
+
+    def _approach(self, project: str | None, environment: str, options: OptionFields) -> None:
+        """Go towards the hosts while the plan is being made; it alone says whether they are connected."""
+        only, exclude = options.get("only", ()), options.get("exclude", ())
+        here = [target for target in self.targets if environment in target.environments]
+        steps = self.project(project).process.steps
+        used = dict.fromkeys(target for step in steps for target in hosts_of(step, here) if target is not CONTROLLER)
+        chosen = [host for host in used if (not only or host.name in only) and host.name not in exclude]
+        if isinstance(self._transport, SSH):
+            self._transport.approach(chosen[:MOST_HOSTS_AT_ONCE])
 
     def _go(
         self,

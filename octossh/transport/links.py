@@ -17,6 +17,7 @@ from octossh.transport import sockets
 from octossh.transport.contract import Feed
 from octossh.transport.faults import Fault, Where, connect_fault
 from octossh.transport.framing import LINGER_NOTE, Collector
+from octossh.transport.gates import Gate
 from octossh.transport.handshakes import Handshake
 from octossh.transport.host_keys import HostKeyPolicy
 from octossh.transport.logins import Ask, Keys, Login
@@ -70,17 +71,18 @@ class Link:
         self.pulse = Pulse(self._ask, keepalive_s, self._silent)
 
     @classmethod
-    def open(cls, route: Route, options: Options, via: Link | None = None) -> Link | Fault:
+    def open(cls, route: Route, options: Options, via: Link | None = None, gate: Gate | None = None) -> Link | Fault:
         """Connect, check the host key and log in; what went wrong is returned, not raised.
 
         Args:
             route: The way there.
             options: What is the same for all.
             via: The open connection to the host that the way goes through.
+            gate: What the login waits at.
         """
         deadline = time.monotonic() + options.connect_timeout_s
         where = route.where
-        opening = _Opening(route, options, deadline, via)
+        opening = _Opening(route, options, deadline, via, gate)
         try:
             return cls(where, opening.connection(), options.keepalive_s)
         except Exception as error:  # noqa: BLE001 - connect_fault knows them all
@@ -191,9 +193,9 @@ class Link:
 class _Opening:
     """A connection while it is being opened: how far it came, and how to be rid of it."""
 
-    def __init__(self, route: Route, options: Options, deadline: float, via: Link | None) -> None:
+    def __init__(self, route: Route, options: Options, deadline: float, via: Link | None, gate: Gate | None) -> None:
         self._route, self._where, self._options, self._deadline = route, route.where, options, deadline
-        self._via = via
+        self._via, self._gate = via, gate
         self._policy = HostKeyPolicy(route)
         self._sock: sockets.Socket | sockets.Tunnel | None = None
         self._connection: _Connection | None = None
@@ -227,7 +229,7 @@ class _Opening:
                 "banner_timeout": self._left(),
                 "auth_timeout": _AUTH_S,
                 "channel_timeout": _CHANNEL_S,
-                "auth_strategy": Login(options.keys, self._route, options.password),
+                "auth_strategy": Login(options.keys, self._route, options.password, self._gate),
                 "transport_factory": self._made,
             },
         )

@@ -19,6 +19,7 @@ from octossh.errors import AuthError
 from octossh.shell import Secret
 from octossh.transport.certificates import SUFFIX
 from octossh.transport.faults import Where
+from octossh.transport.gates import Gate
 from octossh.transport.routes import Identity, Route
 
 __all__ = ["Keys", "Login"]
@@ -178,11 +179,12 @@ class Login:
         keys: Those of the user.
         route: Where to.
         password: Asked for the password, by `Where.account`, when no key is enough; its answer goes to this host only.
+        gate: What is waited at before anything is offered.
     """
 
-    def __init__(self, keys: Keys, route: Route, password: Ask = _nothing) -> None:
+    def __init__(self, keys: Keys, route: Route, password: Ask = _nothing, gate: Gate | None = None) -> None:
         self._keys, self._route, self._where = keys, route, route.where
-        self._password = password
+        self._password, self._gate = password, gate
 
     def authenticate(self, transport: paramiko.Transport) -> list[str]:
         """Log in.
@@ -190,6 +192,8 @@ class Login:
         Raises:
             AuthError: Nothing was accepted, or there is nothing to offer.
         """
+        if self._gate is not None and not self._gate.passed(transport.is_active):
+            raise AuthError(f"{self._where}: nobody was logged in, since nobody wanted it any more")
         tried: list[str] = []
         with self._keys.offers(self._route.identity, self._where) as (offers, remarks):
             for offer in offers:

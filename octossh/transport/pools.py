@@ -5,16 +5,17 @@ from __future__ import annotations
 import random
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, Protocol, Self, TypeVar
 
-from octossh.errors import ConnectError, ModelError
+from octossh.errors import ConnectError, ModelError, OctosshError
 from octossh.model.secrets import SecretRef
 from octossh.model.targets import Target
 from octossh.shell import Frame, Result, Script, Secret, payload
 from octossh.transport.contract import NO_SECRETS, Feed, Sealed, new_nonce
 from octossh.transport.faults import Fault, Where, connect_fault
 from octossh.transport.framing import Collector
+from octossh.transport.gates import Gate
 from octossh.transport.routes import Route
 from octossh.transport.routing import Routing
 
@@ -95,8 +96,10 @@ class Withheld:
 class _Slot(Generic[L]):
     """The place of one connection; whoever opens it holds the lock."""
 
-    def __init__(self, via: tuple[object, ...] | None) -> None:
+    def __init__(self, via: tuple[object, ...] | None, *, wanted: bool = True) -> None:
         self.lock = threading.Lock()
+        self.gate = Gate(is_open=wanted)
+        self.failed: OctosshError | None = None
         self.link: L | None = None
         self.via = via
         self.running = 0
@@ -133,6 +136,37 @@ class Pool(ABC, Generic[L]):
 
     def _removed(self, link: L) -> None:
         """*link* is being closed."""
+
+    def approach(self, targets: Iterable[Target]) -> None:
+        """Go towards *targets*, in threads, up to where one logs in; `connect` and `run` find so much of the way done.
+
+        Nothing is said of who comes, and no host is told to do anything. What goes wrong is told by whoever connects.
+        Where connections are open already, nothing is done.
+        """
+        if self._slots:
+            return
+        # One to each address, so that those that nobody will want take no place from others.
+        for target in {target.address: target for target in targets}.values():
+            threading.Thread(target=self._approach, args=(target,), name=f"octossh {target}", daemon=True).start()
+
+    def _approach(self, target: Target) -> None:
+        try:
+            route = self._routing.route(target)
+        except OctosshError:
+            return
+        # On the way there may be others, who would have to be logged in to.
+        slot = _Slot[L](None, wanted=False)
+        if route.via or route.command:
+            return
+        with self._lock:
+            if self._slots.setdefault(route.key, slot) is not slot:
+                return
+        with slot.lock:
+            try:
+                self._ready(slot, route)
+            except OctosshError as error:
+                if slot.gate.is_open and not slot.gate.gave_up:
+                    slot.failed = error  # whoever wants it waits by now
 
     def connect(self, target: Target) -> None:
         """Open the connection to *target*, or do nothing when it is open. See `Transport.connect`.
@@ -190,6 +224,8 @@ class Pool(ABC, Generic[L]):
         self._closed.set()
         with self._lock:
             slots = tuple(self._slots.values())
+        for slot in slots:
+            slot.gate.shut()
         # Those that others go through come last, so that these can say goodbye.
         found = [slot for slot in slots if slot.link is not None]
         links = [slot.link for slot in sorted(found, key=lambda slot: slot.via is None) if slot.link is not None]
@@ -209,11 +245,17 @@ class Pool(ABC, Generic[L]):
         return f"{type(self).__name__}({len(self._slots)} targets)"
 
     def _slot(self, route: Route) -> _Slot[L]:
+        """The place of a connection that is wanted."""
         with self._lock:
-            return self._slots.setdefault(route.key, _Slot(route.via.key if route.via else None))
+            slot = self._slots.setdefault(route.key, _Slot(route.via.key if route.via else None))
+        slot.gate.open()
+        return slot
 
     def _ready(self, slot: _Slot[L], route: Route) -> L:
         """The link of a slot whose lock is held, opened when it is not open."""
+        if (failed := slot.failed) is not None:
+            slot.failed = None
+            raise failed
         link = slot.link
         if link is not None and not link.alive:
             self._drop(link, "it was dropped")

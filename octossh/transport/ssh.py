@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,10 +106,15 @@ class SSH(Pool["Link"]):
         if self._terminals is not None:
             self._terminals.close()
 
+    def approach(self, targets: Iterable[Target]) -> None:
+        """See `Pool.approach`."""
+        super().approach(targets)
+        import octossh.transport.links  # noqa: F401 - here, since it takes longer beside what the caller does next
+
     def _opened(self, route: Route, via: Link | None) -> Link | Fault:
         from octossh.transport.links import Link
 
-        return Link.open(route, self._made_options(), via)
+        return Link.open(route, self._made_options(), via, self._slots[route.key].gate)
 
     def _added(self, link: Link) -> None:
         self._watch.add(link.pulse)

@@ -1,0 +1,164 @@
+"""Going towards a host before anybody wants a connection to it, with a server of paramiko's as the host."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import paramiko
+import pytest
+
+import octossh as oc
+from octossh.errors import ConnectError, HostKeyError, ModelError
+from octossh.transport import SSH
+
+HOST_KEY, USER_KEY = paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate()
+PATIENCE_S = 10
+
+
+class Guard(paramiko.ServerInterface):
+    """Takes the key of the user, and notes who wanted to log in."""
+
+    def __init__(self) -> None:
+        self.logins: list[str] = []
+
+    def check_auth_publickey(self, username: str, key: Any) -> int:
+        self.logins.append(username)
+        return paramiko.AUTH_SUCCESSFUL if key == USER_KEY else paramiko.AUTH_FAILED
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
+
+class Host:
+    """A server, and what has come to it."""
+
+    def __init__(self) -> None:
+        self.guard, self.listener = Guard(), socket.create_server(("127.0.0.1", 0))
+        self.connections: list[paramiko.Transport] = []
+        self.greeted = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection = paramiko.Transport(self.listener.accept()[0])
+                connection.add_server_key(HOST_KEY)
+                self.connections.append(connection)
+                with contextlib.suppress(paramiko.SSHException, EOFError):
+                    connection.start_server(server=self.guard)
+                    self.greeted.set()
+
+    def target(self, name: str = "h01", *, key: paramiko.PKey = HOST_KEY) -> oc.Target:
+        port = self.listener.getsockname()[1]
+        pin = f"{key.get_name()} {key.get_base64()}"
+        return oc.Target(name, "127.0.0.1", port=port, user="ann", host_key=pin, environments=["Dev"], roles=["web"])
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # closed already
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for connection in self.connections:
+            connection.close()
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    made = Host()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ssh(tmp_path: Path) -> Iterator[SSH]:
+    USER_KEY.write_private_key_file(str(tmp_path / "key"))
+    with SSH(config=False, identity=tmp_path / "key") as made:
+        yield made
+
+
+def test_nobody_is_logged_in_before_the_connection_is_wanted(host: Host, ssh: SSH) -> None:
+    ssh.approach([host.target()])
+    assert host.greeted.wait(PATIENCE_S)
+    assert host.guard.logins == []
+    ssh.connect(host.target())
+    assert "ann" in host.guard.logins
+    assert len(host.connections) == 1
+
+
+def test_what_nobody_wants_ends_with_its_transport(host: Host, ssh: SSH) -> None:
+    ssh.approach([host.target()])
+    assert host.greeted.wait(PATIENCE_S)
+    ssh.close()
+    host.connections[0].join(PATIENCE_S)
+    assert not host.connections[0].is_active()
+    assert host.guard.logins == []
+
+
+def test_what_nobody_has_wanted_for_long_is_given_up_and_opened_anew(
+    host: Host, ssh: SSH, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("octossh.transport.gates._PATIENCE_S", 0)
+    ssh.approach([host.target()])
+    assert host.greeted.wait(PATIENCE_S)
+    host.connections[0].join(PATIENCE_S)
+    ssh.connect(host.target())
+    assert len(host.connections) == 2
+
+
+def test_what_goes_wrong_on_the_way_is_told_by_whoever_connects(host: Host, ssh: SSH) -> None:
+    stranger = host.target(key=paramiko.ECDSAKey.generate())
+    ssh.approach([stranger])
+    with pytest.raises(HostKeyError):
+        ssh.connect(stranger)
+    assert host.guard.logins == []
+
+
+def test_who_waits_for_a_host_that_cannot_be_reached_is_told_once(host: Host, ssh: SSH) -> None:
+    target = host.target()
+    host.close()
+    ssh.approach([target])
+    for _ in range(2):
+        with pytest.raises(ConnectError):
+            ssh.connect(target)
+
+
+def test_several_targets_at_one_address_take_one_place_there(host: Host, ssh: SSH) -> None:
+    ssh.approach([host.target(f"h{number:02}") for number in range(20)])
+    assert host.greeted.wait(PATIENCE_S)
+    ssh.connect(host.target())
+    assert len(host.connections) == 1
+
+
+VERBS: dict[str, Callable[[oc.Space], object]] = {
+    "deploy": lambda space: space.deploy("9.9.9", "Dev"),
+    "promote": lambda space: space.promote(to="Dev"),
+    "rollback": lambda space: space.rollback(environment="Dev"),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_deployment_that_is_not_to_be_logs_nobody_in(host: Host, ssh: SSH, verb: str) -> None:
+    project = oc.Project("shop", process=[oc.RunScript("say", script="true")], lifecycle=oc.Lifecycle("Dev", "Test"))
+    with oc.Space("sqlite://", projects=[project], targets=[host.target()], transport=ssh) as space:
+        with pytest.raises(oc.OctosshError):
+            VERBS[verb](space)
+        assert host.greeted.wait(PATIENCE_S)
+    assert host.guard.logins == []
+
+
+@pytest.mark.parametrize("left_out", [{"exclude": ["h01"]}, {"only": ["h02"]}])
+def test_no_way_is_made_to_hosts_that_the_deployment_leaves_out(
+    host: Host, ssh: SSH, monkeypatch: pytest.MonkeyPatch, left_out: dict[str, list[str]]
+) -> None:
+    approached: list[str] = []
+    monkeypatch.setattr(ssh, "approach", lambda targets: approached.extend(target.name for target in targets))
+    project = oc.Project("shop", process=[oc.RunScript("say", script="true", roles=["web"])])
+    targets = [host.target(), oc.Target("h02", "192.0.2.1", environments=["Dev"]), oc.Target("h03", "192.0.2.2")]
+    with oc.Space("sqlite://", projects=[project], targets=targets, transport=ssh) as space:
+        with pytest.raises(ModelError, match="release"):
+            space.deploy("9.9.9", "Dev", **left_out)  # type: ignore[arg-type]
+    assert approached == []
