@@ -29,6 +29,11 @@ __all__ = ["creating", "run_container"]
 _BESIDE = "start-first"
 # Podman has a health without a status where there is no check.
 _HEALTH = "{{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}}"
+_GATE = (
+    f"{{{{.State.Status}}}} {_HEALTH} {{{{.State.ExitCode}}}} {{{{.RestartCount}}}} {{{{.State.OOMKilled}}}} {SINCE}"
+    "{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}\n{{json .}}"
+)
+_POLICY = '"RestartPolicy":{"Name":"%s",'
 
 
 def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
@@ -71,11 +76,12 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
         "stop_grace_s": step.stop_grace_s,
         # What others may have written stands last, where blanks in it do no harm.
         "look_format": f"{{{{.Name}}}} {{{{.ID}}}} {{{{.State.Status}}}} {_HEALTH} {beside} "
-        f"{{{{with .HostConfig.RestartPolicy.Name}}}}{{{{.}}}}{{{{else}}}}no{{{{end}}}} -{missing} {owner} {restart}",
+        f"{{{{with .HostConfig.RestartPolicy.Name}}}}{{{{.}}}}{{{{else}}}}no{{{{end}}}} -{missing} {owner} {restart}\n"
+        + _settled_format(order, step, wanted),
         "json_format": "{{json .}}",
-        "settled_format": _settled_format(order, step, wanted),
-        "gate_format": f"{{{{.State.Status}}}} {_HEALTH} {{{{.State.ExitCode}}}} {{{{.RestartCount}}}} "
-        f"{{{{.State.OOMKilled}}}} {SINCE}{{{{range .NetworkSettings.Networks}}}} {{{{.IPAddress}}}}{{{{end}}}}",
+        "gate_format": _GATE,
+        "policy_words": f"s/{_POLICY % 'no'}/{_POLICY % 'unless-stopped'}/",
+        "policy_word": _POLICY % "unless-stopped",
         "health_log_format": "{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: "
         "{{.Output}}{{end}}{{end}}",
         "foreign": foreign(wanted),
@@ -132,7 +138,7 @@ def _connecting(step: ContainerStep, join: Join, late: str | None) -> list[str]:
 
 
 def _settled_format(order: Order, step: RunContainer, wanted: Wanted) -> str:
-    """Go template: ``settled`` where it is the wanted container, running and well; then all that docker says."""
+    """Go template: all that docker says, where it is the wanted container, running and well."""
     labels = ".Config.Labels"
     conditions = (
         f'(eq .Name {go_text("/" + wanted.name)}) (eq .State.Status "running") {is_ours(order, labels)} '
@@ -141,5 +147,5 @@ def _settled_format(order: Order, step: RunContainer, wanted: Wanted) -> str:
     if step.restart != "no":
         conditions += f" (eq .HostConfig.RestartPolicy.Name {go_text(step.restart.partition(':')[0])})"
     conditions += "".join(f" ({_joined(join)})" for join in _named(step))
-    well = '{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}'
-    return f"{{{{if and {conditions}}}}}{well}{{{{end}}}}\n{{{{json .}}}}"
+    well = '{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}{{json .}}{{end}}{{else}}{{json .}}{{end}}'
+    return f"{{{{if and {conditions}}}}}{well}{{{{end}}}}"

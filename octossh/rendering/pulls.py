@@ -37,4 +37,5 @@ def one_pull(
 
 def pull_image(order: Order, secrets: Secrets) -> dict[str, Any]:
     """What the template needs besides what all templates get."""
-    return {"json_format": "{{json .}}", **pulling(order, secrets)}
+    # Whether it is there, its own look says.
+    return {"json_format": "{{json .}}", **pulling(order, secrets), "pull": "always"}

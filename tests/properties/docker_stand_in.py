@@ -20,7 +20,7 @@ NEVER = "0001-01-01T00:00:00Z"
 SERVER = "20.10.24"
 WITH_VALUE = {
     "--name", "--restart", "--label", "--mount", "--ip", "--ip6", "--memory", "--platform", "--user", "--publish", "--volume", "--network", "--network-alias", "--alias", "--stop-timeout",
-    "--env", "--env-file", "--annotation", "--driver", "--opt", "--subnet", "--gateway", "--format", "--filter", "--tail", "--since", "-t",
+    "--env", "--env-file", "--pull", "--annotation", "--driver", "--opt", "--subnet", "--gateway", "--format", "--filter", "--tail", "--since", "-t",
 }  # fmt: skip
 
 
@@ -179,7 +179,7 @@ class Call:
         command, *words_ = args
         if command in {"config", "container", "image", "network", "secret", "service", "volume"}:
             command += "_" + words_.pop(0)
-        self.parse(words_, stop_at_word=command in {"create", "exec"})
+        self.parse(words_, stop_at_word=command in {"create", "run", "exec"})
         if command == self.docker.fails:
             raise Refused(f"Error response from daemon: {command} fails")
         answer: Callable[[], str] | None = getattr(self, f"do_{command}", None)
@@ -249,7 +249,9 @@ class Call:
     def do_create(self) -> str:
         name, (image, *command) = self.one("--name"), self.rest
         if image not in self.docker.images:
-            raise Refused(f"Unable to find image '{image}' locally")
+            # Without the word, docker would pull it.
+            assert self.one("--pull") == "never"
+            raise Refused(f"Error response from daemon: No such image: {image}")
         if any(seen["Name"] == f"/{name}" for seen in self.containers.values()):
             raise Refused(f'Error response from daemon: Conflict. The container name "/{name}" is already in use')
         env = []
@@ -292,6 +294,15 @@ class Call:
             },
             "NetworkSettings": {"Networks": {self.net(name)["Name"]: {"IPAddress": ""} for name in networks}},
         }
+        return made
+
+    def do_run(self) -> str:
+        """One that cannot be started stays, as created."""
+        if self.docker.fails in {"create", "start"}:
+            raise Refused(f"docker: Error response from daemon: {self.docker.fails} fails")
+        assert self.flags == {"-d"}
+        self.rest = [made := self.do_create()]
+        self.do_start()
         return made
 
     def look_for(self, binds: Mapping[str, str]) -> None:

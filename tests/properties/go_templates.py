@@ -87,7 +87,10 @@ def value(node: Any, dot: Any) -> Any:
     if name == "index":
         return (args[0] or {}).get(args[1], "")
     return (
-        json.dumps(args[0], ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+        json.dumps(args[0], ensure_ascii=False, separators=(",", ":"))
+        .replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")
     )
 
 

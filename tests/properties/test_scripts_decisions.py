@@ -7,9 +7,11 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from golden.cases import IMAGE, order
+from properties.docker_stand_in import Docker
 from properties.stand import EACH_SHELL, Host, clear_locks, unique
 from properties.webs import NAME, ONE, THREE, TWO, image, names, script, short
 
@@ -42,6 +44,42 @@ def test_the_same_again_changes_nothing_and_says_what_runs(host: Host) -> None:
     assert (answer.state, answer.action, answer.changed) == ("succeeded", "unchanged", False)
     assert set(names(host)) == {"container inspect"}
     assert answer.inspect["Config"]["Image"] == image(ONE)
+
+
+def test_docker_is_started_as_seldom_as_can_be(host: Host) -> None:
+    host.docker.images += [image(ONE), image(TWO)]
+    host.run(script(ONE, restart="unless-stopped"))
+    assert names(host) == ["container inspect", "run", "container inspect"]
+    host.run(script(TWO, restart="unless-stopped"))
+    begin = ["container inspect", "create", "update", "rename", "rename", "stop", "start"]
+    assert names(host) == [*begin, "container inspect", "update", "rm"]
+
+
+@pytest.mark.parametrize("restart", ["no", "always", "unless-stopped", "on-failure:3"])
+@pytest.mark.parametrize("before", ["no", "always", "unless-stopped"])
+def test_what_is_told_of_the_new_container_is_what_docker_says_of_it_at_the_end(
+    host: Host, before: str, restart: str
+) -> None:
+    for digest, policy in ((ONE, before), (TWO, restart)):
+        answer, _ = host.run(script(digest, restart=policy))
+        assert answer.inspect == host.containers[NAME]
+        told = answer.inspect["HostConfig"]["RestartPolicy"]
+        assert f"{told['Name']}:{told['MaximumRetryCount']}".removesuffix(":0") == policy
+
+
+def test_a_docker_that_was_away_at_the_first_look_is_looked_at_again(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.run(script(ONE))
+    call = Docker.call
+
+    def away_once(docker: Docker, *args: Any) -> tuple[int, str, str]:
+        docker.down = len(host.calls) == 1
+        return call(docker, *args)
+
+    monkeypatch.setattr(Docker, "call", away_once)
+    assert host.run(script(ONE))[0].action == "unchanged"
+    assert names(host) == ["container inspect", "version", "container inspect"]
 
 
 def test_one_that_was_stopped_is_started_again(host: Host) -> None:

@@ -41,7 +41,8 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 def test_the_new_container_of_start_first_joins_the_network_of_requests_once_it_is_healthy(host: Host) -> None:
     host.run(made(ONE, "start first"))
-    assert names(host).index("start") < names(host).index("network connect")
+    assert names(host).index("run") < names(host).index("network connect")
+    host.docker.images.append(image(TWO))
     answer, _ = host.run(made(TWO, "start first"))
     assert (answer.state, answer.action, answer.changed) == ("succeeded", "replaced", True)
     calls = [call.argv[0] for call in host.calls if call.name not in {"container inspect", "image inspect", "pull"}]

@@ -153,6 +153,12 @@ done
 octossh_look() { docker network inspect --format '{{.Name}} {{if and (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "backend")}}ours{{else}}other{{end}} {{with (index .Labels "octossh.spec")}}{{.}}{{else}}-{{end}}
 {{json .}}' db 2>/dev/null; }
 
+# What was to be made is not there, as octossh_said says.
+octossh_unmade() {
+    octossh_answer=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_answer"
+    octossh_fail "$1: $octossh_said"
+}
+
 octossh_did=created
 octossh_seen=$(octossh_look) || octossh_seen=''
 octossh_head=${octossh_seen%%"$octossh_nl"*}
@@ -166,11 +172,10 @@ case $octossh_head in
     "db "*) octossh_fail 'the network db was not made by this step; remove it, or give this step another name' ;;
     # Another one: docker also takes the name for the beginning of an id.
 esac
-octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
 octossh_say 'creating network db'
 octossh_said=$(docker network create --driver macvlan --subnet 172.28.6.0/24 --gateway 172.28.6.1 --internal --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=backend --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:8e00ff60412fea8bc40b1642e3f75346fa9811638875c368e45991a1228305ef --label 'octossh.fields={"driver":"macvlan","gateway":"172.28.6.1","internal":true,"labels":{"com.example.team":"blue","odd":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"},"subnet":"172.28.6.0/24","v":1}' --label com.example.team=blue --label 'odd=it'"'"'s "$HOME" `id` $(id) \ 
  two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' db 2>&1) ||
-    octossh_fail "docker network create: $octossh_said"
+    octossh_unmade "docker network create"
 octossh_changed=yes
 octossh_seen=$(octossh_look) || octossh_fail 'network db was created, and cannot be inspected'
 octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"

@@ -153,6 +153,12 @@ done
 octossh_look() { docker network inspect --format '{{.Name}} {{if and (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "Custom Network")}}ours{{else}}other{{end}} {{with (index .Labels "octossh.spec")}}{{.}}{{else}}-{{end}}
 {{json .}}' shop-dev-custom-network 2>/dev/null; }
 
+# What was to be made is not there, as octossh_said says.
+octossh_unmade() {
+    octossh_answer=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_answer"
+    octossh_fail "$1: $octossh_said"
+}
+
 octossh_did=created
 octossh_seen=$(octossh_look) || octossh_seen=''
 octossh_head=${octossh_seen%%"$octossh_nl"*}
@@ -166,10 +172,9 @@ case $octossh_head in
     "shop-dev-custom-network "*) octossh_fail 'the network shop-dev-custom-network was not made by this step; remove it, or give this step another name' ;;
     # Another one: docker also takes the name for the beginning of an id.
 esac
-octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
 octossh_say 'creating network shop-dev-custom-network'
 octossh_said=$(docker network create --driver bridge --label octossh.project=shop --label octossh.environment=Dev --label 'octossh.step=Custom Network' --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91 --label 'octossh.fields={"v":1}' shop-dev-custom-network 2>&1) ||
-    octossh_fail "docker network create: $octossh_said"
+    octossh_unmade "docker network create"
 octossh_changed=yes
 octossh_seen=$(octossh_look) || octossh_fail 'network shop-dev-custom-network was created, and cannot be inspected'
 octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"

@@ -153,6 +153,12 @@ done
 octossh_look() { docker volume inspect --format '{{.Name}} {{if and (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "Uploads")}}ours{{else}}other{{end}} {{with (index .Labels "octossh.spec")}}{{.}}{{else}}-{{end}}
 {{json .}}' up_1.x 2>/dev/null; }
 
+# What was to be made is not there, as octossh_said says.
+octossh_unmade() {
+    octossh_answer=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_answer"
+    octossh_fail "$1: $octossh_said"
+}
+
 octossh_did=created
 octossh_seen=$(octossh_look) || octossh_seen=''
 octossh_head=${octossh_seen%%"$octossh_nl"*}
@@ -164,14 +170,15 @@ case $octossh_head in
     "up_1.x ours "*) octossh_fail 'the volume up_1.x differs; it holds data, so remove it yourself first' ;;
     "up_1.x "*) octossh_fail 'the volume up_1.x was not made by this step; remove it, or give this step another name' ;;
 esac
-octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
 octossh_say 'creating volume up_1.x'
 octossh_said=$(docker volume create --driver local --opt 'device=:/srv/up loads' --opt o=addr=10.0.0.9,rw --opt 'odd=it'"'"'s "$HOME" `id` $(id) \ 
  two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' --opt type=nfs --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=Uploads --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:db4c974dbe2c4b4722fb414bd40ad5ff8f2d49a069151db5f724d2fc6a137a82 --label 'octossh.fields={"labels":{"com.example.team":"blue","odd":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"},"options":{"device":":/srv/up loads","o":"addr=10.0.0.9,rw","odd":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}","type":"nfs"},"v":1}' --label com.example.team=blue --label 'odd=it'"'"'s "$HOME" `id` $(id) \ 
  two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' up_1.x 2>&1) ||
-    octossh_fail "docker volume create: $octossh_said"
+    octossh_unmade "docker volume create"
 octossh_changed=yes
 octossh_seen=$(octossh_look) || octossh_fail 'volume up_1.x was created, and cannot be inspected'
+# Docker makes none beside one that is there, and says nothing of that.
+case $octossh_seen in "up_1.x ours sha256:db4c974dbe2c4b4722fb414bd40ad5ff8f2d49a069151db5f724d2fc6a137a82$octossh_nl"*) ;; *) octossh_fail 'the volume up_1.x was not made by this step; remove it, or give this step another name' ;; esac
 octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"
 octossh_end succeeded "$octossh_did" yes ""
 }

@@ -153,6 +153,12 @@ done
 octossh_look() { docker volume inspect --format '{{.Name}} {{if and (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "cache")}}ours{{else}}other{{end}} {{with (index .Labels "octossh.spec")}}{{.}}{{else}}-{{end}}
 {{json .}}' shop-dev-cache 2>/dev/null; }
 
+# What was to be made is not there, as octossh_said says.
+octossh_unmade() {
+    octossh_answer=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_answer"
+    octossh_fail "$1: $octossh_said"
+}
+
 octossh_did=created
 octossh_seen=$(octossh_look) || octossh_seen=''
 octossh_head=${octossh_seen%%"$octossh_nl"*}
@@ -168,12 +174,13 @@ case $octossh_head in
         ;;
     "shop-dev-cache "*) octossh_fail 'the volume shop-dev-cache was not made by this step; remove it, or give this step another name' ;;
 esac
-octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
 octossh_say 'creating volume shop-dev-cache'
 octossh_said=$(docker volume create --driver local --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=cache --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91 --label 'octossh.fields={"v":1}' shop-dev-cache 2>&1) ||
-    octossh_fail "docker volume create: $octossh_said"
+    octossh_unmade "docker volume create"
 octossh_changed=yes
 octossh_seen=$(octossh_look) || octossh_fail 'volume shop-dev-cache was created, and cannot be inspected'
+# Docker makes none beside one that is there, and says nothing of that.
+case $octossh_seen in "shop-dev-cache ours sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91$octossh_nl"*) ;; *) octossh_fail 'the volume shop-dev-cache was not made by this step; remove it, or give this step another name' ;; esac
 octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"
 octossh_end succeeded "$octossh_did" yes ""
 }

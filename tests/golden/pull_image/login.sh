@@ -148,7 +148,6 @@ for octossh_config in "$octossh_lock".login.*; do
     [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
 done
 
-octossh_have_image() { docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1; }
 
 # Gives 1, and the reason in octossh_said, where it cannot be pulled.
 octossh_pull() {
@@ -168,14 +167,18 @@ octossh_pull() {
     return "$1"
 }
 
+octossh_look() { docker image inspect --format '{{json .}}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>/dev/null; }
+
 octossh_did=unchanged octossh_changed=no
-if ! octossh_have_image; then
-    octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
-    octossh_pull || octossh_fail "docker pull: $octossh_said"
+octossh_seen=$(octossh_look) || {
+    octossh_pull || {
+        octossh_answer=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_answer"
+        octossh_fail "docker pull: $octossh_said"
+    }
     octossh_did=pulled octossh_changed=yes
-fi
-docker image inspect --format "##octossh $octossh_nonce inspect "'{{json .}}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >&3 ||
-    octossh_fail 'registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef is there, and cannot be inspected'
+    octossh_seen=$(octossh_look) || octossh_fail 'registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef is there, and cannot be inspected'
+}
+octossh_frame "inspect $octossh_seen"
 octossh_end succeeded "$octossh_did" "$octossh_changed" ""
 }
 { "${octossh_go:-octossh_main}" </dev/null; }

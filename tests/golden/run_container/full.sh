@@ -157,32 +157,37 @@ octossh_try() {
     return 1
 }
 
-# The usual case, in one question: the wanted container runs and is well, and no cut run has left anything.
-# Gives 2 where there is nothing at all.
-octossh_settled() {
-    docker container inspect --format '{{if and (eq .Name "/shop-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:b6da5b32b839b3b9ed64d2aa4cebe3d2986e3b5f2b9ea8d9a52f50d89ead00c3") (eq .HostConfig.RestartPolicy.Name "unless-stopped") (index .NetworkSettings.Networks "shop-dev-backend") (index .NetworkSettings.Networks "monitoring") (index .NetworkSettings.Networks "host-net")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
-{{json .}}' shop-web shop-web--old shop-web--next 2>/dev/null | {
-        read -r octossh_head
-        # Where there is none, docker prints nothing, or an empty line.
-        IFS= read -r octossh_json || exit 2
-        [ "$octossh_head" = settled ] && ! read -r _ && octossh_frame "inspect $octossh_json"
-    }
-}
-
-# What bears the three names: sets octossh_{main,old,next}_{id,status,owner} and more.
+# What bears the three names: sets octossh_{main,old,next}_{id,status,owner} and more; octossh_told to how many of the
+# names docker gave an answer for; octossh_json to all that it says of the wanted container, where that runs and is well.
 # "beside" is what start-first made.
 octossh_look() {
     octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
-    octossh_seen=$(docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} -{{if index .NetworkSettings.Networks "shop-dev-backend"}}{{else}}0.{{end}}{{if index .NetworkSettings.Networks "monitoring"}}{{else}}1.{{end}}{{if index .NetworkSettings.Networks "host-net"}}{{else}}2.{{end}} {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}' shop-web shop-web--old shop-web--next 2>/dev/null) || :
+    octossh_told=0 octossh_json=''
+    octossh_seen=$(docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} -{{if index .NetworkSettings.Networks "shop-dev-backend"}}{{else}}0.{{end}}{{if index .NetworkSettings.Networks "monitoring"}}{{else}}1.{{end}}{{if index .NetworkSettings.Networks "host-net"}}{{else}}2.{{end}} {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}
+{{if and (eq .Name "/shop-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:b6da5b32b839b3b9ed64d2aa4cebe3d2986e3b5f2b9ea8d9a52f50d89ead00c3") (eq .HostConfig.RestartPolicy.Name "unless-stopped") (index .NetworkSettings.Networks "shop-dev-backend") (index .NetworkSettings.Networks "monitoring") (index .NetworkSettings.Networks "host-net")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}{{json .}}{{end}}{{else}}{{json .}}{{end}}{{end}}' shop-web--old shop-web--next shop-web 2>&1) || :
+    case $octossh_seen in
+        *"$octossh_nl"'{"Id":'*)
+            octossh_head=${octossh_seen%%"$octossh_nl"'{"Id":'*}
+            octossh_json=${octossh_seen#"$octossh_head$octossh_nl"}
+            octossh_json=${octossh_json%%"$octossh_nl"*}
+            octossh_seen=$octossh_head
+            ;;
+    esac
     while [ -n "$octossh_seen" ]; do
         octossh_head=${octossh_seen%%"$octossh_nl"*}
         case $octossh_seen in
             *"$octossh_nl"*) octossh_seen=${octossh_seen#*"$octossh_nl"} ;;
             *) octossh_seen='' ;;
         esac
+        case $octossh_head in
+            "/shop-web "* | "/shop-web--old "* | "/shop-web--next "*) ;;
+            *[Nn]"o such container"*) octossh_told=$((octossh_told + 1)) && continue ;;
+            *) continue ;;
+        esac
+        octossh_told=$((octossh_told + 1))
         # shellcheck disable=SC2086
         set -- $octossh_head
-        case ${1:-} in
+        case $1 in
             /shop-web)
                 octossh_main_id=$2 octossh_main_status=$3 octossh_main_health=$4 octossh_main_beside=$5
                 octossh_main_owner=$8
@@ -206,8 +211,9 @@ octossh_inspect() {
     docker container inspect --format "##octossh $octossh_nonce inspect "'{{json .}}' shop-web >&3 2>/dev/null || :
 }
 
+# What docker said in the last look at it, where nothing was done since, or what it says now.
 octossh_done() {
-    octossh_inspect
+    if [ -n "$octossh_json" ]; then octossh_frame "inspect $octossh_json"; else octossh_inspect; fi
     octossh_end succeeded "$1" "$2" "$3"
 }
 
@@ -222,15 +228,26 @@ octossh_forget_files() {
 }
 octossh_last=octossh_forget_files
 
+# Create container $1 by the words of docker after it, of an image that is there.
 octossh_create() (
+    octossh_name=$1
+    shift
     DEBUG=false
     export DEBUG
     PING_COUNT=5
     export PING_COUNT
     {
         printf '%s=%s\n' TZ Europe/Zurich
-    } | docker create --env-file /dev/stdin --name "$1" --restart unless-stopped --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:b6da5b32b839b3b9ed64d2aa4cebe3d2986e3b5f2b9ea8d9a52f50d89ead00c3 --label 'octossh.fields={"aliases":["web","www"],"command":["serve","--port","8080"],"env":{"DEBUG":"fcbcf165908dd18a","PING_COUNT":"ef2d127de37b942b","TZ":"650575e62b1f4a47"},"extra_args":["--annotation","a=b"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","init":true,"labels":{"com.example.team":"blue"},"memory":"256m","networks":["shop-dev-backend","monitoring","host-net"],"publish":["127.0.0.1:9000:9000/udp","8080:8080"],"restart":"unless-stopped","stop_grace_s":30,"tag":"1.4.2","v":1,"volumes":["/etc/ssl:/etc/ssl:ro","data:/data"]}' --label com.example.team=blue --label octossh.restart=unless-stopped --init --stop-timeout 30 --publish 8080:8080 --publish 127.0.0.1:9000:9000/udp --volume data:/data --volume /etc/ssl:/etc/ssl:ro --memory 256m --network shop-dev-backend --network-alias web --network-alias www --env DEBUG --env PING_COUNT --annotation a=b registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef serve --port 8080
+    } | docker "$@" --env-file /dev/stdin --pull never --name "$octossh_name" --restart "$octossh_policy" --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:b6da5b32b839b3b9ed64d2aa4cebe3d2986e3b5f2b9ea8d9a52f50d89ead00c3 --label 'octossh.fields={"aliases":["web","www"],"command":["serve","--port","8080"],"env":{"DEBUG":"fcbcf165908dd18a","PING_COUNT":"ef2d127de37b942b","TZ":"650575e62b1f4a47"},"extra_args":["--annotation","a=b"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","init":true,"labels":{"com.example.team":"blue"},"memory":"256m","networks":["shop-dev-backend","monitoring","host-net"],"publish":["127.0.0.1:9000:9000/udp","8080:8080"],"restart":"unless-stopped","stop_grace_s":30,"tag":"1.4.2","v":1,"volumes":["/etc/ssl:/etc/ssl:ro","data:/data"]}' --label com.example.team=blue --label octossh.restart=unless-stopped --init --stop-timeout 30 --publish 8080:8080 --publish 127.0.0.1:9000:9000/udp --volume data:/data --volume /etc/ssl:/etc/ssl:ro --memory 256m --network shop-dev-backend --network-alias web --network-alias www --env DEBUG --env PING_COUNT --annotation a=b registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef serve --port 8080
 )
+
+# The same, and the image comes first where it is not there.
+octossh_made() {
+    octossh_said=$(octossh_create "$@" 2>&1) && return 0
+    ! octossh_have_image || return 1
+    octossh_pull || octossh_fail "docker pull: $octossh_said"
+    octossh_said=$(octossh_create "$@" 2>&1)
+}
 
 # Join container $1, which does not run yet, to the networks beside its first one.
 octossh_connect_more() {
@@ -249,7 +266,8 @@ octossh_put_back() {
     octossh_try start shop-web--old
     octossh_restart_policy "$octossh_old_restart" shop-web--old
     octossh_try rename shop-web--old shop-web || return 1
-    octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' shop-web 2>/dev/null) &&
+    octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}
+{{json .}}' shop-web 2>/dev/null) &&
         [ "${octossh_state%% *}" = running ]
 }
 
@@ -274,7 +292,15 @@ octossh_remove_old() {
 # The new container of stop-first has proved itself: from here on it is what a host that starts again brings back.
 octossh_take_over() {
     # The old one was stopped by hand, which that policy heeds: one call turns both around.
-    [ "$octossh_swap" = no ] || octossh_try update --restart unless-stopped shop-web shop-web--old
+    if [ "$octossh_swap" = yes ]; then
+        # That it has taken the policy is all that is new in what docker says of it.
+        if octossh_try update --restart unless-stopped shop-web shop-web--old; then
+            octossh_json=$(printf '%s\n' "$octossh_json" | sed 's/"RestartPolicy":{"Name":"no",/"RestartPolicy":{"Name":"unless-stopped",/')
+        else
+            octossh_json=''
+        fi
+        case $octossh_json in *'"RestartPolicy":{"Name":"unless-stopped",'*) ;; *) octossh_json='' ;; esac
+    fi
     octossh_remove_old
 }
 
@@ -364,12 +390,14 @@ octossh_gate() {
     octossh_since=''
     octossh_why=''
     while :; do
-        if ! octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null); then
+        if ! octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}
+{{json .}}' "$1" 2>/dev/null); then
             octossh_again "$1" || return 1
             continue
         fi
+        octossh_json=${octossh_state#*"$octossh_nl"}
         # shellcheck disable=SC2086
-        set -- "$1" $octossh_state
+        set -- "$1" ${octossh_state%%"$octossh_nl"*}
         if [ "$2" != running ] || [ "$5" -gt "${octossh_restarts:=$5}" ]; then
             [ "$6" = true ] && octossh_why=", killed for want of memory"
             octossh_why="the container does not stay up (it is $2, exit code $4$octossh_why, restarted $5 times)"
@@ -420,23 +448,21 @@ octossh_pull() {
     octossh_said=$(docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1)
 }
 
-octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
 octossh_old_restart=no
-octossh_settled
-case $? in
-    0) octossh_end succeeded unchanged no "" ;;
-    1) octossh_look ;;
-esac
-if [ -z "$octossh_main_id$octossh_old_id$octossh_next_id" ]; then
-    # Nothing there, or nobody to ask?
+octossh_look
+# The usual case: the wanted container is well, and no cut run has left anything.
+[ -z "$octossh_main_id" ] || [ -z "$octossh_json" ] || [ -n "$octossh_old_id$octossh_next_id" ] || octossh_done unchanged no ""
+if [ "$octossh_told" -lt 3 ]; then
+    # Not there, or nobody to ask?
     octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
+    octossh_look
 fi
 [ -z "$octossh_main_id" ] || [ "$octossh_main_owner" = ours ] || octossh_fail 'the container shop-web was not made by this step; remove it, or give this step another name'
 [ -z "$octossh_next_id" ] || [ "$octossh_next_owner" = ours ] || octossh_fail 'shop-web--next on this host is not ours; remove it'
 [ -z "$octossh_old_id" ] || [ "$octossh_old_owner" = ours ] || octossh_fail 'shop-web--old on this host is not ours; remove it'
 
 # What runs before this one left behind that were cut short. The names say how far they came.
-octossh_swap=no
+octossh_swap=no octossh_policy=unless-stopped
 if [ -n "$octossh_next_id" ]; then
     if [ -z "$octossh_main_id" ] && [ "$octossh_next_beside$octossh_next_status" = besiderunning ]; then
         octossh_say "an earlier run was cut short; its new container takes over"
@@ -489,7 +515,7 @@ octossh_complete() {
         *0.*)
             octossh_said=$(docker network connect --alias web --alias www shop-dev-backend shop-web 2>&1) ||
                 octossh_fail "docker network connect: $octossh_said"
-            octossh_changed=yes octossh_found=${octossh_found:-updated}
+            octossh_changed=yes octossh_found=${octossh_found:-updated} octossh_json=''
             ;;
     esac
     # A network that was made anew has let go of it.
@@ -497,7 +523,7 @@ octossh_complete() {
         *1.*)
             octossh_said=$(docker network connect --alias web --alias www monitoring shop-web 2>&1) ||
                 octossh_fail "docker network connect: $octossh_said"
-            octossh_changed=yes octossh_found=${octossh_found:-updated}
+            octossh_changed=yes octossh_found=${octossh_found:-updated} octossh_json=''
             ;;
     esac
     # A network that was made anew has let go of it.
@@ -505,12 +531,12 @@ octossh_complete() {
         *2.*)
             octossh_said=$(docker network connect --alias web --alias www host-net shop-web 2>&1) ||
                 octossh_fail "docker network connect: $octossh_said"
-            octossh_changed=yes octossh_found=${octossh_found:-updated}
+            octossh_changed=yes octossh_found=${octossh_found:-updated} octossh_json=''
             ;;
     esac
     if [ "$octossh_main_policy" != unless-stopped ]; then
         octossh_try update --restart unless-stopped shop-web || octossh_fail "docker update: $octossh_said"
-        octossh_changed=yes octossh_found=${octossh_found:-updated}
+        octossh_changed=yes octossh_found=${octossh_found:-updated} octossh_json=''
     fi
     octossh_done "${octossh_found:-unchanged}" "${octossh_changed:-no}" "$1"
 }
@@ -533,12 +559,12 @@ if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:b6da5b32b839b3b9
     esac
 fi
 
-octossh_have_image || octossh_pull || octossh_fail "docker pull: $octossh_said"
 
 if [ -z "$octossh_main_id" ]; then
     octossh_say 'creating shop-web'
-    octossh_said=$(octossh_create shop-web 2>&1) || octossh_fail "docker create: $octossh_said"
-    octossh_changed=yes octossh_restarts=0
+    octossh_restarts=0
+    octossh_made shop-web create || octossh_fail "docker create: $octossh_said"
+    octossh_changed=yes
     octossh_connect_more shop-web || { octossh_why="docker network connect: $octossh_said"; octossh_undo shop-web; }
     octossh_said=$(docker start shop-web 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo shop-web; }
     octossh_gate shop-web || octossh_undo shop-web
@@ -547,19 +573,17 @@ fi
 
 # The new one is created beside the old one, which runs on, so that what is wrong with it shows before anything stops.
 octossh_say 'replacing shop-web'
-octossh_said=$(octossh_create shop-web--next 2>&1) || octossh_fail "docker create: $octossh_said"
+octossh_old_restart=$octossh_main_restart
+# Until the new one has proved itself, the old one is what a host that starts again brings back, though it was
+# stopped; and nothing else.
+[ "$octossh_old_restart" = no ] || octossh_swap=yes octossh_policy=no
+octossh_made shop-web--next create || octossh_fail "docker create: $octossh_said"
 octossh_connect_more shop-web--next || {
     docker rm -f -v shop-web--next >/dev/null 2>&1
     octossh_fail "docker network connect: $octossh_said"
 }
-octossh_old_restart=$octossh_main_restart
 octossh_restarts=0
-if [ "$octossh_old_restart" != no ]; then
-    # Until the new one has proved itself, the old one is what a host that starts again brings back, though it was
-    # stopped; and nothing else.
-    ! octossh_try update --restart no shop-web--next || octossh_swap=yes
-    octossh_try update --restart always shop-web || :
-fi
+[ "$octossh_old_restart" = no ] || octossh_try update --restart always shop-web || :
 if ! octossh_said=$(docker rename shop-web shop-web--old 2>&1 && docker rename shop-web--next shop-web 2>&1); then
     octossh_why=$octossh_said
     octossh_answering && docker rename shop-web--old shop-web 2>/dev/null

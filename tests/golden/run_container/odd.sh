@@ -159,32 +159,37 @@ octossh_try() {
     return 1
 }
 
-# The usual case, in one question: the wanted container runs and is well, and no cut run has left anything.
-# Gives 2 where there is nothing at all.
-octossh_settled() {
-    docker container inspect --format '{{if and (eq .Name "/o-brien-s-hne-dev-1-w-b-s-first-step") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "O'"'"'Brien & \"Söhne\"") (eq (index .Config.Labels "octossh.environment") "Dev \\ 1") (eq (index .Config.Labels "octossh.step") "Wéb'"'"'s \"first\" $step") (eq (index .Config.Labels "octossh.spec") "sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
-{{json .}}' o-brien-s-hne-dev-1-w-b-s-first-step o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step--next 2>/dev/null | {
-        read -r octossh_head
-        # Where there is none, docker prints nothing, or an empty line.
-        IFS= read -r octossh_json || exit 2
-        [ "$octossh_head" = settled ] && ! read -r _ && octossh_frame "inspect $octossh_json"
-    }
-}
-
-# What bears the three names: sets octossh_{main,old,next}_{id,status,owner} and more.
+# What bears the three names: sets octossh_{main,old,next}_{id,status,owner} and more; octossh_told to how many of the
+# names docker gave an answer for; octossh_json to all that it says of the wanted container, where that runs and is well.
 # "beside" is what start-first made.
 octossh_look() {
     octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
-    octossh_seen=$(docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} - {{if and (eq (index .Config.Labels "octossh.project") "O'"'"'Brien & \"Söhne\"") (eq (index .Config.Labels "octossh.environment") "Dev \\ 1") (eq (index .Config.Labels "octossh.step") "Wéb'"'"'s \"first\" $step")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}' o-brien-s-hne-dev-1-w-b-s-first-step o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step--next 2>/dev/null) || :
+    octossh_told=0 octossh_json=''
+    octossh_seen=$(docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} - {{if and (eq (index .Config.Labels "octossh.project") "O'"'"'Brien & \"Söhne\"") (eq (index .Config.Labels "octossh.environment") "Dev \\ 1") (eq (index .Config.Labels "octossh.step") "Wéb'"'"'s \"first\" $step")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}
+{{if and (eq .Name "/o-brien-s-hne-dev-1-w-b-s-first-step") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "O'"'"'Brien & \"Söhne\"") (eq (index .Config.Labels "octossh.environment") "Dev \\ 1") (eq (index .Config.Labels "octossh.step") "Wéb'"'"'s \"first\" $step") (eq (index .Config.Labels "octossh.spec") "sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}{{json .}}{{end}}{{else}}{{json .}}{{end}}{{end}}' o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step--next o-brien-s-hne-dev-1-w-b-s-first-step 2>&1) || :
+    case $octossh_seen in
+        *"$octossh_nl"'{"Id":'*)
+            octossh_head=${octossh_seen%%"$octossh_nl"'{"Id":'*}
+            octossh_json=${octossh_seen#"$octossh_head$octossh_nl"}
+            octossh_json=${octossh_json%%"$octossh_nl"*}
+            octossh_seen=$octossh_head
+            ;;
+    esac
     while [ -n "$octossh_seen" ]; do
         octossh_head=${octossh_seen%%"$octossh_nl"*}
         case $octossh_seen in
             *"$octossh_nl"*) octossh_seen=${octossh_seen#*"$octossh_nl"} ;;
             *) octossh_seen='' ;;
         esac
+        case $octossh_head in
+            "/o-brien-s-hne-dev-1-w-b-s-first-step "* | "/o-brien-s-hne-dev-1-w-b-s-first-step--old "* | "/o-brien-s-hne-dev-1-w-b-s-first-step--next "*) ;;
+            *[Nn]"o such container"*) octossh_told=$((octossh_told + 1)) && continue ;;
+            *) continue ;;
+        esac
+        octossh_told=$((octossh_told + 1))
         # shellcheck disable=SC2086
         set -- $octossh_head
-        case ${1:-} in
+        case $1 in
             /o-brien-s-hne-dev-1-w-b-s-first-step)
                 octossh_main_id=$2 octossh_main_status=$3 octossh_main_health=$4 octossh_main_beside=$5
                 octossh_main_owner=$8
@@ -206,8 +211,9 @@ octossh_inspect() {
     docker container inspect --format "##octossh $octossh_nonce inspect "'{{json .}}' o-brien-s-hne-dev-1-w-b-s-first-step >&3 2>/dev/null || :
 }
 
+# What docker said in the last look at it, where nothing was done since, or what it says now.
 octossh_done() {
-    octossh_inspect
+    if [ -n "$octossh_json" ]; then octossh_frame "inspect $octossh_json"; else octossh_inspect; fi
     octossh_end succeeded "$1" "$2" "$3"
 }
 
@@ -222,7 +228,10 @@ octossh_forget_files() {
 }
 octossh_last=octossh_forget_files
 
+# Create container $1 by the words of docker after it, of an image that is there.
 octossh_create() (
+    octossh_name=$1
+    shift
     DASH=-n
     export DASH
     EMPTY=''
@@ -230,11 +239,19 @@ octossh_create() (
     ODD='it'"'"'s "$HOME" `id` $(id) \ 
  two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}'
     export ODD
-    docker create --name "$1" --restart no --label 'octossh.project=O'"'"'Brien & "Söhne"' --label 'octossh.environment=Dev \ 1' --label 'octossh.step=Wéb'"'"'s "first" $step' --label 'octossh.release=1`2$3' --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb --label 'octossh.fields={"command":["sh","-c","it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}","-x",""],"env":{"DASH":"5249f4fcc629efa0","EMPTY":"e3b0c44298fc1c14","ODD":"0eedaae5e85be385"},"extra_args":["--annotation","a=it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","labels":{"odd label":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"},"tag":"1.4.2","v":1}' --label 'odd label=it'"'"'s "$HOME" `id` $(id) \ 
+    docker "$@" --pull never --name "$octossh_name" --restart no --label 'octossh.project=O'"'"'Brien & "Söhne"' --label 'octossh.environment=Dev \ 1' --label 'octossh.step=Wéb'"'"'s "first" $step' --label 'octossh.release=1`2$3' --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb --label 'octossh.fields={"command":["sh","-c","it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}","-x",""],"env":{"DASH":"5249f4fcc629efa0","EMPTY":"e3b0c44298fc1c14","ODD":"0eedaae5e85be385"},"extra_args":["--annotation","a=it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","labels":{"odd label":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"},"tag":"1.4.2","v":1}' --label 'odd label=it'"'"'s "$HOME" `id` $(id) \ 
  two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' --env DASH --env EMPTY --env ODD --annotation 'a=it'"'"'s "$HOME" `id` $(id) \ 
  two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef sh -c 'it'"'"'s "$HOME" `id` $(id) \ 
  two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' -x ''
 )
+
+# The same, and the image comes first where it is not there.
+octossh_made() {
+    octossh_said=$(octossh_create "$@" 2>&1) && return 0
+    ! octossh_have_image || return 1
+    octossh_pull || octossh_fail "docker pull: $octossh_said"
+    octossh_said=$(octossh_create "$@" 2>&1)
+}
 
 # Join container $1, which does not run yet, to the networks beside its first one.
 octossh_connect_more() {
@@ -251,7 +268,8 @@ octossh_put_back() {
     octossh_try start o-brien-s-hne-dev-1-w-b-s-first-step--old
     octossh_restart_policy "$octossh_old_restart" o-brien-s-hne-dev-1-w-b-s-first-step--old
     octossh_try rename o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step || return 1
-    octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' o-brien-s-hne-dev-1-w-b-s-first-step 2>/dev/null) &&
+    octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}
+{{json .}}' o-brien-s-hne-dev-1-w-b-s-first-step 2>/dev/null) &&
         [ "${octossh_state%% *}" = running ]
 }
 
@@ -312,12 +330,14 @@ octossh_gate() {
     octossh_since=''
     octossh_why=''
     while :; do
-        if ! octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null); then
+        if ! octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}
+{{json .}}' "$1" 2>/dev/null); then
             octossh_again "$1" || return 1
             continue
         fi
+        octossh_json=${octossh_state#*"$octossh_nl"}
         # shellcheck disable=SC2086
-        set -- "$1" $octossh_state
+        set -- "$1" ${octossh_state%%"$octossh_nl"*}
         if [ "$2" != running ] || [ "$5" -gt "${octossh_restarts:=$5}" ]; then
             [ "$6" = true ] && octossh_why=", killed for want of memory"
             octossh_why="the container does not stay up (it is $2, exit code $4$octossh_why, restarted $5 times)"
@@ -363,16 +383,14 @@ octossh_pull() {
     octossh_said=$(docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1)
 }
 
-octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
 octossh_old_restart=no
-octossh_settled
-case $? in
-    0) octossh_end succeeded unchanged no "" ;;
-    1) octossh_look ;;
-esac
-if [ -z "$octossh_main_id$octossh_old_id$octossh_next_id" ]; then
-    # Nothing there, or nobody to ask?
+octossh_look
+# The usual case: the wanted container is well, and no cut run has left anything.
+[ -z "$octossh_main_id" ] || [ -z "$octossh_json" ] || [ -n "$octossh_old_id$octossh_next_id" ] || octossh_done unchanged no ""
+if [ "$octossh_told" -lt 3 ]; then
+    # Not there, or nobody to ask?
     octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
+    octossh_look
 fi
 [ -z "$octossh_main_id" ] || [ "$octossh_main_owner" = ours ] || octossh_fail 'the container o-brien-s-hne-dev-1-w-b-s-first-step was not made by this step; remove it, or give this step another name'
 [ -z "$octossh_next_id" ] || [ "$octossh_next_owner" = ours ] || octossh_fail 'o-brien-s-hne-dev-1-w-b-s-first-step--next on this host is not ours; remove it'
@@ -446,32 +464,33 @@ if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:3ab580e9062bd5c5
     esac
 fi
 
-octossh_have_image || octossh_pull || octossh_fail "docker pull: $octossh_said"
 
 if [ -z "$octossh_main_id" ]; then
     octossh_say 'creating o-brien-s-hne-dev-1-w-b-s-first-step'
-    octossh_said=$(octossh_create o-brien-s-hne-dev-1-w-b-s-first-step 2>&1) || octossh_fail "docker create: $octossh_said"
-    octossh_changed=yes octossh_restarts=0
-    octossh_connect_more o-brien-s-hne-dev-1-w-b-s-first-step || { octossh_why="docker network connect: $octossh_said"; octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step; }
-    octossh_said=$(docker start o-brien-s-hne-dev-1-w-b-s-first-step 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step; }
+    octossh_restarts=0
+    octossh_made o-brien-s-hne-dev-1-w-b-s-first-step run -d || {
+        octossh_why=$octossh_said
+        octossh_look
+        # It is not even created, or somebody else was faster.
+        [ "${octossh_main_owner:-} $octossh_main_spec" = 'ours sha256:3ab580e9062bd5c5ab4e83a72aae4994ba04e0d72ec794555046b29f5b2ecafb' ] || octossh_fail "docker create: $octossh_why"
+        octossh_changed=yes octossh_why="docker start: $octossh_why"
+        octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step
+    }
+    octossh_changed=yes
     octossh_gate o-brien-s-hne-dev-1-w-b-s-first-step || octossh_undo o-brien-s-hne-dev-1-w-b-s-first-step
     octossh_done created yes ""
 fi
 
 # The new one is created beside the old one, which runs on, so that what is wrong with it shows before anything stops.
 octossh_say 'replacing o-brien-s-hne-dev-1-w-b-s-first-step'
-octossh_said=$(octossh_create o-brien-s-hne-dev-1-w-b-s-first-step--next 2>&1) || octossh_fail "docker create: $octossh_said"
+octossh_old_restart=$octossh_main_restart
+octossh_made o-brien-s-hne-dev-1-w-b-s-first-step--next create || octossh_fail "docker create: $octossh_said"
 octossh_connect_more o-brien-s-hne-dev-1-w-b-s-first-step--next || {
     docker rm -f -v o-brien-s-hne-dev-1-w-b-s-first-step--next >/dev/null 2>&1
     octossh_fail "docker network connect: $octossh_said"
 }
-octossh_old_restart=$octossh_main_restart
 octossh_restarts=0
-if [ "$octossh_old_restart" != no ]; then
-    # Until the new one has proved itself, the old one is what a host that starts again brings back, though it was
-    # stopped; and nothing else.
-    octossh_try update --restart always o-brien-s-hne-dev-1-w-b-s-first-step || :
-fi
+[ "$octossh_old_restart" = no ] || octossh_try update --restart always o-brien-s-hne-dev-1-w-b-s-first-step || :
 if ! octossh_said=$(docker rename o-brien-s-hne-dev-1-w-b-s-first-step o-brien-s-hne-dev-1-w-b-s-first-step--old 2>&1 && docker rename o-brien-s-hne-dev-1-w-b-s-first-step--next o-brien-s-hne-dev-1-w-b-s-first-step 2>&1); then
     octossh_why=$octossh_said
     octossh_answering && docker rename o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step 2>/dev/null

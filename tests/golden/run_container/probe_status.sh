@@ -157,32 +157,37 @@ octossh_try() {
     return 1
 }
 
-# The usual case, in one question: the wanted container runs and is well, and no cut run has left anything.
-# Gives 2 where there is nothing at all.
-octossh_settled() {
-    docker container inspect --format '{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}settled{{end}}{{else}}settled{{end}}{{end}}
-{{json .}}' shop-dev-web shop-dev-web--old shop-dev-web--next 2>/dev/null | {
-        read -r octossh_head
-        # Where there is none, docker prints nothing, or an empty line.
-        IFS= read -r octossh_json || exit 2
-        [ "$octossh_head" = settled ] && ! read -r _ && octossh_frame "inspect $octossh_json"
-    }
-}
-
-# What bears the three names: sets octossh_{main,old,next}_{id,status,owner} and more.
+# What bears the three names: sets octossh_{main,old,next}_{id,status,owner} and more; octossh_told to how many of the
+# names docker gave an answer for; octossh_json to all that it says of the wanted container, where that runs and is well.
 # "beside" is what start-first made.
 octossh_look() {
     octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
-    octossh_seen=$(docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} - {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}' shop-dev-web shop-dev-web--old shop-dev-web--next 2>/dev/null) || :
+    octossh_told=0 octossh_json=''
+    octossh_seen=$(docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} - {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}
+{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}{{json .}}{{end}}{{else}}{{json .}}{{end}}{{end}}' shop-dev-web--old shop-dev-web--next shop-dev-web 2>&1) || :
+    case $octossh_seen in
+        *"$octossh_nl"'{"Id":'*)
+            octossh_head=${octossh_seen%%"$octossh_nl"'{"Id":'*}
+            octossh_json=${octossh_seen#"$octossh_head$octossh_nl"}
+            octossh_json=${octossh_json%%"$octossh_nl"*}
+            octossh_seen=$octossh_head
+            ;;
+    esac
     while [ -n "$octossh_seen" ]; do
         octossh_head=${octossh_seen%%"$octossh_nl"*}
         case $octossh_seen in
             *"$octossh_nl"*) octossh_seen=${octossh_seen#*"$octossh_nl"} ;;
             *) octossh_seen='' ;;
         esac
+        case $octossh_head in
+            "/shop-dev-web "* | "/shop-dev-web--old "* | "/shop-dev-web--next "*) ;;
+            *[Nn]"o such container"*) octossh_told=$((octossh_told + 1)) && continue ;;
+            *) continue ;;
+        esac
+        octossh_told=$((octossh_told + 1))
         # shellcheck disable=SC2086
         set -- $octossh_head
-        case ${1:-} in
+        case $1 in
             /shop-dev-web)
                 octossh_main_id=$2 octossh_main_status=$3 octossh_main_health=$4 octossh_main_beside=$5
                 octossh_main_owner=$8
@@ -204,8 +209,9 @@ octossh_inspect() {
     docker container inspect --format "##octossh $octossh_nonce inspect "'{{json .}}' shop-dev-web >&3 2>/dev/null || :
 }
 
+# What docker said in the last look at it, where nothing was done since, or what it says now.
 octossh_done() {
-    octossh_inspect
+    if [ -n "$octossh_json" ]; then octossh_frame "inspect $octossh_json"; else octossh_inspect; fi
     octossh_end succeeded "$1" "$2" "$3"
 }
 
@@ -220,9 +226,20 @@ octossh_forget_files() {
 }
 octossh_last=octossh_forget_files
 
+# Create container $1 by the words of docker after it, of an image that is there.
 octossh_create() (
-    docker create --name "$1" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec --label 'octossh.fields={"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","tag":"1.4.2","v":1}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    octossh_name=$1
+    shift
+    docker "$@" --pull never --name "$octossh_name" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=web --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec --label 'octossh.fields={"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","tag":"1.4.2","v":1}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 )
+
+# The same, and the image comes first where it is not there.
+octossh_made() {
+    octossh_said=$(octossh_create "$@" 2>&1) && return 0
+    ! octossh_have_image || return 1
+    octossh_pull || octossh_fail "docker pull: $octossh_said"
+    octossh_said=$(octossh_create "$@" 2>&1)
+}
 
 # Join container $1, which does not run yet, to the networks beside its first one.
 octossh_connect_more() {
@@ -239,7 +256,8 @@ octossh_put_back() {
     octossh_try start shop-dev-web--old
     octossh_restart_policy "$octossh_old_restart" shop-dev-web--old
     octossh_try rename shop-dev-web--old shop-dev-web || return 1
-    octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' shop-dev-web 2>/dev/null) &&
+    octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}
+{{json .}}' shop-dev-web 2>/dev/null) &&
         [ "${octossh_state%% *}" = running ]
 }
 
@@ -352,12 +370,14 @@ octossh_gate() {
     octossh_since=''
     octossh_why=''
     while :; do
-        if ! octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}' "$1" 2>/dev/null); then
+        if ! octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}
+{{json .}}' "$1" 2>/dev/null); then
             octossh_again "$1" || return 1
             continue
         fi
+        octossh_json=${octossh_state#*"$octossh_nl"}
         # shellcheck disable=SC2086
-        set -- "$1" $octossh_state
+        set -- "$1" ${octossh_state%%"$octossh_nl"*}
         if [ "$2" != running ] || [ "$5" -gt "${octossh_restarts:=$5}" ]; then
             [ "$6" = true ] && octossh_why=", killed for want of memory"
             octossh_why="the container does not stay up (it is $2, exit code $4$octossh_why, restarted $5 times)"
@@ -408,16 +428,14 @@ octossh_pull() {
     octossh_said=$(docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1)
 }
 
-octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
 octossh_old_restart=no
-octossh_settled
-case $? in
-    0) octossh_end succeeded unchanged no "" ;;
-    1) octossh_look ;;
-esac
-if [ -z "$octossh_main_id$octossh_old_id$octossh_next_id" ]; then
-    # Nothing there, or nobody to ask?
+octossh_look
+# The usual case: the wanted container is well, and no cut run has left anything.
+[ -z "$octossh_main_id" ] || [ -z "$octossh_json" ] || [ -n "$octossh_old_id$octossh_next_id" ] || octossh_done unchanged no ""
+if [ "$octossh_told" -lt 3 ]; then
+    # Not there, or nobody to ask?
     octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
+    octossh_look
 fi
 [ -z "$octossh_main_id" ] || [ "$octossh_main_owner" = ours ] || octossh_fail 'the container shop-dev-web was not made by this step; remove it, or give this step another name'
 [ -z "$octossh_next_id" ] || [ "$octossh_next_owner" = ours ] || octossh_fail 'shop-dev-web--next on this host is not ours; remove it'
@@ -491,32 +509,33 @@ if [ -n "$octossh_main_id" ] && [ "$octossh_main_spec" = sha256:5fd7ac3c386f356f
     esac
 fi
 
-octossh_have_image || octossh_pull || octossh_fail "docker pull: $octossh_said"
 
 if [ -z "$octossh_main_id" ]; then
     octossh_say 'creating shop-dev-web'
-    octossh_said=$(octossh_create shop-dev-web 2>&1) || octossh_fail "docker create: $octossh_said"
-    octossh_changed=yes octossh_restarts=0
-    octossh_connect_more shop-dev-web || { octossh_why="docker network connect: $octossh_said"; octossh_undo shop-dev-web; }
-    octossh_said=$(docker start shop-dev-web 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo shop-dev-web; }
+    octossh_restarts=0
+    octossh_made shop-dev-web run -d || {
+        octossh_why=$octossh_said
+        octossh_look
+        # It is not even created, or somebody else was faster.
+        [ "${octossh_main_owner:-} $octossh_main_spec" = 'ours sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec' ] || octossh_fail "docker create: $octossh_why"
+        octossh_changed=yes octossh_why="docker start: $octossh_why"
+        octossh_undo shop-dev-web
+    }
+    octossh_changed=yes
     octossh_gate shop-dev-web || octossh_undo shop-dev-web
     octossh_done created yes ""
 fi
 
 # The new one is created beside the old one, which runs on, so that what is wrong with it shows before anything stops.
 octossh_say 'replacing shop-dev-web'
-octossh_said=$(octossh_create shop-dev-web--next 2>&1) || octossh_fail "docker create: $octossh_said"
+octossh_old_restart=$octossh_main_restart
+octossh_made shop-dev-web--next create || octossh_fail "docker create: $octossh_said"
 octossh_connect_more shop-dev-web--next || {
     docker rm -f -v shop-dev-web--next >/dev/null 2>&1
     octossh_fail "docker network connect: $octossh_said"
 }
-octossh_old_restart=$octossh_main_restart
 octossh_restarts=0
-if [ "$octossh_old_restart" != no ]; then
-    # Until the new one has proved itself, the old one is what a host that starts again brings back, though it was
-    # stopped; and nothing else.
-    octossh_try update --restart always shop-dev-web || :
-fi
+[ "$octossh_old_restart" = no ] || octossh_try update --restart always shop-dev-web || :
 if ! octossh_said=$(docker rename shop-dev-web shop-dev-web--old 2>&1 && docker rename shop-dev-web--next shop-dev-web 2>&1); then
     octossh_why=$octossh_said
     octossh_answering && docker rename shop-dev-web--old shop-dev-web 2>/dev/null

@@ -162,9 +162,20 @@ octossh_forget_files() {
 }
 octossh_last=octossh_forget_files
 
+# Create container $1 by the words of docker after it, of an image that is there.
 octossh_create() (
-    docker create --name "$1" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=migrate --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:8f437774492a9c2bc1a77eb0b5a2d3389bef805265e84251f4174a8cf24a283a --label 'octossh.fields={"command":["migrate","--all"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","tag":"1.4.2","v":1}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef migrate --all
+    octossh_name=$1
+    shift
+    docker "$@" --pull never --name "$octossh_name" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=migrate --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:8f437774492a9c2bc1a77eb0b5a2d3389bef805265e84251f4174a8cf24a283a --label 'octossh.fields={"command":["migrate","--all"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","tag":"1.4.2","v":1}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef migrate --all
 )
+
+# The same, and the image comes first where it is not there.
+octossh_made() {
+    octossh_said=$(octossh_create "$@" 2>&1) && return 0
+    ! octossh_have_image || return 1
+    octossh_pull || octossh_fail "docker pull: $octossh_said"
+    octossh_said=$(octossh_create "$@" 2>&1)
+}
 
 # Join container $1, which does not run yet, to the networks beside its first one.
 octossh_connect_more() {
@@ -232,9 +243,8 @@ if octossh_look shop-dev-migrate--d-20260102-030405-1; then
     octossh_say 'finding again shop-dev-migrate--d-20260102-030405-1'
 else
     octossh_clear
-octossh_have_image || octossh_pull || octossh_fail "docker pull: $octossh_said"
     octossh_say 'creating shop-dev-migrate--d-20260102-030405-1'
-    octossh_said=$(octossh_create shop-dev-migrate--d-20260102-030405-1 2>&1) || octossh_fail "docker create: $octossh_said"
+    octossh_made shop-dev-migrate--d-20260102-030405-1 create || octossh_fail "docker create: $octossh_said"
     octossh_status=created
     octossh_connect_more shop-dev-migrate--d-20260102-030405-1 || {
         docker rm -f -v shop-dev-migrate--d-20260102-030405-1 >/dev/null 2>&1

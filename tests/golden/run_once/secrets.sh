@@ -162,13 +162,24 @@ octossh_forget_files() {
 }
 octossh_last=octossh_forget_files
 
+# Create container $1 by the words of docker after it, of an image that is there.
 octossh_create() (
+    octossh_name=$1
+    shift
     DATABASE_URL="${octossh_secret_0?}"
     export DATABASE_URL
     {
         printf '%s=%s\n' PATH "${octossh_secret_1?}"
-    } | docker create --env-file /dev/stdin --name "$1" --restart no --label 'octossh.project=O'"'"'Brien' --label 'octossh.environment=$(id)' --label 'octossh.step=b'"'"'a"c$k`end' --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:36bb526f0355dc1bd12b112c9f4e032da02fb3f876a659c92b6f0e6c40b03529 --label 'octossh.fields={"env":{"DATABASE_URL":{"secret":"DB","version":"aa217f09e5b11002"},"PATH":{"secret":"P","version":"ab76468e1919d1d1"}},"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","networks":["back","front"],"stop_grace_s":3,"tag":"1.4.2","user":"1000","v":1,"volumes":["/srv:/srv:ro"]}' --user 1000 --stop-timeout 3 --volume /srv:/srv:ro --network back --env DATABASE_URL registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    } | docker "$@" --env-file /dev/stdin --pull never --name "$octossh_name" --restart no --label 'octossh.project=O'"'"'Brien' --label 'octossh.environment=$(id)' --label 'octossh.step=b'"'"'a"c$k`end' --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:36bb526f0355dc1bd12b112c9f4e032da02fb3f876a659c92b6f0e6c40b03529 --label 'octossh.fields={"env":{"DATABASE_URL":{"secret":"DB","version":"aa217f09e5b11002"},"PATH":{"secret":"P","version":"ab76468e1919d1d1"}},"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","networks":["back","front"],"stop_grace_s":3,"tag":"1.4.2","user":"1000","v":1,"volumes":["/srv:/srv:ro"]}' --user 1000 --stop-timeout 3 --volume /srv:/srv:ro --network back --env DATABASE_URL registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 )
+
+# The same, and the image comes first where it is not there.
+octossh_made() {
+    octossh_said=$(octossh_create "$@" 2>&1) && return 0
+    ! octossh_have_image || return 1
+    octossh_pull || octossh_fail "docker pull: $octossh_said"
+    octossh_said=$(octossh_create "$@" 2>&1)
+}
 
 # Join container $1, which does not run yet, to the networks beside its first one.
 octossh_connect_more() {
@@ -254,9 +265,8 @@ if octossh_look o-brien-id-b-a-c-k-end--d-20260102-030405-1; then
     octossh_say 'finding again o-brien-id-b-a-c-k-end--d-20260102-030405-1'
 else
     octossh_clear
-octossh_have_image || octossh_pull || octossh_fail "docker pull: $octossh_said"
     octossh_say 'creating o-brien-id-b-a-c-k-end--d-20260102-030405-1'
-    octossh_said=$(octossh_create o-brien-id-b-a-c-k-end--d-20260102-030405-1 2>&1) || octossh_fail "docker create: $octossh_said"
+    octossh_made o-brien-id-b-a-c-k-end--d-20260102-030405-1 create || octossh_fail "docker create: $octossh_said"
     octossh_status=created
     octossh_connect_more o-brien-id-b-a-c-k-end--d-20260102-030405-1 || {
         docker rm -f -v o-brien-id-b-a-c-k-end--d-20260102-030405-1 >/dev/null 2>&1
