@@ -50,7 +50,7 @@ nitpick_ignore_regex = [
 
 # A name is documented where it is imported from: octossh.Image, not octossh.model.images.Image.
 _DOORS = ["octossh", "octossh.versions", "octossh.model", "octossh.planning", "octossh.recording", "octossh.registry",
-          "octossh.transport"]  # fmt: skip
+          "octossh.transport", "octossh.testing"]  # fmt: skip
 for _door in _DOORS:
     _module = importlib.import_module(_door)
     for _name in _module.__all__:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from octossh.access import Access
 from octossh.deploying import Anchored, Approver, Decider, policy
@@ -58,6 +58,7 @@ class Wiring:
         sinks: Iterable[Sink] = (),
         lock_wait_s: int = 30,
     ) -> None:
+        environments = tuple(environments)
         self._catalog = Catalog.of(projects, targets_of(targets), environments)
         if on_moved_tag not in {"warn", "fail", "ignore"}:
             raise ModelError(f"on_moved_tag is {on_moved_tag!r}; it is 'warn', 'fail' or 'ignore'")
@@ -76,6 +77,35 @@ class Wiring:
         self._access = Access((image.registry for image in images), secrets, self.values.find)
         if isinstance(self._transport, Pool):
             self._transport.secrets_from(self._access.secret)
+        self._described: dict[str, Any] = {"environments": environments, "secrets": secrets, "templates": templates}
+
+    def rehearsal(
+        self, transport: Transport, *, store: str = "sqlite://", secrets: Mapping[str, str] | None = None
+    ) -> Self:
+        """The same space with other hosts and another store, for tests: nothing of its own is touched.
+
+        Approvers and the like are kept. Tags that have moved are not asked about, nothing is sent to sinks, and no
+        anchors are left on hosts.
+
+        Args:
+            transport: Such as an `octossh.testing.Hosts`.
+            store: Default: one in memory.
+            secrets: Their values, by name. None: as they are described.
+        """
+        described = self._described if secrets is None else {**self._described, "secrets": secrets}
+        return type(self)(
+            store,
+            projects=self.projects.values(),
+            targets=self.targets,
+            transport=transport,
+            approve=self.approve,
+            ask=self.ask,
+            on_failure=self.on_failure,
+            on_event=self.on_event,
+            on_moved_tag="ignore",
+            anchors=False,
+            **described,
+        )
 
     @property
     def freezes(self) -> Freezes:

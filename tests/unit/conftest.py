@@ -82,7 +82,7 @@ def short_pauses(monkeypatch):
 @pytest.fixture
 def fake():
     """An empty registry that lies as it is told."""
-    from unit.fake_registry import FakeRegistry
+    from octossh.testing.registry import FakeRegistry
 
     with FakeRegistry() as fake:
         yield fake

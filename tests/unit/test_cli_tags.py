@@ -7,9 +7,9 @@ import signal
 import sys
 
 import pytest
-from unit.fake_registry import FakeRegistry
 
 from octossh.cli import main
+from octossh.testing.registry import FakeRegistry
 
 OCTOFILE = """
 import octossh as oc

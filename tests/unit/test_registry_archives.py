@@ -8,11 +8,11 @@ import json
 import tarfile
 
 import pytest
-from unit.fake_registry import MANIFEST, FakeRegistry, Reply, digest_of
 
 from octossh.errors import RegistryError
 from octossh.model.images import Pin, Registry
 from octossh.registry import RegistryClient
+from octossh.testing.registry import MANIFEST, FakeRegistry, Reply, digest_of
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 TAG = "registry.example.com/acme/web:mine"

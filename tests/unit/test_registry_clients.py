@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from unit.fake_registry import Reply, error
 
 from octossh.errors import Hosts, RegistryError
 from octossh.model.credentials import Basic
@@ -18,6 +17,7 @@ from octossh.model.images import Registry
 from octossh.model.secrets import SecretRef
 from octossh.registry import RegistryClient, clients, lists
 from octossh.shell import Secret
+from octossh.testing.registry import Reply, error
 
 CASES = json.loads((Path(__file__).parents[1] / "data/registry_cases.json").read_text())
 LIST = "GET /v2/acme/web/tags/list"

@@ -10,7 +10,6 @@ import threading
 import time
 
 import pytest
-from unit.fake_registry import CLOSE, RESET, FakeRegistry, Reply
 
 from octossh.errors import RegistryError
 from octossh.model.credentials import Basic
@@ -18,6 +17,7 @@ from octossh.model.images import Registry
 from octossh.model.secrets import SecretRef
 from octossh.registry import RegistryClient, exchanges
 from octossh.shell import Secret
+from octossh.testing.registry import CLOSE, RESET, FakeRegistry, Reply
 
 LIST = "GET /v2/acme/web/tags/list"
 TAGS = Reply(200, {"tags": ["1.0"]})

@@ -13,12 +13,12 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from unit.fake_registry import FakeRegistry, Reply, error
 
 import octossh as oc
 from octossh.errors import RegistryError
 from octossh.registry import RegistryClient, connections, exchanges, headers
 from octossh.shell import Secret
+from octossh.testing.registry import FakeRegistry, Reply, error
 
 LIST = "GET /v2/acme/web/tags/list"
 OK = b"HTTP/1.1 200 OK\r\n"

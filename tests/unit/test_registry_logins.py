@@ -8,7 +8,6 @@ import json
 import time
 
 import pytest
-from unit.fake_registry import FakeRegistry, Reply, error
 
 from octossh.errors import ModelError, RegistryError
 from octossh.model.credentials import Basic
@@ -16,6 +15,7 @@ from octossh.model.images import Registry
 from octossh.model.secrets import SecretRef
 from octossh.registry import RegistryClient, logins
 from octossh.shell import Secret
+from octossh.testing.registry import FakeRegistry, Reply, error
 
 LIST = "GET /v2/acme/web/tags/list"
 

@@ -7,9 +7,9 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from unit.fake_registry import INDEX, MANIFEST, Reply
 
 from octossh.errors import RegistryError
+from octossh.testing.registry import INDEX, MANIFEST, Reply
 
 HEAD = "HEAD /v2/acme/web/manifests/"
 GET = "GET /v2/acme/web/manifests/"

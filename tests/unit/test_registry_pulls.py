@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from unit.fake_registry import FakeRegistry, Reply
 
 from octossh.errors import RegistryError
 from octossh.model.credentials import Basic
@@ -13,6 +12,7 @@ from octossh.model.images import Registry
 from octossh.model.secrets import SecretRef
 from octossh.registry import RegistryClient, pulls
 from octossh.shell import Secret
+from octossh.testing.registry import FakeRegistry, Reply
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
 

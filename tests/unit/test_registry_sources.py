@@ -11,13 +11,13 @@ import keyring
 import keyring.backend
 import keyring.errors
 import pytest
-from unit.fake_registry import FakeRegistry, Reply, error
 
 import octossh as oc
 from octossh.errors import ModelError, RegistryError
 from octossh.model.serialising import from_dict
 from octossh.registry import Registries, RegistryClient
 from octossh.shell import Secret
+from octossh.testing.registry import FakeRegistry, Reply, error
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
 

@@ -6,11 +6,11 @@ import subprocess
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from unit.fake_registry import FakeRegistry
 
 import octossh as oc
 from octossh.model.numbering import Numbered, fill
 from octossh.recording import origin_here
+from octossh.testing.registry import FakeRegistry
 
 HUB = oc.Registry("hub", "https://registry.example.com")
 NOW = datetime(2026, 3, 1, 0, 30, tzinfo=timezone(timedelta(hours=2)))  # the last day of February in UTC

@@ -7,9 +7,9 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
-from unit.fake_registry import FakeRegistry, error
 
 import octossh as oc
+from octossh.testing.registry import FakeRegistry, error
 
 STEP = oc.RunScript("do", script="echo hello")
 PLACES = ("Dev", "Berlin", "Oslo", "Production")

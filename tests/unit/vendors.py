@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from unit.fake_registry import MANIFEST, Reply, Seen, error
+from octossh.testing.registry import MANIFEST, Reply, Seen, error
 
 VERSIONS = ("1.0.0", "1.1.0", "1.2.0-rc.1", "latest")
 

@@ -2,7 +2,7 @@
 
 ::
 
-    with FakeRegistry() as fake:
+    with octossh.testing.FakeRegistry() as fake:
         digest = fake.push("acme/web", "1.0")
         registry = octossh.Registry("fake", fake.url)
 
@@ -21,6 +21,7 @@ import threading
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -37,14 +38,17 @@ class Seen:
 
     @property
     def path(self) -> str:
+        """Without the query."""
         return self.target.partition("?")[0]
 
     @property
     def query(self) -> dict[str, list[str]]:
+        """What stands behind the question mark."""
         return urllib.parse.parse_qs(self.target.partition("?")[2], keep_blank_values=True)
 
     @property
     def login(self) -> str | None:
+        """The Authorization header."""
         return self.headers.get("Authorization")
 
 
@@ -57,7 +61,7 @@ class Reply:
     """
 
     status: int = 200
-    body: bytes | str | dict | list = b""
+    body: Any = b""  # bytes, text, or what JSON can hold
     headers: Mapping[str, str] = field(default_factory=dict)
     length: int | None = None
     then: str = "keep"
@@ -66,9 +70,10 @@ class Reply:
 
     @property
     def raw(self) -> bytes:
+        """The body as it is sent."""
         if isinstance(self.body, dict | list):
             return json.dumps(self.body).encode()
-        return self.body.encode() if isinstance(self.body, str) else self.body
+        return self.body.encode() if isinstance(self.body, str) else bytes(self.body)
 
 
 def digest_of(raw: bytes) -> str:
@@ -149,6 +154,7 @@ class FakeRegistry:
 
     @property
     def url(self) -> str:
+        """The same with its scheme."""
         return f"{self._scheme}://{self.host}"
 
     def push(self, repository: str, *tags: str, content: object = None, media_type: str = MANIFEST) -> str:
@@ -160,7 +166,9 @@ class FakeRegistry:
             known.update(dict.fromkeys([*tags, digest_of(raw)], (media_type, raw)))
         return digest_of(raw)
 
-    def push_image(self, repository: str, *tags: str, annotations: dict | None = None, **config: object) -> str:
+    def push_image(
+        self, repository: str, *tags: str, annotations: dict[str, str] | None = None, **config: object
+    ) -> str:
         """Put an image with a configuration under *tags*; its digest, under which it can be had too."""
         raw = json.dumps({"os": "linux", "architecture": "amd64", **config}).encode()
         self.blobs[digest_of(raw)] = raw
@@ -174,12 +182,14 @@ class FakeRegistry:
         digest = digest_of(json.dumps(manifest).encode())
         return self.push(repository, *tags, digest, content=manifest)
 
-    def push_index(self, repository: str, tag: str, *platforms: str, annotations: dict | None = None, **config) -> str:
+    def push_index(
+        self, repository: str, tag: str, *platforms: str, annotations: dict[str, str] | None = None, **config: object
+    ) -> str:
         """Put an index of an image for each of *platforms* under *tag*; its digest."""
         entries = []
         for text in platforms:
             words = dict(zip(("os", "architecture", "variant"), text.split("/"), strict=False))
-            digest = self.push_image(repository, **{**words, **config})
+            digest = self.push_image(repository, annotations=None, **{**words, **config})
             entries.append({"mediaType": MANIFEST, "digest": digest, "size": 7, "platform": words})
         index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries, "annotations": annotations or {}}
         return self.push(repository, tag, content=index, media_type=INDEX)
@@ -199,6 +209,7 @@ class FakeRegistry:
             return [seen for seen in self.seen if seen.target.startswith(path)]
 
     def answer(self, seen: Seen) -> Reply:
+        """The answer to a request: what `script` says, or else its own."""
         with self._lock:
             self.seen.append(seen)
             for method, path, replies, forever in self._scripts:
@@ -255,7 +266,7 @@ class FakeRegistry:
         tags = sorted(tag for tag in self.repositories[repository] if not tag.startswith("sha256:"))
         return self._page("tags", tags, {"name": repository}, seen)
 
-    def _page(self, key: str, tags: list[str], more: dict, seen: Seen) -> Reply:
+    def _page(self, key: str, tags: list[str], more: dict[str, Any], seen: Seen) -> Reply:
         last = seen.query.get("last", [""])[0]
         n = min(self.page, int(seen.query.get("n", ["1000"])[0]))
         left = [tag for tag in tags if tag > last]
