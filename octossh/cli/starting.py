@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from octossh.cli.options import Options, command, load, octossh
+from octossh.cli.options import Options, command, octossh
+from octossh.cli.writing import check_free, write_octofile
 from octossh.errors import ModelError
 
 if TYPE_CHECKING:
@@ -39,15 +37,10 @@ def _init(options: Options, force: bool, **said: Any) -> None:
     What is not given is asked for, where there is a terminal.
     """
     file = Path(options.file)
-    there = [path for path in (file, file.with_name(_TARGETS)) if path.exists()]
-    if there and not force:
-        raise ModelError(
-            f"{' and '.join(map(str, there))} would be written over; give --force if that shall be so, or start in "
-            "another folder"
-        )
+    check_free([file, file.with_name(_TARGETS)], force=force)
     start = _start(file, said, _asker())
     texts = start.files()
-    _written(file.parent, texts, start.file)
+    write_octofile(file.parent, texts, start.file)
     environment = start.environments[0]
     call = "octossh" if options.file == "octofile.py" else f"octossh -f {options.file}"
     following = [
@@ -94,7 +87,7 @@ def _asker() -> _Ask | None:
 
 def _start(file: Path, said: dict[str, Any], ask: _Ask | None) -> Start:
     """What was said, and what is answered to questions about the rest."""
-    from octossh.octofiles import Start, image_of
+    from octossh.octofiles import Start, environments_of, image_of
 
     missing = [] if said["image"] else ["--image"]
     missing += [] if said["hosts"] or said["patterns"] else ["--host (or --from-ssh-config)"]
@@ -105,7 +98,7 @@ def _start(file: Path, said: dict[str, Any], ask: _Ask | None) -> Start:
         )
     asking = bool(missing)
     image = _asked(ask, "Image, without a tag", None, image_of) if not said["image"] else image_of(said["image"])
-    environments = said["environments"] or _named(said["hosts"] + said["patterns"])
+    environments = said["environments"] or environments_of(said["hosts"] + said["patterns"])
     if not environments and asking and not (said["hosts"] or said["patterns"]):
         environments = tuple(_asked(ask, "Environments, in order", "Production", _words))
     environments = environments or ("Production",)
@@ -139,11 +132,6 @@ def _asked(ask: _Ask | None, question: str, default: str | None, read: Callable[
 
 def _words(text: str) -> list[str]:
     return text.replace(",", " ").split()
-
-
-def _named(places: tuple[str, ...]) -> tuple[str, ...]:
-    """The environments that stand in front of hosts, in their order."""
-    return tuple(dict.fromkeys(text.partition("=")[0] for text in places if "=" in text))
 
 
 def _targets(said: dict[str, Any], environments: tuple[str, ...], ask: _Ask | None) -> tuple[Target, ...]:
@@ -181,34 +169,3 @@ def _from_ssh_config(patterns: tuple[str, ...]) -> list[str]:
             )
         hosts += [f"{environment}{equals}{target.address}" for target in found]
     return hosts
-
-
-# ----------------------------------------------------------------- writing
-
-
-def _written(folder: Path, texts: dict[str, str], octofile: str) -> None:
-    """Write the files, once they have been loaded from a folder beside: half of them is never there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".octossh-", dir=folder) as beside:
-            for name, text in texts.items():
-                (Path(beside) / name).write_text(text, encoding="utf-8")
-            with _here():
-                load(str(Path(beside) / octofile)).close()
-            for name in texts:
-                (Path(beside) / name).replace(folder / name)
-    except OSError as error:
-        raise ModelError(
-            f"the folder {str(folder)!r} cannot be written to: {error.strerror}; use another one"
-        ) from None
-
-
-@contextlib.contextmanager
-def _here() -> Iterator[None]:
-    """An octofile is loaded in its own folder; afterwards all is as before."""
-    place, path = Path.cwd(), list(sys.path)
-    try:
-        yield
-    finally:
-        os.chdir(place)
-        sys.path[:] = path

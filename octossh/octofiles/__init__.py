@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from octossh.octofiles.carrying import Imported, Note
+from octossh.octofiles.compose import from_compose
 from octossh.octofiles.sources import expression, octofile, targets_file
-from octossh.octofiles.starting import Start, image_of, targets_of_hosts
+from octossh.octofiles.starting import Start, environments_of, image_of, targets_of_hosts
 
-__all__ = ["Start", "expression", "image_of", "octofile", "targets_file", "targets_of_hosts"]
+__all__ = [
+    "Imported",
+    "Note",
+    "Start",
+    "environments_of",
+    "expression",
+    "from_compose",
+    "image_of",
+    "octofile",
+    "targets_file",
+    "targets_of_hosts",
+]

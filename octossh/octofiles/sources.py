@@ -164,12 +164,18 @@ def expression(value: Any, names: Mapping[Any, str] | None = None) -> str:
 # ------------------------------------------------------------------- files
 
 
-def octofile(projects: Sequence[Project], *, targets: str, about: str, store: str = "sqlite:///octossh.db") -> str:
+def octofile(
+    projects: Sequence[Project],
+    *,
+    targets: str | Sequence[Target],
+    about: str,
+    store: str = "sqlite:///octossh.db",
+) -> str:
     """An octofile with *projects*; each registry and each project gets a variable.
 
     Args:
         projects: At least one.
-        targets: Where the targets stand, such as ``targets.yml``.
+        targets: The file that they stand in, such as ``targets.yml``, or the targets themselves.
         about: What it is, for its first line.
         store: URL of the store.
     """
@@ -182,7 +188,9 @@ def octofile(projects: Sequence[Project], *, targets: str, about: str, store: st
         name = _identifier(project.name, taken)
         own.append(name)
         parts.append(f"{name} = {_laid(_node(project, names), 0, _WIDTH - len(name) - 3)}\n")
-    space = f"oc.Space({text_literal(store)}, projects=[{', '.join(own)}], targets={text_literal(targets)})"
+    arguments: list[tuple[str, _Node]] = [("", text_literal(store)), ("projects=", f"[{', '.join(own)}]")]
+    arguments += [("targets=", _node(targets, {}))] if targets else []
+    space = _laid(_Group("oc.Space(", tuple(arguments), ")"), 0, _WIDTH - len("space = "))
     head = "".join(f"# {line}\n" for line in about.splitlines())
     return "\n".join([f"{head}import octossh as oc\n", *parts, f"space = {space}\n"])
 

@@ -25,7 +25,7 @@ from octossh.model import (
 )
 from octossh.octofiles.sources import octofile, targets_file
 
-__all__ = ["Start", "image_of", "target_at", "targets_of_hosts"]
+__all__ = ["Start", "environments_of", "image_of", "target_at", "targets_of_hosts"]
 
 _HOST = re.compile(
     r"(?:(?P<environment>[^=]*)=)?(?:(?P<user>[^@]*)@)?(?P<address>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>\d+))?"
@@ -85,6 +85,11 @@ def _short(address: str) -> str:
     except ValueError:
         return address.partition(".")[0]
     return address
+
+
+def environments_of(hosts: Sequence[str]) -> tuple[str, ...]:
+    """The environments that stand in front of *hosts*, in their order."""
+    return tuple(dict.fromkeys(text.partition("=")[0] for text in hosts if "=" in text))
 
 
 def targets_of_hosts(texts: Sequence[str], environments: Sequence[str]) -> tuple[Target, ...]:

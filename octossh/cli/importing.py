@@ -1,0 +1,82 @@
+"""Commands for whoever comes from another tool: an octofile out of its file, and what could not be carried over."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from octossh.cli.options import CONTROL, Options, command, octossh
+from octossh.cli.writing import check_free, check_loads, write_octofile
+
+if TYPE_CHECKING:
+    from octossh.octofiles import Imported
+
+_TARGETS = "targets.yml"
+
+_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+_project = click.option("--project", metavar="NAME", help="Default: as the file says, or its folder is called.")
+_output = click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: standard output."
+)
+_force = click.option("--force", is_flag=True, help="Write over files that are there.")
+
+
+@octossh.group("import")
+def _import() -> None:
+    """Make an octofile of the file of another tool, and say what could not be carried over."""
+
+
+@command(_import, "compose")
+@_file
+@_project
+@click.option("--host", "hosts", multiple=True, metavar="[ENV=][USER@]ADDRESS[:PORT]", help="May be given again.")
+@_output
+@_force
+def _compose(
+    options: Options, file: Path, project: str | None, hosts: tuple[str, ...], output: Path | None, force: bool
+) -> None:
+    """Make an octofile of the compose FILE: a step for each service. What is not as it was is told one by one."""
+    from octossh.octofiles import environments_of, from_compose, targets_of_hosts
+
+    environments = environments_of(hosts) or ("Production",)
+    text, folder = _read(file)
+    targets = targets_of_hosts(hosts, environments) if hosts else ()
+    made = from_compose(text, name=project or "", folder=folder, targets=targets)
+    _tell(options, file, made, output, force=force)
+
+
+def _read(file: Path) -> tuple[str, str]:
+    """What is in *file*, and what its folder is called."""
+    import octossh as oc
+
+    if str(file) == "-":
+        return sys.stdin.read(), ""
+    return oc.read_text(file), file.resolve().parent.name
+
+
+def _tell(options: Options, file: Path, made: Imported, output: Path | None, *, force: bool) -> None:
+    """Write what was made, and say what it lacks."""
+    from octossh.octofiles import octofile, targets_file
+
+    about = f"Made of {file.name}."
+    for note in made.notes:
+        click.echo(CONTROL.sub("?", f"octossh: {note}"), err=True)
+    if not made.targets:
+        click.echo("octossh: no hosts stand there; give the space targets=[octossh.Target(...)], or --host", err=True)
+    if output is None:
+        source = octofile([made.project], targets=made.targets, about=about)
+        check_loads({"octofile.py": source}, "octofile.py")
+        notes = [{"place": note.place, "why": note.why, "advice": note.advice} for note in made.notes]
+        options.show({"octofile": source, "notes": notes}, source.removesuffix("\n"))
+        return
+    texts = {output.name: octofile([made.project], targets=_TARGETS if made.targets else (), about=about)}
+    texts |= {_TARGETS: targets_file(made.targets)} if made.targets else {}
+    check_free([output.with_name(name) for name in texts], force=force)
+    write_octofile(output.parent, texts, output.name)
+    placed = [str(output.with_name(name)) for name in texts]
+    call = "octossh" if placed[0] == "octofile.py" else f"octossh -f {placed[0]}"
+    text = "\n".join([*(f"{name}: written" for name in placed), f"next:\n  {call} check"])
+    options.show({"files": placed, "next": [f"{call} check"]}, text)

@@ -1,0 +1,193 @@
+"""`octossh import`: an octofile out of the files of other tools, and a word on each thing that it lacks."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+
+import pytest
+
+import octossh as oc
+from octossh.cli import main
+from octossh.cli.options import load
+
+COMPOSE = """
+name: shop
+services:
+  web:
+    build: .
+    image: registry.example.com/acme/web:${TAG:-1.4.0}
+    ports: ["8080:80", {target: 9000, published: "9000", protocol: udp}]
+    environment:
+      GREETING: "hello ${WHO:-you} {{ x }} $$5"
+      DATABASE_URL: postgres://shop:hush@db/shop
+      API_TOKEN:
+      LEVEL: ${LEVEL}
+    depends_on: [db]
+    healthcheck: {test: [CMD, curl, -f, "http://localhost/a b"], interval: 1m30s}
+    deploy: {resources: {limits: {memory: 512m, cpus: "0.5"}}, replicas: 2}
+    labels: [traefik.enable=true]
+    networks: {back: {aliases: [w]}, front: }
+    secrets: [db_password]
+    volumes: ["./conf:/etc/x:ro", "data:/data", {type: tmpfs, target: /tmp, tmpfs: {mode: 448}}]
+    frobnicate: 1
+  db:
+    image: postgres:15-alpine
+    command: postgres -c 'max_connections=10'
+    environment: [POSTGRES_PASSWORD=hush, PGDATA=/data]
+    volumes: ["pg:/var/lib/postgresql/data"]
+    networks: [back]
+    restart: unless-stopped
+  tests: {image: acme/tests, profiles: [test]}
+networks: {back: {ipam: {config: [{subnet: 172.28.6.0/24}]}}, front: {external: true}}
+volumes: {pg: , data: {external: true}}
+secrets: {db_password: {file: ./x}}
+"""
+
+
+@pytest.fixture
+def octossh(in_tmp, monkeypatch, capsys):
+    """Run the command in an empty folder; exit code, standard output and standard error."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = 0
+        try:
+            main(list(arguments))
+        except SystemExit as ended:
+            code = ended.code
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+
+
+def loaded(path) -> oc.Space:
+    space = load(str(path))
+    space.close()
+    return space
+
+
+def test_a_compose_file_becomes_an_octofile_that_loads(octossh, in_tmp):
+    (in_tmp / "compose.yml").write_text(COMPOSE)
+    code, out, err = octossh("import", "compose", "compose.yml", "-o", "octofile.py", "--host", "deploy@10.0.0.11")
+    assert code == 0
+    assert out == "octofile.py: written\ntargets.yml: written\nnext:\n  octossh check\n"
+    assert "hush" not in (in_tmp / "octofile.py").read_text() + err
+    space = loaded(in_tmp / "octofile.py")
+    assert space.targets == (oc.Target("h01", "10.0.0.11", user="deploy", environments=["Production"]),)
+    back, db, web = space.project("shop").process.steps
+    assert back == oc.CreateNetwork("back", subnet="172.28.6.0/24")
+    assert db == oc.RunContainer(
+        "db",
+        image=oc.Registry("hub", "https://docker.io").image("postgres"),
+        command=["postgres", "-c", "max_connections=10"],
+        env={"PGDATA": "/data", "POSTGRES_PASSWORD": oc.secret("POSTGRES_PASSWORD")},
+        networks=["{{ steps.back.inspect.Name }}"],
+        aliases=["db"],
+        volumes=["shop_pg:/var/lib/postgresql/data"],
+        restart="unless-stopped",
+    )
+    assert web == oc.RunContainer(
+        "web",
+        image=oc.Registry("registry.example.com", "https://registry.example.com").image("acme/web"),
+        publish=["8080:80", "9000:9000/udp"],
+        env={
+            "GREETING": "hello {{ WHO }} {{ '{{' }} x }} $5",
+            "DATABASE_URL": oc.secret("DATABASE_URL"),
+            "API_TOKEN": oc.secret("API_TOKEN"),
+            "LEVEL": "{{ LEVEL }}",
+        },
+        healthcheck=oc.HealthCheck("curl -f 'http://localhost/a b'", interval_s=90),
+        memory="512m",
+        cpus="0.5",
+        labels={"traefik.enable": "true"},
+        networks=[oc.Join("{{ steps.back.inspect.Name }}", aliases=["w"]), "front"],
+        aliases=["web"],
+        secret_files={"/run/secrets/db_password": oc.secret("db_password")},
+        volumes=["data:/data"],
+        mounts=[oc.Mount("/tmp", type="tmpfs", tmpfs_mode="0700")],
+    )
+    assert [(one.name, one.value) for one in space.project("shop").variables] == [("WHO", "you"), ("LEVEL", None)]
+
+
+def test_each_thing_that_is_not_as_it_was_is_told_with_its_place_and_what_to_do(octossh, in_tmp):
+    (in_tmp / "compose.yml").write_text(COMPOSE)
+    code, out, err = octossh("import", "compose", "compose.yml", "--json")
+    notes = [(note["place"], note["advice"]) for note in json.loads(out)["notes"]]
+    assert code == 0
+    assert notes == [
+        ("services.db.environment.POSTGRES_PASSWORD", "set POSTGRES_PASSWORD where octossh runs"),
+        ("services.tests", "write a step where it shall"),
+        ("services.web.build", "push the image that CI builds"),
+        ("services.web.environment.DATABASE_URL", "set DATABASE_URL where octossh runs"),
+        ("services.web.environment.API_TOKEN", "set API_TOKEN where octossh runs"),
+        ("services.web.deploy.replicas", "see oc.SwarmService, or leave it out"),
+        ("services.web.secrets.db_password", "set db_password where octossh runs"),
+        ("services.web.volumes.0", "put it there by oc.PutFile"),
+        ("services.web.frobnicate", "leave it out, or do it by a step of its own"),
+        ("services", "for the same ones: octossh release create --set postgres=15-alpine"),
+        ("${LEVEL}", "give the Variable one"),
+    ]
+    assert all(f"octossh: {place}: " in err for place, _ in notes)
+    assert "octossh: no hosts stand there; " in err
+
+
+WORDS = {
+    "a nested default": ("command: ['${A:-${B}}']", "services.web.command: what stands in '${A:-' is not read here"),
+    "an alternative": ("command: ['${A:+x}']", "services.web.command: ${A:+x} is not read here"),
+    "a password in a command": ("command: app --password=hush", "services.web.command: a secret seems to stand in it"),
+    "a file of the environment": ("env_file: .env", "services.web.env_file: what stands in that file is not written"),
+    "what ends": (
+        "depends_on: {web: {condition: service_completed_successfully}}",
+        "services.web.depends_on.web: it shall end, and not keep running; make it an oc.RunOnce",
+    ),
+    "a wrong value": ("mem_limit: much", "services.web.mem_limit: "),
+    "a wrong form": ("ports: 5", "services.web.ports: compose has another form for it"),
+    "a network of another service": ("network_mode: 'service:db'", "services.web.network_mode: "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WORDS)
+def test_what_cannot_be_said_is_told(what, octossh, in_tmp):
+    line, said = WORDS[what]
+    (in_tmp / "compose.yml").write_text(f"services:\n  web:\n    image: nginx\n    {line}\n")
+    code, out, err = octossh("import", "compose", "compose.yml", "--project", "shop")
+    assert (code, "hush" in out + err) == (0, False)
+    assert f"octossh: {said}" in err
+    assert "RunContainer" in out
+
+
+REFUSED = {
+    "no yaml": ("a: [", ["the compose file is not YAML"]),
+    "no services": ("a: 1", ["the compose file has no services", "'services:' at its top"]),
+    "nothing to carry over": ("services: {web: {build: .}}", ["no service can be carried over", "it has no image"]),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_no_compose_file_is_told(what, octossh, in_tmp):
+    text, words = REFUSED[what]
+    (in_tmp / "compose.yml").write_text(text)
+    code, out, err = octossh("import", "compose", "compose.yml")
+    assert (code, out) == (2, "")
+    assert [word for word in words if word not in err] == [], err
+
+
+def test_files_that_are_there_stay_and_the_project_is_called_as_the_folder(octossh, in_tmp):
+    (in_tmp / "shop").mkdir()
+    (in_tmp / "shop" / "compose.yml").write_text("services: {web: {image: nginx}}")
+    (in_tmp / "octofile.py").write_text("mine")
+    code, _, err = octossh("import", "compose", "shop/compose.yml", "-o", "octofile.py")
+    assert code == 2
+    assert "octofile.py would be written over; give --force" in err
+    assert (in_tmp / "octofile.py").read_text() == "mine"
+    assert octossh("import", "compose", "shop/compose.yml", "-o", "octofile.py", "--force")[0] == 0
+    space = loaded(in_tmp / "octofile.py")
+    assert list(space.projects) == ["shop"]
+    network, web = space.project().process.steps
+    assert (network.name, web.networks, web.aliases) == ("default", ("{{ steps.default.inspect.Name }}",), ("web",))
