@@ -7,10 +7,13 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from attrs import define
 
 from octossh.errors import RecordError
 from octossh.recording.actors import actor_here
@@ -35,6 +38,20 @@ _RETRY_S = 5.0
 _of_parents: list[object] = []
 
 
+@define(eq=False)
+class _Waiting:
+    """A record that a thread waits for."""
+
+    write: Callable[[Transaction], None]
+    entry: Callable[[], Mapping[str, Any]]
+    done: bool = False
+    error: Exception | None = None
+
+    def end(self, error: Exception | None) -> None:
+        """It is on the disk, or will not be."""
+        self.done, self.error = True, error
+
+
 class Handle:
     """One store, held by the threads of one process. See `octossh.recording.Store`."""
 
@@ -46,6 +63,7 @@ class Handle:
         self._closed = False
         self._aside = None if self._place is None else _aside(self._place)
         self._apart = threading.Lock()
+        self._waiting: deque[_Waiting] = deque()
         self._under_way: set[str] = set()
         self._retry_at = 0.0
         self.on_written: Callable[[], None] | None = None
@@ -140,7 +158,7 @@ class Handle:
         # Connections, locks and a side file belong to the parent, and SQLite forbids even to close them here.
         _of_parents.append((self._database, self._aside))
         self._process, self._database = os.getpid(), None
-        self._opening, self._apart = threading.Lock(), threading.Lock()
+        self._opening, self._apart, self._waiting = threading.Lock(), threading.Lock(), deque()
         self._aside = _aside(self._place)
 
     # Records that find no place in the store
@@ -149,6 +167,8 @@ class Handle:
         self, deployment: str, write: Callable[[Transaction], None], entry: Callable[[], Mapping[str, Any]]
     ) -> None:
         """Record something of a deployment that is under way: in the store, or else in a side file.
+
+        It is on the disk then. What several threads want to record at one time goes there together.
 
         Raises:
             RecordError: The store refuses it, or takes nothing and there is no place for a side file either.
@@ -159,18 +179,49 @@ class Handle:
             with self._transaction(write=True) as transaction:
                 write(transaction)
             return
+        mine = _Waiting(write, entry)
+        self._waiting.append(mine)
         # What went aside comes first: while that is being decided, no other record may overtake it.
         with self._apart:
-            if aside.path is not None and time.monotonic() < self._retry_at:
-                self._write_aside(aside, entry(), None)
-                return
+            if not mine.done:
+                batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
+                try:
+                    self._write_batch(aside, batch)
+                finally:
+                    mine.done = True
+                    self._waiting.extendleft(one for one in reversed(batch) if not one.done)
+        if mine.error is not None:
+            raise mine.error
+
+    def _write_batch(self, aside: Aside, batch: Sequence[_Waiting]) -> None:
+        """Write what threads wait for, in their order: in one transaction, or where that fails each by itself."""
+        problem: Unwritable | None = None
+        if aside.path is None or time.monotonic() >= self._retry_at:
             try:
                 if aside.path is not None:
                     self._catch_up(self._opened())
                 with self._transaction(write=True) as transaction:
-                    write(transaction)
+                    for one in batch:
+                        one.write(transaction)
             except Unwritable as error:
-                self._write_aside(aside, entry(), error)
+                problem = error
+            except Exception as error:  # noqa: BLE001 - it belongs to the thread whose record it is
+                if len(batch) == 1:
+                    batch[0].end(error)
+                    return
+                for one in batch:
+                    self._write_batch(aside, [one])
+                return
+            else:
+                for one in batch:
+                    one.end(None)
+                return
+        for one in batch:
+            try:
+                self._write_aside(aside, one.entry(), problem)
+                one.end(None)
+            except RecordError as error:
+                one.end(error)
 
     def _write_aside(self, aside: Aside, entry: Mapping[str, Any], problem: Unwritable | None) -> None:
         if problem is not None:
