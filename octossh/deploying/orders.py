@@ -23,6 +23,7 @@ def order(
     logins: Mapping[str, str],
     *,
     lock_wait_s: int = 30,
+    again: bool = False,
 ) -> Order:
     """All that the script for a resolved *step* is made of.
 
@@ -33,6 +34,7 @@ def order(
         deployment: For labels and lock.
         logins: Names of the secrets with registry logins, by name of the registry.
         lock_wait_s: Seconds to wait for another run on the same host.
+        again: Whether it was sent before.
 
     Raises:
         PlanError: It cannot be done with docker as the target has it.
@@ -59,6 +61,7 @@ def order(
         login=login,
         pulls=tuple(pulls),
         lock_wait_s=lock_wait_s,
+        again=again,
         templates=resolver.templates,
         target=target,
     )

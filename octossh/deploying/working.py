@@ -241,8 +241,9 @@ class Worker:
             outputs=Pairs({**self.secrecy.masked(answer.outputs), **dict.fromkeys(hidden, "***")}),
         )
 
-    def _script(self, step: Step, target: Target, lock_wait_s: int) -> Script:
-        return script_of(order(step, target, self.resolver, self.deployment, self.logins, lock_wait_s=lock_wait_s))
+    def _script(self, step: Step, target: Target, lock_wait_s: int, *, again: bool = False) -> Script:
+        given = self.resolver, self.deployment, self.logins
+        return script_of(order(step, target, *given, lock_wait_s=lock_wait_s, again=again))
 
     def _asked(self, step: Approve, made: Outcome) -> Outcome:
         assert self.ask is not None
@@ -361,7 +362,7 @@ class Worker:
             return result
         # It never began, or what was sent to it broke off: it may be sent once more. The same script waits for the
         # lock, finds what the first one left, and says so: no container is made twice.
-        script = self._script(step, target, int(step.patience_s))
+        script = self._script(step, target, int(step.patience_s), again=True)
         try:
             given = {**given, "secrets": self._values(step, script)}
             return self.transport.run(target, self._numbered(script, run, step, target), **given)

@@ -47,6 +47,7 @@ class Order:
         login: The name of the secret with the registry's login; None: nobody logs in.
         pulls: Of a step with several images each one by digest, and the name of the secret with its login, or None.
         lock_wait_s: Seconds to wait for another run on the same host.
+        again: Whether the host lost the run for which this was sent before: it may have just started.
         templates: Of the user, in front of ours.
         target: Whose docker is called; None: docker by its name.
     """
@@ -64,6 +65,7 @@ class Order:
     login: str | None = None
     pulls: tuple[tuple[str, str | None], ...] = ()
     lock_wait_s: int = 30
+    again: bool = False
     templates: Templates = field(factory=Templates)
     target: Target | None = None
 

@@ -60,6 +60,7 @@ def render(order: Order) -> Script:
         "title": f"{order.step.kind} {order.step.name!r} of {order.project!r} in {order.environment!r}",
         "lock": f"octossh-{slug(order.project)}-{slug(order.environment)}.lock",
         "lock_wait_s": order.lock_wait_s,
+        "again": order.again,
         "holder": order.holder or order.deployment,
         "needs_docker": True,
         "files_base": files_base(order),

@@ -42,6 +42,12 @@ command -v docker >/dev/null ||
 # The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
 # shellcheck disable=SC2317
 docker() { command docker "$@" 3>&- 9>&-; }
+# A host that starts again lets us in before its docker answers.
+octossh_tries=0
+until docker version >/dev/null 2>&1 || [ "$octossh_tries" -ge 150 ]; do
+    octossh_tries=$((octossh_tries + 1))
+    sleep 0.2 2>/dev/null || sleep 1
+done
 octossh_nl='
 '
 

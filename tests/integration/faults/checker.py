@@ -52,7 +52,7 @@ def containers(lab: Lab, host: str) -> list[Seen]:
     return made
 
 
-def check(lab: Lab, host: str, space: oc.Space, step: str = "web", *, stood: bool = False) -> None:
+def check(lab: Lab, host: str, space: oc.Space, step: str = "web", *, stood: bool | None = None) -> None:
     """One container of *step* runs on *host*, once there was one; it is the one that the record tells of; nothing is locked.
 
     For when nothing runs there any more.
@@ -62,19 +62,23 @@ def check(lab: Lab, host: str, space: oc.Space, step: str = "web", *, stood: boo
         host: Its name.
         space: With the record.
         step: Keeps the container.
-        stood: Whether there was one that the record need not tell of any more.
+        stood: Whether there was one; None: as the record says.
     """
     assert space.verify().ok
     past = space.history(limit=None)
     assert all(deployment.state is not oc.State.RUNNING for deployment in past)
     seen = [one for one in containers(lab, host) if one.labels.get("step") == step]
     running = [one for one in seen if one.state == "running"]
-    known = [outcome for one in past if (outcome := one.outcome(step, host)) is not None]
-    if stood or any(outcome.state is oc.State.SUCCEEDED for outcome in known):
+    if stood is None:
+        known = [outcome for one in past if (outcome := one.outcome(step, host)) is not None]
+        stood = any(outcome.state is oc.State.SUCCEEDED for outcome in known)
+    if stood:
         assert len(running) == 1, seen
     assert len(running) <= 1, seen
     for deployment in past:
         outcome = deployment.outcome(step, host)
+        if deployment.state is oc.State.INTERRUPTED and outcome is None:
+            break  # the record knows that it does not know
         if outcome is None or outcome.state is oc.State.SKIPPED:
             continue
         if outcome.state is oc.State.UNKNOWN:

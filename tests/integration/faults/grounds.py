@@ -127,7 +127,7 @@ class Ground:
         self.go_on()
         self.sh(_IS_ASKED)
 
-    def holds(self, *steps: oc.Step, stood: bool = False) -> oc.Deployment | None:
+    def holds(self, *steps: oc.Step, stood: bool | None = None) -> oc.Deployment | None:
         """See that what must hold does, once nothing runs on the host any more; the newest deployment."""
         shops.docker_is_up(self.lab, self.host)
         self.sh("for lock in /dev/shm/octossh-*.lock; do [ ! -f $lock ] || flock -w 60 $lock true; done")
@@ -137,9 +137,9 @@ class Ground:
         checker.check_secrets(self.lab, self.host, self.folder, TOKEN)
         return past[0] if past else None
 
-    def settles(self, *steps: oc.Step, repository: str = "acme/web") -> None:
-        """The next deployment sets right whatever was left, and the one after it finds nothing to do."""
-        self.holds(*steps, stood=True)
+    def settles(self, *steps: oc.Step, repository: str = "acme/web", stood: bool = True) -> None:
+        """What must hold does, also where something *stood*; the next deployment sets right whatever was left."""
+        self.holds(*steps, stood=stood)
         with self.space(*steps) as space:
             ended = self.deploy(space, NEW, repository)
             assert ended.ok, str(ended)

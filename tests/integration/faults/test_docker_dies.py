@@ -57,6 +57,24 @@ def reboots(word: str, moment: str, ground: Ground) -> None:
     ground.settles(*steps, repository=repository)
 
 
+# Dockerd, that starts when it is missed and not before.
+LATE = """#!/bin/sh
+until pgrep -u deploy -x docker >/dev/null; do sleep 0.02; done
+rm -f /usr/local/sbin/dockerd
+exec /usr/sbin/dockerd "$@"
+"""
+
+
+def starts_late(ground: Ground) -> None:
+    """After a reboot the host lets people in before docker answers: it is waited for."""
+    ground.stand()
+    ground.sh(f"cat >/usr/local/sbin/dockerd <<'END'\n{LATE}END\nchmod 755 /usr/local/sbin/dockerd")
+    with ground.space() as space:
+        ended = ground.struck(space, "stop", partial(ground.lab.reboot, ground.host))
+    assert ended.ok, str(ended)
+    ground.settles()
+
+
 def is_judged(how: str, ground: Ground) -> None:
     """Dockerd or the host starts again while the new container is judged, by its own health check or by a probe."""
     repository = ground.fresh(mode="warm" if how == "rebooted" else "ok")
@@ -94,7 +112,8 @@ def script_dies(word: str, moment: str, ground: Ground) -> None:
         kill = "pkill -9 -u deploy -x sh; pkill -9 -u deploy -x docker"
         ended = ground.struck(space, word, lambda: ground.sh(kill), after=moment == "after")
     assert ended.outcomes[0].state is oc.State.UNKNOWN, str(ended)
-    ground.settles()
+    # Between the stop of the old one and the start of the new one, and only there, none runs.
+    ground.settles(stood=(word, moment) not in {("stop", "after"), ("start", "before")})
 
 
 def is_down(ground: Ground) -> None:
@@ -123,6 +142,7 @@ CASES: dict[str, Fault] = {
         for word in WORDS
         for moment in ("before", "after")
     },
+    "dockerd starts late after a reboot": starts_late,
     "dockerd is restarted while a container is judged": partial(is_judged, "restarted"),
     "the host is rebooted while a container is judged": partial(is_judged, "rebooted"),
     **{
