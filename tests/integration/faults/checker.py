@@ -17,7 +17,7 @@ from octossh.rendering.outliving import KEPT_S
 _PROCESSES = "ps -u deploy -o pid=,args= | grep -v '[s]shd: deploy' || true"
 _RUNS = "ls -d /dev/shm/octossh-run-* 2>/dev/null || true"
 # Of a deployment whose connection is still there.
-_CLAIMS = (
+CLAIMS = (
     'for claim in /dev/shm/octossh-*.claim.*; do read -r pid _ <"$claim" && [ -d "/proc/$pid" ] && echo "$claim"; done '
     "2>/dev/null; true"
 )
@@ -88,7 +88,7 @@ def check(lab: Lab, host: str, space: oc.Space, step: str = "web", *, stood: boo
         else:
             assert not any(one.labels["deployment"] == deployment.id for one in running), outcome
         break
-    assert lab.sh(host, f"{_LOCKS}; {_CLAIMS}") == ""
+    assert lab.sh(host, f"{_LOCKS}; {CLAIMS}") == ""
 
 
 def check_secrets(lab: Lab, host: str, folder: Path, *secrets: str) -> None:
@@ -104,6 +104,6 @@ def check_nothing_stays(lab: Lab, host: str) -> None:
     deadline = time.monotonic() + 90
     # Who has slept through it does not know that it was woken.
     lab.sh(host, f"pkill -x -f 'sleep {KEPT_S}'; true")
-    while left := lab.sh(host, f"{_PROCESSES}; {_RUNS}; {_LOCKS}; {_CLAIMS}"):
+    while left := lab.sh(host, f"{_PROCESSES}; {_RUNS}; {_LOCKS}; {CLAIMS}"):
         assert time.monotonic() < deadline, left
         time.sleep(0.5)

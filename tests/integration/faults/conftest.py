@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 from integration.faults.checker import check_nothing_stays
-from integration.faults.grounds import DOCKER, SLEEP, Fault, Ground
+from integration.faults.grounds import DOCKER, Fault, Ground
 from lab.lab import Lab
 
 import octossh as oc
 
 HOSTS = 8
-PROGRAMS = {"/usr/local/bin/docker": DOCKER, "/usr/local/bin/sleep": SLEEP}
 SEED, MOST = 20, 26
 
 
@@ -57,8 +56,7 @@ class Faults:
             self.lab.clean(host)
             folder = self._folder / f"fault{number}"
             folder.mkdir()
-            for name, text in PROGRAMS.items():
-                self.lab.sh(host, f"cat >{name} <<'END'\n{text}END\nchmod 755 {name}")
+            self.lab.sh(host, f"cat >/usr/local/bin/docker <<'END'\n{DOCKER}END\nchmod 755 /usr/local/bin/docker")
             fault(Ground(self.lab, host, folder))
         finally:
             self._free.put(host)

@@ -71,7 +71,11 @@ CUTS = {
         lambda ground: ground.sh(SESSIONS.format("KILL -o") + " || true"),
         lasts=False,
     ),
-    "the cable is cut": Cut(lambda ground: ground.lab.cut(ground.host), lambda ground: ground.lab.mend(ground.host)),
+    # Of a link that is cut the host may not hear for hours, as its sshd is set; here it does when the cable is back.
+    "the cable is cut": Cut(
+        lambda ground: ground.lab.cut(ground.host),
+        lambda ground: (ground.lab.mend(ground.host), ground.sh(SESSIONS.format("KILL") + " || true")),
+    ),
     "sshd is frozen": Cut(lambda ground: ground.sh("pkill -STOP sshd"), lambda ground: ground.sh("pkill -CONT sshd")),
     "sshd is killed": Cut(
         lambda ground: ground.sh("pkill -KILL sshd"), lambda ground: ground.lab.service(ground.host, "sshd", "start")
