@@ -15,7 +15,8 @@
     │    ├─ ConnectionLost             unknown     sent, and the end was not seen
     │    └─ TimedOut                   unknown     sent, and the end did not come in time
     ├─ ReadError                       (as set)    a host answered something that cannot be read
-    └─ DeployFailed                    computed    a deployment did not succeed; ``.deployment`` has the whole of it
+    ├─ DeployFailed                    computed    a deployment did not succeed; ``.deployment`` has the whole of it
+    └─ DeployWaits                     computed    a deployment has begun, and waits in the store for an approval
 
 Every message says its subject, what is wrong and what to do, in one paragraph.
 """
@@ -33,6 +34,7 @@ __all__ = [
     "ConnectError",
     "ConnectionLost",
     "DeployFailed",
+    "DeployWaits",
     "HostKeyError",
     "Hosts",
     "ModelError",
@@ -152,6 +154,24 @@ class DeployFailed(OctosshError):
         super().__init__(message, deployment, hosts)
         self.deployment = deployment
         self.rollback: Any = None
+        self.hosts = hosts
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class DeployWaits(OctosshError):
+    """A deployment has come to an approval that nobody gives now: it waits for it in the store, and in no process.
+
+    Attributes:
+        deployment: How far it has come, a `octossh.Deployment`.
+    """
+
+    exit_code: int = 5
+
+    def __init__(self, message: str, deployment: Any, hosts: Hosts) -> None:
+        super().__init__(message, deployment, hosts)
+        self.deployment = deployment
         self.hosts = hosts
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from octossh.errors import ModelError
 
-__all__ = ["Frame", "Masker", "Result", "Script", "Secret", "Words", "payload", "quote"]
+__all__ = ["MASK", "Frame", "Masker", "Result", "Script", "Secret", "Words", "payload", "quote"]
 
 
 class Words(str):
@@ -41,6 +41,8 @@ def quote(value: object) -> Words:
     if isinstance(value, int | float):
         return Words(shlex.quote(str(value)))
     if not isinstance(value, str):
+        if not isinstance(value, Secret):
+            str(value)  # what refuses to be text says why
         raise ModelError(f"a {type(value).__name__} cannot stand in a script; give text or a number")
     if "\0" in value:
         raise ModelError(f"{value[:40]!r} holds a NUL character, which no shell word can; take it out")
@@ -155,6 +157,10 @@ class Result:
     duration_s: float
 
 
+MASK = "***"
+"""What stands where a secret stood."""
+
+
 class Masker:
     """Replaces secret values by ``***`` in text.
 
@@ -177,13 +183,13 @@ class Masker:
         """The text without the secrets."""
         for form in self._forms:
             if form in text:
-                text = text.replace(form, "***")
+                text = text.replace(form, MASK)
         return text
 
     def raw(self, data: bytes) -> bytes:
         """The same for bytes."""
         for form in map(str.encode, self._forms):
-            data = data.replace(form, b"***")
+            data = data.replace(form, MASK.encode())
         return data
 
     def __repr__(self) -> str:

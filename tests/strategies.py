@@ -59,7 +59,19 @@ from value_strategies import (
 )
 
 import octossh as oc
-from octossh.model import DECISIONS, Finding, Grade, Pairs, Repositories, ScheduleList, Standing, Templates
+from octossh.model import (
+    DECISIONS,
+    Finding,
+    Grade,
+    Held,
+    Pairs,
+    Pause,
+    Repositories,
+    ScheduleList,
+    Sealed,
+    Standing,
+    Templates,
+)
 
 
 def _apart(step: oc.Step) -> str:
@@ -227,7 +239,7 @@ DEPLOYMENTS = st.builds(
     release=NAMES,
     environment=NAMES,
     mode=st.sampled_from(oc.Mode),
-    state=st.sampled_from(oc.State),
+    state=st.sampled_from([state for state in oc.State if state is not oc.State.WAITING]),
     started_at=TIMES,
     finished_at=st.none() | TIMES,
     by=TEXT,
@@ -248,6 +260,25 @@ FREEZES = st.builds(
     weekly=few(st.sampled_from(["Fri 16:00 - Mon 08:00", "Mon 00:00 - Mon 01:00"])),
 )
 APPROVALS = st.builds(oc.Approval, st.booleans(), by=NAMES, notes=TEXT, groups=few(NAMES))
+PAUSES = st.builds(
+    Pause,
+    since=TIMES,
+    waits=st.dictionaries(NAMES, st.integers(0, 9), max_size=2).map(Pairs),
+    targets=few(NAMES),
+    waves=st.dictionaries(NAMES, few(few(NAMES)), max_size=2).map(Pairs),
+    skipped=st.dictionaries(NAMES, TEXT, max_size=2).map(Pairs),
+    idle=st.dictionaries(NAMES, st.dictionaries(NAMES, TEXT, max_size=2).map(Pairs), max_size=2).map(Pairs),
+    rollout=ROLLOUTS,
+    marks=st.dictionaries(NAMES, TEXT, max_size=2).map(Pairs),
+    failed=few(NAMES),
+    excluded=few(NAMES),
+    down=st.dictionaries(NAMES, few(NAMES), max_size=2).map(Pairs),
+    over=TEXT,
+    reason=TEXT,
+    exceeded=st.booleans(),
+    spent_s=st.floats(0, 1e6),
+)
+SEALED = st.builds(Sealed, token=TEXT, key=TEXT, at=TIMES, by=TEXT)
 SCHEDULES = st.builds(
     oc.Schedule,
     id=NAMES,
@@ -264,6 +295,7 @@ SCHEDULES = st.builds(
     by=TEXT,
     created_at=TIMES,
     controller=TEXT,
+    pause=st.none() | PAUSES,
 )
 EVENTS = st.builds(
     oc.Event, type=NAMES, at=TIMES, deployment=NAMES, step=TEXT, target=TEXT, data=DATA, version=st.integers(1, 9)
@@ -350,6 +382,8 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.SecretRef: SECRETS,
     oc.Freeze: FREEZES,
     oc.Schedule: SCHEDULES,
+    Pause: PAUSES,
+    Held: st.builds(Held, secrets=st.dictionaries(NAMES, SEALED, max_size=2).map(Pairs)),
     ScheduleList: st.builds(ScheduleList, few(SCHEDULES)),
     oc.Options: SAID,
     oc.Prune: PRUNES,

@@ -31,7 +31,7 @@ from octossh.cli import (  # each adds its commands
 )
 from octossh.cli.mistakes import told
 from octossh.cli.options import CONTROL_BUT_LINES, Options, load, octossh
-from octossh.errors import DeployFailed, OctosshError, to_type
+from octossh.errors import DeployFailed, DeployWaits, OctosshError, to_type
 
 __all__ = [
     "audits",
@@ -57,7 +57,7 @@ __all__ = [
 
 def _complain(error: BaseException, code: int, *, as_json: bool, message: str = "") -> NoReturn:
     message = message or (error.deployment.error if isinstance(error, DeployFailed) else " ".join(str(error).split()))
-    if as_json and not isinstance(error, DeployFailed):
+    if as_json and not isinstance(error, DeployFailed | DeployWaits):  # of which the deployment is shown
         hosts = error.hosts.value if isinstance(error, OctosshError) else "untouched"
         click.echo(
             json.dumps(
@@ -83,7 +83,7 @@ def _environments(file: str) -> tuple[str, ...]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command; the exit codes are 0 done, 1 failed, 2 usage, 3 changes, 4 refused, 130 interrupted."""
+    """Run the command; the exit codes are 0 done, 1 failed, 2 usage, 3 changes, 4 refused, 5 waits, 130 interrupted."""
     options = Options()
     # What a command loads stays to its end. By default, looking for garbage in it takes a twentieth of the time.
     gc.set_threshold(50_000, 10, 10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from octossh.errors import ModelError
 if TYPE_CHECKING:
     from octossh.model import Decision, Value
 
-__all__ = ["approving", "asking", "with_choices", "with_going"]
+__all__ = ["Going", "approving", "asking", "with_choices", "with_going"]
 
 
 def with_choices(command: Callable[..., None]) -> Callable[..., None]:
@@ -61,23 +62,41 @@ def _rollout(common: Options, given: dict[str, Any]) -> oc.Rollout | None:
     return attrs.evolve(common.space().rollout_of(given["environment"], given.get("project")), **said)
 
 
+@dataclass(slots=True)
+class Going:
+    """How a command goes about changing hosts.
+
+    Attributes:
+        approvals: Beforehand: the name of a step, and behind ``=`` notes.
+        wait_s: Seconds for the end of another deployment.
+        detach: Whether it ends where an approval is wanted, which it waits for in the store.
+    """
+
+    approvals: tuple[str, ...]
+    wait_s: float
+    detach: bool
+
+
 def with_going(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of a command that changes hosts: approvals beforehand, and how long it waits for its turn."""
+    """The options of a command that changes hosts, as a `Going`."""
     approvals = click.option(
         "--approve", "approvals", multiple=True, metavar="STEP[=NOTES]", help="Approve this step beforehand, as you."
     )
     wait = click.option(
         "--wait", "wait_s", type=click.FloatRange(0), default=0, metavar="SECONDS", help="For the end of another one."
     )
+    detach = click.option("--detach", is_flag=True, help="Ask nobody for approvals here: wait for them in the store.")
     guided = click.option("--guided", is_flag=True, help="Ask here what to do when a step has failed on a host.")
 
     @functools.wraps(command)
-    def wrapped(*arguments: Any, guided: bool, **given: Any) -> None:
+    def wrapped(
+        *arguments: Any, guided: bool, approvals: tuple[str, ...], wait_s: float, detach: bool, **given: Any
+    ) -> None:
         if guided:
             deciding(arguments[0].space())
-        command(*arguments, **given)
+        command(*arguments, going=Going(approvals, wait_s, detach), **given)
 
-    return approvals(wait(guided(wrapped)))
+    return approvals(wait(detach(guided(wrapped))))
 
 
 def _pair(text: str, option: str, example: str) -> tuple[str, str]:
@@ -149,15 +168,15 @@ class _Approver:
         return oc.Approval(approved, by=request.by, notes=notes)
 
 
-def approving(space: oc.Space, texts: tuple[str, ...]) -> oc.Space:
+def approving(space: oc.Space, going: Going) -> oc.Space:
     """The space, with somebody to ask: the octofile's own approver, unless --approve is given or there is none."""
-    given = {step: notes for step, _, notes in (text.partition("=") for text in texts)}
-    if space.approve is None or given:
+    given = {step: notes for step, _, notes in (text.partition("=") for text in going.approvals)}
+    if space.approve is None or given or going.detach:
         from octossh.recording import whoami
 
         by = whoami()
         beforehand = {step: oc.Approval(True, by=by, notes=notes) for step, notes in given.items()}
-        space.approve = _Approver(given) if _terminal() else beforehand
+        space.approve = _Approver(given) if _terminal() and not going.detach else beforehand
     return asking(space)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
 import octossh as oc
-from octossh.cli.asking import approving, asking, with_choices, with_going
+from octossh.cli.asking import Going, approving, asking, with_choices, with_going
 from octossh.cli.options import Options, command, octossh
-from octossh.errors import DeployFailed, Hosts, OctosshError
+from octossh.errors import DeployFailed, DeployWaits, Hosts, OctosshError
 
 if TYPE_CHECKING:
     from octossh.model import OptionFields
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _project = click.option("--project", help="Default: the only one.")
 _number = click.argument("release", default="latest")
 _to = click.option("--to", "environment", required=True, metavar="ENVIRONMENT", help="Where to.")
+_cancel_waiting = click.option(
+    "--cancel-waiting", is_flag=True, help="End a deployment that waits there for an approval; else it is in the way."
+)
 
 
 @command(octossh, "plan")
@@ -69,6 +72,7 @@ def _render(
 @_project
 @click.option("--outdated", is_flag=True, help="What stands there, to the hosts that lack it; without RELEASE.")
 @with_going
+@_cancel_waiting
 @with_choices
 @click.option("--at", metavar="TIME", help="Not now, by 'run-due' from then on: '2026-12-24 02:00' by the clock here.")
 @click.option("--expires", "expires_at", metavar="TIME", help="With --at: not from then on. Default: an hour later.")
@@ -78,9 +82,9 @@ def _deploy(
     release: str,
     environment: str,
     project: str | None,
-    approvals: tuple[str, ...],
-    wait_s: float,
+    going: Going,
     *,
+    cancel_waiting: bool,
     at: str | None,
     expires_at: str | None,
     outdated: bool,
@@ -97,13 +101,14 @@ def _deploy(
         space = asking(options.space())
         found = space.release(project, release)
         made = space.schedule(found, environment, at=at, expires_at=expires_at, **choices)
-        options.show(_approved(space, made, approvals))
+        options.show(_approved(space, made, going.approvals))
         return
-    space = approving(options.space(), approvals)
+    space = approving(options.space(), going)
+    ways: dict[str, Any] = {"wait_s": going.wait_s, "cancel_waiting": cancel_waiting}
     if not outdated:
-        _deployed(options, lambda: space.deploy(release, environment, project=project, wait_s=wait_s, **choices))
+        _deployed(options, lambda: space.deploy(release, environment, project=project, **ways, **choices))
     elif space.outdated(environment, project=project):
-        _deployed(options, lambda: space.catch_up(environment, project=project, wait_s=wait_s, **choices))
+        _deployed(options, lambda: space.catch_up(environment, project=project, **ways, **choices))
     else:
         options.show({"outdated": []}, f"each host of {environment} has what stands there")
 
@@ -124,19 +129,22 @@ def _approved(space: oc.Space, made: oc.Schedule, approvals: tuple[str, ...]) ->
 @_to
 @click.option("--channel", help="Whose lifecycle says what stands before. Default: the project's.")
 @with_going
+@_cancel_waiting
 @with_choices
 def _promote(
     options: Options,
     project: str | None,
     environment: str,
     channel: str | None,
-    approvals: tuple[str, ...],
-    wait_s: float,
+    going: Going,
+    *,
+    cancel_waiting: bool,
     **choices: Unpack[OptionFields],
 ) -> None:
     """Deploy what stands in the environment before to the next one."""
-    space = approving(options.space(), approvals)
-    _deployed(options, lambda: space.promote(project, to=environment, channel=channel, wait_s=wait_s, **choices))
+    space = approving(options.space(), going)
+    ways: dict[str, Any] = {"wait_s": going.wait_s, "cancel_waiting": cancel_waiting}
+    _deployed(options, lambda: space.promote(project, to=environment, channel=channel, **ways, **choices))
 
 
 @command(octossh, "rollback")
@@ -144,28 +152,40 @@ def _promote(
 @click.option("--in", "environment", required=True, metavar="ENVIRONMENT", help="Where.")
 @click.option("--to", "release", metavar="RELEASE", help="Default: the one that stood there before.")
 @with_going
+@_cancel_waiting
 @with_choices
 def _rollback(
     options: Options,
     project: str | None,
     environment: str,
     release: str | None,
-    approvals: tuple[str, ...],
-    wait_s: float,
+    going: Going,
+    *,
+    cancel_waiting: bool,
     **choices: Unpack[OptionFields],
 ) -> None:
     """Deploy to an environment the release that stood there before."""
-    space = approving(options.space(), approvals)
-    _deployed(options, lambda: space.rollback(project, environment, to=release, wait_s=wait_s, **choices))
+    space = approving(options.space(), going)
+    ways: dict[str, Any] = {"wait_s": going.wait_s, "cancel_waiting": cancel_waiting}
+    _deployed(options, lambda: space.rollback(project, environment, to=release, **ways, **choices))
 
 
 def _deployed(options: Options, deploy: Callable[[], oc.Deployment]) -> None:
     try:
         options.show(deploy())
-    except DeployFailed as error:
+    except (DeployFailed, DeployWaits) as error:
         if options.as_json:
             options.show(error.deployment)
         raise
+
+
+@command(octossh, "continue")
+@click.argument("id", metavar="DEPLOYMENT")
+@with_going
+def _continue(options: Options, id: str, going: Going) -> None:  # noqa: A002 - the argument's name
+    """Go on with a DEPLOYMENT that waits for an approval: it has been given, or is asked for here."""
+    space = approving(options.space(), going)
+    _deployed(options, lambda: space.go_on(id, wait_s=going.wait_s))
 
 
 @command(octossh, "resume")

@@ -101,6 +101,8 @@ _SAID = {
     "wave_started": "wave {wave} of {of}: {hosts}",
     "paused": "{seconds:g} s before wave {wave}",
     "retrying": "trying again in {delay_s:g} s, {attempt} of {of}: {why}",
+    "deployment_waiting": "octossh: {why}",
+    "deployment_continued": "octossh: release {release} goes on",
     "rollback_started": "{hosts}: back to {release} by deployment {deployment}",
 }
 """What is told of events besides those of steps."""

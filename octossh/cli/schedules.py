@@ -14,11 +14,11 @@ _id = click.argument("deployment")
 
 @command(octossh, "run-due")
 def _run_due(options: Options) -> None:
-    """Start the deployments that are due; for cron and its like."""
+    """Start the deployments that are due, and go on with those that have their approval; for cron and its like."""
     space = options.space()
     handled = space.run_due()
     options.show(handled, str(handled) if handled else "nothing is due")
-    began = [space.store.deployment(one.id) for one in handled if one.state is oc.DueState.STARTED]
+    began = [space.deployment(one.id) for one in handled if one.state is oc.DueState.STARTED]
     if any(one.state is oc.DueState.FAILED for one in handled) or not all(one.ok for one in began):
         sys.exit(1)
 
@@ -27,9 +27,9 @@ def _run_due(options: Options) -> None:
 @_id
 @click.argument("step")
 @click.option("--notes", default="", help="They are recorded.")
-@click.option("--reject", is_flag=True, help="Do not approve it: it is cancelled.")
+@click.option("--reject", is_flag=True, help="Do not approve it: it is cancelled, or fails.")
 def _approve(options: Options, deployment: str, step: str, notes: str, *, reject: bool) -> None:
-    """Answer for STEP of a DEPLOYMENT that waits for it, as you; 'run-due' starts it."""
+    """Answer for STEP of a DEPLOYMENT that waits for it, as you; 'run-due' starts it, or goes on."""
     from octossh.recording import groups_here, whoami
 
     answer = oc.Approval(not reject, by=whoami(), notes=notes, groups=groups_here())

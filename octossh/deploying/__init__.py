@@ -5,10 +5,12 @@ from octossh.deploying.applying import apply
 from octossh.deploying.approving import Approver
 from octossh.deploying.asking import Decider, policy
 from octossh.deploying.checking import check
+from octossh.deploying.ending import given_up
 from octossh.deploying.entering import Container, Wanted, execute_in, find_containers, listen
 from octossh.deploying.listening import heard
 from octossh.deploying.observing import connect, find_runners, look_again, observe, offline
 from octossh.deploying.orders import scripts
+from octossh.deploying.pauses import Waited, how_to_go_on, layout, waits_in_words
 from octossh.deploying.settling import settle
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "Approver",
     "Container",
     "Decider",
+    "Waited",
     "Wanted",
     "apply",
     "check",
@@ -23,7 +26,10 @@ __all__ = [
     "execute_in",
     "find_containers",
     "find_runners",
+    "given_up",
     "heard",
+    "how_to_go_on",
+    "layout",
     "listen",
     "look_again",
     "observe",
@@ -33,4 +39,5 @@ __all__ = [
     "scripts",
     "seek_anchors",
     "settle",
+    "waits_in_words",
 ]

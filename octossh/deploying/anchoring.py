@@ -56,9 +56,10 @@ class Anchored:
         self._record.finish(deployment)
         # Whoever leaves a deployment has no time for more questions.
         if deployment.state is not State.INTERRUPTED:
-            self._leave(deployment)
+            self.leave(deployment)
 
-    def _leave(self, deployment: Deployment) -> None:
+    def leave(self, deployment: Deployment) -> None:
+        """Leave the head of the chain on the hosts that *deployment* has changed."""
         touched = {o.target for o in deployment.outcomes if o.changed or o.state is State.UNKNOWN}
         hosts = [target for target in self._targets if target.name in touched]
         if not hosts:

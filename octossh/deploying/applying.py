@@ -12,10 +12,11 @@ from octossh.deploying.approving import Approver, check_approvals
 from octossh.deploying.asking import Decider
 from octossh.deploying.control import Watch
 from octossh.deploying.observing import connect, offline
+from octossh.deploying.pauses import Shelf, how_to_go_on
 from octossh.deploying.running import Run
 from octossh.deploying.sending import Pack
 from octossh.deploying.working import Access
-from octossh.errors import DeployFailed, Hosts, PlanError
+from octossh.errors import DeployFailed, DeployWaits, Hosts, PlanError
 from octossh.model import CONTROLLER, Cancellation, Deployment, Event, Image, State
 from octossh.model.credentials import Credentials
 from octossh.planning import Action, Plan, without
@@ -39,6 +40,7 @@ def apply(
     pack: Pack | None = None,
     lock_wait_s: int = 30,
     approver: Approver | None = None,
+    shelf: Shelf | None = None,
     decider: Decider | None = None,
     cancelled: Callable[[], Cancellation | None] | None = None,
     on_event: Callable[[Event], None] | None = None,
@@ -57,25 +59,24 @@ def apply(
         pack: Gives the archive of an image that is sent.
         lock_wait_s: Seconds that a script waits for the lock of its host.
         approver: Who is asked where a step wants an approval.
+        shelf: Where it is put to wait for an approval, and comes from with its outcomes. None: it cannot wait.
         decider: Who is asked what to do when a step has failed on a host. None: the rollout says.
         cancelled: Is asked once in a second whether somebody wants it to stop.
         on_event: Gets each event as it happens, from several threads, one at a time.
         check: Raise when the deployment does not succeed; otherwise return it either way.
 
     Raises:
-        PlanError: It holds what cannot be done, or too few hosts are there.
-        Refused: Somebody should approve, and nobody can be asked.
-        ConnectError: A host cannot be reached; nothing was sent.
+        PlanError: It holds what cannot be done, or too few hosts are there; or Refused: nobody can approve.
+        ConnectError: A host cannot be reached.
         RecordError: The record cannot be written.
-        DeployFailed: It did not succeed, or somebody cancelled it, and *check* is true.
-        KeyboardInterrupt: This process was interrupted, and *check* is true.
+        DeployFailed: It did not succeed, and *check* is true; so with DeployWaits, and KeyboardInterrupt.
 
     Hosts:
-        as the error says; untouched with the first three.
+        as the error says; untouched with the first ones.
     """
-    _check(plan, approver)
     given = Access(secrets or {}, logins or {}, login, pack, lock_wait_s)
-    run = Run(_reached(plan, transport), transport, record, deployment, given, approver, decider, on_event)
+    made = _ready(plan, transport, approver, shelf)
+    run = Run(made, transport, record, deployment, given, approver, decider, on_event, shelf)
     return _attended(run, cancelled, check=check)
 
 
@@ -92,10 +93,12 @@ def _attended(run: Run, cancelled: Callable[[], Cancellation | None] | None, *, 
             run.questions.end()
 
     context = contextvars.copy_context()
-    with Watch(run.control, run.plan.rollout.timeout_s, cancelled), run.questions.signals():
+    with Watch(run.control, run.timeout_s, cancelled), run.questions.signals():
         threading.Thread(target=context.run, args=(work,), name="octossh-deployment", daemon=True).start()
         run.questions.serve()
         ended = done.result()
+    if check and ended.state is State.WAITING:
+        raise DeployWaits(how_to_go_on(ended, run.asks), ended, ended.hosts)
     if check and not ended.ok:
         raise _failure(ended, locked=run.worker.locked, by_user=run.control.by_user)
     return ended
@@ -110,8 +113,11 @@ def _meanwhile(do: Callable[[], None]) -> Iterator[None]:
     thread.join()
 
 
-def _reached(plan: Plan, transport: Transport) -> Plan:
-    """*plan* for the hosts that can be reached, each of which is connected then, and its templates compiled."""
+def _ready(plan: Plan, transport: Transport, approver: Approver | None, shelf: Shelf | None) -> Plan:
+    """*plan*, which may be applied, for the hosts that can be reached and are connected; its templates are compiled."""
+    for task in plan.refusals:
+        raise PlanError(f"{task.target.name}: step {task.step.name!r} cannot be done: {task.why}")
+    check_approvals(plan, approver, shelf)
     kinds = {task.step.kind for task in plan.tasks if task.step.scripted}
     with _meanwhile(lambda: prepare(kinds, plan.templates)):
         return _connected(plan, transport)
@@ -125,12 +131,6 @@ def _connected(plan: Plan, transport: Transport) -> Plan:
         return plan
     away = offline(targets, transport)
     return without(plan, away) if away else plan
-
-
-def _check(plan: Plan, approver: Approver | None) -> None:
-    for task in plan.refusals:
-        raise PlanError(f"{task.target.name}: step {task.step.name!r} cannot be done: {task.why}")
-    check_approvals(plan, approver)
 
 
 def _failure(ended: Deployment, *, locked: bool, by_user: bool) -> BaseException:

@@ -7,28 +7,32 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from octossh.deploying.pauses import Shelf
 from octossh.errors import Refused
 from octossh.model import Approval, ApprovalRequest, Approve, Deployment, Outcome, Pairs, State, Step
 from octossh.planning import Plan
 
 __all__ = ["Approver", "ask", "check_approvals"]
 
-Approver = Callable[[ApprovalRequest], Approval] | Mapping[str, Approval]
-"""Who is asked: a function, or the answers by the name of the step."""
+Approver = Callable[[ApprovalRequest], Approval | None] | Mapping[str, Approval]
+"""Who is asked: a function, which gives None where nobody can say now, or the answers by the name of the step."""
 
 _log = logging.getLogger("octossh")
 
 
-def check_approvals(plan: Plan, approver: Approver | None) -> None:
-    """Check that for each approval that *plan* needs there is somebody to ask.
+def check_approvals(plan: Plan, approver: Approver | None, shelf: Shelf | None) -> None:
+    """Check that for each approval that *plan* needs there is somebody to ask, or that it can wait for one.
 
     Raises:
-        Refused: Nobody can be asked, or an answer that is given already does not let the deployment through.
+        Refused: Neither is so, or an answer that is given already does not let the deployment through.
     """
     steps = [task.step for task in plan.tasks if isinstance(task.step, Approve)]
     steps += [Approve(stage.step.name) for stage in plan.stages if len(stage.waves) > 1 and _by_wave(stage.step)]
     for step in steps:
         if approver is None or (isinstance(approver, Mapping) and step.name not in approver):
+            if shelf is not None:
+                shelf.check(plan.said)
+                continue
             raise Refused(
                 f"step {step.name!r} asks for an approval, and there is nobody to ask: deploy at a terminal, approve "
                 f"beforehand with --approve {step.name!r}, or give Space(approve=...) a function"
@@ -47,8 +51,13 @@ def _objection(step: Approve, answer: Approval) -> str:
     return "" if answer.approved else f"{answer.by} does not approve" + (f": {answer.notes}" if answer.notes else "")
 
 
-def ask(step: Approve, deployment: Deployment, approver: Approver, made: Outcome) -> Outcome:
-    """*made* with the answer; blocks until there is one. Whatever the approver raises is no approval."""
+def ask(step: Approve, deployment: Deployment, approver: Approver | None, made: Outcome) -> Outcome | None:
+    """*made* with the answer; blocks until there is one. Whatever the approver raises is no approval.
+
+    None: nobody answers now.
+    """
+    if approver is None or (isinstance(approver, Mapping) and step.name not in approver):
+        return None
     request = ApprovalRequest(
         step=step.name,
         instructions=step.instructions,
@@ -61,8 +70,12 @@ def ask(step: Approve, deployment: Deployment, approver: Approver, made: Outcome
     )
     try:
         answer = approver[step.name] if isinstance(approver, Mapping) else approver(request)
+        if answer is None:
+            return None
         if not isinstance(answer, Approval):
             raise TypeError(f"it gave {answer!r}, not an octossh.Approval")  # noqa: TRY301 - told like its other faults
+    except Refused as refused:
+        return attrs.evolve(made, action="refused", why=str(refused))
     except Exception as error:  # noqa: BLE001 - whatever the user's function raises
         _log.exception("step %r: asking for an approval failed", step.name)
         return attrs.evolve(made, why=f"asking for an approval failed with {type(error).__name__}: {error}")

@@ -43,8 +43,10 @@ class Attempts:
             RecordError: That cannot be recorded.
         """
         step, target = task.step.name, task.target.name
-        started_at = datetime.now(UTC)
-        self._journal.begin(step, target, self._worker.bundle(task))
+        started_at = self._journal.begun.get((step, target))  # of one that waited for an answer
+        if started_at is None:
+            started_at = datetime.now(UTC)
+            self._journal.begin(step, target, self._worker.bundle(task))
         attempt = 1
         while True:
             made = attrs.evolve(self._worker.do(task), started_at=started_at, finished_at=datetime.now(UTC))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
-from octossh.model import CONTROLLER, Rollout, State, Step, Target
+from octossh.model import CONTROLLER, Pairs, Pause, Rollout, State, Step, Target
 from octossh.planning import Plan, Stage
 
 __all__ = ["Budget"]
@@ -30,6 +31,24 @@ class Budget:
         self.exceeded = False
         self._down: dict[str, set[str]] = {}
         self._lock = threading.Lock()
+
+    def restore(self, pause: Pause) -> None:
+        """Go on with what was spent before a deployment waited."""
+        self.failed, self.excluded = dict.fromkeys(pause.failed), dict.fromkeys(pause.excluded)
+        self._down = {step: set(names) for step, names in pause.down.items()}
+        self.over, self.reason, self.exceeded = pause.over, pause.reason, pause.exceeded
+
+    def spent(self) -> dict[str, Any]:
+        """What was spent, as the fields of a `Pause` have it."""
+        with self._lock:
+            return {
+                "failed": tuple(self.failed),
+                "excluded": tuple(self.excluded),
+                "down": Pairs({step: tuple(sorted(names)) for step, names in self._down.items()}),
+                "over": self.over,
+                "reason": self.reason,
+                "exceeded": self.exceeded,
+            }
 
     def lost(self, target: Target) -> bool:
         """Whether something has failed as far as *target* is concerned: there, or so that nothing goes on."""

@@ -112,6 +112,7 @@ class Watch:
 
     def __exit__(self, *exc: object) -> None:
         self._done.set()
+        self._thread.join(_POLL_S)  # what it has asked is answered before the store is closed
 
     def _look(self) -> None:
         asked_at = 0.0

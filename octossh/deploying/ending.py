@@ -10,10 +10,10 @@ import attrs
 from octossh.deploying.budget import Budget
 from octossh.deploying.control import Control
 from octossh.deploying.journal import Journal
-from octossh.model import Deployment, Outcome, State
+from octossh.model import Approve, Deployment, Outcome, Pause, State
 from octossh.planning import Action, Plan, Task
 
-__all__ = ["ended"]
+__all__ = ["ended", "given_up"]
 
 _BAD = {State.FAILED, State.UNKNOWN}
 
@@ -69,7 +69,7 @@ def _missing(
     """The outcome of a task that has none."""
     step, target = task.step.name, task.target.name
     made = Outcome(step=step, target=target, state=State.SKIPPED)
-    if (step, target) in journal.begun:
+    if (step, target) in journal.begun and not isinstance(task.step, Approve):
         why = "it ran when the deployment was left; deploy the same release again to set it right"
         return attrs.evolve(made, state=State.UNKNOWN, started_at=journal.begun[step, target], why=why)
     if sent:
@@ -99,3 +99,29 @@ def _error(bad: list[Outcome], control: Control, budget: Budget) -> str:
         # Of Ctrl-C the state says enough.
         error = f"{error}; {first}{more}" if error and not control.by_user else f"{first}{more}"
     return "; ".join(filter(None, (error, budget.reason))) or budget.over
+
+
+def given_up(waiting: Deployment, pause: Pause | None, why: str) -> Deployment:
+    """*waiting* with its end, where it does not go on; *pause* says how far it had come."""
+    done = {(outcome.step, outcome.target) for outcome in waiting.outcomes}
+    left = [
+        Outcome(step=step, target=target, state=State.SKIPPED, why=why)
+        for step, waves in (pause.waves.items() if pause else ())
+        for wave in waves
+        for target in wave
+        if (step, target) not in done
+    ]
+    idle = pause.idle if pause else {}
+    told = [
+        attrs.evolve(one, action="not needed", why=idle[one.step][one.target])
+        if one.target in idle.get(one.step, {})
+        else one
+        for one in left
+    ]
+    return attrs.evolve(
+        waiting,
+        state=State.INTERRUPTED,
+        error=why,
+        finished_at=datetime.now(UTC),
+        outcomes=(*waiting.outcomes, *told),
+    )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from octossh.deploying.asking import Interrupted
 from octossh.deploying.listening import heard
 from octossh.errors import RecordError
-from octossh.model import Deployment, Event, Outcome
+from octossh.model import CONTROLLER, Deployment, Event, Outcome
 from octossh.recording import Record
 
 __all__ = ["Journal"]
@@ -56,6 +56,26 @@ class Journal:
         self.started = True
         data = {"release": self._deployment.release, "mode": self._deployment.mode.value}
         self.tell("deployment_started", data=data)
+        for target, why in skipped.items():
+            self.record("host_skipped", target=target, data={"why": why})
+
+    def go_on(self, skipped: Mapping[str, str], outcomes: Iterable[Outcome], begun: Mapping[str, datetime]) -> None:
+        """Record that a deployment goes on that waited, and without which further hosts, and tell so.
+
+        Args:
+            skipped: The hosts, with the reason.
+            outcomes: How steps ended before it waited.
+            begun: When the steps began that waited for their answer.
+
+        Raises:
+            Refused: Somebody else was faster.
+            RecordError: It cannot be recorded.
+        """
+        self.outcomes = {(outcome.step, outcome.target): outcome for outcome in outcomes}
+        self.begun = {(step, CONTROLLER.name): at for step, at in begun.items()}
+        self._record.start(self._deployment)
+        self.started = True
+        self.tell("deployment_continued", data={"release": self._deployment.release})
         for target, why in skipped.items():
             self.record("host_skipped", target=target, data={"why": why})
 

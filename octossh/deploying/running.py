@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import attrs
@@ -17,9 +19,10 @@ from octossh.deploying.control import Control
 from octossh.deploying.ending import ended
 from octossh.deploying.journal import Journal
 from octossh.deploying.lanes import Lanes
+from octossh.deploying.pauses import Shelf, Unanswered, Waited, layout
 from octossh.deploying.working import Access, Worker
-from octossh.errors import OctosshError, RecordError
-from octossh.model import CONDITIONS, Approve, Deployment, Event, Outcome, State
+from octossh.errors import OctosshError, RecordError, Refused
+from octossh.model import CONDITIONS, Approve, Deployment, Event, Outcome, Pairs, Pause, State
 from octossh.planning import Plan, Stage, Task
 from octossh.recording import Record
 from octossh.templating import NotYetKnown
@@ -33,7 +36,11 @@ _FREE_S, _STOPPED_S = 10.0, 1.0  # how long hosts are waited for that shall be f
 
 
 class Run:
-    """One application of one plan, in a thread of its own, so that no interrupt strikes while it records."""
+    """One application of one plan, in a thread of its own, so that no interrupt strikes while it records.
+
+    Attributes:
+        asks: The steps for whose approval it waits, once it does.
+    """
 
     def __init__(
         self,
@@ -45,8 +52,10 @@ class Run:
         approver: Approver | None,
         decider: Decider | None,
         on_event: Callable[[Event], None] | None,
+        shelf: Shelf | None,
     ) -> None:
         self.plan, self.deployment, self.approver = plan, deployment, approver
+        self._shelf, self._pause, self._began = shelf, shelf.pause if shelf else None, time.monotonic()
         self.control = Control(plan.rollout.grace_s)
         self.questions = Questions(self.control)
         self.journal = Journal(record, deployment, on_event, self.control.interrupt)
@@ -58,6 +67,14 @@ class Run:
             deployment, self.worker, self.journal, self.control, self.questions, decider, self.budget
         )
         self._idle: dict[tuple[str, str], str] = {}
+        self._waited: list[Waited] = []
+        self.asks: tuple[str, ...] = ()
+
+    @property
+    def timeout_s(self) -> float | None:
+        """Seconds that are left for all of it; None: any number."""
+        given, pause = self.plan.rollout.timeout_s, self._pause
+        return given if given is None or pause is None else max(0.0, given - pause.spent_s)
 
     def all(self) -> Deployment:
         """Do all of it, and record how it ended.
@@ -65,10 +82,12 @@ class Run:
         Raises:
             RecordError: The record cannot be written.
         """
+        waiting = None
         try:
-            self.journal.start(self.plan.skipped)
-            for stages in self.plan.rounds:
+            for stages in self._rounds():
                 self._round(stages)
+                if self._waited and (waiting := self._put_aside()) is not None:
+                    break
         except RecordError:
             if not self.journal.started:
                 raise
@@ -77,9 +96,88 @@ class Run:
                 self.journal.close()
             self.worker.claims.free(_STOPPED_S if self.control.stopping else _FREE_S)
             self.worker.close()
+        if waiting is not None:
+            return waiting
         made = ended(self.plan, self.deployment, self.journal, self.control, self.budget, self._idle, self.worker.sent)
         self.journal.finish(made)
         return made
+
+    def _rounds(self) -> Iterator[Sequence[Stage]]:
+        """The stages by round, once the record has the beginning; of what waited, those that are left."""
+        pause = self._pause
+        if pause is None:
+            self.journal.start(self.plan.skipped)
+            yield from self.plan.rounds
+            return
+        self.budget.restore(pause)
+        self.worker.remember(self.deployment.outcomes)
+        self._idle = {(step, name): why for step, whys in pause.idle.items() for name, why in whys.items()}
+        more = {name: why for name, why in self.plan.skipped.items() if name not in pause.skipped}
+        begun = {step: pause.since for step, wave in pause.waits.items() if not wave}
+        self.journal.go_on(more, self.deployment.outcomes, begun)
+        left = itertools.dropwhile(
+            lambda stages: not pause.waits.keys() & {s.step.name for s in stages}, self.plan.rounds
+        )
+        # What stood beside an approval has run.
+        yield [stage for stage in next(left) if stage.step.name in pause.waits]
+        yield from left
+
+    def _put_aside(self) -> Deployment | None:
+        """Put the deployment where it can wait; None where that cannot be, or nothing is left to wait for."""
+        order = [stage.step.name for stage in self.plan.stages]
+        waits = [waited for waited in self._waited if self._matters(waited)]
+        waits.sort(key=lambda waited: order.index(waited.step.name))
+        self._waited = []
+        if not waits or self.control.stopping or self.journal.broken is not None:
+            return None
+        assert self._shelf is not None
+        made = attrs.evolve(self.deployment, state=State.WAITING, outcomes=tuple(self.journal.outcomes.values()))
+        secrets = {**self.plan.said, **self.worker.secrecy.learned}
+        try:
+            waiting = self._shelf.put(made, waits, self._where(waits), secrets)
+        except Refused as refused:
+            for waited in waits:
+                self._cannot_wait(waited, str(refused))
+            return None
+        except RecordError as error:
+            self.journal.broken = error
+            raise
+        self.asks = tuple(waited.step.name for waited in waits)
+        self.journal.tell("deployment_waiting", data={"asks": list(self.asks), "why": waiting.error})
+        return waiting
+
+    def _matters(self, waited: Waited) -> bool:
+        """Whether what would follow on the approval may run still."""
+        stage = next(stage for stage in self.plan.stages if stage.step.name == waited.step.name)
+        return any(self._due(task) for wave in stage.waves[max(0, waited.wave - 1) :] for task in wave)
+
+    def _where(self, waits: Sequence[Waited]) -> Pause:
+        """How far it has come."""
+        before, idle = self._pause, dict[str, dict[str, str]]()
+        for (step, target), why in self._idle.items():
+            idle.setdefault(step, {})[target] = why
+        return Pause(
+            since=datetime.now(UTC),
+            waits=Pairs({waited.step.name: waited.wave for waited in waits}),
+            targets=tuple(target.name for target in self.plan.targets),
+            waves=Pairs(layout(self.plan)),
+            skipped=self.plan.skipped,
+            idle=Pairs({step: Pairs(whys) for step, whys in idle.items()}),
+            rollout=self.plan.rollout,
+            marks=self.plan.templates.marks,
+            spent_s=time.monotonic() - self._began + (before.spent_s if before else 0.0),
+            **self.budget.spent(),
+        )
+
+    def _cannot_wait(self, waited: Waited, why: str) -> None:
+        why = f"nobody has answered, and it cannot wait for that: {why}"
+        if waited.wave:
+            self.budget.stop(f"wave {waited.wave} of step {waited.step.name!r} was not approved: {why}")
+            return
+        task = next(task for task in self.plan.tasks if task.step.name == waited.step.name)
+        at = self.journal.begun[task.step.name, task.target.name]
+        made = Outcome(step=task.step.name, target=task.target.name, state=State.FAILED, why=why, started_at=at)
+        self.attempts.settle(task, attrs.evolve(made, finished_at=datetime.now(UTC)))
 
     def _round(self, stages: Sequence[Stage]) -> None:
         """Stages that run beside each other."""
@@ -93,6 +191,8 @@ class Run:
     def _stage(self, stage: Stage) -> None:
         try:
             self._waves(stage)
+        except Unanswered as unanswered:
+            self._waited.append(unanswered.waited)
         except (RecordError, Interrupted):
             return  # the journal and the control keep it, and nothing more is started
         except Exception as error:  # noqa: BLE001 - it must not end a thread in silence
@@ -101,12 +201,15 @@ class Run:
     def _waves(self, stage: Stage) -> None:
         count = len(stage.waves)
         several = count > 1 and stage.step.runs_on == "each"
-        begun = False
+        at = self._pause.waits.get(stage.step.name, 0) if self._pause else 0
+        begun = at > 0
         for number, wave in enumerate(stage.waves, 1):
+            if number < at:
+                continue
             due = [task for task in wave if self._due(task)]
             if not due:
                 continue
-            if begun and several and not self._between(stage, number, count):
+            if begun and several and not self._between(stage, number, count, paused=number == at):
                 return
             due, begun = [task for task in due if self._due(task)], True
             if several and due:
@@ -135,30 +238,31 @@ class Run:
         ends = [self.journal.outcomes.get((task.step.name, task.target.name)) for task in tasks]
         return [end.target for end in ends if end and end.state in {State.FAILED, State.UNKNOWN}]
 
-    def _between(self, stage: Stage, number: int, count: int) -> bool:
+    def _between(self, stage: Stage, number: int, count: int, *, paused: bool) -> bool:
         """Between two waves: whether it goes on."""
         rolling = stage.step.rolling
         if rolling is None:
             return True
-        if rolling.pause_s:
+        if rolling.pause_s and not paused:
             self.journal.record("paused", stage.step.name, data={"seconds": rolling.pause_s, "wave": number})
             if not self.control.pause(rolling.pause_s):
                 return False
         return not rolling.approve or self._approved(stage, number, count)
 
     def _approved(self, stage: Stage, number: int, count: int) -> bool:
-        assert self.approver is not None
         hosts = ", ".join(task.target.name for task in stage.waves[number - 1])
         step = Approve(stage.step.name, instructions=f"Wave {number} of {count}: {hosts}")
-        made = self.asked(step, Outcome(step=step.name, target="", state=State.FAILED))
+        made = self.asked(step, Outcome(step=step.name, target="", state=State.FAILED), number)
         if made.state is not State.SUCCEEDED:
             self.budget.stop(f"wave {number} of step {step.name!r} was not approved: {made.why}")
         return made.state is State.SUCCEEDED
 
-    def asked(self, step: Approve, made: Outcome) -> Outcome:
-        """*made* with the answer of whoever approves."""
-        approver = self.approver
-        assert approver is not None
+    def asked(self, step: Approve, made: Outcome, wave: int = 0) -> Outcome:
+        """*made* with the answer of whoever approves.
+
+        Raises:
+            Unanswered: Nobody does now, and the deployment can wait for it.
+        """
         self.journal.tell(
             "output", step.name, made.target, data={"line": f"octossh: asking for approval: {step.purpose}"}
         )
@@ -166,9 +270,14 @@ class Run:
             "asked", step.name, made.target, data={"about": "approval", "instructions": step.instructions}
         )
         try:
-            made = self.questions.ask(lambda: ask(step, self.deployment, approver, made))
+            answered = self.questions.ask(lambda: ask(step, self.deployment, self.approver, made))
         except (Interrupted, KeyboardInterrupt):
             return attrs.evolve(made, why="the deployment was interrupted before anybody had answered")
+        if answered is None:
+            if self._shelf is not None:
+                raise Unanswered(Waited(step, wave))
+            return attrs.evolve(made, why="nobody has answered")
+        made = answered
         answer = {"answer": made.action or "failed", **{name: made.outputs.get(name, "") for name in ("by", "notes")}}
         self.journal.record("answered", step.name, made.target, data={"about": "approval", **answer})
         return made
@@ -196,6 +305,8 @@ class Run:
             if task.step.when not in CONDITIONS and not self._holds(task):
                 return
             self.attempts.do(task)
+        except Unanswered as unanswered:
+            self._waited.append(unanswered.waited)
         except (RecordError, Interrupted):
             return  # the journal and the control keep it
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing more must be started

@@ -6,8 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from octossh.model import SecretRef, slug
-from octossh.planning import SecretOutput
+from octossh.planning import OUTPUT, SecretOutput, output_ref
 from octossh.shell import Masker, Secret
 
 __all__ = ["Secrecy"]
@@ -28,7 +27,7 @@ class Secrecy:
 
     def learn(self, step: str, target: str, name: str, secret: Secret) -> SecretOutput:
         """The output *name* of *step* on *target* is secret: from now on it is masked, and can be passed on."""
-        ref = SecretRef(f"output:{slug(step)[:60]}/{slug(target)[:60]}/{name[:60]}")
+        ref = output_ref(step, target, name)
         with self._lock:
             self.secrets[ref.name] = secret
             self._mask = Masker([*self.secrets.values(), *self._hidden])
@@ -40,6 +39,12 @@ class Secrecy:
             if not any(secret is known for known in self._hidden):
                 self._hidden.append(secret)
                 self._mask = Masker([*self.secrets.values(), *self._hidden])
+
+    @property
+    def learned(self) -> dict[str, Secret]:
+        """The outputs that are secret, by the names of their references."""
+        with self._lock:
+            return {name: value for name, value in self.secrets.items() if name.startswith(OUTPUT)}
 
     def mask(self, text: str) -> str:
         """*text* without the secrets."""

@@ -15,7 +15,7 @@ from octossh.deploying.listening import heard
 from octossh.deploying.observing import on_each
 from octossh.deploying.secrecy import Secrecy
 from octossh.errors import OctosshError
-from octossh.model import CONTROLLER, Deployment, Event, Outcome, Pairs, Release, State, Step, Target
+from octossh.model import CONTROLLER, Approve, Deployment, Event, Outcome, Pairs, Release, State, Step, Target
 from octossh.planning import hosts_of
 from octossh.reading import read_answer, read_output
 from octossh.rendering import attach, claim_name, run_id
@@ -170,6 +170,9 @@ class _Asking:
         """How the step *name*, which began at *at*, ended on *target*; waits for its end."""
         made = Outcome(step=name, target=target.name, state=State.UNKNOWN, started_at=at)
         step = self._steps.get(name)
+        if isinstance(step, Approve):
+            why = "nobody had answered when the process that deployed went"
+            return attrs.evolve(made, state=State.SKIPPED, why=why)
         if target.name == CONTROLLER.name:
             return attrs.evolve(made, why="it ran on the machine that deployed, which cannot be asked any more")
         if step is None or not there:

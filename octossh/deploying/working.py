@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NotRequired, Protocol, TypedDict
 
 import attrs
@@ -15,6 +15,7 @@ from octossh.deploying.bundles import Bundle, Fate, Part
 from octossh.deploying.claims import Claims
 from octossh.deploying.following import Told, find_again
 from octossh.deploying.orders import login_names, order
+from octossh.deploying.pauses import Unanswered
 from octossh.deploying.secrecy import Secrecy
 from octossh.deploying.sending import Pack, send
 from octossh.deploying.silence import Silence
@@ -33,7 +34,7 @@ from octossh.errors import (
 )
 from octossh.model import CONTROLLER, Approve, Deployment, Image, Outcome, Pairs, RunScript, State, Step, Target
 from octossh.model.credentials import Credentials
-from octossh.planning import Facts, Plan, SecretOutput, Task, last_steps, together
+from octossh.planning import Facts, Plan, SecretOutput, Task, last_steps, remembered, together
 from octossh.reading import Answer, read_answer, read_output
 from octossh.rendering import attach, claim_name, end_run, forget, outliving, run_id
 from octossh.shell import Frame, Result, Script, Secret
@@ -80,7 +81,7 @@ class Worker:
 
     Attributes:
         known: What each step left on each host.
-        ask: Gets the answer of whoever approves; None where the plan has no approval.
+        ask: Gets the answer of whoever approves.
         locked: Whether somebody else held the lock of a host.
         claims: What is held on the hosts from step to step.
     """
@@ -95,7 +96,7 @@ class Worker:
     ) -> None:
         self.plan, self.deployment, self.transport = plan, deployment, transport
         self._tell = tell
-        self.ask: Callable[[Approve, Outcome], Outcome] | None = None
+        self.ask: Callable[[Approve, Outcome], Outcome]
         self.secrecy = Secrecy(access.secrets)
         self.logins, self.login, self.pack, self.lock_wait_s = (
             access.logins, access.login, access.pack, access.lock_wait_s,
@@ -127,6 +128,11 @@ class Worker:
     def holds(self, task: Task, *, failed: bool) -> bool:
         """Whether the condition of *task* holds. See `Resolver.holds`."""
         return self.resolver.holds(self._steps[task.step.name], task.target, self.known, failed=failed)
+
+    def remember(self, outcomes: Iterable[Outcome]) -> None:
+        """Know again what steps left before the deployment waited."""
+        steps = self.plan.release.process.steps
+        self.known = remembered(outcomes, steps, self.plan.targets, self.secrecy.secrets)
 
     def last_of(self, step: Step, names: Sequence[str]) -> None:
         """*step* goes through a manager of a swarm, which may be any of these: the last one has to be it."""
@@ -196,6 +202,8 @@ class Worker:
                 sent = script, self._send(step, target, script)
             script, result = sent
             answer = read_answer(result)
+        except Unanswered:
+            raise
         except NotYetKnown as missing:
             self._hopeless.add((original.name, target.name))
             return attrs.evolve(made, why=f"it reads what step {missing.step!r} leaves, which did not run here")
@@ -246,7 +254,6 @@ class Worker:
         return script_of(order(step, target, *given, lock_wait_s=lock_wait_s, again=again))
 
     def _asked(self, step: Approve, made: Outcome) -> Outcome:
-        assert self.ask is not None
         made = self.ask(step, made)
         self.known[step.name, made.target] = Facts(outputs=made.outputs)
         return made

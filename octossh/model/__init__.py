@@ -16,6 +16,7 @@ from octossh.model.freezes import Freeze, moment
 from octossh.model.images import Image, Pin, Registry, Repositories
 from octossh.model.interventions import DECISIONS, Cancellation, Decision, FailureRequest, Maintenance
 from octossh.model.lifecycles import Channel, Keep, Lifecycle, Phase
+from octossh.model.pauses import Held, Pause
 from octossh.model.preventions import Prevention
 from octossh.model.projects import Process, Project
 from octossh.model.references import Reference, check_untagged, split_reference
@@ -123,6 +124,7 @@ __all__ = [
     "Freeze",
     "Grade",
     "HealthCheck",
+    "Held",
     "History",
     "Http",
     "Image",
@@ -140,6 +142,7 @@ __all__ = [
     "Outcome",
     "Pairs",
     "Part",
+    "Pause",
     "Phase",
     "Pin",
     "Prevention",

@@ -22,10 +22,12 @@ class State(enum.Enum):
     """How a deployment, or one step on one host, stands.
 
     A deployment is ``partial`` where all went well on the targets that it went to, and the release has not reached
-    others of the environment yet: it does not stand there.
+    others of the environment yet: it does not stand there. It is ``waiting`` where it has begun, and no process runs
+    it until somebody has approved how it goes on.
     """
 
     RUNNING = "running"
+    WAITING = "waiting"
     SUCCEEDED = "succeeded"
     PARTIAL = "partial"
     FAILED = "failed"
@@ -98,7 +100,7 @@ class Deployment(Described):
         id: Unique; sorts by time.
         by: User and machine that asked for it.
         controller: Machine, process id and start of the process that runs it.
-        error: Why it did not succeed; empty if it did.
+        error: Why it did not succeed, or what it waits for; empty if it did.
         outcomes: In the order of the plan; what was never started is there too, as skipped.
         options: What was said for this one deployment.
         left_out: Names of targets of the environment that neither it nor those of the same release right before it

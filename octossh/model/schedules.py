@@ -12,6 +12,7 @@ from attrs import field, frozen
 from octossh.model._values import Described, Pairs
 from octossh.model.approvals import Approval
 from octossh.model.choices import Options
+from octossh.model.pauses import Pause
 from octossh.model.tables import columns
 
 __all__ = ["DueState", "Schedule", "ScheduleList"]
@@ -43,6 +44,7 @@ class Schedule(Described):
         by: Who scheduled it.
         created_at: When.
         controller: The process that has started it.
+        pause: How far it has come, where it has begun and waits in its middle.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Schedule(Described):
     by: str = ""
     created_at: datetime = field()
     controller: str = ""
+    pause: Pause | None = None
 
     @property
     def unanswered(self) -> tuple[str, ...]:
@@ -67,17 +70,33 @@ class Schedule(Described):
 
     def __str__(self) -> str:
         head = f"{self.id}: {self.project} {self.release} -> {self.environment} "
-        head += f"at {self.at:%Y-%m-%d %H:%M} UTC, until {self.expires_at:%Y-%m-%d %H:%M}: {self.state.value}"
+        head += f"at {self.at:%Y-%m-%d %H:%M} UTC, " if self.pause is None else "in its middle, "
+        head += f"until {self.expires_at:%Y-%m-%d %H:%M}{' UTC' if self.pause else ''}: {self.state.value}"
         return (
             head + (f", {self.waits_for}" if self.waits_for else "") + (f"\n  {self.options}" if self.options else "")
         )
 
     @property
+    def rejected(self) -> Approval | None:
+        """The answer that does not let it go on, if there is one."""
+        return next((self.approvals[name] for name in self.asks if not self._let(name)), None)
+
+    def _let(self, name: str) -> bool:
+        return name not in self.approvals or self.approvals[name].approved
+
+    @property
     def waits_for(self) -> str:
         """What keeps it, in words."""
-        if self.state is DueState.WAITING and self.unanswered:
-            return f"asks for approval: {', '.join(self.unanswered)}" + (f"; {self.why}" if self.why else "")
-        return self.why
+        if self.state is not DueState.WAITING:
+            return self.why
+        said = [self.why] if self.why else []
+        if (no := self.rejected) is not None:
+            said.insert(0, f"{no.by} does not approve, and 'run-due' ends it")
+        elif self.unanswered:
+            said.insert(0, f"asks for approval: {', '.join(self.unanswered)}")
+        elif self.pause is not None:
+            said.insert(0, "approved, and 'run-due' goes on")
+        return "; ".join(said)
 
 
 @frozen

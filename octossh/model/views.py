@@ -83,6 +83,7 @@ class Standing(Described):
         seen_at: When it was first seen so: at the end of a deployment, or by a look for drift.
         seen_why: What was wrong then; empty where it was healthy.
         running: The id of the deployment that runs there now; empty for none.
+        waiting: The id of the deployment that has begun there, and waits for an approval; empty for none.
     """
 
     project: str
@@ -96,12 +97,15 @@ class Standing(Described):
     seen_at: datetime | None = None
     seen_why: str = ""
     running: str = ""
+    waiting: str = ""
 
     @property
     def newest(self) -> str:
         """The newest attempt in words, where it is another one than what stands there."""
         if self.running:
             return f"deploying {self.last_release} now"
+        if self.waiting:
+            return f"{self.last_release} waits for an approval"
         return f"{self.last_release} {self.last.value}" if self.last and self.last is not State.SUCCEEDED else ""
 
 

@@ -15,6 +15,7 @@ from octossh.planning.making import plan, secrets_of
 from octossh.planning.opting import prompts, with_said
 from octossh.planning.plans import Plan
 from octossh.planning.pruning import to_prune
+from octossh.planning.remembering import OUTPUT, output_ref, remembered
 from octossh.planning.resolving import Facts, Resolver, SecretOutput, hosts_of
 from octossh.planning.retaining import Tidy, Tidying, needed_by_drift, to_tidy
 from octossh.planning.rules import check_may_enter, current, mode_of, to_follow, to_promote, to_roll_back
@@ -28,6 +29,7 @@ from octossh.planning.wanting import Wanted, differing, next_name, old_name
 from octossh.planning.waves import Stage
 
 __all__ = [
+    "OUTPUT",
     "Action",
     "Change",
     "Facts",
@@ -69,8 +71,10 @@ __all__ = [
     "needed_by_drift",
     "next_name",
     "old_name",
+    "output_ref",
     "plan",
     "prompts",
+    "remembered",
     "secrets_of",
     "service_document",
     "still_left_out",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from octossh.recording.actors import actor_here
 from octossh.recording.controllers import alive, controller_here, groups_here, whoami
 from octossh.recording.exports import exported
-from octossh.recording.leases import Lease
+from octossh.recording.leases import Lease, in_the_way
 from octossh.recording.origins import Origin, origin_here
 from octossh.recording.parcels import pack, unpack
 from octossh.recording.signatures import Key, read_key
@@ -27,6 +27,7 @@ __all__ = [
     "controller_here",
     "exported",
     "groups_here",
+    "in_the_way",
     "origin_here",
     "pack",
     "read_key",

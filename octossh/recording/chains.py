@@ -97,6 +97,9 @@ class _Walk:
                 self._kept[data["kind"], data["key"]] = about
         elif row["type"] == "deployment_started" and row["subject_sha256"]:
             self._started[key] = about
+        elif row["type"] in {"deployment_waiting", "deployment_continued"} and key in self._started:
+            # The row is another from then on; the event that brought it stays the first one.
+            self._started[key] = self._started[key][0], row["subject_sha256"]
         elif row["type"] in {"deployment_finished", "deployment_settled"} and row["subject_sha256"]:
             self._finished[key] = about
             self._ended.pop(key, None)

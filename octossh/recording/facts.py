@@ -79,11 +79,16 @@ class Facts(Work):
         return self.append(event, "" if after is None else sha256(after))
 
     def _expect(self, kind: str, key: str, before: Row | None, expect: object) -> None:
-        expected = None if expect is None or expect is ... else _body(kind, key, expect)
-        if expect is ... or (before["body"] if before is not None else None) == expected:
+        if expect is ... or self._same(kind, key, before, expect):
             return
         now = "is gone" if before is None else "is there already" if expect is None else "is another by now"
         raise Refused(f"{_words(kind)} {key!r} {now}{self._whose(before)}; look at it again, and say what shall be")
+
+    def _same(self, kind: str, key: str, before: Row | None, expect: object) -> bool:
+        """Whether what is there is *expect*; what was written before a field came to be has its default."""
+        if before is None or expect is None:
+            return before is expect
+        return before["body"] == _body(kind, key, expect) or bool(self._value(before, type(expect)) == expect)
 
     def _whose(self, row: Row | None) -> str:
         if row is None:

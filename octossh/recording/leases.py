@@ -6,9 +6,9 @@ from datetime import datetime
 
 from attrs import frozen
 
-from octossh.model import Described
+from octossh.model import Deployment, Described
 
-__all__ = ["Lease"]
+__all__ = ["Lease", "in_the_way"]
 
 
 @frozen(kw_only=True)
@@ -37,3 +37,11 @@ class Lease(Described):
     def __str__(self) -> str:
         text = f"{self.project!r} to {self.environment!r}: {self.by}, until {self.expires_at:%Y-%m-%d %H:%M:%S}Z"
         return f"{text}, taken over from {self.taken_from}" if self.taken_from else text
+
+
+def in_the_way(waiting: Deployment) -> str:
+    """Why nothing else is deployed where *waiting* has begun and waits for an approval."""
+    return (
+        f"deployment {waiting.id} of {waiting.project} {waiting.release} to {waiting.environment!r} has begun, and "
+        f"{waiting.error}; answer it, or end it with 'octossh cancel {waiting.id}' or with --cancel-waiting"
+    )

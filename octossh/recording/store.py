@@ -13,8 +13,8 @@ from octossh.model import AuditEntry, Deployment, Event, Outcome, Release, State
 from octossh.model.serialising import to_dict
 from octossh.planning import Tidy
 from octossh.recording.controllers import controller_here
-from octossh.recording.handles import Handle
 from octossh.recording.leases import Lease
+from octossh.recording.pauses import Pauses
 from octossh.recording.verification import Verification
 
 __all__ = ["Record", "Store"]
@@ -40,7 +40,7 @@ class Record(Protocol):
         """Record how *deployment* ended."""
 
 
-class Store(Handle):
+class Store(Pauses):
     """Releases, deployments, facts and events, in a file of SQLite or a database of PostgreSQL.
 
     Threads share a store. Several processes on one machine share a file, on a local disk: SQLite's locks are not
@@ -195,8 +195,9 @@ class Store(Handle):
                 one step on one target.
             RecordError: It has ended already and nothing in it was unknown, or the lease is not in force any more.
         """
-        if deployment.state is State.RUNNING:
-            raise ModelError(f"deployment {deployment.id!r} still runs, so it has no end to record")
+        if deployment.state in {State.RUNNING, State.WAITING}:
+            how = "still runs" if deployment.state is State.RUNNING else "waits"
+            raise ModelError(f"deployment {deployment.id!r} {how}, so it has no end to record")
         named = Counter((outcome.step, outcome.target) for outcome in deployment.outcomes)
         if named and (most := named.most_common(1)[0])[1] > 1:
             step, target = most[0]

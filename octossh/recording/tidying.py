@@ -81,7 +81,7 @@ class Tidier(Work):
 
     def _deployment(self, item: Tidy) -> bool:
         row = next(self.rows(select(deployments).where(deployments.c.id == clean(item.name))), None)
-        if row is None or row["state"] == State.RUNNING.value:
+        if row is None or row["state"] in {State.RUNNING.value, State.WAITING.value}:
             return False
         before = self._outcomes(row["id"])
         after = [] if item.what == "steps" else [_emptied(outcome) for outcome in before]

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import attrs
 from sqlalchemy import delete, select, update
 
-from octossh.errors import ModelError, RecordError, did_you_mean
+from octossh.errors import ModelError, RecordError, Refused, did_you_mean
 from octossh.model import Deployment, Event, Mode, Outcome, Release, State
 from octossh.model.numbering import COUNTER
 from octossh.recording.controllers import alive
-from octossh.recording.leases import Lease
+from octossh.recording.leases import Lease, in_the_way
 from octossh.recording.leasing import Leasing
 from octossh.recording.rows import (
     TOMBSTONE,
@@ -36,6 +36,7 @@ from octossh.recording.working import UNREADABLE, Work
 __all__ = ["CHUNK", "Transaction"]
 
 _OPEN = (State.RUNNING, State.INTERRUPTED)
+_UNENDED = (State.RUNNING, State.WAITING)
 _FIXED = ("project", "release", "environment", "mode", "started_at", "by")
 _OWN = {
     "release_created",
@@ -43,6 +44,8 @@ _OWN = {
     "deployment_started",
     "deployment_finished",
     "deployment_settled",
+    "deployment_waiting",
+    "deployment_continued",
     "fact_kept",
     "fact_dropped",
     "lease_taken_over",
@@ -138,6 +141,7 @@ class Transaction(Work):
             raise RecordError(
                 f"store {self.where}: there is a deployment {deployment.id!r} already; give each one an id of its own"
             )
+        self._see_waiting(deployment)
         release = self._release_row(deployment.project, deployment.release)
         if release is not None and is_tombstone(release) and deployment.mode is not Mode.PRUNE:
             raise RecordError(
@@ -161,6 +165,13 @@ class Transaction(Work):
         token = None if lease is None else lease.token
         self.insert(deployments, {**row, "seq": self.tip()[0] + 1, "token": token})
         self.append(event, subject_hash(row))
+
+    def _see_waiting(self, deployment: Deployment) -> None:
+        query = select(deployments).where(deployments.c.state == State.WAITING.value)
+        for name in ("project", "environment"):
+            query = query.where(deployments.c[name] == clean(getattr(deployment, name)))
+        for row in self.rows(query.limit(1)):
+            raise Refused(in_the_way(deployment_of(row, ())))
 
     def _stands(self, row: Row) -> str | None:
         """The release that succeeded last where the deployment *row* goes."""
@@ -198,17 +209,13 @@ class Transaction(Work):
         before = self._known(deployment.id)
         self._fence(before, lease)
         row = deployment_row(deployment)
-        again = State(before["state"]) is not State.RUNNING
+        again = State(before["state"]) not in _UNENDED
         if again and not self._settles(before, deployment):
             raise RecordError(
                 f"store {self.where}: deployment {deployment.id!r} has ended already, as {before['state']}; "
                 "that stays as it is"
             )
-        if other := [name for name in _FIXED if row[name] != before[name]]:
-            raise ModelError(
-                f"deployment {deployment.id!r} was started with {other[0]} {before[other[0]]!r}, and cannot "
-                f"end with {row[other[0]]!r}; finish it as it was started"
-            )
+        self._check_fixed(before, row)
         ended = [outcome_row(deployment.id, place, item) for place, item in enumerate(deployment.outcomes)]
         event = Event(
             type="deployment_settled" if again else "deployment_finished",
@@ -220,6 +227,13 @@ class Transaction(Work):
         self.connection.execute(delete(outcomes).where(outcomes.c.deployment == row["id"]))
         self.insert_all(outcomes, ended)
         self.append(event, subject_hash(row, ended))
+
+    def _check_fixed(self, before: Row, row: Row) -> None:
+        if other := [name for name in _FIXED if row[name] != before[name]]:
+            raise ModelError(
+                f"deployment {row['id']!r} was started with {other[0]} {before[other[0]]!r}, and cannot "
+                f"end with {row[other[0]]!r}; finish it as it was started"
+            )
 
     def _settles(self, before: Row, deployment: Deployment) -> bool:
         """Whether *deployment* tells what was unknown when it ended, and leaves the rest as it was."""
@@ -284,7 +298,7 @@ class Transaction(Work):
 
     def _fence(self, known: Row, lease: Lease | None) -> None:
         """Raise if whoever runs the deployment *known*, or writes under *lease*, has been overtaken."""
-        if not self.fenced or State(known["state"]) is not State.RUNNING:
+        if not self.fenced or State(known["state"]) not in _UNENDED:
             return
         if lease is not None:
             self._check_lease(known["project"], known["environment"], lease)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Unpack
 
 import attrs
 
-from octossh.deploying import Approver, apply
+from octossh.deploying import Approver, apply, how_to_go_on
 from octossh.deploying.observing import MOST_HOSTS_AT_ONCE
-from octossh.errors import DeployFailed, PlanError, did_you_mean
-from octossh.model import CONTROLLER, Cancellation, Deployment, Mode, OptionFields, Release, State
-from octossh.planning import Plan, hosts_of, to_promote, to_roll_back
-from octossh.recording import Lease
+from octossh.errors import DeployFailed, PlanError, Refused, did_you_mean
+from octossh.model import CONTROLLER, Cancellation, Deployment, Mode, OptionFields, Release, Schedule, State
+from octossh.planning import OUTPUT, Plan, hosts_of, to_promote, to_roll_back
+from octossh.recording import Lease, Record, controller_here
+from octossh.space.continuing import Continuing
 from octossh.space.leasing import held
-from octossh.space.resuming import Resuming
-from octossh.space.undoing import Undoing, tell
+from octossh.space.shelves import Continued, Shelf, answering
+from octossh.space.undoing import tell
 from octossh.transport import SSH
 
 __all__ = ["Deployments"]
@@ -25,7 +27,7 @@ __all__ = ["Deployments"]
 _log = logging.getLogger("octossh")
 
 
-class Deployments(Undoing, Resuming):
+class Deployments(Continuing):
     """The verbs of a space that change hosts."""
 
     def deploy(
@@ -36,6 +38,7 @@ class Deployments(Undoing, Resuming):
         project: str | None = None,
         check: bool = True,
         wait_s: float = 0,
+        cancel_waiting: bool = False,
         **options: Unpack[OptionFields],
     ) -> Deployment:
         """Deploy a release to an environment, or apply a plan.
@@ -46,34 +49,45 @@ class Deployments(Undoing, Resuming):
             project: Of a release that is given by number; default: the only project.
             check: Raise when it does not succeed; otherwise return the deployment either way.
             wait_s: Seconds to wait for the end of another deployment of the project to that environment.
+            cancel_waiting: End another one that waits there for an approval; otherwise it refuses this one.
             **options: What is said for this one deployment; see `Options`. A plan has its own.
 
         Raises:
             Refused: The lifecycle or a freeze does not let it, another deployment of the project to that environment
-                is running, or a step asks for an approval and nobody can be asked.
+                is running or waits, or a step asks for an approval that was refused beforehand.
             ModelError: Something is not there: an environment, a role, a variable, a secret.
             ConnectError: A host cannot be reached, or is not who it should be.
             DeployFailed: A step did not succeed; ``.deployment`` has all of it.
+            DeployWaits: It has come to a step that asks for an approval, and nobody can be asked now; see `go_on`.
 
         Hosts:
-            changed; untouched with the first three errors; with ``DeployFailed`` as its ``hosts`` says.
+            changed; untouched with the first three errors; with the others as their ``hosts`` says.
         """
         if isinstance(release, Plan):
             if environment not in {None, release.environment}:
                 raise PlanError(f"the plan is for {release.environment!r}, not for {environment!r}; make another one")
-            override = options.pop("override_freeze", release.options.override_freeze)
-            why = options.pop("why", release.options.why)
-            if options:
-                raise PlanError(f"the plan was made without {', '.join(options)}; make another one with it")
-            made = attrs.evolve(release, options=attrs.evolve(release.options, override_freeze=override, why=why))
-            self.freezes.check(made.release.project, made.environment, override)
-            return self._go(lambda: made, check=check, wait_s=wait_s)
+            made = self._with_reason(release, options)
+            return self._go(lambda: made, check=check, wait_s=wait_s, cancel_waiting=cancel_waiting)
         if environment is None:
             raise PlanError(f"where shall it go? Name an environment: {', '.join(self.environments)}")
         self._approach(release.project if isinstance(release, Release) else project, environment, options)
         found = release if isinstance(release, Release) else self.release(project, release)
         place = environment
-        return self._go(lambda: self._plan(found, place, options, look=False), check=check, wait_s=wait_s)
+        return self._go(
+            lambda: self._plan(found, place, options, look=False),
+            check=check,
+            wait_s=wait_s,
+            cancel_waiting=cancel_waiting,
+        )
+
+    def _with_reason(self, made: Plan, options: OptionFields) -> Plan:
+        """*made* with why it is applied, and in spite of what; nothing else can be said of it any more."""
+        override = options.pop("override_freeze", made.options.override_freeze)
+        why = options.pop("why", made.options.why)
+        if options:
+            raise PlanError(f"the plan was made without {', '.join(options)}; make another one with it")
+        self.freezes.check(made.release.project, made.environment, override)
+        return attrs.evolve(made, options=attrs.evolve(made.options, override_freeze=override, why=why))
 
     def promote(
         self,
@@ -83,6 +97,7 @@ class Deployments(Undoing, Resuming):
         channel: str | None = None,
         check: bool = True,
         wait_s: float = 0,
+        cancel_waiting: bool = False,
         **options: Unpack[OptionFields],
     ) -> Deployment:
         """Deploy to *to* the release that now stands in the phase before it. Raises as `deploy` does.
@@ -93,6 +108,7 @@ class Deployments(Undoing, Resuming):
             channel: Whose lifecycle says what stands before it; default: the project's.
             check: Raise when it does not succeed; otherwise return the deployment either way.
             wait_s: Seconds to wait for the end of another deployment of the project to that environment.
+            cancel_waiting: End another one that waits there for an approval; otherwise it refuses this one.
             **options: What is said for this one deployment; see `Options`.
         """
         owner = self.project(project)
@@ -106,7 +122,7 @@ class Deployments(Undoing, Resuming):
             number = to_promote(owner, self._catalog.environment(to), history, channel=channel)
             return self._plan(self.release(owner.name, number), to, options, look=False, mode=Mode.PROMOTE)
 
-        return self._go(make, check=check, wait_s=wait_s)
+        return self._go(make, check=check, wait_s=wait_s, cancel_waiting=cancel_waiting)
 
     def rollback(
         self,
@@ -116,6 +132,7 @@ class Deployments(Undoing, Resuming):
         to: str | None = None,
         check: bool = True,
         wait_s: float = 0,
+        cancel_waiting: bool = False,
         **options: Unpack[OptionFields],
     ) -> Deployment:
         """Deploy to *environment* the release that stood there before, or the release *to*.
@@ -140,7 +157,7 @@ class Deployments(Undoing, Resuming):
                 raise PlanError(f"release {number!r} has never succeeded in {place!r}; {did_you_mean(number, passed)}")
             return self._plan(self.release(owner.name, number), place, options, look=False, mode=Mode.ROLLBACK)
 
-        return self._go(make, check=check, wait_s=wait_s)
+        return self._go(make, check=check, wait_s=wait_s, cancel_waiting=cancel_waiting)
 
     def _approach(self, project: str | None, environment: str, options: OptionFields) -> None:
         """Go towards the hosts while the plan is being made; it alone says whether they are connected."""
@@ -158,6 +175,7 @@ class Deployments(Undoing, Resuming):
         *,
         check: bool,
         wait_s: float = 0,
+        cancel_waiting: bool = False,
         id: str = "",  # noqa: A002 - the field's name
         approver: Approver | None = None,
     ) -> Deployment:
@@ -167,20 +185,22 @@ class Deployments(Undoing, Resuming):
             if lease.taken_from:
                 _log.warning("%s: the one who held it before has gone, and may have left things half done", lease)
                 self._settle_left(lease)
+            self._make_way(made.release.project, made.environment, lease, cancel=cancel_waiting)
             # Whoever had to wait finds another release there.
             made = make() if wait_s else made
-            ended = self._applied(made, lease, check=check, id=id, approver=approver or self.approve)
+            ended = self._applied(made, self._deployment(made, id), lease, approver or self.approve, check=check)
         self._follow(ended, made.release, self._promote)
         return ended
 
     def _applied(
         self,
         plan: Plan,
+        deployment: Deployment,
         lease: Lease,
+        approver: Approver | None,
         *,
         check: bool,
-        id: str,  # noqa: A002 - the field's name
-        approver: Approver | None,
+        waits: Schedule | None = None,
     ) -> Deployment:
         """Apply *plan*, and where it fails and its rollout says so, put the changed hosts back."""
 
@@ -188,7 +208,7 @@ class Deployments(Undoing, Resuming):
             return self._apply(made, deployment, lease, approve, check=False)
 
         try:
-            ended = self._apply(plan, self._deployment(plan, id), lease, approver, check=check)
+            ended = self._apply(plan, deployment, lease, approver, check=check, waits=waits)
         except DeployFailed as error:
             tell(error, *self._undone(plan, error.deployment, put_back))
             raise
@@ -197,15 +217,29 @@ class Deployments(Undoing, Resuming):
         return ended
 
     def _apply(
-        self, plan: Plan, deployment: Deployment, lease: Lease, approver: Approver | None, *, check: bool
+        self,
+        plan: Plan,
+        deployment: Deployment,
+        lease: Lease,
+        approver: Approver | None,
+        *,
+        check: bool,
+        waits: Schedule | None = None,
     ) -> Deployment:
-        moved = self._asking(plan.release, plan.mode)
+        if waits is None:
+            record: Record = self._noting(self._asking(plan.release, plan.mode), self.store.under(lease))
+        else:
+            record = Continued(self.store, lease, waits)
         secrets, logins = self._access.of(plan.release, plan.environment, plan.said)
+        # What steps gave out before the deployment waited belongs to no release.
+        secrets |= {name: value for name, value in plan.said.items() if name.startswith(OUTPUT)}
+        given = approver if isinstance(approver, Mapping) else {}
         return apply(
             plan,
             self._transport,
-            self._anchored(self._noting(moved, self.store.under(lease))),
+            self._anchored(record),
             deployment,
+            shelf=Shelf(self.store, lease, self._keys, given, self._leave_anchors, waits.pause if waits else None),
             secrets=secrets,
             logins=logins,
             login=self._access.login,
@@ -217,6 +251,42 @@ class Deployments(Undoing, Resuming):
             on_event=self.on_event,
             check=check,
         )
+
+    def go_on(self, id: str, *, check: bool = True, wait_s: float = 0) -> Deployment:  # noqa: A002 - the field's name
+        """Go on with a deployment that waits for an approval, from there, as it would have gone on at once.
+
+        Pins, values of variables, rollout and hosts are those of its beginning; what its steps left is known. Where
+        somebody has said no, or the time for an answer has passed, it ends as failed. `run_due` does this for each
+        that has its answer.
+
+        Args:
+            id: Of the deployment. `Space.schedules.approve` answers for its step; else whoever can be asked is.
+            check: Raise when it does not succeed; otherwise return the deployment either way.
+            wait_s: Seconds to wait for the end of another deployment of the project to that environment.
+
+        Raises:
+            Refused: It does not wait, a rule or the time holds it, or its hosts are others now; it waits on.
+
+        Otherwise it raises as `deploy` does.
+        """
+        found, waits = self._waited(id)
+        expired = waits.expires_at <= datetime.now(UTC)
+        given = self.approve or {}
+        nobody = isinstance(given, Mapping) and not given.keys() & {*waits.unanswered}
+        if waits.unanswered and nobody and not expired and waits.rejected is None:
+            raise Refused(how_to_go_on(found, waits.unanswered))
+        return self._gone_on(id, expired=expired, check=check, wait_s=wait_s)
+
+    def _gone_on(self, id: str, *, expired: bool, check: bool, wait_s: float = 0) -> Deployment:  # noqa: A002
+        found, _ = self._waited(id)
+        with held(self.store, found.project, found.environment, wait_s=wait_s) as lease:
+            found, waits = self._waited(id)
+            plan = self._plan_again(found, waits)
+            asked = answering(waits, self.approve, expired=expired)
+            running = attrs.evolve(found, state=State.RUNNING, controller=controller_here(), error="")
+            ended = self._applied(plan, running, lease, asked, check=check, waits=waits)
+        self._follow(ended, plan.release, self._promote)
+        return ended
 
     def _promote(self, release: Release, environment: str) -> Deployment:
         return self._go(lambda: self._plan(release, environment, look=False, mode=Mode.PROMOTE), check=False)

@@ -6,11 +6,12 @@ import contextlib
 import time
 from typing import Unpack
 
-from octossh.errors import ModelError, PlanError
+from octossh.errors import ModelError, PlanError, Refused
 from octossh.model import Cancellation, Deployment, OptionFields, State
 from octossh.planning import lagging
 from octossh.recording import whoami
 from octossh.space.deployments import Deployments
+from octossh.space.leasing import held
 
 __all__ = ["Interventions"]
 
@@ -23,13 +24,14 @@ class Interventions(Deployments):
     def cancel(
         self, deployment: str | None = None, *, now: bool = False, why: str = "", wait_s: float = 15.0
     ) -> Deployment:
-        """Stop a deployment that runs in any process, here or on another machine, with this store.
+        """Stop a deployment that runs in any process, here or on another machine, with this store, or that waits.
 
         The process that runs it sees that within a second or two: it starts nothing more, sees what runs on the hosts
-        end for as long as its `Rollout` says, records how far it came, and ends.
+        end for as long as its `Rollout` says, records how far it came, and ends. One that waits for an approval has
+        ended with this.
 
         Args:
-            deployment: Its id; default: the only one that runs.
+            deployment: Its id; default: the only one that runs, or waits.
             now: Do not wait for what runs on the hosts; its end is unknown then.
             why: The reason; stands in the record.
             wait_s: Seconds to wait for its end.
@@ -42,6 +44,8 @@ class Interventions(Deployments):
             PlanError: It does not run, or several do and none is named.
         """
         found = self._running(deployment)
+        if found.state is State.WAITING and (ended := self._cancelled(found, why)) is not None:
+            return ended
         self.store.keep("cancellation", found.id, Cancellation(whoami(), now=now, why=why), why=why)
         deadline = time.monotonic() + wait_s
         while (seen := self.store.deployment(found.id)).state is State.RUNNING and time.monotonic() < deadline:
@@ -51,17 +55,32 @@ class Interventions(Deployments):
                 self.store.drop("cancellation", found.id, why="it has ended")
         return seen
 
+    def _cancelled(self, waiting: Deployment, why: str) -> Deployment | None:
+        """The end of a deployment that waits; None where somebody has gone on with it meanwhile."""
+        reason = f": {why}" if why else ""
+        try:
+            with held(self.store, waiting.project, waiting.environment) as lease:
+                return self._end_waiting(waiting, lease, f"cancelled by {whoami()}{reason}")
+        except Refused:
+            if self.store.deployment(waiting.id).state is not State.RUNNING:
+                raise
+            return None
+
     def _running(self, deployment: str | None) -> Deployment:
         if deployment is not None:
             found = self.store.deployment(deployment)
-            if found.state is not State.RUNNING:
+            if found.state not in {State.RUNNING, State.WAITING}:
                 raise PlanError(f"deployment {deployment!r} does not run: it is {found.state.value}")
             return found
-        running = self.store.deployments(state=State.RUNNING, limit=None, outcomes=False)
+        running = [
+            one
+            for state in (State.RUNNING, State.WAITING)
+            for one in self.store.deployments(state=state, limit=None, outcomes=False)
+        ]
         if len(running) != 1:
             names = "; ".join(f"{d.id}: {d.project} {d.release} -> {d.environment}" for d in running[:5])
             raise PlanError(f"several deployments run, say which: {names}" if running else "no deployment runs now")
-        return running[0]
+        return self.store.deployment(running[0].id)
 
     def outdated(self, environment: str, *, project: str | None = None) -> tuple[str, ...]:
         """The names of the targets that do not have the release that stands in *environment*, by the record.
@@ -85,6 +104,7 @@ class Interventions(Deployments):
         project: str | None = None,
         check: bool = True,
         wait_s: float = 0,
+        cancel_waiting: bool = False,
         **options: Unpack[OptionFields],
     ) -> Deployment:
         """Deploy the release that stands in *environment* to the hosts that lack it, and to no others.
@@ -96,6 +116,7 @@ class Interventions(Deployments):
             project: Default: the only one.
             check: Raise when it does not succeed; otherwise return the deployment either way.
             wait_s: Seconds to wait for the end of another deployment of the project to that environment.
+            cancel_waiting: End another one that waits there for an approval; otherwise it refuses this one.
             **options: What is said for this one deployment; see `Options`.
 
         Raises:
@@ -110,7 +131,15 @@ class Interventions(Deployments):
         if not names:
             raise PlanError(f"each host of {place!r} that is not in maintenance has {owner.name} {number} already")
         options["only"] = names
-        return self.deploy(number, place, project=owner.name, check=check, wait_s=wait_s, **options)
+        return self.deploy(
+            number,
+            place,
+            project=owner.name,
+            check=check,
+            wait_s=wait_s,
+            cancel_waiting=cancel_waiting,
+            **options,
+        )
 
     def _number_in(self, project: str, environment: str) -> str:
         stands = self._stands(project, environment)

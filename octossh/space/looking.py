@@ -106,7 +106,8 @@ class Looking(Wiring):
         )
         if last.id == newest.id or last.mode is Mode.PRUNE:
             return []
-        how = "is running now" if last.state is State.RUNNING else f"has {last.state.value} since"
+        now = {State.RUNNING: "is running now", State.WAITING: "has begun, and waits for an approval"}
+        how = now.get(last.state, f"has {last.state.value} since")
         return [f"deployment {last.id} of release {last.release} {how}; what it changed shows as drift"]
 
     def who(self, image: str, *, look: bool = False) -> Whereabouts:

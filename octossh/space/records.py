@@ -27,11 +27,14 @@ def _standing(
     made = attrs.evolve(made, last=newest.state, last_release=newest.release)
     if newest.state is State.RUNNING:
         made = attrs.evolve(made, running=newest.id)
+    if newest.state is State.WAITING:
+        made = attrs.evolve(made, waiting=newest.id)
     if stands is None:
         return made
     made = attrs.evolve(made, release=stands.release, since=stands.finished_at, by=stands.by)
     if newest.id != stands.id and newest.state is not State.RUNNING:
-        why = f"{newest.release} {newest.state.value} after it"
+        how = "has begun, and waits," if newest.state is State.WAITING else newest.state.value
+        why = f"{newest.release} {how} after it"
         return attrs.evolve(made, seen="unknown", seen_at=newest.finished_at, seen_why=why)
     if sighting is not None and sighting.deployment == stands.id:
         return attrs.evolve(made, seen=sighting.seen, seen_at=sighting.at, seen_why=sighting.why)

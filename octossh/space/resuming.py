@@ -47,6 +47,10 @@ class Resuming(Wiring):
             raise ModelError("every deployment has an end, and nothing in it is unknown; there is nothing to resume")
         if found.state is State.RUNNING:
             raise Refused(f"deployment {found.id} is running, by {found.by} ({found.controller}); wait for its end")
+        if found.state is State.WAITING:
+            raise Refused(
+                f"deployment {found.id} has not ended: {found.error}; 'octossh run-due' goes on once it has it"
+            )
         if not _open(found):
             raise ModelError(
                 f"of deployment {found.id} everything is known; 'octossh history --log {found.id}' shows it"

@@ -27,12 +27,12 @@ from octossh.model import (
 from octossh.planning import plan, with_said
 from octossh.recording import Store, alive, controller_here, groups_here, whoami
 from octossh.space.deployments import Deployments
+from octossh.space.shelves import SCHEDULE
 
 __all__ = ["Schedules", "Scheduling"]
 
 _log = logging.getLogger("octossh")
 
-_KIND = "schedule"
 _HOUR = timedelta(hours=1)
 
 
@@ -52,7 +52,7 @@ class Schedules:
         Args:
             all: What has started, expired, failed or was cancelled, too.
         """
-        found = (one for one in self._store.kept(_KIND, Schedule).values() if all or one.state is DueState.WAITING)
+        found = (one for one in self._store.kept(SCHEDULE, Schedule).values() if all or one.state is DueState.WAITING)
         return ScheduleList(tuple(sorted(found, key=lambda one: (one.at, one.id))))
 
     def __iter__(self) -> Iterator[Schedule]:
@@ -64,9 +64,11 @@ class Schedules:
         Raises:
             ModelError: There is none.
         """
-        found = self._store.kept_one(_KIND, id, Schedule)
+        found = self._store.kept_one(SCHEDULE, id, Schedule)
         if found is None:
-            raise ModelError(f"nothing is scheduled as {id!r}; {did_you_mean(id, self._store.kept(_KIND, Schedule))}")
+            raise ModelError(
+                f"nothing is scheduled as {id!r}; {did_you_mean(id, self._store.kept(SCHEDULE, Schedule))}"
+            )
         return found
 
     def cancel(self, id: str, *, why: str) -> Schedule:  # noqa: A002 - the field's name
@@ -74,12 +76,14 @@ class Schedules:
 
         Raises:
             ModelError: There is none of that id.
-            Refused: It waits no longer.
+            Refused: It waits no longer, or has begun.
         """
+        if self.waiting(id).pause is not None:
+            raise Refused(f"{id} has begun, and waits in its middle; 'octossh cancel {id}' ends it")
         return self.change(self.waiting(id), state=DueState.CANCELLED, why=f"cancelled by {whoami()}: {why}")
 
     def approve(self, id: str, step: str, answer: Approval | None = None, *, notes: str = "") -> Schedule:  # noqa: A002
-        """Answer for a step that asks for an approval. What is not approved is cancelled.
+        """Answer for a step that asks for an approval. What is not approved is cancelled; if it has begun, it fails.
 
         Args:
             id: Of what waits.
@@ -99,11 +103,11 @@ class Schedules:
         given = answer or Approval(True, by=whoami(), notes=notes, groups=groups_here())
         process = self._store.release(waits.project, waits.release).process
         asking = next(one for one in process.steps if one.name == step)
-        assert isinstance(asking, Approve)
-        if not asking.admits(given.by, given.groups):
+        # Of a wave, the step is another one, and anybody may answer.
+        if isinstance(asking, Approve) and not asking.admits(given.by, given.groups):
             raise Refused(f"step {step!r}: {given.by} may not approve, only {', '.join(asking.approvers)}")
         told = attrs.evolve(waits, approvals=Pairs({**waits.approvals, step: given}))
-        if given.approved:
+        if given.approved or waits.pause is not None:
             return self.change(waits, approvals=told.approvals)
         said = f": {given.notes}" if given.notes else ""
         return self.change(
@@ -131,7 +135,7 @@ class Schedules:
             Refused: It is another by now: somebody else was faster.
         """
         after = attrs.evolve(before, **changes)
-        self._store.keep(_KIND, before.id, after, why=after.why, expect=before)
+        self._store.keep(SCHEDULE, before.id, after, why=after.why, expect=before)
         return after
 
 
@@ -191,7 +195,7 @@ class Scheduling(Deployments):
             by=whoami(),
             created_at=now,
         )
-        self.store.keep(_KIND, made.id, made, expect=None)
+        self.store.keep(SCHEDULE, made.id, made, expect=None)
         return made
 
     def _asks(self, release: Release) -> tuple[str, ...]:
@@ -206,7 +210,7 @@ class Scheduling(Deployments):
         plan(told, environment, self.targets, secrets=secrets, templates=self._templates, options=options)
 
     def run_due(self, *, now: datetime | None = None) -> ScheduleList:
-        """Start what is due, one after the other, and record what has expired.
+        """Start what is due, go on with what has its approvals, one after the other, and record what has expired.
 
         Each is started once only, also when several run this at the same time. One that a rule refuses, such as a
         freeze, waits on, and is tried again until it expires. What a deployment comes to is in the history.
@@ -221,9 +225,9 @@ class Scheduling(Deployments):
         handled = []
         for one in self.schedules.list(all=True):
             waits = self._taken_back(one)
-            if waits.state is DueState.WAITING and waits.at <= at:
+            if waits.state is DueState.WAITING and (waits.at <= at or waits.pause is not None):
                 try:
-                    handled.append(self._due(waits, at))
+                    handled.append(self._due(waits, at) if waits.pause is None else self._going_on(waits, at))
                 except Refused as error:
                     _log.info("%s: %s", waits.id, error)  # another one has taken it
         return ScheduleList(tuple(handled))
@@ -245,6 +249,20 @@ class Scheduling(Deployments):
             return False
         return True
 
+    def _going_on(self, waits: Schedule, at: datetime) -> Schedule:
+        """Go on with what has begun, where it has its answers or its time is over."""
+        expired = waits.expires_at <= at
+        if waits.unanswered and not expired and waits.rejected is None:
+            return waits
+        try:
+            self._gone_on(waits.id, expired=expired, check=False)
+        except OctosshError as error:
+            now = self.schedules.get(waits.id)
+            if now != waits:  # it has gone on, here or elsewhere
+                raise
+            return self.schedules.change(waits, why=str(error))
+        return self.schedules.get(waits.id)
+
     def _due(self, waits: Schedule, at: datetime) -> Schedule:
         if waits.expires_at <= at:
             why = waits.waits_for or "nobody ran what was due in time"
@@ -260,17 +278,19 @@ class Scheduling(Deployments):
             if self._begun(taken):
                 raise
             return self.schedules.change(taken, state=DueState.FAILED, why=str(error))
-        return taken
+        return self.schedules.get(taken.id)
 
     def _start(self, one: Schedule) -> None:
         release = self.store.release(one.project, one.release)
         fields = one.options.fields
         asked = self.approve
 
-        def approver(request: ApprovalRequest) -> Approval:
-            if request.step in one.approvals or asked is None:
+        def approver(request: ApprovalRequest) -> Approval | None:
+            if request.step in one.approvals:
                 return one.approvals[request.step]
-            return asked(request) if callable(asked) else asked[request.step]
+            if asked is None:
+                return None
+            return asked(request) if callable(asked) else asked.get(request.step)
 
         self._go(
             lambda: self._plan(release, one.environment, fields, look=False),

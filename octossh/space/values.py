@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from octossh.errors import ModelError
-from octossh.model import check_name
+from octossh.model import Pairs, check_name
 from octossh.model.values import Sealed, StoredValue, StoredValues
 from octossh.recording import Store, whoami
 from octossh.recording.sealing import Seals
 from octossh.shell import Secret
 from octossh.vaults import SecretSource, find_secret
 
-__all__ = ["KEY", "Values", "key_of_user"]
+__all__ = ["KEY", "Keys", "Values", "key_of_user"]
 
 KEY = "OCTOSSH_KEY"
 """The name under which a source has the key."""
@@ -42,6 +43,55 @@ def key_of_user(name: str) -> str | None:
         raise ModelError(f"the key file {path} cannot be read ({why}); see {name}_FILE") from None
 
 
+class Keys:
+    """What encrypts for the store, and opens it again.
+
+    Args:
+        source: Gives the key, by the name ``OCTOSSH_KEY``.
+    """
+
+    def __init__(self, source: SecretSource) -> None:
+        self._source = source
+
+    def seals(self) -> Seals | None:
+        """The keys that are here; None if there is none.
+
+        Raises:
+            ModelError: It is none, or its file cannot be read.
+        """
+        found = find_secret([self._source], KEY)
+        return None if not found else Seals(Secret(found))
+
+    def needed(self) -> Seals:
+        """The keys that are here.
+
+        Raises:
+            ModelError: There is none.
+        """
+        seals = self.seals()
+        if seals is None:
+            raise ModelError(
+                f"there is no key to encrypt with; make one with 'octossh values new-key', keep it well, and set {KEY} "
+                f"or {KEY}_FILE, or give Space(key=...)"
+            )
+        return seals
+
+    def close(self, owner: str, secrets: Mapping[str, Secret]) -> Pairs[Sealed]:
+        """*secrets* encrypted for *owner*, under their own names. Raises as `needed` does."""
+        seals, by = self.needed(), whoami()
+        return Pairs({name: seals.close(f"{owner}/{name}", secret, by) for name, secret in secrets.items()})
+
+    def open(self, owner: str, closed: Mapping[str, Sealed]) -> dict[str, Secret]:
+        """The secrets that were closed for *owner*.
+
+        Raises:
+            ModelError: Their key is not here.
+            RecordError: They were changed.
+        """
+        seals = self.needed()
+        return {name: seals.open(f"{owner}/{name}", sealed) for name, sealed in closed.items()}
+
+
 class Values:
     """The values of secrets in the store: ``space.values``.
 
@@ -54,7 +104,7 @@ class Values:
     """
 
     def __init__(self, store: Store, key: SecretSource) -> None:
-        self._store, self._key = store, key
+        self._store, self._keys = store, Keys(key)
 
     def set(self, name: str, value: str | Secret, *, why: str = "") -> None:
         """Store *value* as that of the secret *name*, in place of an earlier one.
@@ -68,13 +118,13 @@ class Values:
         secret = value if isinstance(value, Secret) else Secret(value)
         if not secret.reveal():
             raise ModelError(f"value {name!r} is empty; give some text, or remove it")
-        sealed = self._seals().close(name, secret, whoami())
+        sealed = self._keys.needed().close(name, secret, whoami())
         self._store.keep(_KIND, name, sealed, why=why, told=False)
 
     def list(self) -> StoredValues:
         """Their names, and who set them when; it needs no key."""
         held = self._store.kept(_KIND, Sealed) if self._store.there else {}
-        seals = self._keys() if held else None
+        seals = self._keys.seals() if held else None
         return StoredValues(
             tuple(
                 StoredValue(
@@ -106,7 +156,7 @@ class Values:
             RecordError: One was changed behind octossh's back; then nothing is changed, either.
             Refused: Somebody has set one meanwhile; run it again.
         """
-        seals = self._seals()
+        seals = self._keys.needed()
         held = {name: sealed for name, sealed in self._store.kept(_KIND, Sealed).items() if sealed.key != seals.first}
         made = {name: seals.again(name, sealed) for name, sealed in held.items()}
         for name, sealed in made.items():
@@ -125,23 +175,10 @@ class Values:
         sealed = self._store.kept_one(_KIND, name, Sealed)
         if sealed is None:
             return None
-        seals = self._keys()
+        seals = self._keys.seals()
         if seals is None:
             raise ModelError(
                 f"secret {name!r} is stored, and the key {sealed.key} that opens it is not here; set {KEY} or "
                 f"{KEY}_FILE, give Space(key=...), or set the secret's value elsewhere"
             )
         return seals.open(name, sealed).reveal()
-
-    def _keys(self) -> Seals | None:
-        found = find_secret([self._key], KEY)
-        return None if not found else Seals(Secret(found))
-
-    def _seals(self) -> Seals:
-        seals = self._keys()
-        if seals is None:
-            raise ModelError(
-                f"there is no key to encrypt with; make one with 'octossh values new-key', keep it well, and set {KEY} "
-                f"or {KEY}_FILE, or give Space(key=...)"
-            )
-        return seals

@@ -18,7 +18,7 @@ from octossh.rendering import read_templates
 from octossh.shell import Secret
 from octossh.sinks import Pump, Sink
 from octossh.space.freezes import Freezes
-from octossh.space.values import Values, key_of_user
+from octossh.space.values import Keys, Values, key_of_user
 from octossh.transport import SSH, OpenSSH, Pool, Transport
 from octossh.vaults import SecretSource, sources_of
 
@@ -73,7 +73,8 @@ class Wiring:
         self._templates = read_templates(templates)
         self._transport = _transport(transport)
         images = (image for project in self._catalog.projects.values() for image in project.process.images)
-        self.values = Values(self.store, key_of_user if key is None else sources_of(key)[0])
+        source = key_of_user if key is None else sources_of(key)[0]
+        self.values, self._keys = Values(self.store, source), Keys(source)
         self._access = Access((image.registry for image in images), secrets, self.values.find)
         if isinstance(self._transport, Pool):
             self._transport.secrets_from(self._access.secret)
@@ -155,6 +156,10 @@ class Wiring:
 
     def _anchored(self, record: Record) -> Record:
         return Anchored(record, self.store.head, self.targets, self._transport) if self.anchors else record
+
+    def _leave_anchors(self, deployment: Deployment) -> None:
+        if self.anchors:
+            Anchored(self.store, self.store.head, self.targets, self._transport).leave(deployment)
 
     def _places(self, owner: Project) -> tuple[str, ...]:
         """The environments that a project can go to."""

@@ -142,6 +142,7 @@ def later(space: oc.Space) -> None:
     assert_type(made, oc.Schedule)
     assert_type(space.schedules.approve(made.id, "go", oc.Approval(True, by="ada")), oc.Schedule)
     assert_type([one.state for one in space.run_due()], list[oc.DueState])
+    assert_type(space.go_on(made.id, check=False).state, oc.State)
 
 
 def failing(space: oc.Space) -> str:
@@ -153,6 +154,9 @@ def failing(space: oc.Space) -> str:
         outcome = deployment.outcome("web", "h01")
         assert_type(outcome, oc.Outcome | None)
         return deployment.error
+    except oc.DeployWaits as error:
+        assert_type(error.hosts, oc.Hosts)
+        return str(error)
     except oc.Refused as error:
         return str(error)
     except oc.ConnectError as error:
