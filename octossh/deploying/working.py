@@ -220,7 +220,7 @@ class Worker:
 
     def _read(self, original: Step, step: Step, made: Outcome, result: Result, answer: Answer) -> Outcome:
         """*made* with what the host answered."""
-        target = next(host for host in self.resolver.hosts(original) if host.name == made.target)
+        target = self.resolver.reach(original)[made.target]
         hidden = {name: self._learn(original, target, name, value) for name, value in answer.secrets.items()}
         made = attrs.evolve(made, exit_code=result.exit_code, log=self.mask(result.log))
         if not answer.ended:

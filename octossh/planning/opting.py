@@ -90,7 +90,8 @@ def chosen_targets(
     )
     if here and not chosen:
         raise PlanError(f"no target of {environment!r} is left to deploy to; exclude fewer of them")
-    return chosen, tuple(name for name in names if name not in {target.name for target in chosen})
+    kept = {target.name for target in chosen}
+    return chosen, tuple(name for name in names if name not in kept)
 
 
 def check_skips(release: Release, options: Options) -> None:
