@@ -4,7 +4,10 @@
     ./dev bench thin [--hosts 200] [--rtt 50] [--rounds 3] [--write]
     ./dev bench fleet [--hosts 100,1000,10000] [--parallel 64] [--write]
     ./dev bench pure [--against COMMIT] [--write]
+    ./dev bench store [--scale 0.02] [--write]
     ./dev bench choosing [--rounds 5]
+    ./dev bench page
+    ./dev bench pages
 
 *deploy*: one network, one volume and one container (a port, three variables, a restart policy) on each host of a lab.
 *fresh*: only the images are there; *no-op*: once more; *change*: another version of the image. Every run is a new
@@ -14,9 +17,12 @@ at another commit.
 
 *thin*: a file with some text on each of many hosts, beside as many ssh at once. *fleet*: simulated hosts: time,
 memory, threads, descriptors. *pure*: instructions of Python for planning, rendering and choosing. *choosing*: one of
-100,000 tags, beside reading and sorting as many versions with packaging. The last three need no lab.
+100,000 tags, beside reading and sorting as many versions with packaging. *store*: how long a store of so much of
+200,000 deployments takes to answer, in SQLite and in PostgreSQL. The last four need no lab.
 
-``--write`` puts the figures into docs/performance/, as JSON, as tables that a page may include, and as plots.
+``--write`` puts the figures into docs/performance/, as JSON, as tables that a page includes, and as plots. *page*
+measures all that docs/performance.rst shows, and writes it: half an hour of a machine that does nothing else; what is
+broken off leaves the rest as it was. *pages* makes tables and plots anew of the figures that are there.
 """
 
 from __future__ import annotations
@@ -34,9 +40,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import counting
 import deploying
 import fleets
+import stores
 import ways
 from pages import Figures
 from test_versions_speed import beside_packaging
+
+# What the page shows, the most important first.
+PAGE = (
+    "pure",
+    "deploy --hosts 10 --rtt 50 --rounds 3",
+    "fleet --hosts 100,1000",
+    "deploy --hosts 10 --rtt 0,200 --rounds 3 --only ssh,octossh",
+    "thin --rounds 2",
+    "store",
+    "fleet --hosts 10000",
+    "deploy --hosts 1 --rtt 0,50 --rounds 3",
+    "deploy --hosts 50 --rtt 50 --rounds 1 --only ssh,octossh",
+)
 
 
 def numbers(text: str) -> list[float]:
@@ -98,6 +118,24 @@ def pure(given: argparse.Namespace) -> None:
     keep(given, "pure", "all", found)
 
 
+def store(given: argparse.Namespace) -> None:
+    about = now()
+    for database, said in stores.measure(given.scale):
+        stores.show(database, said)
+        keep(given, "store", f"{database} {given.scale:g}", said | about)
+
+
+def page(_given: argparse.Namespace) -> None:
+    """Each by itself: one that fails takes no other one along."""
+    failed = []
+    for words in PAGE:
+        print(f"bench: {words}", flush=True)
+        if subprocess.run([sys.executable, __file__, *words.split(), "--write"], check=False).returncode:
+            failed.append(words)
+    if failed:
+        sys.exit(f"bench: not measured: {'; '.join(failed)}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -123,11 +161,18 @@ def main() -> None:
     one = kinds.add_parser("pure", help="instructions of what needs no host")
     one.add_argument("--against", metavar="COMMIT", help="octossh as it was there, too")
     one.set_defaults(act=pure)
+    one = kinds.add_parser("store", help="large stores")
+    one.add_argument("--scale", type=float, default=0.02, help="1: 200,000 deployments; a quarter of an hour and 12 GB")
+    one.set_defaults(act=store)
     for one in kinds.choices.values():
         one.add_argument("--write", action="store_true", help="into docs/performance/")
     one = kinds.add_parser("choosing", help="how fast tags are chosen")
     one.add_argument("--rounds", type=int, default=5)
     one.set_defaults(act=lambda given: beside_packaging(given.rounds, scheme="dotted"))
+    one = kinds.add_parser("page", help="all that the page on performance shows")
+    one.set_defaults(act=page)
+    one = kinds.add_parser("pages", help="tables and plots of the figures that are there")
+    one.set_defaults(act=lambda given: Figures().write())
     given = parser.parse_args()
     given.act(given)
 

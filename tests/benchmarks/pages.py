@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import aims
+
 HOME = Path(__file__).parents[2] / "docs" / "performance"
 WORKS = ("fresh", "no-op", "change")
 COLOURS = ("#b5c4d4", "#f0a36b", "#3b78b5")
@@ -24,15 +26,36 @@ class Figures:
     def put(self, kind: str, key: str, said: Any) -> None:
         """Keep *said*, write its tables and plots."""
         self.all.setdefault(kind, {})[key] = said
+        self.write()
+
+    def write(self) -> None:
+        """Write the figures, and all tables and plots, of which those of what was not measured say just that."""
         self.home.mkdir(parents=True, exist_ok=True)
         self.path.write_text(json.dumps(self.all, indent=1, sort_keys=True) + "\n")
-        if kind in ("deploy", "thin"):
-            self._deploy(kind)
-        elif kind == "fleet":
-            self._fleet()
-        else:
-            rows = [[work, f"{count:,}"] for work, count in self.all[kind]["all"].items()]
-            self._write("pure.inc", table(["Work", "Instructions"], rows))
+        ways = {"fleet": self._fleet, "pure": self._pure, "store": self._store}
+        for kind in ("deploy", "thin", *ways):
+            if kind not in self.all:
+                self._write(f"{kind}.inc", "Not measured on this version.\n")
+            elif kind in ways:
+                ways[kind]()
+            else:
+                self._deploy(kind)
+        self._write("aims.inc", table(["Aim", "Measured", ""], list(aims.rows(self.all))))
+
+    def _pure(self) -> None:
+        rows = [[work, f"{count:,}"] for work, count in self.all["pure"]["all"].items()]
+        self._write("pure.inc", table(["Work", "Instructions"], rows))
+
+    def _store(self) -> None:
+        stores = sorted(self.all["store"].items(), key=lambda pair: (pair[0].split()[0], -pair[1]["deployments"]))
+        asked = [name for name in stores[0][1]["seconds"] if name != "SELECT 1"]
+        rows = [
+            [key.split()[0], f"{said['deployments']:,}", f"{said['events']:,}", f"{said['bytes'] / 1000:.1f}"]
+            + [f"{said['seconds'][name] * 1000:.0f}" for name in asked]
+            for key, said in stores
+        ]
+        head = ["Database", "Deployments", "Events", "KB each", *(f"{name}, ms" for name in asked)]
+        self._write("store.inc", f"{measured([said for _, said in stores])}\n\n{table(head, rows)}")
 
     def _write(self, name: str, text: str) -> None:
         (self.home / name).write_text(text)
@@ -64,10 +87,17 @@ class Figures:
         ]  # fmt: skip
         self._write("fleet.svg", growth(runs))
         image = ".. image:: performance/fleet.svg\n   :alt: seconds over hosts, both logarithmic\n\n"
-        self._write("fleet.inc", image + table(head, rows))
+        self._write("fleet.inc", f"{measured(runs)}\n\n{image}{table(head, rows)}")
 
 
 HEAD = ["Way", *(f"{work} s" for work in WORKS), "ratios", "CPU s", "MB", "connections", "channels", "docker"]
+
+
+def measured(blocks: Sequence[dict[str, Any]]) -> str:
+    """What was measured, and how busy the machine was before."""
+    commits = ", ".join(dict.fromkeys(block["commit"] for block in blocks))
+    loads = ", ".join(f"{block['load']:.1f}" for block in blocks)
+    return f"octossh at commit {commits}; load {loads} before."
 
 
 def ways_of(block: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
