@@ -48,6 +48,18 @@ def _compose(
     _tell(options, file, made, output, force=force)
 
 
+@command(_import, "kamal")
+@_file
+@click.option("--environment", default="Production", show_default=True, metavar="NAME", help="Where its hosts stand.")
+@_output
+@_force
+def _kamal(options: Options, file: Path, environment: str, output: Path | None, force: bool) -> None:
+    """Make an octofile and targets of Kamal's FILE (config/deploy.yml): a step for each role and accessory."""
+    from octossh.octofiles import from_kamal
+
+    _tell(options, file, from_kamal(_read(file)[0], environment=environment), output, force=force)
+
+
 def _read(file: Path) -> tuple[str, str]:
     """What is in *file*, and what its folder is called."""
     import octossh as oc

@@ -19,7 +19,7 @@ from octossh.model.lifecycles import Channel, Keep, Lifecycle, Phase
 from octossh.model.pauses import Held, Pause
 from octossh.model.preventions import Prevention
 from octossh.model.projects import Process, Project
-from octossh.model.references import Reference, check_untagged, split_reference
+from octossh.model.references import Reference, check_untagged, known_address, split_reference
 from octossh.model.releases import Release
 from octossh.model.rollout import Retry, Rolling, Rollout, share
 from octossh.model.schedules import DueState, Schedule, ScheduleList
@@ -203,6 +203,7 @@ __all__ = [
     "flags",
     "grouped",
     "kept",
+    "known_address",
     "mapped",
     "moment",
     "options",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from octossh.octofiles.carrying import Imported, Note
 from octossh.octofiles.compose import from_compose
+from octossh.octofiles.kamal import from_kamal
 from octossh.octofiles.sources import expression, octofile, targets_file
 from octossh.octofiles.starting import Start, environments_of, image_of, targets_of_hosts
 
@@ -14,6 +15,7 @@ __all__ = [
     "environments_of",
     "expression",
     "from_compose",
+    "from_kamal",
     "image_of",
     "octofile",
     "targets_file",

@@ -123,7 +123,9 @@ class Carrier:
 
     def note(self, place: str, why: str, advice: str) -> None:
         """Say what is not as it was."""
-        self.notes.append(Note(place, " ".join(why.split()), advice))
+        made = Note(place, " ".join(why.split()), advice)
+        if made not in self.notes:
+            self.notes.append(made)
 
     # ------------------------------------------------------------- texts
 

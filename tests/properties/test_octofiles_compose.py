@@ -14,7 +14,7 @@ from value_strategies import TEXT
 
 import octossh as oc
 from octossh.model import Pairs
-from octossh.octofiles import expression, from_compose
+from octossh.octofiles import expression, from_compose, from_kamal
 from octossh.octofiles.carrying import _SECRET_NAME, _SECRET_TEXT
 from octossh.octofiles.compose import _plain_keys
 
@@ -119,4 +119,23 @@ def test_whatever_stands_in_a_compose_file_is_carried_or_told(fields, networks, 
         "volumes": secrets,
     }
     made = from_compose(document_of(document), name="shop")
+    assert eval(expression(made.project), {"oc": oc}) == made.project
+
+
+KAMAL_KEYS = ["servers", "registry", "env", "ssh", "volumes", "labels", "logging", "accessories", "proxy", "boot",
+              "deploy_timeout", "stop_timeout", "builder", "hooks"]  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(KAMAL_KEYS), JUNK, max_size=4), JUNK)
+def test_whatever_stands_in_a_file_of_kamal_is_carried_or_told(fields, role):
+    document = {
+        "service": "shop",
+        "image": "acme/shop",
+        **fields,
+        "accessories": {"db": role, "x": {"image": "x", "env": role}},
+    }
+    try:
+        made = from_kamal(document_of(document))
+    except oc.ModelError:
+        return
     assert eval(expression(made.project), {"oc": oc}) == made.project

@@ -191,3 +191,127 @@ def test_files_that_are_there_stay_and_the_project_is_called_as_the_folder(octos
     assert list(space.projects) == ["shop"]
     network, web = space.project().process.steps
     assert (network.name, web.networks, web.aliases) == ("default", ("{{ steps.default.inspect.Name }}",), ("web",))
+
+
+KAMAL = """
+service: shop
+image: acme/shop
+servers:
+  web:
+    hosts: [10.0.0.11, 10.0.0.12]
+    options: {memory: 512m, cap-add: [NET_ADMIN], foo: 1}
+  job:
+    hosts: [10.0.0.11]
+    cmd: bin/jobs --queue 'a b'
+    env: {clear: {QUEUE: all}}
+proxy: {ssl: true, host: shop.example.com, app_port: 3000, healthcheck: {path: /health}}
+registry: {server: registry.example.com, username: shop, password: [REGISTRY_PASSWORD]}
+env:
+  clear: {RAILS_ENV: production, HOST: <%= ENV["HOST"] %>, API_KEY: hush, MARKS: "{{ x }}"}
+  secret: [RAILS_MASTER_KEY, "DB_PASSWORD:PROD_DB_PASSWORD"]
+ssh: {user: deploy, port: 2222, proxy: bastion.example.com, keys: [a]}
+builder: {arch: amd64}
+boot: {limit: 1, wait: 5}
+deploy_timeout: 40
+accessories:
+  db:
+    image: mysql:8.0
+    host: 10.0.0.12
+    port: "127.0.0.1:3306:3306"
+    directories: ["data:/var/lib/mysql"]
+  cache: {image: "valkey/valkey:8", roles: [web]}
+frobnicate: 1
+"""
+
+
+def test_kamals_file_becomes_an_octofile_and_targets_that_load(octossh, in_tmp):
+    (in_tmp / "deploy.yml").write_text(KAMAL)
+    code, out, err = octossh("import", "kamal", "deploy.yml", "-o", "octofile.py")
+    assert (code, out.splitlines()[:2]) == (0, ["octofile.py: written", "targets.yml: written"])
+    assert "hush" not in (in_tmp / "octofile.py").read_text() + err
+    space = loaded(in_tmp / "octofile.py")
+    there = {"user": "deploy", "port": 2222, "jump": "bastion.example.com", "environments": ["Production"]}
+    assert space.targets == (
+        oc.Target("h01", "10.0.0.11", roles=["job", "web"], **there),
+        oc.Target("h02", "10.0.0.12", roles=["db", "web"], **there),
+    )
+    hub = oc.Registry("hub", "https://docker.io")
+    login = oc.Basic("shop", oc.secret("REGISTRY_PASSWORD"))
+    shop = oc.Registry("registry.example.com", "https://registry.example.com", auth=login).image("acme/shop")
+    shared = {"networks": ["{{ steps.kamal.inspect.Name }}"], "restart": "unless-stopped"}
+    env = {
+        "RAILS_ENV": "production",
+        "API_KEY": oc.secret("API_KEY"),
+        "MARKS": "{{ '{{' }} x }}",
+        "RAILS_MASTER_KEY": oc.secret("RAILS_MASTER_KEY"),
+        "DB_PASSWORD": oc.secret("PROD_DB_PASSWORD"),
+    }
+    app = {**shared, "image": shop, "rolling": oc.Rolling([1], pause_s=5), "healthy_timeout_s": 40, "stop_grace_s": 30}
+    assert space.project("shop").process.steps == (
+        oc.CreateNetwork("kamal"),
+        oc.RunContainer(
+            "db", image=hub.image("mysql"), roles=["db"], publish=["127.0.0.1:3306:3306"], aliases=["shop-db"], **shared
+        ),
+        oc.RunContainer("cache", image=hub.image("valkey/valkey"), roles=["web"], aliases=["shop-cache"], **shared),
+        oc.RunContainer(
+            "web",
+            roles=["web"],
+            env=env,
+            memory="512m",
+            cap_add=["NET_ADMIN"],
+            health=oc.Http(3000, "/health"),
+            aliases=["shop-web"],
+            **app,
+        ),
+        oc.RunContainer(
+            "job",
+            roles=["job"],
+            command=["bin/jobs", "--queue", "a b"],
+            env={**env, "QUEUE": "all"},
+            aliases=["shop-job"],
+            **app,
+        ),
+    )
+
+
+def test_what_kamal_has_and_octossh_has_not_is_told_once_each(octossh, in_tmp):
+    (in_tmp / "deploy.yml").write_text(KAMAL)
+    code, out, _ = octossh("import", "kamal", "deploy.yml", "--environment", "Live", "--json")
+    assert code == 0
+    document = json.loads(out)
+    assert 'environments=["Live"]' in document["octofile"]
+    assert [note["place"] for note in document["notes"]] == [
+        "registry.password",
+        "servers.web.options.foo",
+        "servers.web.proxy",
+        "env.HOST",
+        "env.API_KEY",
+        "env.secret.RAILS_MASTER_KEY",
+        "env.secret.DB_PASSWORD",
+        "accessories.db.directories",
+        "builder",
+        "frobnicate",
+        "image",
+        "accessories",
+        "ssh.keys",
+    ]
+    told = {note["place"]: note["advice"] for note in document["notes"]}
+    assert told["servers.web.proxy"] == "publish=['80:3000'], or run one as a step of its own"
+    assert told["env.HOST"] == "write what it gives, or an expression {{ }}"
+
+
+NO_KAMAL = {
+    "another file": ("a: 1", ["no service and image", "config/deploy.yml"]),
+    "ERB around lines": ("<% if a %>\nservice: [\n<% end %>", ["not YAML", "ERB", "'kamal config'"]),
+    "an image in ERB": ("service: a\nimage: <%= b %>", ["image:", "names no image by itself"]),
+    "no host name": ("service: a\nimage: b\nservers: ['a b']", ["'a b' is neither a host name"]),
+}
+
+
+@pytest.mark.parametrize("what", NO_KAMAL)
+def test_what_is_no_file_of_kamal_is_told(what, octossh, in_tmp):
+    text, words = NO_KAMAL[what]
+    (in_tmp / "deploy.yml").write_text(text)
+    code, out, err = octossh("import", "kamal", "deploy.yml")
+    assert (code, out) == (2, "")
+    assert [word for word in words if word not in err] == [], err
