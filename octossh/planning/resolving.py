@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Self
 
+import attrs
 from attrs import field, frozen
 
 from octossh.errors import ModelError
@@ -18,6 +19,8 @@ from octossh.model import (
     Step,
     Target,
     Templates,
+    Variable,
+    changed,
     mapped,
     slug,
     value_of,
@@ -153,6 +156,8 @@ class _Kept:
     Attributes:
         step: As the release has it.
         texts: Those in it that hold expressions: text, field and metadata.
+        fields: The names of the fields of the step in which they stand, in the same order.
+        alike: Whether a text means the same wherever the steps that it reads run, by its place.
         fixed: The values of those that are the same on all targets, by their place in *texts*.
         later: The step that has to run before one of them is known, as long as nothing is; by its place, and by which
             of the steps that it reads run on the target.
@@ -162,6 +167,8 @@ class _Kept:
 
     step: Step
     texts: tuple[tuple[str, str, Mapping[str, Any]], ...]
+    fields: tuple[str, ...]
+    alike: dict[int, bool] = field(factory=dict)
     fixed: dict[int, str | SecretRef] = field(factory=dict)
     later: dict[tuple[int, tuple[bool, ...]], str] = field(factory=dict)
     made: dict[tuple[str | SecretRef, ...], Step] = field(factory=dict)
@@ -177,8 +184,23 @@ class _Kept:
                 found.append((text, field, metadata))
             return text
 
-        mapped(step, note)
-        return cls(step, tuple(found))
+        fields = []
+        for attribute in attrs.fields(type(step)):
+            before = len(found)
+            if not attribute.metadata.get("literal"):
+                mapped(getattr(step, attribute.name), note, attribute.name, attribute.metadata)
+            if len(found) > before:
+                fields.append(attribute.name)
+        return cls(step, tuple(found), tuple(fields))
+
+    def with_texts(self, values: Iterable[str | SecretRef]) -> Step:
+        """The step with these in the place of its texts."""
+        left = iter(values)
+
+        def take(text: str, _field: str, _metadata: Mapping[str, Any]) -> str | SecretRef:
+            return next(left) if _is_open(text) else text
+
+        return changed(self.step, {name: mapped(getattr(self.step, name), take) for name in self.fields})
 
 
 @frozen
@@ -205,6 +227,7 @@ class Resolver:
     _hosts: dict[str, tuple[Target, ...]] = field(factory=dict, init=False, repr=False, eq=False)
     _reach: dict[str, Mapping[str, Target]] = field(factory=dict, init=False, repr=False, eq=False)
     _kept: dict[str, _Kept] = field(factory=dict, init=False, repr=False, eq=False)
+    _named: dict[str, dict[str | None, list[Variable]]] = field(factory=dict, init=False, repr=False, eq=False)
 
     def reach(self, step: Step) -> Mapping[str, Target]:
         """The targets that *step* runs on, by name."""
@@ -249,8 +272,7 @@ class Resolver:
             return step
         values = tuple(self._one(kept, place, target, known) for place in range(len(kept.texts)))
         if values not in kept.made:
-            left = iter(values)
-            kept.made[values] = mapped(step, lambda text, _field, _meta: next(left) if _is_open(text) else text)
+            kept.made[values] = kept.with_texts(values)
         return kept.made[values]
 
     def _one(self, kept: _Kept, place: int, target: Target, known: Mapping[tuple[str, str], Facts]) -> str | SecretRef:
@@ -260,7 +282,9 @@ class Resolver:
         text, field, metadata = kept.texts[place]
         step = kept.step
         where = f"{self.release.project}: step {step.name!r} on {target.name!r}, field {field}"
-        alike = self._alike(text, where, target)
+        if place not in kept.alike:
+            kept.alike[place] = self._is_alike(text, where)
+        alike = self._read_here(text, where, target) if kept.alike[place] else None
         if alike is not None and not known and (later := kept.later.get((place, alike))):
             raise NotYetKnown(later)
         whole, language = metadata.get("may_be_secret", False), step.language if metadata.get("shell") else ""
@@ -275,17 +299,30 @@ class Resolver:
             kept.fixed[place] = made
         return made
 
-    def _alike(self, text: str, where: str, target: Target) -> tuple[bool, ...] | None:
-        """What makes *text* the same on targets: whether the steps that it reads run there; None for nothing."""
+    def _is_alike(self, text: str, where: str) -> bool:
+        """Whether *text* is the same on all targets on which the steps that it reads run."""
+        read = references(text, where=where).names
+        return "target" not in read and not any(
+            (v.target is not None or v.role is not None) and v.name in read for v in self.release.variables
+        )
+
+    def _read_here(self, text: str, where: str, target: Target) -> tuple[bool, ...]:
+        """Which of the steps that *text* reads run on *target*; nothing where it reads none."""
         read = references(text, where=where)
-        if "target" in read.names or any(
-            (v.target is not None or v.role is not None) and v.name in read.names for v in self.release.variables
-        ):
-            return None
         if "steps" not in read.names:
             return ()
         by_name = {step.name: step for step in self.release.process.steps if step.name in read.steps}
         return (*(name in by_name and target.name in self.reach(by_name[name]) for name in sorted(read.steps)), True)
+
+    def _definitions(self, name: str, target: Target) -> Sequence[Variable]:
+        """Those of the variable *name* that may count on *target*; a thousand of others are not looked at each time."""
+        if name not in self._named:
+            bound: dict[str | None, list[Variable]] = {None: []}
+            for variable in self.release.variables:
+                if variable.name == name:
+                    bound.setdefault(variable.target, []).append(variable)
+            self._named[name] = bound
+        return [*self._named[name][None], *self._named[name].get(target.name, ())]
 
     def _text(
         self,
@@ -300,10 +337,11 @@ class Resolver:
         failed: bool | None = None,
     ) -> str | SecretRef:
         values = self._always(target, known, failed)
-        for name in references(text, where=where).names - values.keys():
+        read = references(text, where=where).names
+        for name in read - values.keys():
             value = value_of(
                 name,
-                self.release.variables,
+                self._definitions(name, target),
                 environment=self.environment,
                 channel=self.release.channel,
                 target=target.name,
@@ -325,7 +363,7 @@ class Resolver:
                     f"{where}: variable {name!r} has no value in {self.environment!r} on this target; "
                     "add one without a scope, or with this environment"
                 )
-        if whole and isinstance(alone := value_alone(text, values), SecretOutput):
+        if whole and "steps" in read and isinstance(alone := value_alone(text, values), SecretOutput):
             return alone.ref
         return evaluate(text, values, where=where, language=language)
 

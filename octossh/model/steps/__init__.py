@@ -7,7 +7,7 @@ keeps something, its values in ``octossh.rendering`` and its template of the sam
 from __future__ import annotations
 
 from octossh.model.steps.approvals import Approve
-from octossh.model.steps.base import CONDITIONS, Part, Step, mapped, texts
+from octossh.model.steps.base import CONDITIONS, Part, Step, changed, mapped, texts
 from octossh.model.steps.compose import ComposeStep, ComposeUp
 from octossh.model.steps.containers import RunContainer
 from octossh.model.steps.flags import Flag, flags, kept, options
@@ -66,6 +66,7 @@ __all__ = [
     "SwarmUpdate",
     "Tcp",
     "WaitFor",
+    "changed",
     "flags",
     "kept",
     "mapped",

@@ -83,26 +83,50 @@ def _normalised(attribute: attrs.Attribute[Any]) -> attrs.Attribute[Any]:
     return attribute.evolve(converter=whole)
 
 
-def flags(kind: type) -> dict[str, Flag]:
+@frozen
+class _Told:
+    """What is told of the fields of a class, and their defaults, none of which can be changed."""
+
+    flags: Mapping[str, Flag]
+    defaults: tuple[tuple[str, Flag, Any], ...]
+    nested: bool
+
+
+class _Classes(dict[type, _Told]):
+    """By class, worked out when it is first asked for."""
+
+    def __missing__(self, kind: type) -> _Told:
+        found = []
+        for attribute in attrs.fields(kind) if attrs.has(kind) else ():
+            if (made := attribute.metadata.get("flag")) is None:
+                continue
+            default: Any = attribute.default
+            if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+                default = default.factory()
+            found.append((attribute.name, made, default))
+        told = {name: made for name, made, _ in found}
+        self[kind] = _Told(told, tuple(found), any(made.name.startswith("--") for made in told.values()))
+        return self[kind]
+
+
+_CLASSES = _Classes()
+
+
+def flags(kind: type) -> Mapping[str, Flag]:
     """The fields of *kind* that become options, in order."""
-    found = ((attribute.name, attribute.metadata.get("flag")) for attribute in attrs.fields(kind))
-    return {name: made for name, made in found if made is not None}
+    return _CLASSES[kind].flags
 
 
 def _nested(value: Any) -> TypeGuard[attrs.AttrsInstance]:
     """Whether *value* becomes several options, each of a field of its own."""
-    return attrs.has(type(value)) and any(made.name.startswith("--") for made in flags(type(value)).values())
+    return _CLASSES[type(value)].nested
 
 
 def _given(value: Any) -> Iterator[tuple[str, Flag, Any]]:
     """The fields that are not at their default, with what they become."""
-    fields = attrs.fields_dict(type(value))
-    for name, made in flags(type(value)).items():
+    for name, made, default in _CLASSES[type(value)].defaults:
         content = getattr(value, name)
-        default = getattr(fields[name], "default", None)
-        if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
-            default = default.factory()  # type: ignore[union-attr]
-        if content != default:
+        if content is not default and content != default:
             yield name, made, content
 
 
