@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command; the exit codes are 0 done, 1 failed, 2 usage, 3 changes, 4 refused, 5 waits, 130 interrupted."""
     options = Options()
     # What a command loads stays to its end. By default, looking for garbage in it takes a twentieth of the time.
-    gc.set_threshold(50_000, 10, 10)
+    gc.set_threshold(200_000, 10, 10)
     # A job that is cancelled gets SIGTERM: end it as Ctrl-C does, so that the record says how far it came.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if completing.asked():
