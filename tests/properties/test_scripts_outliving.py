@@ -146,6 +146,35 @@ def test_a_link_that_is_lost_hinders_nobody_and_what_follows_is_heard_once(shell
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [("tw", "o", "two"), (r"\303", r"\251 and on", "é and on"), ("two", "", "two")],
+    ids=["inside a line", "inside a character", "before the end of a line"],
+)
+def test_a_link_that_is_cut_inside_of_a_line_costs_nothing_of_it(
+    run: str, tmp_path: Path, before: str, after: str, line: str
+) -> None:
+    text = f"printf 'one\\n{before}'; until [ -e {tmp_path}/go ]; do sleep 0.1; done; printf '{after}\\nthree\\n'"
+    process, nonce = start(["sh"], outliving(Script("x", BODY % text), run, 1))
+    assert process.stderr is not None
+    said, half = b"", b"\xc3" if "303" in before else before.encode()
+    while not said.endswith(half):
+        said += os.read(process.stderr.fileno(), 1)
+    process.stderr.close()
+    assert process.stdout is not None
+    process.stdout.close()
+    _dropped.append(process)
+    lines: list[str] = []
+    told = Told(lines.append, lambda _: None)
+    Collector(nonce, told.line, told.frame).feed_err(said)
+    assert lines == ["one"]
+    (tmp_path / "go").touch()
+    told.again()
+    heard = hear(["sh"], attach(run, "x"), told)
+    assert lines == heard.log.splitlines() == ["one", line, "three"]
+
+
+@pytest.mark.slow
 def test_a_run_is_found_again_as_often_as_it_takes_and_runs_once(shell: list[str], run: str, tmp_path: Path) -> None:
     script = Script("x", BODY % f"echo ran >>{tmp_path}/count; echo going; sleep 0.5; echo gone")
     drop(shell, outliving(script, run, 1), "going")
