@@ -39,13 +39,12 @@ def apply(
     login: Callable[[Image], Credentials | None] | None = None,
     pack: Pack | None = None,
     lock_wait_s: int = 30,
-    approver: Approver | None = None,
-    shelf: Shelf | None = None,
-    decider: Decider | None = None,
+    store: str = "",
+    approver: Approver | None = None, shelf: Shelf | None = None, decider: Decider | None = None,
     cancelled: Callable[[], Cancellation | None] | None = None,
     on_event: Callable[[Event], None] | None = None,
     check: bool = True,
-) -> Deployment:
+) -> Deployment:  # fmt: skip
     """Do what *plan*, made by `octossh.planning.plan`, says, step by step, on the hosts of a wave beside each other.
 
     Args:
@@ -57,7 +56,8 @@ def apply(
         logins: Names of the secrets with registry logins, by name of the registry.
         login: Gives a login for an image that a host is about to pull.
         pack: Gives the archive of an image that is sent.
-        lock_wait_s: Seconds that a script waits for the lock of its host.
+        lock_wait_s: Seconds that a script waits for its host, where another deployment holds it.
+        store: From `Store.mark`: claims of other deployments of that store are over.
         approver: Who is asked where a step wants an approval.
         shelf: Where it is put to wait for an approval, and comes from with its outcomes. None: it cannot wait.
         decider: Who is asked what to do when a step has failed on a host. None: the rollout says.
@@ -67,14 +67,13 @@ def apply(
 
     Raises:
         PlanError: It holds what cannot be done, or too few hosts are there; or Refused: nobody can approve.
-        ConnectError: A host cannot be reached.
-        RecordError: The record cannot be written.
+        ConnectError, RecordError: A host cannot be reached, or the record not be written.
         DeployFailed: It did not succeed, and *check* is true; so with DeployWaits, and KeyboardInterrupt.
 
     Hosts:
         as the error says; untouched with the first ones.
     """
-    given = Access(secrets or {}, logins or {}, login, pack, lock_wait_s)
+    given = Access(secrets or {}, logins or {}, login, pack, lock_wait_s, store)
     made = _ready(plan, transport, approver, shelf)
     run = Run(made, transport, record, deployment, given, approver, decider, on_event, shelf)
     return _attended(run, cancelled, check=check)

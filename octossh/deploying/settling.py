@@ -36,6 +36,7 @@ def settle(
     transport: Transport,
     secrets: Mapping[str, Secret] | None,
     on_event: Callable[[Event], None] | None = None,
+    store: str = "",
 ) -> Deployment:
     """*deployment* with its end, as its hosts tell it. A step that still runs there is waited for; nothing is started.
 
@@ -49,11 +50,12 @@ def settle(
         transport: How to reach the hosts.
         secrets: What must be masked. None: it is not known, so what the steps say is neither told nor kept.
         on_event: Is called with what the steps say, as events of the kind ``output``.
+        store: See `octossh.deploying.apply`.
 
     Hosts:
         as the outcomes say.
     """
-    asking = _Asking(deployment, release, transport, secrets, on_event)
+    asking = _Asking(deployment, release, transport, secrets, on_event, store)
     known = {(outcome.step, outcome.target): outcome for outcome in deployment.outcomes}
     begun, behind = _begun(events)
     hosts = {target.name: target for target in targets if deployment.environment in target.environments}
@@ -133,13 +135,14 @@ class _Asking:
         transport: Transport,
         secrets: Mapping[str, Secret] | None,
         on_event: Callable[[Event], None] | None,
+        store: str,
     ) -> None:
         self._deployment, self._transport = deployment, transport
         self._secrecy, self._masking = Secrecy(secrets or {}), secrets is not None
         self._on_event = on_event if self._masking else None
         self._steps = {step.name: step for step in release.process.steps}
         self._telling = threading.Lock()
-        name = claim_name(deployment.project, deployment.environment, deployment.id)
+        name = claim_name(deployment.project, deployment.environment, deployment.id, store)
         self.claims = Claims(name, transport)
         self.left = threading.Event()
 

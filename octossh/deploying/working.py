@@ -72,6 +72,7 @@ class Access:
     login: Callable[[Image], Credentials | None] | None = None
     pack: Pack | None = None
     lock_wait_s: int = 30
+    store: str = ""
 
 
 class Worker:
@@ -105,7 +106,7 @@ class Worker:
         self.resolver = plan.resolver(self.secrecy.secrets)
         self.known: dict[tuple[str, str], Facts] = {}
         self.locked = False
-        name = claim_name(deployment.project, deployment.environment, deployment.id)
+        name = claim_name(deployment.project, deployment.environment, deployment.id, access.store)
         self.claims = Claims(name, transport)
         self._lasts = last_steps(plan)
         self._steps = {step.name: step for step in plan.release.process.steps}

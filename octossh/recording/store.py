@@ -422,6 +422,11 @@ class Store(Pauses):
         with self._transaction() as transaction:
             return transaction.tip()
 
+    @property
+    def mark(self) -> str:
+        """What tells this store from all others: of the hash of its first event; empty before that."""
+        return self.hashes([1])[0].get(1, "")[:16]
+
     def hashes(self, seqs: Iterable[int]) -> tuple[Mapping[int, str], int, int]:
         """The hashes of the events of these numbers, as far as they are there; and the first and the last number."""
         from octossh.recording.audits import Audits

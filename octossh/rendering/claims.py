@@ -11,9 +11,14 @@ from octossh.shell import Script
 __all__ = ["claim_name", "unclaim"]
 
 
-def claim_name(project: str, environment: str, deployment: str) -> str:
-    """The name of the file by which *deployment* claims *project* in *environment* on a host."""
-    return f"octossh-{slug(project)}-{slug(environment)}.claim.{slug(deployment)}"
+def claim_name(project: str, environment: str, deployment: str, store: str = "") -> str:
+    """The name of the file by which *deployment* claims *project* in *environment* on a host.
+
+    Deployments of one *store* go one after the other, so a claim of that store keeps out none of them. Empty: none
+    shares it.
+    """
+    whose = slug(deployment).replace(".", "-")
+    return f"octossh-{slug(project)}-{slug(environment)}.claim.{store or whose}.{whose}"
 
 
 def unclaim(claim: str) -> Script:

@@ -245,6 +245,7 @@ class Deployments(Continuing):
             login=self._access.login,
             pack=self._access.archive,
             lock_wait_s=self.lock_wait_s,
+            store=self.store.mark,
             approver=approver,
             decider=self.on_failure,
             cancelled=functools.partial(self.store.kept_one, "cancellation", deployment.id, Cancellation),

@@ -65,8 +65,9 @@ class Resuming(Wiring):
         release = self.store.release(left.project, left.release)
         events = self.store.events(left.id)
         ended = settle(
-            left, release, self.targets, events, self._transport, self._to_mask(left, release), self.on_event
-        )
+            left, release, self.targets, events, self._transport, self._to_mask(left, release), self.on_event,
+            self.store.mark,
+        )  # fmt: skip
         self.store.finish(ended, lease=lease)
         return ended
 

@@ -32,9 +32,9 @@ MEMORY = Path("/dev/shm")
 class Controller:
     """One that deploys: its connection is a process on the host, which starts a shell for each script."""
 
-    def __init__(self, folder: Path, shell: str, project: str, deployment: str) -> None:
+    def __init__(self, folder: Path, shell: str, project: str, deployment: str, store: str = "") -> None:
         self.folder, self.shell, self.project, self.deployment = folder, shell, project, deployment
-        self.claim = claim_name(project, "Dev", deployment)
+        self.claim = claim_name(project, "Dev", deployment, store)
         self.connection: subprocess.Popen[str] | None = None
         self.log = ""
 
@@ -145,6 +145,18 @@ def test_one_whose_controller_has_gone_is_taken_over_at_once_and_stays_out_when_
     assert claims(first.project) == []
 
 
+def test_a_deployment_of_the_same_store_follows_one_whose_connection_seems_to_live(
+    two: tuple[Controller, Controller],
+) -> None:
+    first, second = (Controller(one.folder, one.shell, one.project, one.deployment, "store") for one in two)
+    first.step()
+    assert second.step(last=True).state == "succeeded"
+    assert "taking over from deployment d1" in second.log
+    assert "which another deployment has taken over since" in first.step().why
+    for one in (first, second):
+        one.lose()
+
+
 def test_a_step_that_fails_keeps_the_host_until_it_is_freed(two: tuple[Controller, Controller]) -> None:
     first, second = two
     assert first.step("false", last=True).state == "failed"
@@ -186,7 +198,7 @@ def test_a_script_that_nobody_deploys_claims_nothing_and_keeps_out_all_the_same(
 def test_a_claim_that_makes_no_sense_holds_nobody_up(two: tuple[Controller, Controller]) -> None:
     first, _ = two
     for number, text in enumerate(("x y z\n", "\n", "1\n", "$(exit 9) ; `exit 9` *\n", "0 0 nobody\n")):
-        (MEMORY / f"octossh-{first.project}-dev.claim.x{number}").write_text(text)
+        (MEMORY / f"octossh-{first.project}-dev.claim.x.x{number}").write_text(text)
     assert first.step(last=True).state == "succeeded"
 
 

@@ -134,7 +134,7 @@ def test_each_step_claims_its_host_and_the_last_one_lets_it_go_without_one_more_
     world.apply(planned(NET, WEB))
     calls = world.transport.calls
     assert [call.script.name for call in calls] == ["create_network net", "run_container web"]
-    assert all("octossh_claim=octossh-shop-dev.claim.d1\n" in call.script.ahead for call in calls)
+    assert all("octossh_claim=octossh-shop-dev.claim.d1.d1\n" in call.script.ahead for call in calls)
     assert [lets_go(call) for call in calls] == [False, True]
 
 
@@ -143,7 +143,7 @@ def test_a_host_whose_last_step_had_no_turn_is_let_go_at_the_end():
     failing(world, planned(NET, WEB, hosts=3))
     freed = [call for call in world.transport.calls if call.script.name.startswith("unclaim")]
     assert sorted(call.target.name for call in freed) == ["h1", "h3"]
-    assert "/dev/shm/octossh-shop-dev.claim.d1" in freed[0].script.body
+    assert "/dev/shm/octossh-shop-dev.claim.d1.d1" in freed[0].script.body
     assert world.calls[-1] == "finish"
 
 

@@ -77,9 +77,12 @@ octossh_connected() {
 # Claims are files beside the lock, written under it: what lives as long as the connection, and whose they are. One that
 # is empty was taken over. This says whether nobody else's holds; otherwise octossh_holder is told who it is.
 octossh_unclaimed() {
+    octossh_claim=${octossh_claim:-}
     octossh_find_session
     for octossh_file in "${octossh_lock%.lock}".claim.*; do
-        { [ "${octossh_file##*/}" != "${octossh_claim:-}" ] && [ ! -h "$octossh_file" ]; } || continue
+        [ ! -h "$octossh_file" ] || continue
+        # Of one store, one deployment follows the other: what an earlier one has claimed there is over, or our own.
+        case ${octossh_file##*/} in "${octossh_claim%.*}".*) continue ;; esac
         read -r octossh_pid octossh_at octossh_holder 2>/dev/null <"$octossh_file" || continue
         # Of one connection the newer deployment counts.
         [ "$octossh_pid $octossh_at" != "$octossh_session" ] || continue
