@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import pytest
 import shops
 from attrs import frozen
-from integration.faults.conftest import Faults
 from integration.faults.grounds import NEW, Fault, Ground
 
 import octossh as oc
-
-pytestmark = pytest.mark.lab
 
 # Its second line is its last one until it has happened what is to happen.
 COUNTED = """
@@ -154,8 +150,3 @@ CASES: dict[str, Fault] = {
     },
     "the link of a script is killed that must not outlive it": ends_with_it,
 }
-
-
-@pytest.mark.parametrize("fault", CASES.values(), ids=CASES)
-def test_what_must_hold_holds_when(fault: Fault, faults: Faults, request: pytest.FixtureRequest) -> None:
-    faults.end(request.node.nodeid)

@@ -5,12 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from integration.faults.conftest import Faults
 from integration.faults.grounds import NEW, Fault, Ground
 
 import octossh as oc
-
-pytestmark = pytest.mark.lab
 
 
 def dies(word: str, how: str, ground: Ground) -> None:
@@ -152,8 +149,3 @@ CASES: dict[str, Fault] = {
     },
     "dockerd is down": is_down,
 }
-
-
-@pytest.mark.parametrize("fault", CASES.values(), ids=CASES)
-def test_what_must_hold_holds_when(fault: Fault, faults: Faults, request: pytest.FixtureRequest) -> None:
-    faults.end(request.node.nodeid)

@@ -8,12 +8,9 @@ from functools import partial
 
 import pytest
 import shops
-from integration.faults.conftest import Faults
 from integration.faults.grounds import NEW, Fault, Ground
 
 import octossh as oc
-
-pytestmark = pytest.mark.lab
 
 
 @contextmanager
@@ -221,8 +218,3 @@ CASES: dict[str, Fault] = {
     ),
     "two deploy at once": two_deploy,
 }
-
-
-@pytest.mark.parametrize("fault", CASES.values(), ids=CASES)
-def test_what_must_hold_holds_when(fault: Fault, faults: Faults, request: pytest.FixtureRequest) -> None:
-    faults.end(request.node.nodeid)

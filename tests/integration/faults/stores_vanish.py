@@ -6,14 +6,10 @@ import subprocess
 from collections.abc import Callable
 from functools import partial
 
-import pytest
 import shops
-from integration.faults.conftest import Faults
 from integration.faults.grounds import NEW, Fault, Ground
 
 import octossh as oc
-
-pytestmark = pytest.mark.lab
 
 
 def removed(ground: Ground) -> None:
@@ -73,8 +69,3 @@ CASES: dict[str, Fault] = {
     "the store becomes read-only": partial(vanishes, mounted("ro"), mounted("rw")),
     "the disk of the store fills up": partial(vanishes, filled, emptied),
 }
-
-
-@pytest.mark.parametrize("fault", CASES.values(), ids=CASES)
-def test_what_must_hold_holds_when(fault: Fault, faults: Faults, request: pytest.FixtureRequest) -> None:
-    faults.end(request.node.nodeid)

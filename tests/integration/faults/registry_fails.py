@@ -8,16 +8,12 @@ from functools import partial
 from http import HTTPStatus
 
 import attrs
-import pytest
 import shops
-from integration.faults.conftest import Faults
 from integration.faults.grounds import NEW, OLD, Fault, Ground
 from integration.front import Answer, Front
 from lab.images import Registry
 
 import octossh as oc
-
-pytestmark = pytest.mark.lab
 
 
 def fronted(ground: Ground) -> Front:
@@ -166,8 +162,3 @@ CASES: dict[str, Fault] = {
     "the tag moves after the release": partial(loses, moves),
     "the digest is collected after the release": partial(loses, collects),
 }
-
-
-@pytest.mark.parametrize("fault", CASES.values(), ids=CASES)
-def test_what_must_hold_holds_when(fault: Fault, faults: Faults, request: pytest.FixtureRequest) -> None:
-    faults.end(request.node.nodeid)

@@ -7,13 +7,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import pytest
-from integration.faults.conftest import Faults
 from integration.faults.grounds import NEW, Fault, Ground
 
 import octossh as oc
-
-pytestmark = pytest.mark.lab
 
 CONTROLLER = """
 import pathlib, signal, sys
@@ -62,8 +58,3 @@ CASES: dict[str, Fault] = {
     for moment in ("step_started", "replacing", "step_finished")
     for way in ("resumed", "deployed anew")
 }
-
-
-@pytest.mark.parametrize("fault", CASES.values(), ids=CASES)
-def test_what_must_hold_holds_when(fault: Fault, faults: Faults, request: pytest.FixtureRequest) -> None:
-    faults.end(request.node.nodeid)
