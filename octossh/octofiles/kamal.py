@@ -39,7 +39,10 @@ _ADVICE = {
     "aliases": ("octossh has no aliases", "use those of your shell"),
     "retain_containers": ("no old containers are kept", "octossh rollback pulls the image again; see octossh prune"),
     "asset_path": ("no assets are kept beside each other", "serve them from a place that keeps the old ones"),
-    "hooks_path": ("hooks are not carried over", "write oc.RunScript(..., on='controller') before and after the steps"),
+    "hooks_path": (
+        "hooks are not carried over",
+        "write oc.RunScript(..., where='controller') before and after the steps",
+    ),
     "secrets_path": ("its files are not read", "give the space secrets=oc.FileSecrets(...), or environment variables"),
     "require_destination": ("destinations are environments here", "name them in a Lifecycle"),
 }
