@@ -41,7 +41,7 @@ _ADVICE = {
     "asset_path": ("no assets are kept beside each other", "serve them from a place that keeps the old ones"),
     "hooks_path": (
         "hooks are not carried over",
-        "write oc.RunScript(..., where='controller') before and after the steps",
+        "write oc.RunScript(..., where='controller') around the steps",
     ),
     "secrets_path": ("its files are not read", "give the space secrets=oc.FileSecrets(...), or environment variables"),
     "require_destination": ("destinations are environments here", "name them in a Lifecycle"),
