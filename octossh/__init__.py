@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         Freeze,
         HealthCheck,
         History,
+        HookCall,
         Http,
         Image,
         Join,
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
         LogLine,
         Maintenance,
         Mode,
+        Moment,
         Mount,
         Options,
         Outcome,
@@ -125,7 +127,7 @@ if TYPE_CHECKING:
     from octossh.model.credentials import Credentials
     from octossh.planning import Action, Change, ImageChange, Plan, ReleaseDiff, StepChange, Task, Tidy, Tidying
     from octossh.shell import Frame, Result, Script, Secret
-    from octossh.sinks import HttpSink, SyslogSink
+    from octossh.sinks import CommandHook, HttpSink, SyslogSink, Webhook
     from octossh.space import Space
     from octossh.transport import SSH, Local, OpenSSH, Replay, Transport
     from octossh.vaults import CommandSecrets, FileSecrets, FolderSecrets, KeyringSecrets
@@ -149,6 +151,7 @@ __all__ = [
     "Channel",
     "Checkup",
     "Command",
+    "CommandHook",
     "CommandSecrets",
     "CommandTargets",
     "ComposeUp",
@@ -180,6 +183,7 @@ __all__ = [
     "Freeze",
     "HealthCheck",
     "History",
+    "HookCall",
     "HostKeyError",
     "Hosts",
     "Http",
@@ -196,6 +200,7 @@ __all__ = [
     "Maintenance",
     "Mode",
     "ModelError",
+    "Moment",
     "Mount",
     "OctosshError",
     "OpenSSH",
@@ -261,6 +266,7 @@ __all__ = [
     "TransportError",
     "Variable",
     "WaitFor",
+    "Webhook",
     "Whereabouts",
     "__version__",
     "env_file",

@@ -13,6 +13,7 @@ from octossh.model.drifts import Deviation, Drift, Drifts, Problem, Runner, Sigh
 from octossh.model.executions import ContainerLine, Execution, Executions
 from octossh.model.files import env_file, read_text
 from octossh.model.freezes import Freeze, moment
+from octossh.model.hooks import HookCall, Moment
 from octossh.model.images import Image, Pin, Registry, Repositories
 from octossh.model.interventions import DECISIONS, Cancellation, Decision, FailureRequest, Maintenance
 from octossh.model.lifecycles import Channel, Keep, Lifecycle, Phase
@@ -127,6 +128,7 @@ __all__ = [
     "HealthCheck",
     "Held",
     "History",
+    "HookCall",
     "Http",
     "Image",
     "Join",
@@ -137,6 +139,7 @@ __all__ = [
     "Maintenance",
     "Mismatch",
     "Mode",
+    "Moment",
     "Mount",
     "OptionFields",
     "Options",

@@ -1,4 +1,4 @@
-"""Sending events to a web server."""
+"""Sending JSON to a web server, signed: the events of the record, and what hooks are told."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import hmac
 import json
 import time
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from attrs import field, frozen
 
@@ -15,7 +16,7 @@ from octossh.errors import ModelError
 from octossh.model import AuditEntry
 from octossh.shell import Secret
 
-__all__ = ["HttpSink"]
+__all__ = ["HttpSink", "Posting"]
 
 _NEAR = {"localhost", "127.0.0.1", "::1"}
 
@@ -25,17 +26,17 @@ def _hidden(value: object) -> Secret | None:
         return None
     made = value if isinstance(value, Secret) else Secret(value)  # type: ignore[arg-type]
     if not made.reveal():
-        raise ModelError("a key or token of an HttpSink is empty, so it would guard nothing; give some text, or None")
+        raise ModelError("a key or token for a web server is empty, so it would guard nothing; give some text, or None")
     return made
 
 
 @frozen
-class HttpSink:
-    """POSTs events as JSON: ``{"version": 1, "events": [...]}``, at most 100 at once.
+class Posting:
+    """What is sent to a web server as JSON.
 
     With a *key* each request is signed: the header ``Octossh-Signature`` is ``sha256=`` and the hex HMAC-SHA-256 over
     the header ``Octossh-Timestamp`` (seconds since 1970), a dot, and the body. Who receives it should compare in
-    constant time, refuse old times, and know events that come again by ``seq`` or ``hash``.
+    constant time, and refuse old times.
 
     Attributes:
         url: https; http only to this machine itself.
@@ -43,7 +44,8 @@ class HttpSink:
         token: Sent as ``Authorization: Bearer``.
         ca: A file with the certificate authorities that are trusted, in place of those of the system.
         timeout_s: Seconds to wait for a connection, and for an answer.
-        name: Under which the store remembers how far it has been sent. Default: the host of the URL.
+        name: For messages; of a sink, the store remembers under it how far it has been sent. Default: the host of the
+            URL.
     """
 
     url: str = field(repr=False)
@@ -59,25 +61,26 @@ class HttpSink:
 
     @url.validator
     def _check_url(self, _attribute: object, url: object) -> None:
+        kind = type(self).__name__
         try:
             parts = urllib.parse.urlsplit(str(url))
             host, _ = parts.hostname, parts.port
         except ValueError:
             host = None
         if not isinstance(url, str) or not host or parts.scheme not in {"http", "https"}:
-            raise ModelError("the url of an HttpSink is none; write one such as 'https://audit.example.com/octossh'")
+            raise ModelError(f"the url of this {kind} is none; write one such as 'https://audit.example.com/octossh'")
         if "@" in parts.netloc:
-            raise ModelError(f"the url of the HttpSink to {host} holds a password; give it as token= instead")
+            raise ModelError(f"the url of the {kind} to {host} holds a password; give it as token= instead")
         if parts.scheme == "http" and host not in _NEAR:
             raise ModelError(
-                f"the HttpSink to {host} would send the record readable for all; write its url with https://"
+                f"the {kind} to {host} would send what it sends readable for all; write its url with https://"
             )
 
-    def send(self, entries: Sequence[AuditEntry]) -> None:
-        """Send *entries*; an error says that they were not taken."""
+    def post(self, document: Mapping[str, Any]) -> None:
+        """Send *document*; an error says that it was not taken."""
         from octossh.registry.posting import post
 
-        body = json.dumps({"version": 1, "events": [entry.to_dict() for entry in entries]}, ensure_ascii=True).encode()
+        body = json.dumps(document, ensure_ascii=True).encode()
         headers = {"Content-Type": "application/json"}
         if self.key is not None:
             at = str(int(time.time()))
@@ -86,3 +89,25 @@ class HttpSink:
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token.reveal()}"
         post(self.url, body, headers, ca=self.ca, timeout_s=self.timeout_s)
+
+
+@frozen
+class HttpSink(Posting):
+    """POSTs events as JSON: ``{"version": 1, "events": [...]}``, at most 100 at once.
+
+    With a *key* each request is signed: the header ``Octossh-Signature`` is ``sha256=`` and the hex HMAC-SHA-256 over
+    the header ``Octossh-Timestamp`` (seconds since 1970), a dot, and the body. Who receives it should compare in
+    constant time, refuse old times, and know events that come again by ``seq`` or ``hash``.
+
+    Attributes:
+        url: https; http only to this machine itself.
+        key: What requests are signed with.
+        token: Sent as ``Authorization: Bearer``.
+        ca: A file with the certificate authorities that are trusted, in place of those of the system.
+        timeout_s: Seconds to wait for a connection, and for an answer.
+        name: Under which the store remembers how far it has been sent. Default: the host of the URL.
+    """
+
+    def send(self, entries: Sequence[AuditEntry]) -> None:
+        """Send *entries*; an error says that they were not taken."""
+        self.post({"version": 1, "events": [entry.to_dict() for entry in entries]})

@@ -227,6 +227,7 @@ class Deployments(Continuing):
         waits: Schedule | None = None,
     ) -> Deployment:
         if waits is None:
+            self._hooks.before(deployment)
             record: Record = self._noting(self._asking(plan.release, plan.mode), self.store.under(lease))
         else:
             record = Continued(self.store, lease, waits)
@@ -234,24 +235,25 @@ class Deployments(Continuing):
         # What steps gave out before the deployment waited belongs to no release.
         secrets |= {name: value for name, value in plan.said.items() if name.startswith(OUTPUT)}
         given = approver if isinstance(approver, Mapping) else {}
-        return apply(
-            plan,
-            self._transport,
-            self._anchored(record),
-            deployment,
-            shelf=Shelf(self.store, lease, self._keys, given, self._leave_anchors, waits.pause if waits else None),
-            secrets=secrets,
-            logins=logins,
-            login=self._access.login,
-            pack=self._access.archive,
-            lock_wait_s=self.lock_wait_s,
-            store=self.store.mark,
-            approver=approver,
-            decider=self.on_failure,
-            cancelled=functools.partial(self.store.kept_one, "cancellation", deployment.id, Cancellation),
-            on_event=self.on_event,
-            check=check,
-        )
+        with self._hooks.during(deployment, self.on_event) as heard:
+            return apply(
+                plan,
+                self._transport,
+                self._anchored(record),
+                deployment,
+                shelf=Shelf(self.store, lease, self._keys, given, self._leave_anchors, waits.pause if waits else None),
+                secrets=secrets,
+                logins=logins,
+                login=self._access.login,
+                pack=self._access.archive,
+                lock_wait_s=self.lock_wait_s,
+                store=self.store.mark,
+                approver=approver,
+                decider=self.on_failure,
+                cancelled=functools.partial(self.store.kept_one, "cancellation", deployment.id, Cancellation),
+                on_event=heard,
+                check=check,
+            )
 
     def go_on(self, id: str, *, check: bool = True, wait_s: float = 0) -> Deployment:  # noqa: A002 - the field's name
         """Go on with a deployment that waits for an approval, from there, as it would have gone on at once.

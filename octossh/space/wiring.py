@@ -11,12 +11,24 @@ from octossh.access import Access
 from octossh.deploying import Anchored, Approver, Decider, policy
 from octossh.errors import ModelError
 from octossh.inventory import TargetSource, targets_of
-from octossh.model import Catalog, Deployment, Environment, Event, Mode, Project, Release, Target, Value, Variable
+from octossh.model import (
+    Catalog,
+    Deployment,
+    Environment,
+    Event,
+    HookCall,
+    Mode,
+    Project,
+    Release,
+    Target,
+    Value,
+    Variable,
+)
 from octossh.planning import current
 from octossh.recording import Record, Store
 from octossh.rendering import read_templates
 from octossh.shell import Secret
-from octossh.sinks import Pump, Sink
+from octossh.sinks import Hook, Hooks, Pump, Sink
 from octossh.space.freezes import Freezes
 from octossh.space.values import Keys, Values, key_of_user
 from octossh.transport import SSH, OpenSSH, Pool, Transport
@@ -56,6 +68,7 @@ class Wiring:
         key: SecretSource | None = None,
         anchors: bool = True,
         sinks: Iterable[Sink] = (),
+        hooks: Iterable[Hook | Callable[[HookCall], object]] = (),
         lock_wait_s: int = 30,
     ) -> None:
         environments = tuple(environments)
@@ -67,7 +80,7 @@ class Wiring:
         self.on_moved_tag, self.anchors, self.lock_wait_s = on_moved_tag, anchors, lock_wait_s
         self.store = Store(store)
         self.approve, self.ask, self.on_event = approve, ask, on_event
-        self._pump = Pump(self.store, sinks)
+        self._pump, self._hooks = Pump(self.store, sinks), Hooks(hooks)
         self.store.on_written = self._pump.wake
         self.on_failure = policy(on_failure) if isinstance(on_failure, str) else on_failure
         self._templates = read_templates(templates)
@@ -85,8 +98,8 @@ class Wiring:
     ) -> Self:
         """The same space with other hosts and another store, for tests: nothing of its own is touched.
 
-        Approvers and the like are kept. Tags that have moved are not asked about, nothing is sent to sinks, and no
-        anchors are left on hosts.
+        Approvers and the like are kept. Tags that have moved are not asked about, no hook is called, nothing is sent to
+        sinks, and no anchors are left on hosts.
 
         Args:
             transport: Such as an `octossh.testing.Hosts`.

@@ -182,6 +182,8 @@ def looking_at_hosts(space: oc.Space) -> None:
     for line in space.export_audit("csv"):
         assert_type(line, str)
     assert_type(space.ask_hosts().ok, bool)
+    oc.Space(projects=[], hooks=[oc.CommandHook(["./notify"], on=["failure"]), oc.Webhook("https://ci.example.com/")])
+    oc.Space(projects=[], hooks=[lambda call: print(call.moment.value, call.project)])
     oc.Space(projects=[], sinks=[oc.SyslogSink(), oc.HttpSink("https://audit.example.com/", key="k")], anchors=False)
 
 
