@@ -40,7 +40,7 @@ class Options:
             if self.events:
                 self._space.on_event = _print_event_json
             elif not self.quiet:
-                self._space.on_event = _print_event
+                self._space.on_event = _teller()
             click.get_current_context().find_root().call_on_close(self._space.close)
         return self._space
 
@@ -106,6 +106,17 @@ _SAID = {
     "rollback_started": "{hosts}: back to {release} by deployment {deployment}",
 }
 """What is told of events besides those of steps."""
+
+
+def _teller() -> Callable[[oc.Event], None]:
+    """What tells people of events: at a terminal with what is going on, elsewhere line by line."""
+    if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+        return _print_event
+    from octossh.cli.progress import Progress
+
+    made = Progress(_print_event, lambda text: CONTROL.sub("?", text))
+    click.get_current_context().find_root().call_on_close(made.close)
+    return made
 
 
 def _print_event(event: oc.Event) -> None:
