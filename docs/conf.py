@@ -44,7 +44,7 @@ nitpick_ignore_regex = [
     (r"py:.*", (r"(str|int|float|bool|bytes|dict|list|tuple|object|type|None|True|False|Any|Self|Mapping|Sequence|"
                r"Iterable|Iterator|Callable|Path|datetime|TracebackType|BaseException|Exception|ValueError|KeyError|"
                r"KeyboardInterrupt|TypeError|Enum|ClassVar|Protocol)")),
-    (r"py:class", r"octossh\.(model\.(Catalog|ScheduleList|OptionFields)|sinks\.pumping\.Sink|recording\.Record)"),
+    (r"py:class", r"octossh\.(model\.(Catalog|ScheduleList|OptionFields)|sinks\.\w+\.(Sink|Hook)|recording\.Record)"),
     (r"py:class", r"(Auth|Given|Names|TargetSource|NOTHING|optional|.*RuleFields|.*\.[NTV]|[NTV]|attr\..*|attrs\..*)"),
 ]  # fmt: skip
 
