@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 
 from octossh.errors import ModelError
 from octossh.model import Image, Pin, Registry, Release
 from octossh.model.credentials import Credentials
-from octossh.planning import secrets_of
+from octossh.planning import Action, Plan, secrets_of
 from octossh.registry import Archive, Registries
 from octossh.shell import Secret
 from octossh.vaults import SecretSource, find_secret, sources_of
@@ -80,6 +82,26 @@ class Access:
     def login(self, image: Image) -> Credentials | None:
         """See `octossh.registry.RegistryClient.pull_login`."""
         return self.registries.client(image.registry).pull_login(image)
+
+    def ahead(self, plan: Plan, logins: Mapping[str, str]) -> None:
+        """Get what hosts of *plan* log in with, in a thread of its own: beside their connections being opened.
+
+        Clients keep it until a step wants it; what is wrong with it is said then. *logins* are from `of`.
+        """
+        pulling = (
+            image
+            for task in plan.tasks
+            if task.action is not Action.SKIP and task.step.runs_on == "each" and task.target.images == "pull"
+            for image in task.step.needed_images
+        )
+
+        def get() -> None:
+            for image in wanted:
+                with contextlib.suppress(Exception):
+                    self.login(image)
+
+        if wanted := [image for image in dict.fromkeys(pulling) if image.registry.name in logins]:
+            threading.Thread(target=get, name="octossh-logins", daemon=True).start()
 
     def meaning(self, pin: Pin, *, within_s: float) -> str | None:
         """See `octossh.registry.RegistryClient.meaning`."""

@@ -232,6 +232,7 @@ class Deployments(Continuing):
         else:
             record = Continued(self.store, lease, waits)
         secrets, logins = self._access.of(plan.release, plan.environment, plan.said)
+        self._access.ahead(plan, logins)
         # What steps gave out before the deployment waited belongs to no release.
         secrets |= {name: value for name, value in plan.said.items() if name.startswith(OUTPUT)}
         given = approver if isinstance(approver, Mapping) else {}

@@ -163,6 +163,29 @@ def pulling(fake, **more):
     return space("Dev", "Berlin", steps=[oc.PullImage("web", image=image)], **more)
 
 
+def test_tokens_for_hosts_are_got_while_these_are_being_connected(fake):
+    fake.login, fake.bearer = ("ci", "hunter2"), True
+    asked = threading.Event()
+    connected = []
+    replay = oc.Replay(done, on_connect=lambda target: connected.append(asked.wait(30)))
+    registry = oc.Registry("fake", fake.url, auth=oc.Basic("ci", oc.secret("PW")))
+    steps = [
+        oc.PullImage("web", image=registry.image("acme/web")),
+        oc.PullImage("again", image=registry.image("acme/web")),
+    ]
+    more = {"transport": replay, "secrets": {"PW": "hunter2"}, "on_moved_tag": "ignore"}
+    with space("Dev", steps=steps, **more) as made:
+        release = made.create_release()
+        fake.script("GET /token", lambda seen: asked.set() or fake._answer(seen), forever=True)
+        before = len(fake.asked("/token"))
+        made.deploy(release, "Dev")
+        assert connected == [True]
+        assert len(fake.asked("/token")) == before + 1
+        assert [call.secrets for call in replay.calls if call.script.name.startswith("pull")] == [
+            ("registry:fake",)
+        ] * 2
+
+
 def test_a_tag_that_has_moved_is_told_and_the_pinned_image_is_deployed(fake):
     events = []
     replay = oc.Replay(done)
