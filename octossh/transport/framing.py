@@ -220,6 +220,7 @@ class Collector:
         self._lock = threading.Lock()
         self.started_at = datetime.now(UTC)
         self._began = self.heard_at = time.monotonic()
+        self._ended_at = 0.0
         self.error: ReadError | None = None
         self._out = self._reader(f"##octossh {nonce} ".encode(), "out")
         self._err = self._reader(f"##octossh {nonce} ".encode(), "err")
@@ -243,6 +244,14 @@ class Collector:
     def spent_s(self) -> float:
         """Seconds since the start."""
         return time.monotonic() - self._began
+
+    def silent_since(self) -> float:
+        """When (monotonic) the silence after the end of the shell began, which the first call says to have come.
+
+        Of a script that was silent before, the last words may arrive behind the news of its end.
+        """
+        self._ended_at = self._ended_at or time.monotonic()
+        return max(self._ended_at, self.heard_at)
 
     @property
     def busy(self) -> bool:

@@ -105,7 +105,7 @@ class Local:
                 ended = process.poll() is not None
                 if ended and not pipes.reading:
                     return False
-                if ended and time.monotonic() - collector.heard_at > LINGER_S:
+                if ended and time.monotonic() - collector.silent_since() > LINGER_S:
                     return True
                 pipes.move(_TICK_S)
         return False

@@ -254,7 +254,7 @@ class Master:
                 session.poll()
                 if not pipes.reading and (session.over or session.code is not None):
                     return False
-                if session.code is not None and time.monotonic() - collector.heard_at > LINGER_S:
+                if session.code is not None and time.monotonic() - collector.silent_since() > LINGER_S:
                     return True
                 pipes.move(_TICK_S)
         return False

@@ -123,7 +123,7 @@ class ScriptRunner(Remote):  # type: ignore[misc]
 
     def _silence_is_the_end(self) -> bool:
         """Whether the shell has ended, and the silence since then is not that of a slow network."""
-        since = self._collector.heard_at
+        since = self._collector.silent_since()
         unread = self._collector.busy or self.channel.recv_ready() or self.channel.recv_stderr_ready()
         if unread or time.monotonic() - since < LINGER_S:
             return False

@@ -8,6 +8,8 @@ import pytest
 
 import octossh as oc
 from octossh.shell import Frame, Script
+from octossh.transport import local as local_
+from octossh.transport.piping import Pipes
 
 HERE = oc.Target("here", "localhost")
 ASKS = """octossh_main() {
@@ -66,3 +68,17 @@ def test_a_script_that_wants_nothing_more_ends_though_somebody_would_give(local)
         HERE, Script("no", "m() { exit 4; }\n{ m </dev/null; }\n"), timeout_s=10, feed=lambda _: iter(())
     )
     assert result.exit_code == 4
+
+
+def test_last_words_that_are_met_behind_the_news_of_the_end_are_not_lost(local, monkeypatch):
+    monkeypatch.setattr(local_, "LINGER_S", 0.1)
+    move, moves = Pipes.move, []
+
+    def late(pipes: Pipes, wait_s: float) -> None:
+        # The script is sent; then this busy machine comes back to it only when it has ended.
+        moves.append(wait_s)
+        pipes._process.wait(20) if len(moves) == 2 else move(pipes, wait_s)
+
+    monkeypatch.setattr(Pipes, "move", late)
+    result = local.run(HERE, Script("late", "{ sleep 0.3; echo last words; }\n"), timeout_s=30)
+    assert (result.exit_code, result.log) == (0, "last words\n")
