@@ -67,6 +67,30 @@ def test_what_is_told_of_the_new_container_is_what_docker_says_of_it_at_the_end(
         assert f"{told['Name']}:{told['MaximumRetryCount']}".removesuffix(":0") == policy
 
 
+@pytest.mark.parametrize("made", [True, False], ids=["started", "not even created"])
+def test_a_docker_that_goes_away_in_the_middle_of_a_first_start_is_looked_at_again(
+    host: Host, monkeypatch: pytest.MonkeyPatch, made: bool
+) -> None:
+    host.docker.images.append(image(ONE))
+    call = Docker.call
+
+    def away(docker: Docker, args: list[str], *more: Any) -> tuple[int, str, str]:
+        said = call(docker, args, *more) if made or args[0] != "run" else (0, "", "")
+        if args[0] == "run":
+            docker.down = True
+            return 125, "", "docker: unexpected EOF\n"
+        docker.down = docker.down and len(host.calls) < 6
+        return said
+
+    monkeypatch.setattr(Docker, "call", away)
+    answer, _ = host.run(script(ONE))
+    if made:
+        assert (answer.action, answer.changed, short(host)) == ("created", True, {NAME: ("running", image(ONE))})
+    else:
+        assert (answer.state, answer.changed, short(host)) == ("failed", False, {})
+        assert "docker create: docker: unexpected EOF" in answer.why
+
+
 def test_a_docker_that_was_away_at_the_first_look_is_looked_at_again(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -249,6 +249,8 @@ octossh_create() (
 octossh_made() {
     octossh_said=$(octossh_create "$@" 2>&1) && return 0
     ! octossh_have_image || return 1
+    # Not there, or docker away?
+    docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || return 1
     octossh_pull || octossh_fail "docker pull: $octossh_said"
     octossh_said=$(octossh_create "$@" 2>&1)
 }
@@ -475,11 +477,13 @@ if [ -z "$octossh_main_id" ]; then
     octossh_restarts=0
     octossh_made shop-dev-web run -d || {
         octossh_why=$octossh_said
+        octossh_answering ||
+            octossh_end failed none yes "docker run: $octossh_why; docker does not answer any more; the next deployment sets right what is left"
         octossh_look
         # It is not even created, or somebody else was faster.
         [ "${octossh_main_owner:-} $octossh_main_spec" = 'ours sha256:51b30a334327f2dead5bb658bef457e871b1bb605bdfeb98bb56f00c562d7608' ] || octossh_fail "docker create: $octossh_why"
-        octossh_changed=yes octossh_why="docker start: $octossh_why"
-        octossh_undo shop-dev-web
+        # Docker was away for a moment, and had started it.
+        [ "$octossh_main_status" = running ] || { octossh_why="docker start: $octossh_why"; octossh_undo shop-dev-web; }
     }
     octossh_changed=yes
     octossh_gate shop-dev-web || octossh_undo shop-dev-web

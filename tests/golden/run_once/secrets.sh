@@ -180,6 +180,8 @@ octossh_create() (
 octossh_made() {
     octossh_said=$(octossh_create "$@" 2>&1) && return 0
     ! octossh_have_image || return 1
+    # Not there, or docker away?
+    docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || return 1
     octossh_pull || octossh_fail "docker pull: $octossh_said"
     octossh_said=$(octossh_create "$@" 2>&1)
 }
