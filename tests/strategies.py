@@ -143,6 +143,7 @@ TARGETS = st.builds(
     roles=few(NAMES),
     environments=few(NAMES),
     labels=st.dictionaries(WORDS.filter(lambda word: word not in {"role", "gateway"}), NAMES, max_size=2),
+    sudo=st.booleans(),
     maintenance=st.just("") | NAMES,
 )
 SCRIPT_STEPS = st.builds(oc.RunScript, NAMES, script=st.just("true"), reads_only=st.booleans())

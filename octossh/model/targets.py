@@ -102,6 +102,17 @@ def _images(instance: Target, _attribute: Any, way: Any) -> None:
         )
 
 
+def _sudo(instance: Target, _attribute: Any, sudo: Any) -> None:
+    if not isinstance(sudo, bool):
+        raise ModelError(
+            f"target {instance.name!r}: sudo is {sudo!r}; give True or False, and the password to the transport"
+        )
+    if sudo and instance.images == "push":
+        raise ModelError(
+            f"target {instance.name!r}: images cannot be sent through sudo; give docker=['sudo', '-n', 'docker'] there"
+        )
+
+
 def _docker_host(instance: Target, _attribute: Any, host: Any) -> None:
     if host is not None and (not isinstance(host, str) or not re.fullmatch(r"unix:///[A-Za-z0-9_./@%+,-]+", host)):
         raise ModelError(
@@ -166,6 +177,8 @@ class Target(Described):
             None: as the login of the user says, else docker's own.
         images: How images come there. ``"pull"``: docker there pulls them. ``"push"``: octossh gets them from the
             registry and sends them over the same connection as the script, for hosts that reach no registry.
+        sudo: Whether all that is done there is done as root, by sudo. The password that sudo asks for is the
+            ``sudo_password`` of the transport.
         labels: What else there is to know, such as ``{"rack": "r1"}``; `Rolling` and ``primary`` of steps go by them.
         maintenance: Why nothing is deployed there for now; empty: it is as the others. See `Space.maintain`.
     """
@@ -182,6 +195,7 @@ class Target(Described):
     docker_host: str | None = field(default=None, kw_only=True, validator=_docker_host)
 
     images: str = field(default="pull", kw_only=True, validator=_images)
+    sudo: bool = field(default=False, kw_only=True, validator=_sudo)
     labels: Pairs[str] = field(factory=Pairs, kw_only=True, converter=_labels)
     maintenance: str = field(default="", kw_only=True, validator=of(str))
 

@@ -54,4 +54,5 @@ def terminal(target: Target, container: str, command: Sequence[str] = (), *, use
     path = "PATH=$PATH:/usr/local/bin:/usr/bin:/bin:/snap/bin; export PATH; "
     called = " ".join(map(quote, [*words, *(command or _ANY_SHELL)]))
     # Whatever shell logs in: it only starts a POSIX one.
-    return "exec sh -c " + quote(f"{path}{ahead}exec {values['docker']} {called}")
+    docker = f"sudo {values['docker']}" if target.sudo else values["docker"]
+    return "exec sh -c " + quote(f"{path}{ahead}exec {docker} {called}")

@@ -15,6 +15,7 @@ from octossh.errors import ConnectError, ConnectionLost, TimedOut
 from octossh.shell import Result, Script
 from octossh.transport import sockets
 from octossh.transport.contract import Feed
+from octossh.transport.elevation import Start
 from octossh.transport.faults import Fault, Where, connect_fault
 from octossh.transport.framing import LINGER_NOTE, Collector
 from octossh.transport.gates import Gate
@@ -28,7 +29,6 @@ from octossh.transport.runners import ScriptRunner
 
 __all__ = ["Link", "Options"]
 
-COMMAND = "exec sh -s"
 _SETTLE_S = 0.5
 _TICK_S = 0.1
 _AUTH_S = 20.0
@@ -128,7 +128,13 @@ class Link:
         )
 
     def run(
-        self, script: Script, sent: bytes, collector: Collector, timeout_s: float, feed: Feed | None = None
+        self,
+        script: Script,
+        start: Start,
+        sent: bytes,
+        collector: Collector,
+        timeout_s: float,
+        feed: Feed | None = None,
     ) -> Result:
         """Run one script over it.
 
@@ -140,7 +146,7 @@ class Link:
         try:
             # Everything is set, so that no default of anybody counts; in_stream=False leaves our stdin alone.
             runner.run(
-                COMMAND, hide=True, warn=True, in_stream=False, pty=False, echo=False, encoding="utf-8", env={},
+                start.command, hide=True, warn=True, in_stream=False, pty=False, echo=False, encoding="utf-8", env={},
                 dry=False, watchers=[], asynchronous=False, disown=False,
             )  # fmt: skip
         except Exception as error:  # whatever it was, the end was not seen

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Self
 
-from octossh.errors import ConnectError, ConnectionLost, TimedOut
+from octossh.errors import ConnectError, ConnectionLost, ModelError, TimedOut
 from octossh.model.targets import Target
 from octossh.shell import Frame, Result, Script, Secret, payload
 from octossh.transport.contract import NO_SECRETS, Feed, Sealed, new_nonce
@@ -44,9 +44,12 @@ class Local:
 
         Raises:
             ConnectError: The transport is closed.
+            ModelError: The target wants sudo.
         """
         if self._closed.is_set():
             raise ConnectError(f"{target}: this Local() is closed; make a new one")
+        if target.sudo:
+            raise ModelError(f"{target}: Local() does all as you; start octossh by sudo, or take sudo from the target")
 
     def run(
         self,

@@ -16,6 +16,7 @@ from attrs import frozen
 from octossh.errors import ConnectError, ConnectionLost, HostKeyError, TimedOut
 from octossh.shell import Result, Script
 from octossh.transport.contract import Feed
+from octossh.transport.elevation import Start
 from octossh.transport.faults import Fault, Where, ssh_fault
 from octossh.transport.framing import LINGER_NOTE, LINGER_S, Collector
 from octossh.transport.known_hosts import fingerprint, spellings
@@ -26,7 +27,6 @@ from octossh.transport.routes import Route
 
 __all__ = ["Master", "MasterOptions"]
 
-COMMAND = "exec sh -s"
 _TICK_S = 0.1
 _POLL_S = 0.01
 _LOGIN_S = 20.0
@@ -209,7 +209,13 @@ class Master:
         Path(self.path).unlink(missing_ok=True)
 
     def run(
-        self, script: Script, sent: bytes, collector: Collector, timeout_s: float, feed: Feed | None = None
+        self,
+        script: Script,
+        start: Start,
+        sent: bytes,
+        collector: Collector,
+        timeout_s: float,
+        feed: Feed | None = None,
     ) -> Result:
         """Run one script over it.
 
@@ -218,7 +224,7 @@ class Master:
             ConnectionLost, TimedOut, ReadError: As `Transport.run` says.
         """
         try:
-            session = Session.open(self.path, COMMAND, _SESSION_S)
+            session = Session.open(self.path, start.command, _SESSION_S)
         except MuxError as error:
             if not error.refused:
                 self._settle()

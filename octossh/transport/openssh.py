@@ -14,7 +14,7 @@ from octossh.transport.configs import Configuration, home_differs, of_home
 from octossh.transport.faults import Fault
 from octossh.transport.known_hosts import KnownHosts
 from octossh.transport.masters import Master, MasterOptions
-from octossh.transport.pools import Pool
+from octossh.transport.pools import Given, Pool
 from octossh.transport.routes import Route
 from octossh.transport.routing import Routing
 from octossh.transport.ssh import check_numbers, paths
@@ -45,6 +45,8 @@ class OpenSSH(Pool["Master"]):
         options: Further options, such as ``["GSSAPIAuthentication=yes"]``.
         ask: Whether ssh may ask for a passphrase or a PIN: by the program that ``SSH_ASKPASS`` names. Otherwise a
             login that needs an answer fails.
+        sudo_password: What sudo asks for on targets that have ``sudo``: an `octossh.secret`, or a function that is
+            called with ``user@host``, once for each. None: it asks nothing.
         per_jump: How many hosts are reached through one other host at once. When there are more, a connection over
             which nothing runs is closed to make room.
 
@@ -64,6 +66,7 @@ class OpenSSH(Pool["Master"]):
         config: bool | str | Path = True,
         options: Sequence[str] = (),
         ask: bool = False,
+        sudo_password: Given | None = None,
         per_jump: int = 100,
     ) -> None:
         check_numbers(
@@ -77,7 +80,9 @@ class OpenSSH(Pool["Master"]):
             raise ModelError(f"OpenSSH(options={options!r}): give a list of texts such as 'GSSAPIAuthentication=yes'")
         known = None if known_hosts is None else KnownHosts.of(known_hosts)
         routing = Routing(Configuration(config), user, paths(identity), known, whole=True)
-        super().__init__(routing, parallel=parallel, per_jump=per_jump, passphrase=None, password=None)
+        super().__init__(
+            routing, parallel=parallel, per_jump=per_jump, passphrase=None, password=None, sudo_password=sudo_password
+        )
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._count = 0
         self._making = threading.Lock()

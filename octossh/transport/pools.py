@@ -13,6 +13,7 @@ from octossh.model.secrets import SecretRef
 from octossh.model.targets import Target
 from octossh.shell import Frame, Result, Script, Secret, payload
 from octossh.transport.contract import NO_SECRETS, Feed, Sealed, new_nonce
+from octossh.transport.elevation import Start, refusal, start
 from octossh.transport.faults import Fault, Where, connect_fault
 from octossh.transport.framing import Collector
 from octossh.transport.gates import Gate
@@ -45,7 +46,13 @@ class Opened(Protocol):
     def join(self) -> None: ...
 
     def run(
-        self, script: Script, sent: bytes, collector: Collector, timeout_s: float, feed: Feed | None = None
+        self,
+        script: Script,
+        start: Start,
+        sent: bytes,
+        collector: Collector,
+        timeout_s: float,
+        feed: Feed | None = None,
     ) -> Result: ...
 
 
@@ -112,10 +119,19 @@ class Pool(ABC, Generic[L]):
     streams = True
 
     def __init__(
-        self, routing: Routing, *, parallel: int, per_jump: int, passphrase: Given | None, password: Given | None
+        self,
+        routing: Routing,
+        *,
+        parallel: int,
+        per_jump: int,
+        passphrase: Given | None,
+        password: Given | None,
+        sudo_password: Given | None,
     ) -> None:
         self._routing = routing
         self._passphrase, self._password = Withheld(passphrase, "passphrase"), Withheld(password, "password")
+        self._sudo_password = Withheld(sudo_password, "sudo_password")
+        self._let: set[L] = set()
         self._parallel = int(parallel)
         self._opening: dict[str, threading.BoundedSemaphore] = {}
         self._per_jump = per_jump
@@ -125,7 +141,7 @@ class Pool(ABC, Generic[L]):
 
     def secrets_from(self, find: Callable[[str], Secret]) -> None:
         """Let the secrets of logins be found by their names; a `Space` does so with its own."""
-        self._passphrase.find = self._password.find = find
+        self._passphrase.find = self._password.find = self._sudo_password.find = find
 
     @abstractmethod
     def _opened(self, route: Route, via: L | None) -> L | Fault:
@@ -174,12 +190,15 @@ class Pool(ABC, Generic[L]):
         Raises:
             ConnectError: Its ``kind`` says how far it came.
             HostKeyError: The host's key is unknown, changed or revoked; no login was tried.
-            AuthError: The login was not accepted.
+            AuthError: The login was not accepted, or sudo does not let it.
         """
         route = self._routing.route(target)
         slot = self._slot(route)
         with slot.lock:
-            self._ready(slot, route)
+            link = self._ready(slot, route)
+        if target.sudo and link not in self._let:
+            self.run(target, Script("sudo", ":\n"), timeout_s=60)
+            self._let.add(link)
 
     def run(
         self,
@@ -198,8 +217,9 @@ class Pool(ABC, Generic[L]):
         that is not waited for, and the last line of the log says so.
         """
         nonce = new_nonce()
-        sent = Sealed(payload(script, nonce, secrets))
         route = self._routing.route(target)
+        begin = start(target, route.where, self._sudo_password, feed=feed is not None)
+        sent = Sealed(begin.ahead + payload(script, nonce, secrets))
         slot = self._slot(route)
         for last in (False, True):
             with slot.lock:
@@ -208,11 +228,13 @@ class Pool(ABC, Generic[L]):
                 with self._lock:
                     slot.running += 1
             try:
-                outcome = _attempt(link, script, sent, Collector(nonce, on_line, on_frame), timeout_s, feed)
+                outcome = _attempt(link, script, begin, sent, Collector(nonce, on_line, on_frame), timeout_s, feed)
             finally:
                 with self._lock:
                     slot.running -= 1
             if isinstance(outcome, Result):
+                if error := refusal(target, route.where, outcome):
+                    raise error
                 return outcome
             # Nothing was sent, so a connection that had died while nobody looked may be replaced, once.
             if last or fresh or link.alive:
@@ -335,16 +357,17 @@ class Pool(ABC, Generic[L]):
 
     def _drop(self, link: L, why: str) -> None:
         self._removed(link)
+        self._let.discard(link)
         link.close(why)
         link.join()
 
 
 def _attempt(
-    link: Opened, script: Script, sent: bytes, collector: Collector, timeout_s: float, feed: Feed | None
+    link: Opened, script: Script, begin: Start, sent: bytes, collector: Collector, timeout_s: float, feed: Feed | None
 ) -> Result | Exception:
     """The result, or the reason why there was no session for the script; all else is raised."""
     try:
-        return link.run(script, sent, collector, timeout_s, feed)
+        return link.run(script, begin, sent, collector, timeout_s, feed)
     except NotSent as error:
         return error
 

@@ -58,6 +58,7 @@ class SSH(Pool["Link"]):
             ``user@host``, or ``user@host:port`` where the port is not 22, once for each, and gives the password or
             None. It is told to a host only after its key was checked; one that is no function is for all of them,
             also for those on the way.
+        sudo_password: What sudo asks for on targets that have ``sudo``; given as the password. None: it asks nothing.
         per_jump: How many hosts are reached through one other host at once. When there are more, a connection over
             which nothing runs is closed to make room.
     """
@@ -74,6 +75,7 @@ class SSH(Pool["Link"]):
         config: bool | str | Path = True,
         passphrase: Given | None = None,
         password: Given | None = None,
+        sudo_password: Given | None = None,
         per_jump: int = 100,
     ) -> None:
         check_numbers(
@@ -81,7 +83,10 @@ class SSH(Pool["Link"]):
         )
         known = None if known_hosts is None else KnownHosts.of(known_hosts)
         routing = Routing(Configuration(config), user, paths(identity), known)
-        super().__init__(routing, parallel=parallel, per_jump=per_jump, passphrase=passphrase, password=password)
+        super().__init__(
+            routing, parallel=parallel, per_jump=per_jump, passphrase=passphrase, password=password,
+            sudo_password=sudo_password,
+        )  # fmt: skip
         self._connect_timeout_s, self._keepalive_s = connect_timeout_s, keepalive_s
         self._watch = Watch(min(0.5, keepalive_s / 10))
         self._options: Options | None = None

@@ -439,3 +439,52 @@ class TestALinkOfTheSSHOfTheSystem:
             program.kill()
         wait_for(lambda: not subprocess.run(ours, check=False, capture_output=True).stdout)
         shutil.rmtree(folder)
+
+
+class TestSudo:
+    """A user who may become root with a password."""
+
+    PASSWORD = "let it's-in"
+
+    @pytest.fixture
+    def asking(self, lab: Any) -> Iterator[Target]:
+        name, address = list(lab.hosts.items())[1]
+        lab.sh(
+            name,
+            f"""echo "guest:{self.PASSWORD}" | chpasswd
+            echo 'guest ALL=(ALL) ALL' >/etc/sudoers.d/guest; chmod 440 /etc/sudoers.d/guest""",
+        )
+        yield Target(name, address, user="guest", sudo=True, environments=["Dev"])
+        lab.sh(name, "rm /etc/sudoers.d/guest; usermod -p '*' guest")
+
+    def test_makes_root_of_whoever_has_the_password(self, build: Make, asking: Target) -> None:
+        asked: list[str] = []
+        transport = build(sudo_password=lambda account: asked.append(account) or self.PASSWORD)
+        transport.connect(asking)
+        for _ in range(2):
+            assert transport.run(asking, script("id -un")).log == "root\n"
+        assert asked == [f"guest@{asking.address}"]
+
+    def test_says_no_before_anything_is_touched(self, build: Make, asking: Target) -> None:
+        with pytest.raises(AuthError, match="sudo does not let guest start sh as root there: sudo: "):
+            build(sudo_password="not that").connect(asking)
+        with pytest.raises(AuthError, match="a password is required"):
+            build().connect(asking)
+
+    def test_is_enough_for_a_deployment_and_its_claim(self, lab: Any, build: Make, asking: Target) -> None:
+        lines: list[str] = []
+        look = "for claim in /dev/shm/octossh-*.claim.*; do read -r pid _ <$claim; cat /proc/$pid/comm; id -un; done"
+        with oc.Space(
+            "sqlite://",
+            projects=[oc.Project("shop", process=[oc.CreateNetwork("net"), oc.RunScript("look", script=look)])],
+            targets=[asking],
+            transport=build(sudo_password=oc.secret("SUDO")),
+            secrets={"SUDO": self.PASSWORD},
+            on_event=lambda event: lines.append(event.data.get("line", "")),
+        ) as space:
+            assert space.deploy(space.create_release(), "Dev").ok
+        assert {"sshd", "root"} <= set(lines)
+        assert (
+            lab.sh(asking.name, "cat /dev/shm/octossh-*.claim.* 2>/dev/null; docker network rm shop-dev-net >/dev/null")
+            == ""
+        )

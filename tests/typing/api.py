@@ -91,7 +91,11 @@ def a_space_of_other_parts(path: Path, values: Mapping[str, str]) -> oc.Space:
     oc.Space(projects=[shop], targets=path, templates=path, secrets=vault, on_event=told)
     oc.Space(projects=(shop,), environments=[oc.Environment("Extra")], secrets=values, transport=oc.Local())
     host = oc.Target("h01", "10.0.0.11", user="deploy", port=2222, roles=["web"], environments=("Dev",))
-    return oc.Space(projects={shop}, targets=[host], transport=oc.SSH(known_hosts=path, user="deploy"))
+    return oc.Space(
+        projects={shop},
+        targets=[host],
+        transport=oc.SSH(known_hosts=path, user="deploy", sudo_password=oc.secret("SUDO")),
+    )
 
 
 def approving() -> oc.Space:

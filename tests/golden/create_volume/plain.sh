@@ -61,7 +61,7 @@ octossh_process() {
 
 # Sets octossh_session: the process on this host that lives as long as the connection, and when it began.
 octossh_find_session() {
-    octossh_session=$PPID
+    octossh_session=${octossh_session_pid:-$PPID}
     while octossh_process "$octossh_session" && [ "$octossh_comm" = sudo ]; do
         octossh_session=$octossh_parent
     done
