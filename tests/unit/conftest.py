@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import signal
+import sys
 
 import pytest
 
@@ -101,3 +103,25 @@ def client(fake):
 def image(fake):
     """An image in it, which nobody has pushed yet."""
     return Registry("fake", fake.url).image("acme/web")
+
+
+@pytest.fixture
+def octossh(in_tmp, monkeypatch, capsys):
+    """Run the command in an empty folder; exit code, standard output and standard error."""
+    from octossh.cli import main
+
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = 0
+        try:
+            main(list(arguments))
+        except SystemExit as ended:
+            code = ended.code
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)

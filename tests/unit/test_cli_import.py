@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
 
 import pytest
 
 import octossh as oc
-from octossh.cli import main
 from octossh.cli.options import load
 
 COMPOSE = """
@@ -44,26 +41,6 @@ networks: {back: {ipam: {config: [{subnet: 172.28.6.0/24}]}}, front: {external: 
 volumes: {pg: , data: {external: true}}
 secrets: {db_password: {file: ./x}}
 """
-
-
-@pytest.fixture
-def octossh(in_tmp, monkeypatch, capsys):
-    """Run the command in an empty folder; exit code, standard output and standard error."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def run(*arguments):
-        capsys.readouterr()
-        code = 0
-        try:
-            main(list(arguments))
-        except SystemExit as ended:
-            code = ended.code
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    yield run
-    signal.signal(signal.SIGTERM, handler)
 
 
 def loaded(path) -> oc.Space:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 from terminals import typed
 
 import octossh as oc
-from octossh.cli import main
 from octossh.cli.options import load
 from octossh.octofiles import image_of
 
@@ -21,23 +19,13 @@ HOST = ["--host", "deploy@10.0.0.11"]
 
 
 @pytest.fixture
-def init(in_tmp, monkeypatch, capsys):
+def init(octossh):
     """Run ``octossh init`` in an empty folder; exit code, standard output and standard error."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    handler = signal.getsignal(signal.SIGTERM)
 
     def run(*arguments, before=()):
-        capsys.readouterr()
-        code = 0
-        try:
-            main([*before, "init", *arguments])
-        except SystemExit as ended:
-            code = ended.code
-        out, err = capsys.readouterr()
-        return code, out, err
+        return octossh(*before, "init", *arguments)
 
-    yield run
-    signal.signal(signal.SIGTERM, handler)
+    return run
 
 
 def names(folder: Path) -> list[str]:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
 from textwrap import dedent
 
 import pytest
-
-from octossh.cli import main
 
 OCTOFILE = """
 import pathlib
@@ -44,26 +40,6 @@ def space(*projects, **more):
 """
 PLAIN = "space = space()"
 TWO = "space = space(project(), project(name='blog'))"
-
-
-@pytest.fixture
-def octossh(in_tmp, monkeypatch, capsys):
-    """Run the command in an empty folder; exit code, standard output and standard error."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def run(*arguments):
-        capsys.readouterr()
-        code = 0
-        try:
-            main(list(arguments))
-        except SystemExit as ended:
-            code = ended.code
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    yield run
-    signal.signal(signal.SIGTERM, handler)
 
 
 def write(folder, ending, before=OCTOFILE):

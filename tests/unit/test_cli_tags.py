@@ -144,3 +144,18 @@ def test_check_warns_of_channels_that_overlap_whatever_the_tags(octossh):
     assert err.startswith("octossh: warning: project 'shop', acme/web: channels 'stable' and 'all' overlap")
     assert len(json.loads(octossh("check", "--json", channels=both)[0])["warnings"]) == 1
     assert octossh("check")[1] == ""
+
+
+def test_check_says_of_each_image_which_tag_a_release_would_pick(octossh, fake):
+    assert octossh("check")[0].splitlines()[1:] == [
+        "(controller)  image acme/web  ok     6 tags; a release would pick 1.1.0"
+    ]
+    out, _ = octossh("check", channels='oc.Channel("far", "[9,)")')
+    assert "warning  6 tags, and a release would pick none of them; see why: octossh tags acme/web --explain" in out
+
+
+def test_check_ends_with_1_where_the_registry_has_no_such_image(octossh, fake, in_tmp, monkeypatch):
+    monkeypatch.setitem(globals(), "OCTOFILE", OCTOFILE.replace("acme/web", "acme/wbe"))
+    out, _ = octossh("check", code=1)
+    assert "(controller)  image acme/wbe  fault  registry 'hub'" in out
+    assert "see its name (octossh images wbe searches where there is a list)" in out
