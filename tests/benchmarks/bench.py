@@ -5,6 +5,7 @@
     ./dev bench fleet [--hosts 100,1000,10000] [--parallel 64] [--write]
     ./dev bench pure [--against COMMIT] [--write]
     ./dev bench store [--scale 0.02] [--write]
+    ./dev bench cold [--rounds 5] [--against COMMIT] [--write]
     ./dev bench choosing [--rounds 5]
     ./dev bench page
     ./dev bench pages
@@ -16,9 +17,10 @@ machine's noise is in all of them: what counts is the ratio to the first one. ``
 at another commit.
 
 *thin*: a file with some text on each of many hosts, beside as many ssh at once. *fleet*: simulated hosts: time,
-memory, threads, descriptors. *pure*: instructions of Python for planning, rendering and choosing. *choosing*: one of
-100,000 tags, beside reading and sorting as many versions with packaging. *store*: how long a store of so much of
-200,000 deployments takes to answer, in SQLite and in PostgreSQL. The last four need no lab.
+memory, threads, descriptors. *pure*: instructions of Python for planning, rendering and choosing. *store*: how long a
+store of so much of 200,000 deployments takes to answer, in SQLite and in PostgreSQL. *cold*: CPU, memory and modules of
+a new process that imports octossh, prints its help, or deploys to hosts that answer at once. *choosing*: one of 100,000
+tags, beside reading and sorting as many versions with packaging. The last five need no lab.
 
 ``--write`` puts the figures into docs/performance/, as JSON, as tables that a page includes, and as plots. *page*
 measures all that docs/performance.rst shows, and writes it: half an hour of a machine that does nothing else; what is
@@ -40,6 +42,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import counting
 import deploying
 import fleets
+import starting
 import stores
 import ways
 from pages import Figures
@@ -48,6 +51,7 @@ from test_versions_speed import beside_packaging
 # What the page shows, the most important first.
 PAGE = (
     "pure",
+    "cold",
     "deploy --hosts 10 --rtt 50 --rounds 3",
     "fleet --hosts 100,1000",
     "deploy --hosts 10 --rtt 0,200 --rounds 3 --only ssh,octossh",
@@ -136,6 +140,15 @@ def page(_given: argparse.Namespace) -> None:
         sys.exit(f"bench: not measured: {'; '.join(failed)}")
 
 
+def cold(given: argparse.Namespace) -> None:
+    about = now()
+    with tempfile.TemporaryDirectory() as folder:
+        if given.against:
+            ways.unpack(given.against, Path(folder))
+        found = starting.measure(ways.ROOT, Path(folder) if given.against else None, given.rounds)
+    keep(given, "cold", "all", {"works": found} | about)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -164,6 +177,10 @@ def main() -> None:
     one = kinds.add_parser("store", help="large stores")
     one.add_argument("--scale", type=float, default=0.02, help="1: 200,000 deployments; a quarter of an hour and 12 GB")
     one.set_defaults(act=store)
+    one = kinds.add_parser("cold", help="a new process, without hosts")
+    one.add_argument("--rounds", type=int, default=5)
+    one.add_argument("--against", metavar="COMMIT", help="octossh as it was there, too")
+    one.set_defaults(act=cold)
     for one in kinds.choices.values():
         one.add_argument("--write", action="store_true", help="into docs/performance/")
     one = kinds.add_parser("choosing", help="how fast tags are chosen")

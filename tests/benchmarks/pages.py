@@ -32,7 +32,7 @@ class Figures:
         """Write the figures, and all tables and plots, of which those of what was not measured say just that."""
         self.home.mkdir(parents=True, exist_ok=True)
         self.path.write_text(json.dumps(self.all, indent=1, sort_keys=True) + "\n")
-        ways = {"fleet": self._fleet, "pure": self._pure, "store": self._store}
+        ways = {"cold": self._cold, "fleet": self._fleet, "pure": self._pure, "store": self._store}
         for kind in ("deploy", "thin", *ways):
             if kind not in self.all:
                 self._write(f"{kind}.inc", "Not measured on this version.\n")
@@ -45,6 +45,14 @@ class Figures:
     def _pure(self) -> None:
         rows = [[work, f"{count:,}"] for work, count in self.all["pure"]["all"].items()]
         self._write("pure.inc", table(["Work", "Instructions"], rows))
+
+    def _cold(self) -> None:
+        said = self.all["cold"]["all"]
+        rows = [
+            [work, f"{made['cpu_s']:.2f}", f"{made['memory_mb']:.0f}", str(made["modules"])]
+            for work, made in said["works"].items()
+        ]
+        self._write("cold.inc", f"{measured([said])}\n\n{table(['Work', 'CPU s', 'MB', 'Modules'], rows)}")
 
     def _store(self) -> None:
         stores = sorted(self.all["store"].items(), key=lambda pair: (pair[0].split()[0], -pair[1]["deployments"]))

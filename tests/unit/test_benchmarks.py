@@ -36,6 +36,13 @@ def test_simulated_hosts_are_deployed_to_and_what_that_took_is_told() -> None:
     assert "descriptors" in said
 
 
+@pytest.mark.slow
+def test_what_a_new_process_takes_is_told_of_each_work() -> None:
+    said = bench("cold", "--rounds", "1").splitlines()
+    assert [line.partition(":")[0] for line in said] == ["import octossh", "--help", "no-op"]
+    assert all("modules" in line for line in said)
+
+
 def test_tables_and_plots_are_made_of_figures(tmp_path: Path) -> None:
     row = {"ratio": 1.25, "cpu_s": 0.5, "memory_mb": 41.0, "connections": 1, "channels": 3, "docker": 3}
     rows = [row | {"way": "octossh", "work": work, "seconds": [2.0, 4.0, 3.0]} for work in ("fresh", "no-op", "change")]
