@@ -64,6 +64,7 @@ def run(*arguments):
     return 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -81,6 +82,7 @@ def test_a_shell_is_told_the_names_that_the_octofile_knows(folder, words, expect
     assert completed(folder, words) == expected
 
 
+@pytest.mark.slow
 def test_releases_and_deployments_are_completed_out_of_the_store_without_opening_it(folder, capsys):
     assert completed(folder, "octossh release show ") == ["latest"]
     assert not (folder / "octossh.db").exists(), "whoever only types makes no store"
@@ -93,6 +95,7 @@ def test_releases_and_deployments_are_completed_out_of_the_store_without_opening
     assert re.fullmatch(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}", identity)
 
 
+@pytest.mark.slow
 def test_what_completes_loads_no_library_of_the_store(folder):
     run("release", "create", "shop")
     code = "import octossh.cli, sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); octossh.cli.main()"
@@ -153,6 +156,7 @@ def test_prometheus_gets_each_value_with_its_labels_escaped():
     assert all(re.fullmatch(r"# (HELP|TYPE) .+|octossh_\w+\{.*\} [0-9.]+", line) for line in lines)
 
 
+@pytest.mark.slow
 def test_who_watches_without_a_terminal_is_told_what_changes_line_by_line(folder):
     run("release", "create", "shop")
     words = [COMMAND, "--json", "status", "shop", "--watch", "--every", "0.1"]
@@ -169,6 +173,7 @@ def test_who_watches_without_a_terminal_is_told_what_changes_line_by_line(folder
     assert process.returncode == 130
 
 
+@pytest.mark.slow
 def test_at_a_terminal_it_is_drawn_on_a_screen_of_its_own_that_ctrl_c_leaves(folder):
     words = [COMMAND, "status", "blog", "--watch", "--every", "0.1"]
     code, screen = typed(words, folder, dict(os.environ), ("UTC\x1b[K\x1b[J",), ["\x03"])

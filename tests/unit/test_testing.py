@@ -100,6 +100,7 @@ def test_the_same_tag_is_the_same_digest():
     assert release_of(project).pins == release_of(project, "2").pins != release_of(project, tag="2.0").pins
 
 
+@pytest.mark.slow
 def test_where_octossh_is_installed_pytest_loads_little_of_it(tmp_path):
     (tmp_path / "test_other.py").write_text(
         "import sys\n\ndef test_other():\n"
