@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import click
 
 from octossh.cli.options import Options, command, octossh
 from octossh.cli.times import since, until
-from octossh.errors import ModelError
 
 
 @octossh.group("audit")
@@ -47,15 +47,11 @@ def _export(options: Options, form: str, output: str | None, **wanted: Any) -> N
         for line in lines:
             click.echo(line, nl=False)
         return
-    count = 0
-    try:
-        with place.open("w", encoding="utf-8", newline="") as file:
-            for line in lines:
-                file.write(line)
-                count += 1
-    except OSError as error:
-        raise ModelError(f"the file {output!r} cannot be written: {error.strerror}; give another path") from None
-    count -= form == "csv"
+    from octossh.model import write_whole
+
+    counted = itertools.count(-1 if form == "csv" else 0)
+    write_whole(place, (line for line in lines if next(counted) is not None))
+    count = next(counted)
     options.show({"events": count, "file": output}, f"{count} events written to {output}")
 
 

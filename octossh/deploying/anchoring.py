@@ -11,7 +11,7 @@ from octossh.errors import OctosshError, RecordError
 from octossh.model import Anchor, Deployment, Event, Outcome, State, Target
 from octossh.reading import read_anchors, read_answer
 from octossh.recording import Record
-from octossh.rendering import anchor, anchor_place, anchors
+from octossh.rendering import anchor, anchor_place, anchors, old_anchor_place
 from octossh.transport import Transport
 
 __all__ = ["Anchored", "places_of", "seek_anchors"]
@@ -23,7 +23,8 @@ _TIMEOUT_S = 20.0
 
 def places_of(target: Target, projects: Iterable[str]) -> dict[str, None]:
     """The names of the files in which *target* may have anchors."""
-    return {anchor_place(project, name): None for project in projects for name in target.environments}
+    pairs = [(project, name) for project in projects for name in target.environments]
+    return dict.fromkeys(place(*pair) for place in (anchor_place, old_anchor_place) for pair in pairs)
 
 
 class Anchored:

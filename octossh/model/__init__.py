@@ -11,7 +11,7 @@ from octossh.model.credentials import Anonymous, Basic, CredentialHelper, Docker
 from octossh.model.deployments import Deployment, Event, Mode, Outcome, State
 from octossh.model.drifts import Deviation, Drift, Drifts, Problem, Runner, Sighting, Whereabouts
 from octossh.model.executions import ContainerLine, Execution, Executions
-from octossh.model.files import env_file, read_text
+from octossh.model.files import env_file, read_text, write_whole
 from octossh.model.freezes import Freeze, moment
 from octossh.model.hooks import HookCall, Moment
 from octossh.model.images import Image, Pin, Registry, Repositories
@@ -219,4 +219,5 @@ __all__ = [
     "split_reference",
     "texts",
     "value_of",
+    "write_whole",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from octossh.errors import ModelError
 from octossh.templating import as_text
 
-__all__ = ["env_file", "read_text"]
+__all__ = ["env_file", "read_text", "write_whole"]
 
 
 def read_text(path: str | os.PathLike[str], *, literal: bool = False) -> str:
@@ -54,3 +56,30 @@ def env_file(path: str | os.PathLike[str], *, literal: bool = False) -> dict[str
             raise ModelError(f"the file {os.fspath(path)!r}, line {number}: {name} stands there twice; remove one")
         made[name] = as_text(value) if literal else value
     return made
+
+
+def write_whole(path: str | Path, pieces: Iterable[str]) -> None:
+    """Write *pieces* into a file: whoever reads it meets what was there before, or all of the new.
+
+    Raises:
+        ModelError: It cannot be written; what was there is there still.
+    """
+    place = Path(path).resolve()
+    beside = place.with_name(f".{place.name}.{os.getpid()}.part")
+    try:
+        if place.exists() and not place.is_file():  # such as /dev/stdout
+            with place.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(pieces)
+            return
+        try:
+            with beside.open("x", encoding="utf-8", newline="") as file:
+                file.writelines(pieces)
+                file.flush()
+                os.fsync(file.fileno())
+            if place.exists():
+                beside.chmod(stat.S_IMODE(place.stat().st_mode))
+            beside.replace(place)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise ModelError(f"the file {str(path)!r} cannot be written: {error.strerror}; give another path") from None

@@ -18,6 +18,7 @@ from octossh.recording.working import UNREADABLE, Work
 __all__ = ["Audits", "Wanted"]
 
 _MOST = 500  # values in one statement
+_OF_FREEZES = events.c.data.contains('"kind":"freeze"', autoescape=True)
 _STEPS = ("step_started", "step_finished")
 
 
@@ -98,7 +99,7 @@ def _select(wanted: Wanted) -> Select[Any]:
         if value is not None:
             # What is part of no deployment names it in its data, if at all; `_fits` looks more closely.
             told = events.c.data.contains(f'"{name}":{json.dumps(value)}', autoescape=True)
-            query = query.where(or_(column == clean(value), events.c.deployment.is_(None) & told))
+            query = query.where(or_(column == clean(value), events.c.deployment.is_(None) & or_(told, _OF_FREEZES)))
     if wanted.types:
         query = query.where(events.c.type.in_(wanted.types))
     if not wanted.steps:
@@ -111,7 +112,17 @@ def _select(wanted: Wanted) -> Select[Any]:
 
 
 def _fits(entry: AuditEntry, wanted: Wanted) -> bool:
+    if entry.data.get("kind") == "freeze" and not entry.deployment:
+        return any(
+            _concerns(told, "projects", wanted.project) and _concerns(told, "environments", wanted.environment)
+            for told in (entry.data.get("after"), entry.data.get("before"))
+        )
     return wanted.project in {None, entry.project} and wanted.environment in {None, entry.environment}
+
+
+def _concerns(freeze: object, what: str, name: str | None) -> bool:
+    """Whether *freeze*, as it was recorded, is about *name*; one that names none is about all."""
+    return isinstance(freeze, Mapping) and (name is None or not freeze.get(what) or name in freeze[what])
 
 
 def _entry(row: Row) -> AuditEntry:

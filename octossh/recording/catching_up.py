@@ -12,8 +12,8 @@ from octossh.model import Deployment, Event, Outcome
 from octossh.model.serialising import from_dict
 from octossh.recording.aside import SideFile
 from octossh.recording.controllers import whoami
-from octossh.recording.rows import time_text
-from octossh.recording.tables import leases, meta
+from octossh.recording.rows import clean, time_text
+from octossh.recording.tables import events, leases, meta
 from octossh.recording.transactions import Transaction
 
 __all__ = ["CatchingUp"]
@@ -56,15 +56,25 @@ class CatchingUp(Transaction):
         try:
             if entry["what"] == "finish":
                 ended = from_dict(Deployment, entry["deployment"])
-                self.finish(ended, None)
+                if self.deployment(ended.id) != ended:
+                    self.finish(ended, None)
                 self._give_back(ended)
                 return
             outcome = entry["outcome"] and from_dict(Outcome, entry["outcome"])
-            self.record(from_dict(Event, entry["event"]), outcome, None)
+            event = from_dict(Event, entry["event"])
+            if not self._stands_there(event):
+                self.record(event, outcome, None)
         except (KeyError, ModelError, RecordError) as error:
             # Somebody else has ended that deployment meanwhile: its record stays, and what came late beside it.
             data = {"why": str(error), "entry": entry}
             self.append(Event(type="late_record", at=datetime.now(UTC), deployment="", data=data), "")
+
+    def _stands_there(self, event: Event) -> bool:
+        """Whether *event* was recorded: a link that is lost while the server commits does not tell."""
+        query = select(events.c.seq).where(events.c.deployment == (clean(event.deployment) or None))
+        for name in ("type", "step", "target"):
+            query = query.where(events.c[name] == clean(getattr(event, name)))
+        return self.connection.execute(query.where(events.c.at == time_text(event.at)).limit(1)).first() is not None
 
     def _give_back(self, ended: Deployment) -> None:
         """The lease under which *ended* ran: it could not be given back then, and its process may live on."""

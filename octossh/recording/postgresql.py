@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy import Connection, Engine, QueuePool, create_engine
 
 from octossh.errors import ModelError, RecordError
 from octossh.recording.aside import Unwritable
@@ -14,6 +14,12 @@ from octossh.recording.urls import Server
 __all__ = ["PostgreSQL"]
 
 _LOCK = 0x6F63746F737368  # "octossh": all stores of one database wait for each other
+
+# What is acknowledged is on the disk, whatever the server does for others.
+_TO_THE_DISK = (
+    "SELECT set_config('synchronous_commit', 'on', true) "
+    "WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+)
 
 _DEFAULTS = {
     "application_name": "octossh",
@@ -76,11 +82,16 @@ class PostgreSQL:
         """The server itself says what is wrong."""
 
     def begin(self, connection: Connection, *, write: bool) -> None:
-        """Begin a transaction: one writer at a time, and for a reader one state of all tables."""
+        """Begin a transaction: one writer at a time, and for a reader one state of all tables.
+
+        What holds for it is set in it: poolers such as PgBouncer give the next one to another session. All of it is one
+        statement, and one round trip.
+        """
+        patience = f"SET LOCAL lock_timeout = {int(BUSY_TIMEOUT_S * 1000)}"
         if write:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            connection.exec_driver_sql(f"{patience}; {_TO_THE_DISK}; SELECT pg_advisory_xact_lock({_LOCK})")
         else:
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            connection.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {patience}")
 
     def loosen(self, connection: Connection) -> None:
         """Tables can be changed as they are."""
@@ -131,22 +142,9 @@ def _engine(server: Server) -> Engine:
         made.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         return made
 
-    engine = create_engine(
+    return create_engine(
         "postgresql+psycopg://", creator=connect, poolclass=QueuePool, pool_size=5, max_overflow=-1, pool_pre_ping=True
     )
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: psycopg.Connection[Any], _record: object) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET lock_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
-            # What is acknowledged is on the disk, whatever the server does for others.
-            cursor.execute(
-                "SELECT set_config('synchronous_commit', 'on', false) "
-                "WHERE current_setting('synchronous_commit') IN ('off', 'local')"
-            )
-        connection.commit()
-
-    return engine
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """What to send: steps rendered as POSIX sh. Templates are in ``templates/``, one for each kind of step."""
 
-from octossh.rendering.anchors import anchor, anchor_place, anchors
+from octossh.rendering.anchors import anchor, anchor_place, anchors, old_anchor_place
 from octossh.rendering.claims import claim_name, unclaim
 from octossh.rendering.entering import execute, logs, terminal
 from octossh.rendering.orders import Order
@@ -23,6 +23,7 @@ __all__ = [
     "fused",
     "logs",
     "observe",
+    "old_anchor_place",
     "outliving",
     "prepare",
     "read_templates",

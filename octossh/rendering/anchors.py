@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 
 from octossh.model import slug
 from octossh.rendering.scripts import fixed
 from octossh.shell import Script
 
-__all__ = ["anchor", "anchor_place", "anchors"]
+__all__ = ["anchor", "anchor_place", "anchors", "old_anchor_place"]
 
 
 def anchor_place(project: str, environment: str) -> str:
-    """The name of the file with the anchors of *project* in *environment*."""
+    """The name of the file with the anchors of *project* in *environment*: of no other two."""
+    mark = hashlib.sha256(json.dumps([project, environment]).encode()).hexdigest()[:12]
+    return f"{old_anchor_place(project, environment)}-{mark}"
+
+
+def old_anchor_place(project: str, environment: str) -> str:
+    """The name of the file of earlier versions, which others may have shared."""
     return f"{slug(project)}-{slug(environment)}"
 
 

@@ -10,8 +10,8 @@ from typing import Unpack
 
 import attrs
 
-from octossh.errors import ModelError, PlanError
-from octossh.model import Channel, Image, Pin, Project, Release, Repositories, read_text
+from octossh.errors import PlanError
+from octossh.model import Channel, Image, Pin, Project, Release, Repositories, read_text, write_whole
 from octossh.model.numbering import COUNTER, Numbered, fill
 from octossh.planning import ReleaseDiff, compare, lint_tags
 from octossh.recording import Key, origin_here, pack, read_key, unpack, whoami
@@ -159,10 +159,7 @@ class Releases(Wiring):
         """
         found = self.release(project, release)
         text = pack(found, at=datetime.now(UTC), by=whoami(), key=_key(key))
-        try:
-            Path(file).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise ModelError(f"the file {str(file)!r} cannot be written: {error.strerror}; give another path") from None
+        write_whole(file, [text])
         return found
 
     def import_release(self, file: str | Path, *, key: Path | Secret | None = None) -> Release:

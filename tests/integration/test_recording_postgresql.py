@@ -205,6 +205,21 @@ def test_a_lock_of_another_process_is_waited_for_and_then_named(filled, monkeypa
         store.record(EVENT)
 
 
+def test_a_pooler_that_gives_each_transaction_another_session_lets_nobody_wait_for_ever(filled, monkeypatch):
+    monkeypatch.setattr(connecting, "BUSY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("octossh.recording.postgresql.BUSY_TIMEOUT_S", 0.2)
+    with psycopg.connect(filled) as other, Store(f"{filled}%20-cstatement_timeout%3D5000") as store:
+        assert store.events()
+        with store._database._base.engine.connect() as session:
+            session.exec_driver_sql("RESET lock_timeout")
+            session.commit()
+        other.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        with pytest.raises(Unwritable, match="it has been locked by another process"):
+            store.record(EVENT)
+        other.rollback()
+        store.record(EVENT)
+
+
 def test_a_user_who_may_only_read_is_told_so(postgresql, filled):
     schema = filled.rpartition("%3D")[2]
     postgresql.sql(

@@ -15,6 +15,9 @@ import pytest
 import octossh as oc
 from octossh.cli import main
 from octossh.model import Anchor, Mismatch, Witnesses
+from octossh.rendering import anchor_place
+
+PLACE = anchor_place("shop", "Dev")
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ def deployed(made, count=1):
 
 
 def lines(home):
-    return (home / ".local/state/octossh/anchors/shop-dev").read_text().splitlines()
+    return (home / ".local/state/octossh/anchors" / PLACE).read_text().splitlines()
 
 
 def test_a_deployment_leaves_the_newest_event_on_each_host_that_it_changed(home):
@@ -49,7 +52,7 @@ def test_a_deployment_leaves_the_newest_event_on_each_host_that_it_changed(home)
         seq, digest = made.store.head()
         assert (said.ok, said.compared, said.events) == (True, 2, seq)
         assert lines(home)[1].startswith(f"{seq} {digest} {made.deployment().id} 20")
-        assert (home / ".local/state/octossh/anchors/shop-dev").stat().st_mode & 0o777 == 0o600
+        assert (home / ".local/state/octossh/anchors" / PLACE).stat().st_mode & 0o777 == 0o600
         assert len(list((home / ".local/state/octossh/anchors").iterdir())) == 1
         made.create_release()
         assert made.ask_hosts().ok, "what came since is no contradiction"
@@ -58,7 +61,7 @@ def test_a_deployment_leaves_the_newest_event_on_each_host_that_it_changed(home)
 def test_the_last_two_hundred_stay(home):
     folder = home / ".local/state/octossh/anchors"
     folder.mkdir(parents=True)
-    (folder / "shop-dev").write_text("".join(f"{n} {'0' * 64} old 2026-01-01T00:00:00+00:00\n" for n in range(1, 301)))
+    (folder / PLACE).write_text("".join(f"{n} {'0' * 64} old 2026-01-01T00:00:00+00:00\n" for n in range(1, 301)))
     with space() as made:
         deployed(made)
     assert len(lines(home)) == 200
@@ -157,7 +160,7 @@ def test_the_command_asks_the_hosts_and_ends_with_1_if_they_contradict(home, in_
     with pytest.raises(SystemExit) as ended:
         main(["audit", "verify", "--hosts"])
     assert ended.value.code == 1
-    assert "here    shop-dev" in capsys.readouterr().out
+    assert f"here    {PLACE}" in capsys.readouterr().out
 
 
 def test_a_host_that_contradicts_the_store_about_two_places_is_one_host():
@@ -168,3 +171,18 @@ def test_a_host_that_contradicts_the_store_about_two_places_is_one_host():
     said = Witnesses(compared=2, events=8, mismatches=tuple(Mismatch(anchor=one, why="x") for one in anchors))
     assert said.verdict.startswith("1 host contradicts the store:")
     assert str(said).count("h01") == 2
+
+
+def test_two_pairs_of_project_and_environment_never_share_a_file_and_that_of_earlier_versions_is_read_still(home):
+    assert anchor_place("a-b", "c") != anchor_place("a", "b-c")
+    assert anchor_place("A", "c") != anchor_place("a", "c")
+    folder = home / ".local/state/octossh/anchors"
+    folder.mkdir(parents=True)
+    with space() as made:
+        deployed(made)
+        (folder / PLACE).rename(folder / "shop-dev")
+        assert (made.ask_hosts().ok, made.ask_hosts().compared) == (True, 1)
+        deployed(made)
+        assert made.ask_hosts().compared == 2
+        (folder / "shop-dev").write_text(f"1 {'0' * 64} old 2026-01-01T00:00:00+00:00\n")
+        assert [m.anchor.place for m in made.ask_hosts().mismatches] == ["shop-dev"]

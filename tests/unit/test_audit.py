@@ -120,6 +120,19 @@ def test_a_deployment_is_recorded_with_its_reason(space):
     assert space.deployment(started.entries[2].deployment).options.why == "the tap drips"
 
 
+def test_a_freeze_is_shown_with_each_project_and_environment_that_it_concerns(space):
+    space.freezes.add(oc.Freeze("Sales", environments=["Dev"]), why="sales")
+    space.freezes.add(oc.Freeze("Blog", projects=["blog"]), why="words")
+    space.freezes.remove("Sales", why="over")
+
+    def shown(*project, **more):
+        return [entry.data["key"] for entry in space.audit(*project, types=["fact_kept", "fact_dropped"], **more)]
+
+    assert shown("shop") == ["Sales", "Sales"]
+    assert shown("blog", environment="Dev") == ["Sales", "Blog", "Sales"]
+    assert shown(environment="Production") == ["Blog"]
+
+
 def test_the_trail_is_filtered_by_project_environment_type_and_time(space):
     assert [entry.data["project"] for entry in space.audit("blog")] == ["blog"]
     assert len(space.audit("shop")) == 5

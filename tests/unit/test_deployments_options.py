@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 import octossh as oc
-from octossh.planning import still_left_out
+from octossh.planning import still_left_out, with_said
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROLES = {"h01": ["web"], "h02": ["web"], "h03": ["db"]}
@@ -289,3 +289,20 @@ LEFT = [
 def test_deployments_of_one_release_that_follow_each_other_count_together(before, out, left):
     assert "".join(still_left_out(history(before), "1", "Dev", out)) == left
     assert "".join(still_left_out(history(before), "1", "Test", out)) == out
+
+
+def test_what_is_said_twice_means_the_same():
+    variables = [
+        oc.Variable("Count", 2),
+        oc.Variable("Who", prompt="Who?"),
+        oc.Variable("Key", prompt="Which?", sensitive=True),
+        oc.Variable("Place", "here", environment="Dev"),
+    ]
+    release = oc.Release(
+        project="shop", number="1", channel="stable", process=oc.Process([WEB]), pins=(), variables=tuple(variables),
+        created_at=NOW,
+    )  # fmt: skip
+    options = oc.Options(variables={"Count": "7", "Who": "ann", "Key": oc.secret("KEY"), "Place": "there"})
+    said = with_said(release, "Dev", options)
+    assert with_said(said, "Dev", options) == said
+    assert {variable.name: variable.value for variable in said.variables}["Count"] == 7

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import octossh as oc
+from octossh.model import write_whole
 from octossh.templating import evaluate
 
 
@@ -51,3 +53,22 @@ def test_an_env_file_of_another_form_is_refused(tmp_path: Path, text: str, said:
     file.write_text(text)
     with pytest.raises(oc.ModelError, match=said):
         oc.env_file(file)
+
+
+def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "shop.json"
+    file.write_text("old")
+    file.chmod(0o600)
+
+    def breaks() -> Iterator[str]:
+        yield "new"
+        raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError):
+        write_whole(file, breaks())
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("shop.json", "old")]
+    (tmp_path / "link").symlink_to(file)
+    write_whole(tmp_path / "link", ["n", "ew"])
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("new", 0o600)
+    with pytest.raises(oc.ModelError, match="cannot be written: No such file or directory; give another path"):
+        write_whole(tmp_path / "none" / "a", ["a"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -40,19 +41,27 @@ ENDED = deployment(state=State.SUCCEEDED, finished_at=NOW, outcomes=(outcome(), 
 
 
 class Link:
-    """What stands between a store and its database, and can be cut."""
+    """What stands between a store and its database, and can be cut, also right behind a commit."""
 
     def __init__(self, monkeypatch):
-        self.cut, self.tries = False, 0
+        self.cut, self.behind, self.tries = False, False, 0
         passing = Database.transaction
 
         def transaction(database, *, write):
             self.tries += 1
             if self.cut:
                 raise Unwritable("store x: the link to the server was lost; see that it runs")
-            return passing(database, write=write)
+            return (
+                self._lost(passing(database, write=write)) if self.behind and write else passing(database, write=write)
+            )
 
         monkeypatch.setattr(Database, "transaction", transaction)
+
+    @contextlib.contextmanager
+    def _lost(self, transaction):
+        with transaction as connection:
+            yield connection
+        raise Unwritable("store x: the link to the server was lost; see that it runs")
 
 
 @pytest.fixture
@@ -346,3 +355,23 @@ def test_stores_of_one_server_that_are_shown_alike_take_in_no_side_file_of_each_
     kept._aside.close()
     assert list(other._aside.left()) == []
     assert [file.entries for file in again._aside.left()] == [({"what": "record"},)]
+
+
+def test_a_link_that_is_lost_while_the_server_commits_records_nothing_twice(url, link, tmp_path):
+    with Store(url) as store:
+        store.start(deployment())
+        link.behind = True
+        store.record(event(type_="step_started"))
+        link.behind = False
+        store.record(event(), outcome())
+        store.record(event("h02"), outcome("h02"))
+        link.behind = True
+        store.finish(ENDED)
+        link.behind = False
+        assert len(side_files(tmp_path)) == 1
+    with Store(url) as store:
+        told = [one.type for one in store.events("d1")]
+        assert told == ["deployment_started", "step_started", "step_finished", "step_finished", "deployment_finished"]
+        assert "late_record" not in {one.type for one in store.events()}
+        assert store.deployment("d1") == ENDED
+        assert store.verify().ok

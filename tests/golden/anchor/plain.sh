@@ -40,7 +40,7 @@ octossh_frame begin
 octossh_home=${HOME:-}
 [ -n "$octossh_home" ] || octossh_fail "there is no HOME on this host for user $(id -un)"
 octossh_in=${XDG_STATE_HOME:-$octossh_home/.local/state}/octossh/anchors
-octossh_at=$octossh_in/shop-dev
+octossh_at=$octossh_in/shop-dev-28ff8f378733
 octossh_said=$(mkdir -p "$octossh_in" 2>&1) || octossh_fail "$octossh_said"
 # Written beside it and moved: whoever reads meets all the old lines, or all the new.
 octossh_written() {
