@@ -297,6 +297,7 @@ SCHEDULES = st.builds(
     created_at=TIMES,
     controller=TEXT,
     pause=st.none() | PAUSES,
+    mode=st.none() | st.sampled_from(oc.Mode),
 )
 EVENTS = st.builds(
     oc.Event, type=NAMES, at=TIMES, deployment=NAMES, step=TEXT, target=TEXT, data=DATA, version=st.integers(1, 9)

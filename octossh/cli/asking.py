@@ -18,7 +18,7 @@ from octossh.errors import ModelError
 if TYPE_CHECKING:
     from octossh.model import Decision, Value
 
-__all__ = ["Going", "approving", "asking", "with_choices", "with_going"]
+__all__ = ["Going", "Later", "approving", "asking", "with_choices", "with_going", "with_later"]
 
 
 def with_choices(command: Callable[..., None]) -> Callable[..., None]:
@@ -97,6 +97,37 @@ def with_going(command: Callable[..., None]) -> Callable[..., None]:
         command(*arguments, going=Going(approvals, wait_s, detach), **given)
 
     return approvals(wait(detach(guided(wrapped))))
+
+
+@dataclass(slots=True)
+class Later:
+    """When something is done that is not done now.
+
+    Attributes:
+        times: From when and until when, as `octossh.Space.schedule` takes them.
+    """
+
+    times: dict[str, str | None]
+
+
+def with_later(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that can put off what it does, as a `Later`, or None: it is done now."""
+    at = click.option(
+        "--at", metavar="TIME", help="Not now, by 'run-due' from then on: '2026-12-24 02:00' by the clock here."
+    )
+    expires = click.option(
+        "--expires", "expires_at", metavar="TIME", help="With --at: not from then on. Default: an hour later."
+    )
+    approve = click.option("--approve-later", is_flag=True, help="By 'run-due', once 'octossh approve' has been given.")
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, at: str | None, expires_at: str | None, approve_later: bool, **given: Any) -> None:
+        later = Later({"at": at, "expires_at": expires_at}) if at is not None or approve_later else None
+        if expires_at is not None and later is None:
+            raise click.UsageError("--expires says when something is too late that waits; give --at, too")
+        command(*arguments, later=later, **given)
+
+    return at(expires(approve(wrapped)))
 
 
 def _pair(text: str, option: str, example: str) -> tuple[str, str]:

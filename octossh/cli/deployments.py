@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import click
 
 import octossh as oc
-from octossh.cli.asking import Going, approving, asking, with_choices, with_going
+from octossh.cli.asking import Going, Later, approving, asking, with_choices, with_going, with_later
 from octossh.cli.options import Options, command, octossh
 from octossh.errors import DeployFailed, DeployWaits, Hosts, OctosshError
 
@@ -74,9 +74,7 @@ def _render(
 @with_going
 @_cancel_waiting
 @with_choices
-@click.option("--at", metavar="TIME", help="Not now, by 'run-due' from then on: '2026-12-24 02:00' by the clock here.")
-@click.option("--expires", "expires_at", metavar="TIME", help="With --at: not from then on. Default: an hour later.")
-@click.option("--approve-later", is_flag=True, help="By 'run-due', once 'octossh approve' has been given.")
+@with_later
 def _deploy(
     options: Options,
     release: str,
@@ -85,23 +83,16 @@ def _deploy(
     going: Going,
     *,
     cancel_waiting: bool,
-    at: str | None,
-    expires_at: str | None,
+    later: Later | None,
     outdated: bool,
-    approve_later: bool,
     **choices: Unpack[OptionFields],
 ) -> None:
     """Deploy RELEASE (default: the latest) to an environment, now or later."""
-    later = at is not None or approve_later
     if outdated and (release != "latest" or later):
         raise click.UsageError("--outdated deploys the release that stands there, and now; leave out the rest")
-    if expires_at is not None and not later:
-        raise click.UsageError("--expires says when something is too late that waits; give --at, too")
     if later:
         space = asking(options.space())
-        found = space.release(project, release)
-        made = space.schedule(found, environment, at=at, expires_at=expires_at, **choices)
-        options.show(_approved(space, made, going.approvals))
+        _put_aside(options, going, space.schedule(release, environment, project=project, **later.times, **choices))
         return
     space = approving(options.space(), going)
     ways: dict[str, Any] = {"wait_s": going.wait_s, "cancel_waiting": cancel_waiting}
@@ -113,15 +104,16 @@ def _deploy(
         options.show({"outdated": []}, f"each host of {environment} has what stands there")
 
 
-def _approved(space: oc.Space, made: oc.Schedule, approvals: tuple[str, ...]) -> oc.Schedule:
-    """What was scheduled, with the approvals that were given with it; nothing waits where one of them is refused."""
+def _put_aside(options: Options, going: Going, made: oc.Schedule) -> None:
+    """Show what was scheduled, with the approvals that were given with it; where one is refused, nothing waits."""
+    schedules = options.space().schedules
     try:
-        for step, _, notes in (text.partition("=") for text in approvals):
-            made = space.schedules.approve(made.id, step, notes=notes)
+        for step, _, notes in (text.partition("=") for text in going.approvals):
+            made = schedules.approve(made.id, step, notes=notes)
     except OctosshError as error:
-        space.schedules.cancel(made.id, why=str(error))
+        schedules.cancel(made.id, why=str(error))
         raise
-    return made
+    options.show(made)
 
 
 @command(octossh, "promote")
@@ -131,6 +123,7 @@ def _approved(space: oc.Space, made: oc.Schedule, approvals: tuple[str, ...]) ->
 @with_going
 @_cancel_waiting
 @with_choices
+@with_later
 def _promote(
     options: Options,
     project: str | None,
@@ -139,9 +132,15 @@ def _promote(
     going: Going,
     *,
     cancel_waiting: bool,
+    later: Later | None,
     **choices: Unpack[OptionFields],
 ) -> None:
-    """Deploy what stands in the environment before to the next one."""
+    """Deploy what stands in the environment before to the next one, now or later."""
+    if later:
+        space = asking(options.space())
+        made = space.schedule_promotion(project, to=environment, channel=channel, **later.times, **choices)
+        _put_aside(options, going, made)
+        return
     space = approving(options.space(), going)
     ways: dict[str, Any] = {"wait_s": going.wait_s, "cancel_waiting": cancel_waiting}
     _deployed(options, lambda: space.promote(project, to=environment, channel=channel, **ways, **choices))
@@ -154,6 +153,7 @@ def _promote(
 @with_going
 @_cancel_waiting
 @with_choices
+@with_later
 def _rollback(
     options: Options,
     project: str | None,
@@ -162,9 +162,15 @@ def _rollback(
     going: Going,
     *,
     cancel_waiting: bool,
+    later: Later | None,
     **choices: Unpack[OptionFields],
 ) -> None:
-    """Deploy to an environment the release that stood there before."""
+    """Deploy to an environment the release that stood there before, now or later."""
+    if later:
+        space = asking(options.space())
+        made = space.schedule_rollback(project, environment, to=release, **later.times, **choices)
+        _put_aside(options, going, made)
+        return
     space = approving(options.space(), going)
     ways: dict[str, Any] = {"wait_s": going.wait_s, "cancel_waiting": cancel_waiting}
     _deployed(options, lambda: space.rollback(project, environment, to=release, **ways, **choices))

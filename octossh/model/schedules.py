@@ -12,6 +12,7 @@ from attrs import field, frozen
 from octossh.model._values import Described, Pairs
 from octossh.model.approvals import Approval
 from octossh.model.choices import Options
+from octossh.model.deployments import Mode
 from octossh.model.pauses import Pause
 from octossh.model.tables import columns
 
@@ -45,6 +46,7 @@ class Schedule(Described):
         created_at: When.
         controller: The process that has started it.
         pause: How far it has come, where it has begun and waits in its middle.
+        mode: What it is as; None: what is seen when it starts, ``deploy`` or ``redeploy``.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Schedule(Described):
     created_at: datetime = field()
     controller: str = ""
     pause: Pause | None = None
+    mode: Mode | None = None
 
     @property
     def unanswered(self) -> tuple[str, ...]:
@@ -69,7 +72,8 @@ class Schedule(Described):
         return tuple(name for name in self.asks if name not in self.approvals)
 
     def __str__(self) -> str:
-        head = f"{self.id}: {self.project} {self.release} -> {self.environment} "
+        what = f" ({self.mode.value})" if self.mode else ""
+        head = f"{self.id}: {self.project} {self.release} -> {self.environment}{what} "
         head += f"at {self.at:%Y-%m-%d %H:%M} UTC, " if self.pause is None else "in its middle, "
         head += f"until {self.expires_at:%Y-%m-%d %H:%M}{' UTC' if self.pause else ''}: {self.state.value}"
         return (

@@ -13,7 +13,7 @@ import attrs
 from octossh.deploying import Approver, apply, how_to_go_on
 from octossh.deploying.observing import MOST_HOSTS_AT_ONCE
 from octossh.errors import DeployFailed, PlanError, Refused, did_you_mean
-from octossh.model import CONTROLLER, Cancellation, Deployment, Mode, OptionFields, Release, Schedule, State
+from octossh.model import CONTROLLER, Cancellation, Deployment, Mode, OptionFields, Project, Release, Schedule, State
 from octossh.planning import OUTPUT, Plan, hosts_of, to_promote, to_roll_back
 from octossh.recording import Lease, Record, controller_here
 from octossh.space.continuing import Continuing
@@ -114,15 +114,18 @@ class Deployments(Continuing):
         owner = self.project(project)
         if channel is not None:
             owner.channel(channel)
-
         self._approach(owner.name, to, options)
 
         def make() -> Plan:
-            history = self._history(owner.name)
-            number = to_promote(owner, self._catalog.environment(to), history, channel=channel)
-            return self._plan(self.release(owner.name, number), to, options, look=False, mode=Mode.PROMOTE)
+            return self._plan(self._before(owner, to, channel), to, options, look=False, mode=Mode.PROMOTE)
 
         return self._go(make, check=check, wait_s=wait_s, cancel_waiting=cancel_waiting)
+
+    def _before(self, owner: Project, to: str, channel: str | None) -> Release:
+        """The release that stands in the phase before *to*."""
+        history = self._history(owner.name)
+        number = to_promote(owner, self._catalog.environment(to), history, channel=channel)
+        return self.release(owner.name, number)
 
     def rollback(
         self,
@@ -146,18 +149,21 @@ class Deployments(Continuing):
         if environment is None:
             raise PlanError(f"where shall it be rolled back? Name one of: {', '.join(self.environments)}")
         place = self._catalog.environment(environment)
-
         self._approach(owner.name, place, options)
 
         def make() -> Plan:
-            history = self._history(owner.name)
-            number = to or to_roll_back(owner.name, place, history)
-            passed = {d.release for d in history if d.environment == place and d.state is State.SUCCEEDED}
-            if number not in passed:
-                raise PlanError(f"release {number!r} has never succeeded in {place!r}; {did_you_mean(number, passed)}")
-            return self._plan(self.release(owner.name, number), place, options, look=False, mode=Mode.ROLLBACK)
+            return self._plan(self._stood(owner, place, to), place, options, look=False, mode=Mode.ROLLBACK)
 
         return self._go(make, check=check, wait_s=wait_s, cancel_waiting=cancel_waiting)
+
+    def _stood(self, owner: Project, place: str, number: str | None) -> Release:
+        """The release *number* that has succeeded in *place*; without one, that which stood there before."""
+        history = self._history(owner.name)
+        number = number or to_roll_back(owner.name, place, history)
+        passed = {d.release for d in history if d.environment == place and d.state is State.SUCCEEDED}
+        if number not in passed:
+            raise PlanError(f"release {number!r} has never succeeded in {place!r}; {did_you_mean(number, passed)}")
+        return self.release(owner.name, number)
 
     def _approach(self, project: str | None, environment: str, options: OptionFields) -> None:
         """Go towards the hosts while the plan is being made; it alone says whether they are connected."""

@@ -10,12 +10,13 @@ from typing import Any, Unpack
 
 import attrs
 
-from octossh.errors import ModelError, OctosshError, Refused, did_you_mean
+from octossh.errors import ModelError, OctosshError, PlanError, Refused, did_you_mean
 from octossh.model import (
     Approval,
     ApprovalRequest,
     Approve,
     DueState,
+    Mode,
     OptionFields,
     Options,
     Pairs,
@@ -174,6 +175,50 @@ class Scheduling(Deployments):
             ModelError: Something is not there, a time is none, or has passed, or an option has a secret in clear.
         """
         found = release if isinstance(release, Release) else self.release(project, release)
+        return self._later(found, environment, None, at, expires_at, options)
+
+    def schedule_promotion(
+        self,
+        project: str | None = None,
+        *,
+        to: str,
+        channel: str | None = None,
+        at: datetime | str | None = None,
+        expires_at: datetime | str | None = None,
+        **options: Unpack[OptionFields],
+    ) -> Schedule:
+        """Have the release that now stands in the phase before *to* go on to it later. See `schedule` and `promote`."""
+        owner = self.project(project)
+        if channel is not None:
+            owner.channel(channel)
+        return self._later(self._before(owner, to, channel), to, Mode.PROMOTE, at, expires_at, options)
+
+    def schedule_rollback(
+        self,
+        project: str | None = None,
+        environment: str | None = None,
+        *,
+        to: str | None = None,
+        at: datetime | str | None = None,
+        expires_at: datetime | str | None = None,
+        **options: Unpack[OptionFields],
+    ) -> Schedule:
+        """Have an environment rolled back later, to what stood there before now. See `schedule` and `rollback`."""
+        owner = self.project(project)
+        if environment is None:
+            raise PlanError(f"where shall it be rolled back? Name one of: {', '.join(self.environments)}")
+        place = self._catalog.environment(environment)
+        return self._later(self._stood(owner, place, to), place, Mode.ROLLBACK, at, expires_at, options)
+
+    def _later(
+        self,
+        found: Release,
+        environment: str,
+        mode: Mode | None,
+        at: datetime | str | None,
+        expires_at: datetime | str | None,
+        options: OptionFields,
+    ) -> Schedule:
         now = datetime.now(UTC)
         start, end = _times(now, at, expires_at)
         said, secrets = self._said(found, self._catalog.environment(environment), options)
@@ -194,6 +239,7 @@ class Scheduling(Deployments):
             asks=self._asks(found),
             by=whoami(),
             created_at=now,
+            mode=mode,
         )
         self.store.keep(SCHEDULE, made.id, made, expect=None)
         return made
@@ -293,7 +339,7 @@ class Scheduling(Deployments):
             return asked(request) if callable(asked) else asked.get(request.step)
 
         self._go(
-            lambda: self._plan(release, one.environment, fields, look=False),
+            lambda: self._plan(release, one.environment, fields, look=False, mode=one.mode),
             check=False,
             id=one.id,
             approver=approver if asked is not None else one.approvals,

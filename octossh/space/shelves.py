@@ -88,6 +88,7 @@ class Shelf:
             by=deployment.by,
             created_at=before.created_at if before else deployment.started_at,
             pause=pause,
+            mode=before.mode if before else None,
         )
         held = Held(secrets=self._keys.close(deployment.id, secrets)) if secrets else None
         self._store.wait(waiting, made, held, lease=self._lease)

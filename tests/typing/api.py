@@ -144,6 +144,8 @@ def later(space: oc.Space) -> None:
     assert_type(space.freezes.list(), tuple[oc.Freeze, ...])
     made = space.schedule("0.0.1", "Dev", at="2099-01-01 02:00", exclude=["h02"], override_freeze="it is small")
     assert_type(made, oc.Schedule)
+    assert_type(space.schedule_promotion(to="Dev", at="2099-01-01 02:00"), oc.Schedule)
+    assert_type(space.schedule_rollback(None, "Dev", to="0.0.1"), oc.Schedule)
     assert_type(space.schedules.approve(made.id, "go", oc.Approval(True, by="ada")), oc.Schedule)
     assert_type([one.state for one in space.run_due()], list[oc.DueState])
     assert_type(space.go_on(made.id, check=False).state, oc.State)

@@ -61,6 +61,44 @@ def test_what_is_scheduled_keeps_its_rollout_and_its_reason(now):
         assert made.store.deployment(due.id).options == oc.Options(**said)
 
 
+def test_a_promotion_that_is_put_off_takes_what_stands_before_it_now_and_goes_as_a_promotion(now):
+    with space() as made:
+        made.deploy(made.create_release(), "Dev")
+        due = made.schedule_promotion(to="Test", at=now + HOUR)
+        assert "shop 0.0.1 -> Test (promote) at " in str(due)
+        made.deploy(made.create_release(), "Dev")
+        made.run_due(now=now + HOUR + MINUTE)
+        ended = made.store.deployment(due.id)
+        assert (ended.release, ended.environment, ended.mode, ended.ok) == ("0.0.1", "Test", oc.Mode.PROMOTE, True)
+
+
+def test_a_promotion_that_is_put_off_wants_something_that_stands_before_it(now):
+    with space() as made:
+        made.create_release()
+        with pytest.raises(oc.Refused, match="nothing has succeeded in 'Dev' yet"):
+            made.schedule_promotion(to="Test", at=now + HOUR)
+
+
+def test_a_rollback_that_is_put_off_goes_back_to_what_stood_there_before_now(now):
+    with space() as made:
+        for _ in range(2):
+            made.deploy(made.create_release(), "Dev")
+        due = made.schedule_rollback(environment="Dev", at=now + HOUR)
+        made.run_due(now=now + HOUR + MINUTE)
+        ended = made.store.deployment(due.id)
+        assert (ended.release, ended.mode, ended.ok) == ("0.0.1", oc.Mode.ROLLBACK, True)
+
+
+def test_nothing_is_rolled_back_later_to_a_release_that_never_stood_there(now):
+    with space() as made:
+        for _ in range(2):
+            made.deploy(made.create_release(), "Dev")
+        made.create_release()
+        with pytest.raises(oc.PlanError, match=r"'0\.0\.3' has never succeeded in 'Dev'"):
+            made.schedule_rollback(environment="Dev", to="0.0.3", at=now + HOUR)
+        assert made.schedules.list() == oc.model.ScheduleList(())
+
+
 def test_what_nobody_ran_in_time_is_recorded_as_expired(now):
     with space() as made:
         made.schedule(made.create_release(), "Dev", at=now + HOUR)
