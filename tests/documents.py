@@ -14,7 +14,7 @@ Comments such as ``.. test: hosts`` direct the test: ``hosts`` (the page needs t
 page asks registries of vendors), ``interrupt COUNT TEXT`` (Ctrl-C for the next command once it has printed COUNT lines with TEXT).
 
 A line ``...`` in an output stands for any lines, and ``...`` inside of a line for any text. With
-``OCTOSSH_DOCS_WRITE=1`` in the environment, outputs that do not match are written into the files instead.
+``DOCS_WRITE=1`` in the environment, outputs that do not match are written into the files instead.
 """
 
 from __future__ import annotations
@@ -351,7 +351,7 @@ def run(path: Path, stage: Stage) -> list[str]:
             faults += [f"{path.relative_to(ROOT)}:{block.at + 1}: {fault}" for fault in wrong]
     finally:
         stage.close()
-    if faults and os.environ.get("OCTOSSH_DOCS_WRITE"):
+    if faults and os.environ.get("DOCS_WRITE"):
         text = path.read_text().splitlines()
         for block, lines in reversed(made):
             if block.language in {"console", "pycon"}:
