@@ -12,12 +12,12 @@ from octossh.deploying.approving import Approver, check_approvals
 from octossh.deploying.asking import Decider
 from octossh.deploying.control import Watch
 from octossh.deploying.observing import connect, offline
-from octossh.deploying.pauses import Shelf, how_to_go_on
+from octossh.deploying.pauses import Shelf, how_to_go_on, layout
 from octossh.deploying.running import Run
 from octossh.deploying.sending import Pack
 from octossh.deploying.working import Access
-from octossh.errors import DeployFailed, DeployWaits, Hosts, PlanError
-from octossh.model import CONTROLLER, Cancellation, Deployment, Event, Image, State
+from octossh.errors import DeployFailed, DeployWaits, Hosts, PlanError, Refused
+from octossh.model import CONTROLLER, Cancellation, Deployment, Event, Image, Pause, State
 from octossh.model.credentials import Credentials
 from octossh.planning import Action, Plan, without
 from octossh.recording import Record
@@ -119,7 +119,19 @@ def _ready(plan: Plan, transport: Transport, approver: Approver | None, shelf: S
     check_approvals(plan, approver, shelf)
     kinds = {task.step.kind for task in plan.tasks if task.step.scripted}
     with _meanwhile(lambda: prepare(kinds, plan.templates)):
-        return _connected(plan, transport)
+        made = _connected(plan, transport)
+    if shelf is not None and shelf.pause is not None:
+        _check_waves(made, shelf.pause)
+    return made
+
+
+def _check_waves(plan: Plan, pause: Pause) -> None:
+    """Check that a wave that was waited for is the same one still: a host that has gone meanwhile moves the others."""
+    waves = layout(plan)
+    for step, wave in pause.waits.items():
+        if wave and waves.get(step) != pause.waves[step]:
+            name, why = next((name, why) for name, why in plan.skipped.items() if name not in pause.skipped)
+            raise Refused(f"step {step!r} has come to wave {wave}, and {name} is {why}; the deployment waits on")
 
 
 def _connected(plan: Plan, transport: Transport) -> Plan:

@@ -21,7 +21,7 @@ from octossh.deploying.journal import Journal
 from octossh.deploying.lanes import Lanes
 from octossh.deploying.pauses import Shelf, Unanswered, Waited, layout
 from octossh.deploying.working import Access, Worker
-from octossh.errors import OctosshError, RecordError, Refused
+from octossh.errors import ModelError, OctosshError, RecordError, Refused
 from octossh.model import CONDITIONS, Approve, Deployment, Event, Outcome, Pairs, Pause, State
 from octossh.planning import Plan, Stage, Task
 from octossh.recording import Record
@@ -135,7 +135,7 @@ class Run:
         secrets = {**self.plan.said, **self.worker.secrecy.learned}
         try:
             waiting = self._shelf.put(made, waits, self._where(waits), secrets)
-        except Refused as refused:
+        except (Refused, ModelError) as refused:  # the key may be none, or not to be had
             for waited in waits:
                 self._cannot_wait(waited, str(refused))
             return None

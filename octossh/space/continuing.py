@@ -107,6 +107,7 @@ def _differences(made: Plan, waits: Schedule) -> Iterator[str]:
     assert pause is not None
     now = {target.name for target in made.targets}
     yield from (f"{name!r} is no target of it any more" for name in pause.targets if name not in now)
+    yield from (f"step {step!r} is no step of it any more" for step in pause.waits if step not in layout(made))
     for step, waves in layout(made).items():
         if waves != pause.waves.get(step, ()):
             yield f"step {step!r} would go over other hosts, or in another order"

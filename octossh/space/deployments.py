@@ -13,7 +13,18 @@ import attrs
 from octossh.deploying import Approver, apply, how_to_go_on
 from octossh.deploying.observing import MOST_HOSTS_AT_ONCE
 from octossh.errors import DeployFailed, PlanError, Refused, did_you_mean
-from octossh.model import CONTROLLER, Cancellation, Deployment, Mode, OptionFields, Project, Release, Schedule, State
+from octossh.model import (
+    CONTROLLER,
+    Cancellation,
+    Deployment,
+    Mode,
+    OptionFields,
+    Options,
+    Project,
+    Release,
+    Schedule,
+    State,
+)
 from octossh.planning import OUTPUT, Plan, hosts_of, to_promote, to_roll_back
 from octossh.recording import Lease, Record, controller_here
 from octossh.space.continuing import Continuing
@@ -167,11 +178,13 @@ class Deployments(Continuing):
 
     def _approach(self, project: str | None, environment: str, options: OptionFields) -> None:
         """Go towards the hosts while the plan is being made; it alone says whether they are connected."""
-        only, exclude = options.get("only", ()), options.get("exclude", ())
+        # Read once: what is given may be there for one reading only.
+        said = Options(only=options.get("only", ()), exclude=options.get("exclude", ()), skip=options.get("skip", ()))
+        options.update(OptionFields(only=said.only, exclude=said.exclude, skip=said.skip))
         here = [target for target in self.targets if environment in target.environments]
         steps = self.project(project).process.steps
         used = dict.fromkeys(target for step in steps for target in hosts_of(step, here) if target is not CONTROLLER)
-        chosen = [host for host in used if (not only or host.name in only) and host.name not in exclude]
+        chosen = [h for h in used if (not said.only or h.name in said.only) and h.name not in said.exclude]
         if isinstance(self._transport, SSH):
             self._transport.approach(chosen[:MOST_HOSTS_AT_ONCE])
 

@@ -42,24 +42,27 @@ class Interventions(Deployments):
         Raises:
             ModelError: There is none of that id.
             PlanError: It does not run, or several do and none is named.
+            Refused: It waits, and whoever put it aside still held its environment after *wait_s*.
         """
-        found = self._running(deployment)
-        if found.state is State.WAITING and (ended := self._cancelled(found, why)) is not None:
+        found, deadline = self._running(deployment), time.monotonic() + wait_s
+        if found.state is State.WAITING and (ended := self._cancelled(found, why, wait_s)) is not None:
             return ended
         self.store.keep("cancellation", found.id, Cancellation(whoami(), now=now, why=why), why=why)
-        deadline = time.monotonic() + wait_s
         while (seen := self.store.deployment(found.id)).state is State.RUNNING and time.monotonic() < deadline:
             time.sleep(_LOOK_S)
+        if seen.state is State.WAITING:  # it came to an approval before it saw this
+            left = max(0.0, deadline - time.monotonic())
+            seen = self._cancelled(seen, why, left) or self.store.deployment(found.id)
         if seen.state is not State.RUNNING:
             with contextlib.suppress(ModelError):  # somebody else who cancelled it was faster
                 self.store.drop("cancellation", found.id, why="it has ended")
         return seen
 
-    def _cancelled(self, waiting: Deployment, why: str) -> Deployment | None:
+    def _cancelled(self, waiting: Deployment, why: str, wait_s: float) -> Deployment | None:
         """The end of a deployment that waits; None where somebody has gone on with it meanwhile."""
         reason = f": {why}" if why else ""
         try:
-            with held(self.store, waiting.project, waiting.environment) as lease:
+            with held(self.store, waiting.project, waiting.environment, wait_s=wait_s) as lease:
                 return self._end_waiting(waiting, lease, f"cancelled by {whoami()}{reason}")
         except Refused:
             if self.store.deployment(waiting.id).state is not State.RUNNING:

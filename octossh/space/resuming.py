@@ -9,7 +9,7 @@ from octossh.deploying import settle
 from octossh.errors import ModelError, OctosshError, Refused
 from octossh.model import Deployment, Release, SecretRef, State
 from octossh.recording import Lease
-from octossh.shell import Secret
+from octossh.shell import MASK, Secret
 from octossh.space.leasing import held
 from octossh.space.wiring import Wiring
 
@@ -73,7 +73,9 @@ class Resuming(Wiring):
 
     def _to_mask(self, left: Deployment, release: Release) -> Mapping[str, Secret] | None:
         """The secrets that its steps may say; None where they are not known any more."""
-        if any(isinstance(value, SecretRef) for value in left.options.variables.values()):
+        # What a step has given out as a secret, and what was said as one, is known to the process that has gone.
+        given = any(value == MASK for outcome in left.outcomes for value in outcome.outputs.values())
+        if given or any(isinstance(value, SecretRef) for value in left.options.variables.values()):
             return None
         try:
             return self._access.of(release, left.environment)[0]

@@ -28,6 +28,7 @@ from octossh.model import (
 from octossh.planning import plan, with_said
 from octossh.recording import Store, alive, controller_here, groups_here, whoami
 from octossh.space.deployments import Deployments
+from octossh.space.leasing import held
 from octossh.space.shelves import SCHEDULE
 
 __all__ = ["Schedules", "Scheduling"]
@@ -101,6 +102,8 @@ class Schedules:
             raise ModelError(f"no step {step!r} of {id} asks for an approval; {did_you_mean(step, waits.asks)}")
         if step in waits.approvals:
             raise Refused(f"{waits.approvals[step].by} has answered for step {step!r} of {id} already")
+        if waits.expires_at <= datetime.now(UTC):
+            raise Refused(f"{id} could be approved until {waits.expires_at:%Y-%m-%d %H:%M} UTC; deploy again")
         given = answer or Approval(True, by=whoami(), notes=notes, groups=groups_here())
         process = self._store.release(waits.project, waits.release).process
         asking = next(one for one in process.steps if one.name == step)
@@ -306,7 +309,17 @@ class Scheduling(Deployments):
             now = self.schedules.get(waits.id)
             if now != waits:  # it has gone on, here or elsewhere
                 raise
+            if expired:
+                return self._given_up(waits, str(error))
             return self.schedules.change(waits, why=str(error))
+        return self.schedules.get(waits.id)
+
+    def _given_up(self, waits: Schedule, why: str) -> Schedule:
+        """End what cannot go on, and could no more if it could: nothing waits for ever in the way of others."""
+        found, _ = self._waited(waits.id)
+        with held(self.store, found.project, found.environment) as lease:
+            late = f"it waited until {waits.expires_at:%Y-%m-%d %H:%M} UTC"
+            self._end_waiting(self._waited(waits.id)[0], lease, f"{late}, and could not go on: {why}")
         return self.schedules.get(waits.id)
 
     def _due(self, waits: Schedule, at: datetime) -> Schedule:

@@ -233,6 +233,15 @@ def test_a_sensitive_variable_without_any_value_is_told_before_a_host_is_asked()
 # ------------------------------------------------------------------ what counts
 
 
+@pytest.mark.parametrize("way", ["only", "exclude", "skip"])
+def test_names_that_can_be_read_once_only_count_as_any_others(way):
+    names = {"only": ["h01"], "exclude": ["h02", "h03"], "skip": ["migrate"]}[way]
+    with space() as made:
+        release = made.create_release()
+        made.deploy(release, "Dev", **{way: (name for name in names)}, check=False)
+        assert made.history()[0].options == oc.Options(**{way: names})
+
+
 def test_a_release_that_reached_some_targets_only_does_not_stand_and_goes_no_further():
     with space(lifecycle=oc.Lifecycle("Dev", "Test")) as made:
         first = made.create_release()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -321,6 +322,83 @@ def test_a_host_that_cannot_be_reached_when_it_goes_on_leaves_it_waiting(shops):
     shop.off = set()
     assert shop.go_on() == [DueState.STARTED]
     assert shop.ended(made).ok
+
+
+def test_a_host_that_has_gone_before_the_next_wave_moves_no_other_one_into_it(shops):
+    web = oc.RunScript("web", script="true", rolling=oc.Rolling(1, approve=True))
+    shop = shops(web, hosts=4, rollout=oc.Rollout(offline="skip"))
+    made = shop.waiting()
+    shop.approve(made, oc.Approval(True, by="bob"), step="web")
+    shop.off = {"h1"}
+    assert shop.go_on() == [DueState.WAITING]
+    assert "step 'web' has come to wave 2, and h1 is " in str(shop.space.schedules.list())
+    shop.off = set()
+    shop.go_on()
+    assert shop.sent == ["web h1", "web h2"]
+
+
+def test_what_has_expired_and_cannot_go_on_ends_all_the_same(shops):
+    shop = shops()
+    made = shop.waiting()
+    shop.off = {"h2"}
+    shop.space.run_due(now=datetime.now(UTC) + timedelta(hours=25))
+    ended = shop.ended(made)
+    assert ended.state is oc.State.INTERRUPTED
+    assert "and could not go on: " in ended.error
+    shop.off = set()
+    assert shop.space.deploy("0.0.1", "Dev", check=False).state is oc.State.WAITING, "the place is free"
+
+
+def test_an_answer_that_comes_too_late_is_none(shops, monkeypatch):
+    from octossh.space import schedules
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(hours=25)
+
+    shop = shops()
+    made = shop.waiting()
+    monkeypatch.setattr(schedules, "datetime", Later)
+    with pytest.raises(oc.Refused, match="could be approved until"):
+        shop.approve(made)
+
+
+def test_who_cancels_what_is_about_to_wait_has_cancelled_it(shops):
+    shop = shops(hosts=1)
+    cancelled = []
+
+    def first():
+        def cancel():
+            with oc.Space(shop.url, projects=[shop.project], targets=shop.targets) as other:
+                cancelled.append(other.cancel(shop.events[0].deployment, why="a mistake"))
+
+        canceller = threading.Thread(target=cancel)
+        canceller.start()
+        cancelled.append(canceller)
+        return says(outputs=TOKEN)
+
+    shop.answers["first"] = first
+    space = shop.space
+    space.deploy(space.create_release(), "Dev", check=False)
+    cancelled[0].join()
+    (made,) = space.history()
+    assert made.state is oc.State.INTERRUPTED
+    assert cancelled[1].state is oc.State.INTERRUPTED
+
+
+def test_a_key_that_is_none_fails_the_approval_and_what_ran_before_it_is_recorded(shops):
+    def secret_output():
+        return [oc.Frame("begin"), oc.Frame("secret", "token Z2VoZWltLzEyMzQ="), oc.Frame("end", "succeeded ran yes ")]
+
+    reads = oc.RunScript("then", script="true", env={"T": "{{ steps.first.outputs.token }}"})
+    shop = shops(FIRST, GO, reads, hosts=1, key=lambda name: "no key")
+    shop.answers["first"] = secret_output
+    space = shop.space
+    ended = space.deploy(space.create_release(), "Dev", check=False)
+    assert ended.state is oc.State.FAILED
+    assert "step 'Go live' failed: nobody has answered, and it cannot wait for that: " in ended.error
+    assert ended.outcome("first", "h1").state is oc.State.SUCCEEDED
 
 
 def test_hosts_that_have_come_or_gone_or_are_in_maintenance(shops):

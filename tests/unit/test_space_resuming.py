@@ -237,3 +237,20 @@ def test_where_the_secrets_are_not_known_any_more_what_hosts_say_is_not_kept(gon
     assert (outcome.state, outcome.changed, dict(outcome.outputs)) == (oc.State.SUCCEEDED, True, {})
     assert "geheim" not in outcome.log
     assert heard == []
+
+
+def test_where_a_step_gave_out_a_secret_what_hosts_say_behind_it_is_not_kept(gone):
+    heard = []
+    with space(Hosts(), on_event=heard.append) as made:
+        leave(made, gone, "two h1")
+        event = oc.Event(type="step_finished", at=MOMENT, deployment="d1", step="one", target="h1")
+        outputs = {"token": "***"}
+        told = oc.Outcome(step="one", target="h1", state=oc.State.SUCCEEDED, action="ran", outputs=outputs)
+        made.store.record(event, told)
+        outcome = made.resume().outcome("two", "h1")
+    assert (outcome.state, dict(outcome.outputs), outcome.log) == (
+        oc.State.SUCCEEDED,
+        {},
+        "what it said may hold secrets, and was not kept\n",
+    )
+    assert heard == []
