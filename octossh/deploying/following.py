@@ -25,10 +25,16 @@ class Told:
     Args:
         on_line: Gets each line of its log once.
         on_frame: Gets every frame.
+        on_lost: Is called whenever the link is lost.
     """
 
-    def __init__(self, on_line: Callable[[str], None], on_frame: Callable[[Frame], None]) -> None:
-        self._on_line, self._on_frame = on_line, on_frame
+    def __init__(
+        self,
+        on_line: Callable[[str], None],
+        on_frame: Callable[[Frame], None],
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_line, self._on_frame, self.lost = on_line, on_frame, on_lost
         self._told = self._at = 0
         self._begun = self._again = False
 
@@ -87,6 +93,7 @@ def find_again(
         except (HostKeyError, AuthError):
             raise
         except (ConnectError, ConnectionLost) as error:
+            told.lost()
             if isinstance(error, ConnectionLost) and time.monotonic() - lost_at > _PAUSES_S[-1]:
                 lost_at, tries = time.monotonic(), 0  # it was there for a while
             if time.monotonic() - lost_at >= RECONNECT_S or left.wait(_PAUSES_S[min(tries, len(_PAUSES_S) - 1)]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,8 @@ __all__ = ["Silence"]
 _log = logging.getLogger("octossh")
 
 _AGAIN_S = 5.0
+_END_S = 30.0
+_LOOK_S = 60.0
 
 
 class Silence:
@@ -28,22 +31,34 @@ class Silence:
     def __init__(self, limit_s: float | None, end: Callable[[], None]) -> None:
         self._limit_s, self._end = limit_s, end
         self._heard_at = time.monotonic()
+        self._lost = False
         self._over = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Silence:
         if self._limit_s is not None:
             self._heard_at = time.monotonic()
-            threading.Thread(target=self._listen, args=(self._limit_s,), name="octossh-silence", daemon=True).start()
+            self._thread = threading.Thread(
+                target=self._listen, args=(self._limit_s,), name="octossh-silence", daemon=True
+            )
+            self._thread.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._over.set()
+        if self._thread is not None:
+            self._thread.join(_END_S)  # an end that is on its way would hit the next try of the same step
+
+    def lost(self) -> None:
+        """The link is lost: until it is back, nobody knows whether the run says anything."""
+        self._lost, self._heard_at = True, math.inf
 
     def line(self, on_line: Callable[[str], None]) -> Callable[[str], None]:
         """*on_line*, listened to."""
 
         def heard(line: str) -> None:
-            self._heard_at = time.monotonic()
+            if not self._lost:  # else it is a word of octossh's own
+                self._heard_at = time.monotonic()
             on_line(line)
 
         return heard
@@ -52,20 +67,28 @@ class Silence:
         """*on_frame*, listened to; that somebody still asks whether the link is there is silence, too."""
 
         def heard(frame: Frame) -> None:
-            if frame.kind != "tick":
-                self._heard_at = time.monotonic()
+            if frame.kind != "tick" or self._lost:
+                self._lost, self._heard_at = False, time.monotonic()
             on_frame(frame)
 
         return heard
 
     def _listen(self, limit_s: float) -> None:
-        while not self._over.wait(max(0.0, self._heard_at + limit_s - time.monotonic())):
-            if time.monotonic() - self._heard_at < limit_s:
+        again_at = -math.inf
+        while not self._over.wait(self._wait_s(limit_s, again_at)):
+            if time.monotonic() < max(self._heard_at + limit_s, again_at):
                 continue
+            if self._over.is_set():
+                return
             try:
                 self._end()
             except OctosshError as error:
                 _log.warning("a step that has said nothing for %g s could not be ended: %s", limit_s, error)
-                self._heard_at = time.monotonic() + _AGAIN_S - limit_s
+                again_at = time.monotonic() + _AGAIN_S
             else:
                 return
+
+    def _wait_s(self, limit_s: float, again_at: float) -> float:
+        """Seconds until it may be too long; never more than the limit, as the link may come back meanwhile."""
+        left_s = max(self._heard_at + limit_s, again_at) - time.monotonic()
+        return min(_LOOK_S, limit_s, max(0.0, left_s))

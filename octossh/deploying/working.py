@@ -332,7 +332,7 @@ class Worker:
         """Run *script*, and when the link is lost meanwhile, find its run again."""
         run = run_id(self.deployment.id, step.name, target.name)
         with self._listening(step, target, run) as silence:
-            told = Told(silence.line(given["on_line"]), silence.frame(given["on_frame"]))
+            told = Told(silence.line(given["on_line"]), silence.frame(given["on_frame"]), silence.lost)
             given["on_line"], given["on_frame"] = told.line, told.frame
             try:
                 return self.transport.run(target, self._numbered(script, run, step, target), **given)
@@ -353,6 +353,7 @@ class Worker:
 
     def _found(self, step: Step, target: Target, run: str, told: Told, given: _Given) -> Result:
         """What came of the *run* of which the link was lost; where it never began, it is sent once more."""
+        told.lost()
         given["on_line"], given["on_frame"] = told.line, told.frame
         told.say("octossh: the link was lost; connecting again to see how the step goes on")
         try:

@@ -12,8 +12,9 @@ from worlds import DO, Journal, World, failing, planned, says, states
 
 import octossh as oc
 from octossh.deploying import apply
+from octossh.deploying.following import Told, find_again
 from octossh.deploying.silence import Silence
-from octossh.shell import Frame
+from octossh.shell import Frame, Script
 
 
 def test_a_script_that_is_silent_for_too_long_is_ended_on_its_host_and_says_why_it_failed():
@@ -73,6 +74,85 @@ def test_ending_is_tried_again_where_it_fails(monkeypatch):
 
     with Silence(0.01, end):
         assert ended.wait(30)
+
+
+def test_while_the_link_is_lost_nobody_knows_whether_it_is_silent():
+    ended = threading.Event()
+    with Silence(0.2, ended.set) as silence:
+        line, frame = silence.line(lambda _: None), silence.frame(lambda _: None)
+        silence.lost()
+        line("octossh: the link was lost")
+        assert not ended.wait(0.4)
+        frame(Frame("tick"))
+        assert ended.wait(30), "once the link is back, it may be silent for as long as before"
+
+
+def test_a_link_that_is_lost_while_it_is_being_ended_makes_it_deaf(monkeypatch):
+    monkeypatch.setattr("octossh.deploying.silence._AGAIN_S", 0.01)
+    tried, again = threading.Event(), threading.Event()
+
+    def end():
+        if tried.is_set():
+            again.set()
+            return
+        silence.lost()
+        tried.set()
+        raise oc.ConnectionLost("h1: gone")
+
+    with Silence(0.01, end) as silence:
+        assert tried.wait(30)
+        assert not again.wait(0.3)
+
+
+def test_a_script_is_not_ended_for_what_it_could_not_say_while_the_link_was_lost():
+    connects = []
+
+    def on_connect(target):
+        connects.append(target.name)
+        if len(connects) > 1:
+            threading.Event().wait(0.5)
+
+    def lost():
+        return oc.ConnectionLost("h1: gone")
+
+    world = World({"do": [lost, lost, says(action="ran")]}, on_connect=on_connect)
+    assert world.apply(planned(attrs.evolve(DO, idle_timeout_s=0.3))).ok
+    assert {call.script.name for call in world.transport.calls} == {"run_script do", "attach do"}
+
+
+def test_a_link_that_is_lost_again_after_the_run_was_found_makes_it_deaf_again():
+    ended, left = threading.Event(), threading.Event()
+    target = planned(DO).targets[0]
+
+    def answer(*_):
+        return says(action="ran") if len(transport.calls) > 1 else lost_again()
+
+    def lost_again():
+        told.frame(Frame("log"))
+        transport.connected.clear()
+        raise oc.ConnectionLost("h1: gone")
+
+    def on_connect(_):
+        assert not ended.wait(0.4)
+
+    transport = oc.Replay(answer, on_connect)
+    with Silence(0.2, ended.set) as silence:
+        told = Told(silence.line(lambda _: None), silence.frame(lambda _: None), silence.lost)
+        told.lost()
+        find_again(transport, target, Script("attach do", "true"), told, 30, left)
+
+
+def test_who_comes_after_it_meets_no_end_that_is_still_under_way():
+    begun, done = threading.Event(), threading.Event()
+
+    def end():
+        begun.set()
+        threading.Event().wait(0.2)
+        done.set()
+
+    with Silence(0.01, end):
+        assert begun.wait(30)
+    assert done.is_set()
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,8 @@ class RunScript(Step):
             octossh comes back for it; or all its processes are ended (``abort``), and its container with them, once
             the sshd there sees that the link is gone, be it one by which octossh had come back.
         idle_timeout_s: Seconds for which it may print nothing on a target. Then all its processes are ended, its
-            container with them, and it has failed. None: ``timeout_s`` alone counts.
+            container with them, and it has failed. While the link is lost, this does not run. None: ``timeout_s``
+            alone counts.
     """
 
     kind: ClassVar[str] = "run_script"
