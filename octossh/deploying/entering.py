@@ -6,6 +6,8 @@ import heapq
 import logging
 import queue
 import threading
+import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 from attrs import frozen
 
 from octossh.deploying.observing import look_again, on_each
-from octossh.errors import OctosshError
+from octossh.errors import ModelError, OctosshError
 from octossh.model import ContainerLine, Execution, Resource, Target
 from octossh.reading import read_answer, read_container_line, read_exit_code
 from octossh.rendering import execute, logs
@@ -24,7 +26,8 @@ __all__ = ["Container", "Wanted", "execute_in", "find_containers", "listen"]
 
 _log = logging.getLogger("octossh")
 
-_WAITING = 500  # lines of one container that wait to be taken; more are left with its host
+_WAITING = 500  # lines of followed containers that wait to be taken; more are left with their hosts
+_AT_ONCE = 8  # sessions of one host; sshd allows ten over a connection, unless it is told otherwise
 _TICK_S = 0.2
 _END_S = 3.0
 _FOREVER_S = float("inf")
@@ -88,14 +91,26 @@ def listen(containers: Sequence[Container], wanted: Wanted, transport: Transport
     Whoever takes no more lines and closes the iterator ends what was started on the hosts.
 
     Raises:
+        ModelError: At once: of one host, more are to be followed than it has sessions for.
         OctosshError: Of one host, once all others have ended.
 
     Hosts:
         untouched.
     """
+    for name, count in Counter(container.target.name for container in containers).items():
+        if wanted.follow and count > _AT_ONCE:
+            raise ModelError(
+                f"{name} has {count} containers to follow, and at most {_AT_ONCE} of one host are followed at once; "
+                "choose among them with steps= (--step)"
+            )
+    return _all(containers, wanted, transport)
+
+
+def _all(containers: Sequence[Container], wanted: Wanted, transport: Transport) -> Iterator[ContainerLine]:
     stop = threading.Event()
     shared: queue.Queue[ContainerLine | None] | None = queue.Queue(_WAITING) if wanted.follow else None
-    ears = [_Ear(container, wanted, transport, stop, shared) for container in containers]
+    gates: defaultdict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(_AT_ONCE))
+    ears = [_Ear(one, wanted, transport, stop, shared, gates[one.target.name]) for one in containers]
     for ear in ears:
         ear.thread.start()
     try:
@@ -105,8 +120,9 @@ def listen(containers: Sequence[Container], wanted: Wanted, transport: Transport
             yield from _as_they_come(shared, len(ears))
     finally:
         stop.set()
+        end_at = time.monotonic() + _END_S
         for ear in ears:
-            ear.thread.join(_END_S)
+            ear.thread.join(max(0.0, end_at - time.monotonic()))
     errors = [ear.error for ear in ears if ear.error is not None]
     if errors:
         if len(errors) > 1:
@@ -133,9 +149,13 @@ class _Ear:
         transport: Transport,
         stop: threading.Event,
         shared: queue.Queue[ContainerLine | None] | None,
+        gate: threading.Semaphore,
     ) -> None:
         self._container, self._wanted, self._transport, self._stop = container, wanted, transport, stop
-        self._queue: queue.Queue[ContainerLine | None] = queue.Queue(_WAITING) if shared is None else shared
+        # A queue of its own takes all that comes: whoever puts lines in order waits for the first of each container,
+        # and a container whose host has no connection yet waits for others to be read to their end.
+        self._queue: queue.Queue[ContainerLine | None] = queue.Queue() if shared is None else shared
+        self._gate = gate
         self._at: datetime | None = None
         self.error: OctosshError | None = None
         self.thread = threading.Thread(target=self._run, name="octossh-listen", daemon=True)
@@ -145,6 +165,11 @@ class _Ear:
         return _as_they_come(self._queue, 1)
 
     def _run(self) -> None:
+        with self._gate:
+            if not self._stop.is_set():
+                self._hear()
+
+    def _hear(self) -> None:
         target, seen, wanted = self._container.target, self._container.seen, self._wanted
         try:
             script = logs(target, seen.id, follow=wanted.follow, since=wanted.since, tail=wanted.tail)

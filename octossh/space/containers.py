@@ -46,7 +46,7 @@ class Containers(Wiring):
             tail: Only so many of each container at first.
 
         Raises:
-            ModelError: There is no such thing, or no container that fits.
+            ModelError: There is no such thing, no container that fits, or more than eight on one host to follow.
             ConnectError: Of the first host that could not be reached, once all the others have ended.
 
         Hosts:
@@ -57,14 +57,8 @@ class Containers(Wiring):
         if since is not None and since.tzinfo is None:
             raise ModelError(f"since {since} has no time zone; give one, such as UTC")
         found, faults = self._inside(project, environment, on, steps)
-        return self._listened(found, faults, Wanted(follow=follow, since=since, tail=tail))
-
-    def _listened(
-        self, found: Sequence[Container], faults: dict[str, OctosshError], wanted: Wanted
-    ) -> Iterator[ContainerLine]:
-        yield from listen(found, wanted, self._transport)
-        for error in faults.values():
-            raise error
+        lines = listen(found, Wanted(follow=follow, since=since, tail=tail), self._transport)
+        return _with_faults(lines, faults)
 
     def exec(
         self,
@@ -201,6 +195,12 @@ class Containers(Wiring):
 
     def _note(self, kind: str, data: dict[str, Any]) -> None:
         self.store.record(Event(type=kind, at=datetime.now(UTC), deployment="", data=data))
+
+
+def _with_faults(lines: Iterator[ContainerLine], faults: dict[str, OctosshError]) -> Iterator[ContainerLine]:
+    yield from lines
+    for error in faults.values():
+        raise error
 
 
 def _words(command: Sequence[str]) -> tuple[str, ...]:

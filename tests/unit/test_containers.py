@@ -125,14 +125,91 @@ def test_a_follower_that_is_closed_ends_docker_on_the_host_though_nothing_is_sai
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_lines_that_nobody_takes_are_not_piled_up(host, space):
+def test_lines_that_are_followed_and_nobody_takes_are_not_piled_up(host, space):
     host.has(container("web", "web"), web=at(1, "x" * 1000) * 3000)
-    lines = space.logs("shop", "Test", on=["h01"])
+    lines = space.logs("shop", "Test", on=["h01"], follow=True)
     next(lines)
     threads = [thread for thread in threading.enumerate() if thread.name == "octossh-listen"]
     threads[0].join(1)
     assert threads[0].is_alive(), "it waits for whoever reads"
     assert sum(1 for _ in lines) == 2999
+
+
+class Sessions(oc.Replay):
+    """A transport that has room for so many sessions at once."""
+
+    def __init__(self, room, *, waits):
+        super().__init__(lambda *_: None)
+        self._room, self._waits, self._local = threading.Semaphore(room), waits, oc.Local()
+
+    def run(self, target, script, **given):
+        if not self._room.acquire(blocking=self._waits):
+            raise oc.ConnectError(f"{target.name}: no more sessions", "refused")
+        try:
+            return self._local.run(target, script, **given)
+        finally:
+            self._room.release()
+
+
+def spaces(transport, hosts=1):
+    targets = [oc.Target(name, name, environments=["Test"]) for name in (f"h{number:02}" for number in range(hosts))]
+    project = oc.Project("shop", process=[oc.RunScript("hello", script="true")])
+    return oc.Space("sqlite://", projects=[project], targets=targets, transport=transport)
+
+
+def test_of_one_host_no_more_logs_are_read_at_once_than_sshd_has_sessions(host):
+    names = [f"web{number:02}" for number in range(24)]
+    host.has(*(container(name, name) for name in names), **{name: at(1, name) for name in names})
+    with spaces(Sessions(8, waits=False)) as space:
+        assert sorted(line.text for line in space.logs("shop", "Test")) == names
+
+
+def test_long_logs_of_hosts_that_wait_for_a_connection_come_to_an_end(host):
+    host.has(container("web", "web"), web=at(1, "x") * 1200)
+    with spaces(Sessions(1, waits=True), hosts=3) as space:
+        read = []
+        reader = threading.Thread(target=lambda: read.extend(space.logs("shop", "Test")), daemon=True)
+        reader.start()
+        reader.join(60)
+        assert len(read) == 3600
+
+
+def test_more_containers_of_a_host_than_it_has_sessions_for_are_not_followed(host, space):
+    names = [f"web{number}" for number in range(9)]
+    host.has(*(container(name, name) for name in names))
+    with pytest.raises(oc.ModelError, match=r"h01 has 9 containers to follow, and at most 8 .* with steps= \(--step\)"):
+        space.logs("shop", "Test", follow=True)
+    assert host.read("logs.words") == ""
+    assert list(space.logs("shop", "Test", follow=True, steps=names[:8])) == []
+
+
+def test_whoever_closes_logs_waits_once_for_all_that_do_not_end(host, monkeypatch):
+    host.has(container("web", "web"), container("job", "job"), web=at(1, "web"), job=at(2, "job"))
+    stays, waits, join, local = threading.Event(), [], threading.Thread.join, oc.Local()
+
+    def run(target, script, **given):
+        made = local.run(target, script, **given)
+        if script.name.startswith("logs"):
+            assert stays.wait(60)
+        return made
+
+    def joined(thread, timeout=None):
+        if thread.name == "octossh-listen":
+            waits.append(timeout)
+        join(thread, timeout)
+
+    transport = oc.Replay(lambda *_: None)
+    transport.run = run
+    monkeypatch.setattr("octossh.deploying.entering._END_S", 0.2)
+    with spaces(transport, hosts=2) as space:
+        lines = space.logs("shop", "Test", follow=True)
+        next(lines)
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "join", joined)
+            lines.close()
+        stays.set()
+    assert len(waits) == 4
+    assert sum(waits) < 0.4
 
 
 def test_a_host_that_is_not_there_is_told_after_what_the_others_say(host):
