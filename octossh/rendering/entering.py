@@ -53,6 +53,6 @@ def terminal(target: Target, container: str, command: Sequence[str] = (), *, use
     ahead = f"DOCKER_HOST={quote(values['docker_host'])}; export DOCKER_HOST; " if values["docker_host"] else ""
     path = "PATH=$PATH:/usr/local/bin:/usr/bin:/bin:/snap/bin; export PATH; "
     called = " ".join(map(quote, [*words, *(command or _ANY_SHELL)]))
-    # Whatever shell logs in: it only starts a POSIX one.
-    docker = f"sudo {values['docker']}" if target.sudo else values["docker"]
-    return "exec sh -c " + quote(f"{path}{ahead}exec {docker} {called}")
+    # Whatever shell logs in: it only starts a POSIX one, behind sudo, which hands on no environment.
+    shell = "sudo -- sh" if target.sudo else "sh"
+    return f"exec {shell} -c " + quote(f"{path}{ahead}exec {values['docker']} {called}")

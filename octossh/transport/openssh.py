@@ -99,11 +99,10 @@ class OpenSSH(Pool["Master"]):
 
     def terminal(self, target: Target, command: str) -> list[str]:
         """An ``ssh`` over the open connection to *target*, with a terminal there. See `Interactive.terminal`."""
-        self.connect(target)
         route = self._routing.route(target)
-        master = self._slot(route).link
-        if master is None:
-            raise ConnectError(f"{route.where}: the connection was lost; try it again")
+        slot = self._slot(route)
+        with slot.lock:
+            master = self._ready(slot, route)  # sudo is not asked here: it asks who sits at the terminal
         return master.terminal(self._options.ssh, command)
 
     def _opened(self, route: Route, via: Master | None) -> Master | Fault:

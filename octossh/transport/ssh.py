@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from octossh.errors import ModelError
+from octossh.errors import ConnectError, ModelError
 from octossh.model.targets import Target
 from octossh.transport.configs import Configuration
 from octossh.transport.faults import Fault
@@ -101,15 +101,20 @@ class SSH(Pool["Link"]):
         from octossh.transport.openssh import OpenSSH
 
         with self._lock:
+            if self._closed.is_set():
+                raise ConnectError(f"{target}: this SSH() is closed; make a new one")
             if self._terminals is None:
                 self._terminals = OpenSSH(**self._same, connect_timeout_s=self._connect_timeout_s)
-        return self._terminals.terminal(target, command)
+            terminals = self._terminals
+        return terminals.terminal(target, command)
 
     def close(self) -> None:
         """Close every connection; what runs ends with `ConnectionLost`. Nothing can be run afterwards."""
         super().close()
-        if self._terminals is not None:
-            self._terminals.close()
+        with self._lock:
+            terminals = self._terminals
+        if terminals is not None:
+            terminals.close()
 
     def approach(self, targets: Iterable[Target]) -> None:
         """See `Pool.approach`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import threading
 from datetime import datetime, timedelta, timezone
@@ -13,6 +14,8 @@ import pytest
 
 import octossh as oc
 from octossh.cli import main
+from octossh.rendering import terminal
+from octossh.transport import SSH, OpenSSH
 
 # Answers what a look asks, and says what the containers say; `slow` says nothing and stays. Who runs is noted.
 DOCKER = r"""#!/bin/sh
@@ -380,3 +383,62 @@ def test_a_shell_is_recorded_and_its_exit_code_is_that_of_the_command(host, capf
     assert finished.data["exit_codes"] == {"h01": 5}
     assert (started.type, finished.type) == ("shell_started", "shell_finished")
     assert started.data["containers"] == {"h01": "shop-test-web"}
+
+
+# As sudo does it: nothing of the environment is handed on, and the PATH is its own.
+SUDO = """#!/bin/sh
+echo "$1" >>"$(dirname "$0")/sudo.words"
+shift
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
+"""
+
+
+def test_a_shell_by_sudo_asks_the_docker_that_the_target_names(host):
+    for name, text in {"sudo": SUDO, "docker": '#!/bin/sh\necho "$DOCKER_HOST $PATH $*"\n'}.items():
+        (host.folder / name).write_text(text)
+        (host.folder / name).chmod(0o755)
+    docker_host = "unix:///run/another.sock"
+    target = oc.Target("h01", "h01", sudo=True, docker=str(host.folder / "docker"), docker_host=docker_host)
+    done = subprocess.run(
+        ["sh", "-c", terminal(target, "web", ["true"])], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.stderr == ""
+    assert done.stdout.startswith(f"{docker_host} /usr/sbin:")
+    assert done.stdout.endswith(":/snap/bin exec --interactive --tty web true\n")
+    assert host.read("sudo.words") == "--\n"
+
+
+class Opened:
+    """A connection to a host whose sudo asks for a password."""
+
+    alive = True
+
+    def run(self, *_):
+        pytest.fail("sudo would be asked, and only who sits at the terminal can answer")
+
+    def terminal(self, ssh, command):
+        return [ssh, command]
+
+    def close(self, why=""):
+        self.alive = False
+
+    def join(self):
+        pass
+
+
+@pytest.mark.parametrize("make", [SSH, OpenSSH])
+def test_who_sits_at_a_terminal_answers_sudo_there(monkeypatch, make):
+    opened = Opened()
+    monkeypatch.setattr(OpenSSH, "_opened", lambda *_: opened)
+    with make(config=False, sudo_password=lambda account: pytest.fail(account)) as transport:
+        assert transport.terminal(oc.Target("h01", "h01", sudo=True), "true")[1:] == ["true"]
+    assert not opened.alive
+
+
+def test_a_transport_that_is_closed_gives_no_terminal_and_opens_nothing(monkeypatch):
+    monkeypatch.setattr(OpenSSH, "_opened", lambda *_: Opened())
+    for make in (SSH, OpenSSH):
+        transport = make(config=False)
+        transport.close()
+        with pytest.raises(oc.ConnectError, match=rf"h01.*: this {make.__name__}\(\) is closed; make a new one"):
+            transport.terminal(oc.Target("h01", "h01"), "true")
