@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import shlex
@@ -9,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ _SYSTEM = "/etc/ssh/ssh_config"
 _WORDS = ("userknownhostsfile", "globalknownhostsfile")
 _READ = re.compile(r"^debug1: Reading configuration data (?P<file>.+?)\s*$", re.MULTILINE)
 _REMARK = re.compile(r"^(debug1: |OpenSSH_|Pseudo-terminal ).*\n?", re.MULTILINE)
+_VERSION = re.compile(r"^OpenSSH_", re.MULTILINE)
+_ADDRESS = re.compile(r":|(^|\.)([0-9]+|0x[0-9a-f]*)$")
 _PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9._:-]*")
 _STDIN = "/dev/stdin"
 
@@ -99,14 +102,29 @@ class _Answer:
         """What is said of *host*; None where it has to be asked about by itself."""
         if host == self.host:
             return self.options
-        plain = _PLAIN_NAME.fullmatch(host) and self.options.get("hostname") == (self.host,)
+        plain = _stays_as_it_is(host) and self.options.get("hostname") == (self.host,)
         if not (self.alike and plain):
             return None
         return {**self.options, "hostname": (host,)}
 
 
-def _alike(files: Iterable[str]) -> bool:
-    """Whether what these files say is the same for all hosts."""
+def _stays_as_it_is(host: str) -> bool:
+    """Whether ssh would not write *host* in another way, as it does with capital letters and with addresses."""
+    if not _PLAIN_NAME.fullmatch(host):
+        return False
+    if not _ADDRESS.search(host):
+        return True
+    try:
+        return str(ipaddress.IPv4Address(host)) == host  # how to write those of IPv6 is up to ssh
+    except ValueError:
+        return False
+
+
+def _alike(remarks: str) -> bool:
+    """Whether what the files say that ssh remarks on is the same for all hosts. An ssh that is mute may read any."""
+    if not _VERSION.search(remarks):
+        return False
+    files = _READ.findall(remarks)
     try:
         texts = [Path(file).read_text(encoding="utf-8", errors="replace") for file in files if file != _STDIN]
     except OSError:
@@ -163,7 +181,7 @@ def _ask_ssh(ssh: str, file: str, host: str, user: str | None, port: int | None)
         raise ConnectError(
             f"{host}: ssh does not take its own configuration: {said}. Correct it there, or do without it: config=False"
         )
-    return _Answer(host, _parsed(done.stdout.decode("utf-8", "replace")), _alike(_READ.findall(remarks)))
+    return _Answer(host, _parsed(done.stdout.decode("utf-8", "replace")), _alike(remarks))
 
 
 def of_home() -> str:

@@ -43,10 +43,16 @@ class Gate:
         self._bell.set()
 
     def passed(self, alive: Callable[[], bool]) -> bool:
-        """Wait until it is wanted; False: nobody has wanted it for long, or the connection is not *alive* any more."""
+        """Wait until it is wanted; False: nobody has wanted it for long, or the connection is not *alive* any more.
+
+        Where it was wanted from the beginning, nothing is waited for or asked.
+        """
+        if self._bell.is_set():
+            return not self._shut
         ends_at = time.monotonic() + _PATIENCE_S
         while not self._bell.wait(_TICK_S):
             if time.monotonic() > ends_at or not alive():
                 self.gave_up = True
                 return False
-        return not self._shut
+        self.gave_up = not alive()  # it may have gone since it was last asked
+        return not (self._shut or self.gave_up)

@@ -15,6 +15,7 @@ import pytest
 import octossh as oc
 from octossh.errors import ConnectError, HostKeyError, ModelError
 from octossh.transport import SSH
+from octossh.transport.gates import Gate
 
 HOST_KEY, USER_KEY = paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate()
 PATIENCE_S = 10
@@ -107,6 +108,24 @@ def test_what_nobody_has_wanted_for_long_is_given_up_and_opened_anew(
     host.connections[0].join(PATIENCE_S)
     ssh.connect(host.target())
     assert len(host.connections) == 2
+
+
+def test_a_host_that_was_gone_when_it_was_wanted_is_given_up_and_opened_anew() -> None:
+    gate = Gate(is_open=False)
+
+    def alive() -> bool:
+        gone = gate.is_open
+        gate.open()
+        return not gone
+
+    assert not gate.passed(alive)
+    assert gate.gave_up
+
+
+def test_what_was_wanted_from_the_beginning_goes_on_to_the_login_which_tells_what_happened() -> None:
+    gate = Gate(is_open=True)
+    assert gate.passed(lambda: False)
+    assert not gate.gave_up
 
 
 def test_what_goes_wrong_on_the_way_is_told_by_whoever_connects(host: Host, ssh: SSH) -> None:

@@ -110,6 +110,27 @@ def test_one_answer_is_for_all_hosts_where_nothing_tells_them_apart(
     assert len((tmp_path / "asked").read_text().splitlines()) == asked
 
 
+@pytest.mark.parametrize("address", ["10.0.0.001", "010.1", "0x7f.1", "1.2.3", "2001:0db8::1", "2001:db8::1", "web.0x"])
+def test_an_address_is_read_as_ssh_does_however_it_is_spelled(way: Way, address: str) -> None:
+    alone = way("", address)
+    transport = SSH()
+    transport._routing.route(oc.Target("web", "web"))
+    assert transport._routing.route(oc.Target(address, address)) == alone
+
+
+def test_an_ssh_that_does_not_say_which_files_it_reads_is_asked_about_each_host(
+    way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = tmp_path / "ssh"
+    silent.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} "$@" 2>/dev/null\n')
+    silent.chmod(0o755)
+    way("Host b\n User eve\n")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    transport = SSH()
+    users = [transport._routing.route(oc.Target(name, name)).where.user for name in ("a", "b")]
+    assert users[1] == "eve" != users[0]
+
+
 def test_a_given_user_is_what_the_configuration_matches(way: Way) -> None:
     text = "Match user bob\n HostName 192.0.2.2\nHost web\n HostName 192.0.2.1\n"
     assert way(text, oc.Target("w", "web", user="bob")).where.address == "192.0.2.2"
