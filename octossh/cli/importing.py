@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from octossh.cli.options import CONTROL, Options, command, octossh
-from octossh.cli.writing import check_free, check_loads, write_octofile
+from octossh.cli.writing import check_free, check_loads, to_type_with, write_octofile
 
 if TYPE_CHECKING:
     from octossh.octofiles import Imported
@@ -86,9 +86,9 @@ def _tell(options: Options, file: Path, made: Imported, output: Path | None, *, 
         return
     texts = {output.name: octofile([made.project], targets=_TARGETS if made.targets else (), about=about)}
     texts |= {_TARGETS: targets_file(made.targets)} if made.targets else {}
-    check_free([output.with_name(name) for name in texts], force=force)
+    check_free(output, [output.with_name(_TARGETS)] if made.targets else [], force=force)
     write_octofile(output.parent, texts, output.name)
     placed = [str(output.with_name(name)) for name in texts]
-    call = "octossh" if placed[0] == "octofile.py" else f"octossh -f {placed[0]}"
-    text = "\n".join([*(f"{name}: written" for name in placed), f"next:\n  {call} check"])
-    options.show({"files": placed, "next": [f"{call} check"]}, text)
+    following = to_type_with(placed[0], "check")
+    text = "\n".join([*(f"{name}: written" for name in placed), f"next:\n  {following}"])
+    options.show({"files": placed, "next": [following]}, text)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from octossh.cli.options import Options, command, octossh
-from octossh.cli.writing import check_free, write_octofile
+from octossh.cli.writing import check_free, to_type_with, write_octofile
 from octossh.errors import ModelError
 
 if TYPE_CHECKING:
@@ -37,18 +37,13 @@ def _init(options: Options, force: bool, **said: Any) -> None:
     What is not given is asked for, where there is a terminal.
     """
     file = Path(options.file)
-    check_free([file, file.with_name(_TARGETS)], force=force)
+    check_free(file, [file.with_name(_TARGETS)], force=force)
     start = _start(file, said, _asker())
     texts = start.files()
     write_octofile(file.parent, texts, start.file)
     environment = start.environments[0]
-    call = "octossh" if options.file == "octofile.py" else f"octossh -f {options.file}"
-    following = [
-        f"{call} check",
-        f"{call} release create",
-        f"{call} plan --to {_shell(environment)}",
-        f"{call} deploy --to {_shell(environment)}",
-    ]
+    steps = (["check"], ["release", "create"], ["plan", "--to", environment], ["deploy", "--to", environment])
+    following = [to_type_with(options.file, *words) for words in steps]
     placed = [str(file.with_name(name)) for name in texts]
     standing = [f"{target.name} in {' and '.join(target.environments)}" for target in start.targets]
     lines = [
@@ -57,12 +52,6 @@ def _init(options: Options, force: bool, **said: Any) -> None:
     ]
     text = "\n".join([*lines, "next:", *(f"  {line}" for line in following)])
     options.show({"files": placed, "next": following}, text)
-
-
-def _shell(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)
 
 
 # ------------------------------------------------------------------ asking

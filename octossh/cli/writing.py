@@ -10,13 +10,27 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from octossh.cli.options import load
-from octossh.errors import ModelError
+from octossh.errors import ModelError, to_type
 
-__all__ = ["check_free", "check_loads", "write_octofile"]
+__all__ = ["check_free", "check_loads", "to_type_with", "write_octofile"]
 
 
-def check_free(paths: Iterable[Path], *, force: bool) -> None:
-    """Raise `ModelError` where one of *paths* is there already, unless *force* says that it does not matter."""
+def to_type_with(octofile: str, *words: str) -> str:
+    """The command that does *words* with *octofile*, as one types it."""
+    return to_type(*(() if octofile == "octofile.py" else ("-f", octofile)), *words)
+
+
+def check_free(octofile: Path, beside: Iterable[Path], *, force: bool) -> None:
+    """Raise `ModelError` where the files cannot all be there.
+
+    One of them is there already, unless *force* says that it does not matter, or *octofile* is one of those *beside*.
+    """
+    paths = [octofile, *beside]
+    if octofile in paths[1:]:
+        raise ModelError(
+            f"the octofile cannot be {str(octofile)!r}: the targets are written there; give it another name, such as "
+            "octofile.py"
+        )
     there = [path for path in paths if path.exists()]
     if there and not force:
         raise ModelError(

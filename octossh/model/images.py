@@ -36,7 +36,10 @@ def _digest_of(_instance: Any, _attribute: Any, digest: Any) -> None:
 
 
 def _check_url(_instance: Any, _attribute: Any, url: Any) -> None:
-    parts = urllib.parse.urlsplit(url) if isinstance(url, str) else None
+    try:
+        parts = urllib.parse.urlsplit(url) if isinstance(url, str) else None
+    except ValueError:
+        parts = None
     if not parts or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ModelError(f"registry URL {url!r} is none; write it as 'https://registry.example.com'")
     if re.fullmatch(r"/v[12]/?", parts.path):
@@ -47,6 +50,11 @@ def _check_url(_instance: Any, _attribute: Any, url: Any) -> None:
         raise ModelError(f"registry URL {url!r} has a path; put {parts.path.strip('/')!r} in front of the repository")
     if parts.username or parts.password:
         raise ModelError("a registry URL holds a password; use auth=octossh.Basic(user, octossh.secret(...))")
+    if not _ADDRESS.fullmatch(parts.netloc):
+        raise ModelError(
+            f"registry URL {url!r}: {parts.netloc!r} is no host; write a host name or an IP address, with ':PORT' if "
+            "it is not the usual one"
+        )
 
 
 def _check_registry_path(_instance: Any, _attribute: Any, path: Any) -> None:

@@ -13,9 +13,9 @@ from attrs import frozen
 from octossh.errors import ModelError
 from octossh.model import Image, Pairs, Project, Reference, Registry, RunContainer, SecretRef, Target, Variable, flags
 from octossh.model.variables import RESERVED
-from octossh.templating import as_text
+from octossh.templating import as_text, references
 
-__all__ = ["Carrier", "Imported", "Lost", "Note", "by_option", "shaped"]
+__all__ = ["Carrier", "Imported", "Lost", "Note", "by_option"]
 
 
 @frozen
@@ -60,13 +60,29 @@ class Lost(Exception):
 
 
 _SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase|code)?(_|$)|_pass|secret|token|api_?key|private_?key|credential|(^|_)key(_|$)|_pw$",
+    r"pass(word|wd|phrase|code)?s?\d*(_|$)|_pass|secret|token|api_?key|private_?key|credential|(^|_)key\d*(_|$)"
+    r"|_pwd?\d*(_|$)",
     re.IGNORECASE,
 )
+_GIVEN = r"""["']?[^\s${"']"""
 _SECRET_TEXT = re.compile(
-    r"://[^/@\s:]*:[^/@\s${]+@|(password|passwd|secret|token|api-?key)[=:]\s*[^\s${]|-----BEGIN [A-Z ]*PRIVATE KEY",
+    r"://[^/@\s:]*:[^/@\s${]+@|-----BEGIN [A-Z ]*PRIVATE KEY"
+    rf"|((password|passwd|secret|token|api-?key)|\b(pass|pwd))[\"']?[=:]\s*{_GIVEN}"
+    rf"|(^|\s)--?([\w-]+-)?(pass(word|wd|phrase)?|secret|token|api-?key)\s+(?!-){_GIVEN}"
+    rf"|\b(requirepass|masterauth)[=\s]\s*{_GIVEN}|\bredis-cli\b.*\s(?-i:-a)\s*{_GIVEN}"
+    rf"|\b(mysql|mariadb)[\w-]*\s(.*\s)?(?-i:-p){_GIVEN}|\bcurl\b.*\s(-u|--user)[=\s]*[^\s:]*:{_GIVEN}",
     re.IGNORECASE,
 )
+_DEFAULT = re.compile(r"\$\{(?P<name>\w+):?[-+](?P<default>[^${}]*)\}")
+_HIDDEN = ("a secret seems to stand in it, so it is not written", "use oc.secret('NAME') where it fits")
+
+
+def _hides(text: str) -> bool:
+    """Whether a secret seems to stand in *text*, also as what a variable is where nothing sets it."""
+    defaults = list(_DEFAULT.finditer(text))
+    named = any(one["default"] and _SECRET_NAME.search(one["name"]) for one in defaults)
+    plain = _DEFAULT.sub(lambda one: one["default"], text)
+    return named or any(_SECRET_TEXT.search(form) is not None for form in (text, plain))
 
 
 @functools.cache
@@ -77,25 +93,6 @@ def by_option() -> Mapping[str, str]:
         if flag.name.startswith("--") and "..." not in flag.name:
             made.setdefault(flag.name.removeprefix("--"), name)
     return made
-
-
-def shaped(field: str, value: Any, text: Any) -> Any:
-    """*value* in the shape that *field* of a container has; each text in it goes through *text*.
-
-    Raises:
-        Lost: It has another shape.
-    """
-    default = attrs.fields_dict(RunContainer)[field].default
-    if isinstance(default, bool):
-        if not isinstance(value, bool):
-            raise Lost(f"{value!r} is neither true nor false", f"write {field}=True where that is meant")
-        return value
-    if isinstance(default, tuple):
-        items = value if isinstance(value, list) else [value]
-        return [text(item) for item in items]
-    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
-        return {str(name): text("" if item is None else item) for name, item in _pairs(value, field).items()}
-    return text(value)
 
 
 def _pairs(value: Any, field: str) -> dict[str, Any]:
@@ -137,13 +134,52 @@ class Carrier:
         """
         return as_text(self._plain(value))
 
+    def check(self, *words: Any) -> None:
+        """Raise `Lost` where a secret seems to stand in *words*, such as those of a command."""
+        if _hides(" ".join(map(str, words))):
+            raise Lost(*_HIDDEN)
+
+    def shaped(self, place: str, field: str, value: Any, text: Any) -> Any:
+        """*value* in the shape that *field* of a container has; each text in it goes through *text*.
+
+        Raises:
+            Lost: It has another shape.
+        """
+        default = attrs.fields_dict(RunContainer)[field].default
+        if isinstance(default, bool):
+            if not isinstance(value, bool):
+                raise Lost(f"{value!r} is neither true nor false", f"write {field}=True where that is meant")
+            return value
+        if isinstance(default, tuple):
+            items = value if isinstance(value, list) else [value]
+            return [text(item) for item in items]
+        if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+            return self.pairs(place, field, value, text)
+        return text(value)
+
+    def pairs(self, place: str, field: str, value: Any, text: Any) -> dict[str, str]:
+        """The names in *value*, each with its text; what looks like a secret is told and left out.
+
+        Raises:
+            Lost: They are no pairs.
+        """
+        made: dict[str, str] = {}
+        for name, item in _pairs(value, field).items():
+            if item not in (None, "") and field != "hosts" and _SECRET_NAME.search(str(name)):
+                self.note(f"{place}.{name}", *_HIDDEN)
+                continue
+            try:
+                made[str(name)] = text("" if item is None else item)
+            except Lost as lost:
+                self.note(f"{place}.{name}", lost.why, lost.advice)
+        return made
+
     def _plain(self, value: Any) -> str:
         if isinstance(value, bool):
             return "true" if value else "false"
         if not isinstance(value, str | int | float):
             raise Lost(f"{type(value).__name__} where text is wanted", "write it by hand")
-        if _SECRET_TEXT.search(str(value)):
-            raise Lost("a secret seems to stand in it, so it is not written", "use oc.secret('NAME') where it fits")
+        self.check(str(value))
         if "<%" in str(value):
             raise Lost("it holds ERB (<%), which is not run here", "write what it gives, or an expression {{ }}")
         return str(value)
@@ -154,7 +190,7 @@ class Carrier:
         Raises:
             Lost: It cannot be carried over.
         """
-        hidden = isinstance(value, str) and _SECRET_TEXT.search(value)
+        hidden = isinstance(value, str) and _hides(value)
         if hidden or (_SECRET_NAME.search(name) and value not in ("", None)):
             self.note(place, "it looks like a secret, so its value is not written", f"set {name} where octossh runs")
             return self.secret(name)
@@ -173,9 +209,21 @@ class Carrier:
             raise Lost(str(error), "give it another name") from None
 
     def variable(self, name: str, default: str | None) -> str:
-        """An expression that reads a variable, which is defined from now on."""
+        """An expression that reads a variable, which is defined from now on.
+
+        Raises:
+            Lost: Its name is none for an expression, or what it is by default seems to be a secret.
+        """
+        if default and _SECRET_NAME.search(name):
+            raise Lost(*_HIDDEN)
         name = f"{name}_" if name in RESERVED else name
-        made = Variable(name, default) if default is not None else Variable(name, prompt=f"{name}?", required=True)
+        try:
+            made = Variable(name, default) if default is not None else Variable(name, prompt=f"{name}?", required=True)
+            reads = references(f"{{{{ {name} }}}}", where=name).names
+        except ModelError as error:
+            raise Lost(str(error), "rename it") from None
+        if name not in reads:
+            raise Lost(f"${{{name}}} is no variable for an expression, where it means something else", "rename it")
         known = self.variables.setdefault(name, made)
         if known.value is None and default is not None:
             self.variables[name] = made
@@ -192,11 +240,11 @@ class Carrier:
         if not isinstance(text, str) or "$" in text.partition(":")[0] or "<%" in text:
             raise Lost(f"{text!r} names no image by itself", "give the name of an image that a registry has")
         found = Reference.of(re.sub(r"\$\{[^}]*\}", "", text))
-        registry = self._registries.get(found.host)
-        if registry is None:
-            name = "hub" if found.host == "docker.io" else found.host
-            registry = self._registries[found.host] = Registry(name, f"https://{found.host}")
         try:
+            registry = self._registries.get(found.host)
+            if registry is None:
+                name = "hub" if found.host == "docker.io" else found.host
+                registry = self._registries[found.host] = Registry(name, f"https://{found.host}")
             image = registry.image(found.repository)
         except ModelError as error:
             raise Lost(str(error), "give the name of an image that a registry has") from None

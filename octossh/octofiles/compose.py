@@ -21,7 +21,7 @@ from octossh.model import (
     Target,
     slug,
 )
-from octossh.octofiles.carrying import Carrier, Imported, Lost, by_option, shaped
+from octossh.octofiles.carrying import Carrier, Imported, Lost, by_option
 from octossh.templating import as_text
 
 __all__ = ["from_compose"]
@@ -42,6 +42,9 @@ _SAME = (
     "storage-opt", "tmpfs", "tty", "user", "uts", "volumes-from",
 )  # fmt: skip
 """Options of docker that are keys of a service, with ``_`` for ``-``."""
+
+_OTHER_FORM = (AttributeError, KeyError, TypeError, ValueError)
+_FORM = ("compose has another form for it", "correct it, or write it by hand")
 
 
 def _plain_keys() -> dict[str, str]:
@@ -133,7 +136,10 @@ class _Reader:
                 continue
             said = entry if isinstance(entry, dict) else {}
             if said.get("external"):
-                self.networks[key] = as_text(str(said.get("name") or key))
+                try:
+                    self.networks[key] = self._text(str(said.get("name") or key))
+                except Lost as lost:
+                    self.carrier.note(f"networks.{key}.name", lost.why, lost.advice)
                 continue
             step = f"{key} network" if slug(str(key)) in slugs else str(key)
             yield self._network(step, f"networks.{key}", said)
@@ -141,21 +147,35 @@ class _Reader:
             self.networks[key] = f"{{{{ steps{read}.inspect.Name }}}}"
 
     def _network(self, step: str, place: str, said: Mapping[str, Any]) -> CreateNetwork:
-        same = {"driver": "driver", "internal": "internal", "attachable": "attachable", "labels": "labels"}
-        names = {**same, "name": "network_name", "enable_ipv6": "ipv6", "driver_opts": "options"}
         fields: dict[str, Any] = {}
         for key, value in said.items():
-            if key in names:
-                fields[names[key]] = value
-            elif key == "ipam" and isinstance(value, dict) and set(value) == {"config"} and len(value["config"]) == 1:
-                fields |= value["config"][0]
-            else:
-                self._unknown(f"{place}.{key}", str(key))
+            try:
+                fields |= {} if value is None else self._network_fields(f"{place}.{key}", str(key), value)
+            except Lost as lost:
+                self.carrier.note(f"{place}.{key}", lost.why, lost.advice)
+            except _OTHER_FORM:
+                self.carrier.note(f"{place}.{key}", *_FORM)
         try:
             return CreateNetwork(step, **fields)
         except (ModelError, TypeError) as error:
             self.carrier.note(place, str(error), "write its fields by hand")
             return CreateNetwork(step)
+
+    def _network_fields(self, place: str, key: str, value: Any) -> dict[str, Any]:
+        if key in {"internal", "attachable", "enable_ipv6"}:
+            return {key.removeprefix("enable_"): value}
+        if key in {"driver", "name"}:
+            return {"network_name" if key == "name" else key: self._text(value)}
+        if key in {"labels", "driver_opts"}:
+            field = "options" if key == "driver_opts" else key
+            return {field: self.carrier.pairs(place, field, value, self._text)}
+        if key == "ipam" and set(value) == {"config"} and len(value["config"]) == 1:
+            given = value["config"][0]
+            texts = {name: self._text(one) for name, one in given.items() if name != "aux_addresses"}
+            more = {"aux_addresses"} & given.keys()
+            return texts | {name: self.carrier.pairs(place, name, given[name], self._text) for name in more}
+        self._unknown(place, key)
+        return {}
 
     # --------------------------------------------------------- services
 
@@ -191,29 +211,38 @@ class _Reader:
                     for field, made in read(place, value):
                         yield place, field, made
                 elif key in plain:
-                    yield place, plain[key], shaped(plain[key], value, self._text)
+                    yield place, plain[key], self.carrier.shaped(place, plain[key], value, self._text)
                 else:
                     self._unknown(place, str(key))
             except Lost as lost:
                 self.carrier.note(place, lost.why, lost.advice)
-            except (AttributeError, KeyError, TypeError, ValueError):
-                self.carrier.note(place, "compose has another form for it", "correct it, or write it by hand")
+            except _OTHER_FORM:
+                self.carrier.note(place, *_FORM)
         if "network_mode" not in service:
+            place = f"services.{name}.networks"
             joined = _joined(service)
-            yield f"services.{name}.networks", "networks", [self._join(key, said) for key, said in joined.items()]
+            yield place, "networks", [self._join(f"{place}.{key}", key, said) for key, said in joined.items()]
             yield f"services.{name}", "aliases", [name]
 
-    def _join(self, key: str, said: Any) -> str | Join:
-        network = self.networks.get(key, key)
+    def _join(self, place: str, key: str, said: Any) -> str | Join:
+        network = self.networks.get(key, as_text(key))
         if not isinstance(said, dict):
             return network
-        aliases = [str(alias) for alias in said.get("aliases") or []]
-        return Join(network, aliases=aliases, ip=said.get("ipv4_address"), ip6=said.get("ipv6_address"))
+        try:
+            aliases = [self._text(alias) for alias in said.get("aliases") or []]
+            ip, ip6 = (said.get(version) and self._text(said[version]) for version in ("ipv4_address", "ipv6_address"))
+            return Join(network, aliases=aliases, ip=ip, ip6=ip6)
+        except Lost as lost:
+            self.carrier.note(place, lost.why, lost.advice)
+        except _OTHER_FORM:
+            self.carrier.note(place, *_FORM)
+        return network
 
     def _text(self, value: Any) -> str:
         """Text of the file: ``$NAME`` in it becomes an expression."""
         if not isinstance(value, str):
             return self.carrier.literal(value)
+        self.carrier.check(value)
         made, last = "", 0
         for found in _READS.finditer(value):
             made += self._piece(value[last : found.start()], before=not found["dollar"])
@@ -223,8 +252,8 @@ class _Reader:
 
     def _piece(self, text: str, *, before: bool) -> str:
         """Text between two variables; a brace *before* one would be taken for a part of its own."""
-        if "${" in text:
-            raise Lost(f"what stands in {text!r} is not read here", "write an expression {{ }} in its place")
+        if begun := re.search(r"\$\{\w*[:?+-]*", text):
+            raise Lost(f"what stands in {begun[0]!r} is not read here", "write an expression {{ }} in its place")
         whole = text.rstrip("{") if before else text
         braces = text[len(whole) :]
         return self.carrier.literal(whole) + (f"{{{{ '{braces}' }}}}" if braces else "")
@@ -267,7 +296,9 @@ class _Reader:
 
     def _words(self, value: Any) -> list[str]:
         try:
-            return [self._text(word) for word in (shlex.split(value) if isinstance(value, str) else value)]
+            words = shlex.split(value) if isinstance(value, str) else list(value)
+            self.carrier.check(*words)
+            return [self._text(word) for word in words]
         except (ValueError, TypeError) as error:
             raise Lost(str(error), "write its words by hand") from None
 
@@ -305,7 +336,7 @@ class _Reader:
             self.carrier.note(f"volumes.{source}", "its driver is not carried over", "make it by oc.CreateVolume")
         # As compose calls it, so that what is in it stays.
         own = re.sub(r"[^a-z0-9_-]", "", self.name.lower())
-        return as_text(str(said.get("name") or (source if said.get("external") else f"{own}_{source}")))
+        return self._text(str(said.get("name") or (source if said.get("external") else f"{own}_{source}")))
 
     def _mount(self, said: Mapping[str, Any]) -> tuple[str, Any]:
         kind, source = said.get("type", "volume"), said.get("source")
@@ -320,6 +351,8 @@ class _Reader:
         }
         if isinstance(fields["tmpfs_mode"], int):
             fields["tmpfs_mode"] = f"{fields['tmpfs_mode']:04o}"
+        for name in ("type", "propagation", "tmpfs_size", "tmpfs_mode"):
+            fields[name] = fields[name] and self._text(fields[name])
         try:
             return "mounts", [Mount(self._text(said.get("target")), **fields)]
         except ModelError as error:
@@ -333,7 +366,7 @@ class _Reader:
             return
         command = None
         if words:
-            texts = [self._text(word) for word in words[1:]]
+            texts = self._words(words[1:])
             command = texts[0] if words[0] == "CMD-SHELL" else " ".join(map(shlex.quote, texts))
         times = {"interval": "interval_s", "timeout": "timeout_s", "start_period": "start_period_s",
                  "start_interval": "start_interval_s"}  # fmt: skip
@@ -346,16 +379,18 @@ class _Reader:
     def key_stop_grace_period(self, _place: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield "stop_grace_s", int(_seconds(value))
 
-    def key_logging(self, _place: str, value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    def key_logging(self, place: str, value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if "driver" in value:
             yield "log_driver", self._text(value["driver"])
         if value.get("options"):
-            yield "log_options", {str(name): self._text(one) for name, one in value["options"].items()}
+            given = self.carrier.pairs(f"{place}.options", "log_options", value["options"], self._text)
+            yield "log_options", given
 
     def key_ulimits(self, _place: str, value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         made = {}
         for name, one in value.items():
-            made[name] = f"{one['soft']}:{one['hard']}" if isinstance(one, dict) else self._text(one)
+            limits = [one["soft"], one["hard"]] if isinstance(one, dict) else [one]
+            made[name] = ":".join(map(self._text, limits))
         yield "ulimits", made
 
     def key_pull_policy(self, _place: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -396,11 +431,10 @@ class _Reader:
             name = str(entry.get("environment") or source)
             target = str(said.get("target") or source)
             path = target if target.startswith("/") else f"/run/secrets/{target}"
-            owner = f"{said.get('uid', 0)}:{said.get('gid', 0)}"
+            owner = self._text(f"{said.get('uid', 0)}:{said.get('gid', 0)}")
             mode = said.get("mode", "0444")
-            made[path] = SecretFile(
-                self.carrier.secret(name), owner=owner, mode=f"{mode:04o}" if isinstance(mode, int) else str(mode)
-            )
+            mode = f"{mode:04o}" if isinstance(mode, int) else self._text(mode)
+            made[path] = SecretFile(self.carrier.secret(name), owner=owner, mode=mode)
             if "environment" not in entry:
                 self.carrier.note(f"{place}.{source}", "its value is not written", f"set {name} where octossh runs")
         yield "secret_files", made

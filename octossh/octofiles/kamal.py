@@ -25,7 +25,7 @@ from octossh.model import (
     check_name,
     known_address,
 )
-from octossh.octofiles.carrying import Carrier, Imported, Lost, by_option, shaped
+from octossh.octofiles.carrying import Carrier, Imported, Lost, by_option
 from octossh.octofiles.starting import targets_of_hosts
 
 __all__ = ["from_kamal"]
@@ -185,7 +185,9 @@ class _Reader:
         yield place, "aliases", [f"{self.document['service']}-{role}"]
         if "cmd" in said:
             try:
-                yield f"{place}.cmd", "command", [self.carrier.literal(word) for word in shlex.split(str(said["cmd"]))]
+                words = shlex.split(str(said["cmd"]))
+                self.carrier.check(*words)
+                yield f"{place}.cmd", "command", [self.carrier.literal(word) for word in words]
             except Lost as lost:
                 self.carrier.note(f"{place}.cmd", lost.why, lost.advice)
         for option, value in _mapping(said.get("options")).items():
@@ -195,24 +197,23 @@ class _Reader:
                 self.carrier.note(where, "octossh has no field for it", f"write extra_args=['--{option}=...']")
                 continue
             try:
-                yield where, field, shaped(field, value, self.carrier.literal)
+                yield where, field, self.carrier.shaped(where, field, value, self.carrier.literal)
             except Lost as lost:
                 self.carrier.note(where, lost.why, lost.advice)
 
     def _shared(self, where: str, said: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
         """What may stand at the root and in a role."""
         yield f"{where}env", "env", self._env(f"{where}env", said.get("env"))
-        for key in ("labels", "volumes"):
-            if said.get(key):
-                try:
-                    yield f"{where}{key}", key, shaped(key, said[key], self.carrier.literal)
-                except Lost as lost:
-                    self.carrier.note(f"{where}{key}", lost.why, lost.advice)
         logging = _mapping(said.get("logging"))
-        if "driver" in logging:
-            yield f"{where}logging", "log_driver", str(logging["driver"])
-        if logging.get("options"):
-            yield f"{where}logging", "log_options", {k: str(v) for k, v in _mapping(logging["options"]).items()}
+        given = {key: (key, said.get(key)) for key in ("labels", "volumes")}
+        given |= {f"logging.{key}": (f"log_{key}", logging.get(key)) for key in ("driver", "options")}
+        for key, (field, value) in given.items():
+            place = f"{where}{key}"
+            try:
+                if value:
+                    yield place, field, self.carrier.shaped(place, field, value, self.carrier.literal)
+            except Lost as lost:
+                self.carrier.note(place, lost.why, lost.advice)
 
     def _env(self, place: str, said: Any) -> dict[str, Any]:
         given = _mapping(said)
@@ -249,8 +250,8 @@ class _Reader:
         port = settings.get("app_port", 80)
         path = _mapping(settings.get("healthcheck")).get("path", "/up")
         try:
-            yield f"{place}.proxy", "health", Http(port, path)
-        except ModelError as error:
+            yield f"{place}.proxy", "health", Http(port, self.carrier.literal(path))
+        except (ModelError, Lost) as error:
             self.carrier.note(f"{place}.proxy", str(error), "write health=oc.Http(...) by hand")
         why = "octossh runs no proxy in front of it, and makes no certificates"
         self.carrier.note(f"{place}.proxy", why, f"publish=['80:{port}'], or run one as a step of its own")
@@ -271,7 +272,7 @@ class _Reader:
         if roles := [*_listed(said.get("role")), *_listed(said.get("roles"))]:
             fields.append((place, "roles", [*([name] if hosts else []), *map(str, roles)]))
         if "port" in said:
-            port = str(said["port"])
+            port = self.carrier.literal(said["port"])
             fields.append((f"{place}.port", "publish", [port if ":" in port else f"{port}:{port}"]))
         for key in ("files", "directories", "tags", "tag", "proxy"):
             if said.get(key):

@@ -191,6 +191,8 @@ def octofile(
     arguments: list[tuple[str, _Node]] = [("", text_literal(store)), ("projects=", f"[{', '.join(own)}]")]
     arguments += [("targets=", _node(targets, {}))] if targets else []
     space = _laid(_Group("oc.Space(", tuple(arguments), ")"), 0, _WIDTH - len("space = "))
+    # Python takes its encoding from a comment such as "coding=...", and a name of a file may be no UTF-8.
+    about = re.sub(r"coding(?=[:=])", "coding ", about.encode("utf-8", "replace").decode())
     head = "".join(f"# {line}\n" for line in about.splitlines())
     return "\n".join([f"{head}import octossh as oc\n", *parts, f"space = {space}\n"])
 

@@ -15,7 +15,7 @@ from value_strategies import TEXT
 import octossh as oc
 from octossh.model import Pairs
 from octossh.octofiles import expression, from_compose, from_kamal
-from octossh.octofiles.carrying import _SECRET_NAME, _SECRET_TEXT
+from octossh.octofiles.carrying import _SECRET_NAME, _hides
 from octossh.octofiles.compose import _plain_keys
 
 HUB = oc.Registry("hub", "https://docker.io")
@@ -75,7 +75,9 @@ def sayable(draw: st.DrawFn) -> oc.RunContainer:
     plain = {}
     for name, value in fields.items():
         text = str(value)
-        if not re.search(r"\{[{%#]|<%", text) and not _SECRET_TEXT.search(text):
+        joined = " ".join(map(str, value)) if isinstance(value, list) else text
+        named = isinstance(value, Pairs) and any(map(_SECRET_NAME.search, value))
+        if not re.search(r"\{[{%#]|<%", text) and not _hides(text) and not _hides(joined) and not named:
             plain[name] = value
     try:
         return oc.RunContainer("web", **{"image": HUB.image("web"), **plain})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tokenize
 
 import pytest
 
@@ -292,3 +294,152 @@ def test_what_is_no_file_of_kamal_is_told(what, octossh, in_tmp):
     code, out, err = octossh("import", "kamal", "deploy.yml")
     assert (code, out) == (2, "")
     assert [word for word in words if word not in err] == [], err
+
+
+HIDDEN_BY_COMPOSE = {
+    "a name with PWD": ("environment: {MYSQL_PWD: hush}", "environment.MYSQL_PWD: it looks like a secret"),
+    "a name with a number": ("environment: {PASSWORD1: hush}", "environment.PASSWORD1: it looks like a secret"),
+    "two words": ("command: redis-server --requirepass hush", "command: a secret seems to stand in it"),
+    "two words of a list": ("command: [app, --db-password, hush]", "command: a secret seems to stand in it"),
+    "a letter": ("healthcheck: {test: [CMD, redis-cli, -a, hush, ping]}", "healthcheck: a secret seems to stand"),
+    "a letter and a word": ("healthcheck: {test: mysqladmin ping -uroot -phush}", "healthcheck: a secret seems to"),
+    "a login": ("healthcheck: {test: 'curl -u me:hush http://x'}", "healthcheck: a secret seems to stand in it"),
+    "a quoted name": ("""labels: {a: '{"password": "hush"}'}""", "labels.a: a secret seems to stand in it"),
+    "a label by its name": ("labels: {api_token: hush, a: b}", "labels.api_token: a secret seems to stand in it"),
+    "an option of a log": ("logging: {options: {token: hush, a: b}}", "logging.options.token: a secret seems to"),
+    "a default by its name": ("hostname: ${DB_PASS:-hush}", "hostname: a secret seems to stand in it"),
+    "a default in an address": (
+        "environment: {DB: 'postgres://app:${X:-hush}@db'}",
+        "environment.DB: it looks like a secret, so its value is not written; set DB where octossh runs",
+    ),
+    "a default behind an equals sign": ("command: a 'password=${X-hush}'", "command: a secret seems to stand in it"),
+    "a default behind an option": ("command: ['--password=${X:-hush}']", "command: a secret seems to stand in it"),
+    "a default that is not read": ("command: ['${DB_PASS:-hush{x}']", "command: what stands in '${DB_PASS:-' is not"),
+    "an alternative": ("command: ['${DB_PASS:+hush}']", "command: a secret seems to stand in it"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HIDDEN_BY_COMPOSE)
+def test_no_secret_of_a_compose_file_is_written_or_shown(what, octossh, in_tmp):
+    line, said = HIDDEN_BY_COMPOSE[what]
+    (in_tmp / "compose.yml").write_text(f"services:\n  web:\n    image: nginx\n    {line}\n")
+    code, out, err = octossh("import", "compose", "compose.yml", "--project", "shop")
+    assert (code, "hush" in out + err) == (0, False)
+    assert f"octossh: services.web.{said}" in err
+
+
+OPEN = ["redis-cli -a $$PW ping", "mysqladmin ping -P3306 --protocol=tcp", "app --no-password -v", "a '--password=${X}'",
+        "app --token-file /run/secrets/x", "curl -u '$$ME:$$PW' http://x", "sh -c 'password=\"$$PW\" app'"]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", OPEN)
+def test_what_only_reads_a_secret_is_carried_over(command, octossh, in_tmp):
+    (in_tmp / "compose.yml").write_text(json.dumps({"services": {"web": {"image": "nginx", "command": command}}}))
+    code, out, err = octossh("import", "compose", "compose.yml", "--project", "shop")
+    assert (code, "a secret seems" in err, "command=[" in out) == (0, False, True)
+
+
+NETWORKS = {
+    "no configuration": ("{ipam: {config: null}}", "networks.back.ipam: compose has another form for it", {}),
+    "a word": ("{ipam: {config: [abc]}}", "networks.back.ipam: compose has another form for it", {}),
+    "a secret": ("{labels: {a: 'password=hush', b: c}}", "networks.back.labels.a: a secret", {"labels": {"b": "c"}}),
+    "a secret by its name": ("{labels: {api_token: hush}}", "networks.back.labels.api_token: a secret seems", {}),
+    "braces": ("{labels: {a: '{{ 7*7 }}'}}", "", {"labels": {"a": "{{ '{{' }} 7*7 }}"}}),
+    "a list": ("{labels: ['a=${X:-1}']}", "", {"labels": {"a": "{{ X }}"}}),
+    "options": ("{driver_opts: {mtu: 1400}, enable_ipv6: true}", "", {"options": {"mtu": "1400"}, "ipv6": True}),
+    "nothing": ("{driver: null, internal: false}", "", {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", NETWORKS)
+def test_what_stands_at_a_network_is_carried_over_or_told(what, octossh, in_tmp):
+    fields, said, meant = NETWORKS[what]
+    file = f"services: {{web: {{image: nginx, networks: [back]}}}}\nnetworks: {{back: {fields}}}\n"
+    (in_tmp / "compose.yml").write_text(file)
+    code, out, err = octossh("import", "compose", "compose.yml", "--project", "shop", "-o", "octofile.py")
+    assert (code, "hush" in out + err) == (0, False)
+    assert said in err
+    assert loaded(in_tmp / "octofile.py").project().process.steps[0] == oc.CreateNetwork("back", **meant)
+
+
+READ = {
+    "aliases that are none": ("networks: {back: {aliases: 5}}", "web.networks.back: compose has another form", {}),
+    "no address": ("networks: {back: {ipv4_address: x}}", "web.networks.back: compose has another form for it", {}),
+    "a variable in an address": (
+        "networks: {back: {ipv4_address: '${IP:-10.0.0.3}'}}", "",
+        {"networks": [oc.Join("{{ steps.back.inspect.Name }}", ip="{{ IP }}")]},
+    ),
+    "a word of Jinja": ("hostname: ${not:-y}", "web.hostname: ", {}),
+    "a constant of Jinja": ("hostname: ${none:-y}", "web.hostname: ${none} is no variable for an expression", {}),
+    "a name that is too long": (f"hostname: ${{{'x' * 101}:-y}}", "web.hostname: variable 'xxx", {}),
+    "limits with braces": ("ulimits: {nofile: {soft: '{{ 7*7 }}', hard: 9}}", "", {"ulimits": {"nofile": "{{ '{{' }} 7*7 }}:9"}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", READ)
+def test_what_cannot_be_read_at_a_service_costs_no_more_than_itself(what, octossh, in_tmp):
+    line, said, meant = READ[what]
+    (in_tmp / "compose.yml").write_text(
+        f"services:\n  web:\n    image: nginx\n    {line}\n  db: {{image: postgres, networks: [back]}}\nnetworks: {{back: }}\n"
+    )
+    code, _, err = octossh("import", "compose", "compose.yml", "--project", "shop", "-o", "octofile.py")
+    assert code == 0
+    assert said in err
+    steps = loaded(in_tmp / "octofile.py").project().process.steps
+    web = next(step for step in steps if step.name == "web")
+    assert {name: getattr(web, name) for name in meant} == {
+        name: tuple(value) if isinstance(value, list) else value for name, value in meant.items()
+    }
+
+
+def test_an_image_that_no_registry_can_have_costs_its_own_service(octossh, in_tmp):
+    (in_tmp / "compose.yml").write_text("services: {web: {image: nginx}, odd: {image: 'EVIL\"/x'}}")
+    code, out, err = octossh("import", "compose", "compose.yml", "--project", "shop")
+    assert (code, "EVIL" in out) == (0, False)
+    assert "octossh: services.odd: registry" in err
+
+
+def test_kamals_secrets_are_not_written_and_braces_in_its_log_options_are_only_braces(octossh, in_tmp):
+    (in_tmp / "deploy.yml").write_text(
+        """
+service: shop
+image: acme/shop
+servers: [10.0.0.11]
+env: {clear: {MYSQL_PWD: hush}}
+logging: {driver: json-file, options: {tag: "{{.Name}}", url: "http://me:hush@x", splunk-token: hush}}
+accessories: {cache: {image: redis, host: 10.0.0.11, cmd: redis-server --requirepass hush}}
+"""
+    )
+    code, out, err = octossh("import", "kamal", "deploy.yml", "-o", "octofile.py")
+    assert (code, "hush" in (in_tmp / "octofile.py").read_text() + out + err) == (0, False)
+    told = ["env.MYSQL_PWD: ", "logging.options.url: ", "logging.options.splunk-token: ", "accessories.cache.cmd: "]
+    assert [place for place in told if f"octossh: {place}" not in err] == []
+    web = loaded(in_tmp / "octofile.py").project().process.steps[-1]
+    assert (web.log_driver, web.log_options) == ("json-file", {"tag": "{{ '{{' }}.Name}}"})
+    assert web.env == {"MYSQL_PWD": oc.secret("MYSQL_PWD")}
+
+
+@pytest.mark.parametrize("name", [b"x coding=utf7 .yml", b"x coding: utf7 .yml", b"caf\xe9.yml"])
+def test_the_name_of_a_file_is_only_a_name(name, octossh, in_tmp):
+    path = os.fsdecode(name)
+    (in_tmp / path).write_text("services: {web: {image: nginx, labels: {a: '+AGEAYg-'}}}")
+    code, _, err = octossh("import", "compose", path, "--project", "shop", "-o", "octofile.py")
+    assert code == 0, err
+    with (in_tmp / "octofile.py").open("rb") as file:
+        assert tokenize.detect_encoding(file.readline)[0] == "utf-8"
+    assert octossh("import", "compose", path, "--project", "shop")[0] == 0
+
+
+def test_the_next_command_can_be_typed_as_it_stands(octossh, in_tmp):
+    (in_tmp / "compose.yml").write_text("services: {web: {image: nginx}}")
+    _, out, _ = octossh("import", "compose", "compose.yml", "--project", "shop", "-o", "my file.py")
+    assert out.endswith("next:\n  octossh -f 'my file.py' check\n")
+
+
+def test_octofile_and_targets_are_two_files(octossh, in_tmp):
+    (in_tmp / "compose.yml").write_text("services: {web: {image: nginx}}")
+    call = ["import", "compose", "compose.yml", "--project", "shop", "-o", "targets.yml"]
+    code, out, err = octossh(*call, "--host", "10.0.0.11")
+    assert (code, out) == (2, "")
+    assert "the octofile cannot be 'targets.yml': the targets are written there" in err
+    assert not (in_tmp / "targets.yml").exists()

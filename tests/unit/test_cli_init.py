@@ -109,6 +109,21 @@ def test_files_are_written_beside_the_octofile_that_is_named(init, in_tmp):
     assert Path.cwd() == in_tmp
 
 
+def test_what_comes_next_can_be_typed_as_it_stands(init, in_tmp):
+    code, out, _ = init(*IMAGE, "--host", "Live one=10.0.0.11", before=["-f", "my file.py"])
+    assert code == 0
+    assert "next:\n  octossh -f 'my file.py' check\n" in out
+    assert out.endswith("  octossh -f 'my file.py' deploy --to 'Live one'\n")
+
+
+@pytest.mark.parametrize("file", ["targets.yml", "./targets.yml", "shop/targets.yml"])
+def test_octofile_and_targets_are_two_files(file, init, in_tmp):
+    code, out, err = init(*IMAGE, *HOST, "--force", before=["-f", file])
+    assert (code, out) == (2, "")
+    assert "targets.yml': the targets are written there; give it another name, such as octofile.py" in err
+    assert names(in_tmp) == []
+
+
 def test_what_cannot_be_loaded_is_not_written(init, in_tmp, monkeypatch):
     monkeypatch.setattr("octossh.octofiles.starting.octofile", lambda *_, **__: "space = 1")
     code, out, err = init(*IMAGE, *HOST)
@@ -124,6 +139,7 @@ REFUSED = {
     "a tag": (["--image", "nginx:1.27", *HOST], ["write 'nginx'", "octossh release create --set nginx=1.27"]),
     "a digest": (["--image", "nginx@sha256:0", *HOST], ["write 'nginx'"]),
     "no image name": (["--image", "acme/Web", *HOST], ["'acme/Web' is not a repository name", "small letters"]),
+    "no registry": (["--image", 'EVIL"/x', *HOST], ["'EVIL\"' is no host", "write a host name or an IP address"]),
     "no host name": ([*IMAGE, "--host", "a b"], ["'a b' is neither a host name nor an IP address"]),
     "no host at all": ([*IMAGE, "--host", "deploy@"], ["'deploy@' is none", "deploy@10.0.0.11"]),
     "no port": ([*IMAGE, "--host", "a:x"], ["host 'a:x' is none", "':PORT'"]),
