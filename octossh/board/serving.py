@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60
 
     def do_GET(self) -> None:
-        path = urllib.parse.urlsplit(self.path).path.removeprefix("/") or "index.html"
+        path = self.path.partition("?")[0].removeprefix("/") or "index.html"
         try:
             if not self._asked_here():
                 self._answer(HTTPStatus.FORBIDDEN, "text/plain", b"this board is for 127.0.0.1 and localhost\n")
@@ -97,7 +97,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _asked_here(self) -> bool:
         # A page from elsewhere may have its own name lead here, and read what is answered.
-        name = urllib.parse.urlsplit(f"//{self.headers.get('Host', '')}").hostname
+        try:
+            name = urllib.parse.urlsplit(f"//{self.headers.get('Host', '')}").hostname
+        except ValueError:
+            return False
         return name in {_HOST, "localhost"}
 
     def _answer(self, status: HTTPStatus, kind: str, content: bytes) -> None:

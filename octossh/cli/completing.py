@@ -102,11 +102,12 @@ def _channels(space: oc.Space, given: dict[str, Any]) -> Iterable[str]:
 
 
 def _releases(space: oc.Space, given: dict[str, Any]) -> Iterable[str]:
-    return ["latest", *(number for owner in _owners(space, given) for number in space.store.glance(owner.name))]
+    numbers = (number for owner in _owners(space, given) for number in space.store.glance(owner.name))
+    return dict.fromkeys(["latest", *numbers])
 
 
 def _deployments(space: oc.Space, _given: dict[str, Any]) -> Iterable[str]:
-    return ["latest", *space.store.glance()]
+    return space.store.glance()
 
 
 _NAMES: dict[str, Finder] = {

@@ -92,7 +92,7 @@ def _attended(run: Run, cancelled: Callable[[], Cancellation | None] | None, *, 
             run.questions.end()
 
     context = contextvars.copy_context()
-    with Watch(run.control, run.timeout_s, cancelled), run.questions.signals():
+    with Watch(run.control, run.timeout_s, run.plan.rollout.timeout_s, cancelled), run.questions.signals():
         threading.Thread(target=context.run, args=(work,), name="octossh-deployment", daemon=True).start()
         run.questions.serve()
         ended = done.result()

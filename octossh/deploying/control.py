@@ -95,15 +95,20 @@ class Watch:
 
     Args:
         control: Is told.
-        timeout_s: Seconds for all of it; None: any number.
+        left_s: Seconds that are left for all of it; None: any number.
+        timeout_s: Those that it was given, for the message.
         cancelled: Is asked once in a second whether somebody wants it to stop.
     """
 
     def __init__(
-        self, control: Control, timeout_s: float | None, cancelled: Callable[[], Cancellation | None] | None
+        self,
+        control: Control,
+        left_s: float | None,
+        timeout_s: float | None,
+        cancelled: Callable[[], Cancellation | None] | None,
     ) -> None:
         self._control, self._timeout_s, self._cancelled = control, timeout_s, cancelled
-        self._ends_at = None if timeout_s is None else time.monotonic() + timeout_s
+        self._ends_at = None if left_s is None else time.monotonic() + left_s
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._look, name="octossh-watch", daemon=True)
 

@@ -110,7 +110,7 @@ class Worker:
         self.claims = Claims(name, transport)
         self._lasts = last_steps(plan)
         self._steps = {step.name: step for step in plan.release.process.steps}
-        self._here = Local()
+        self._here: Transport = transport if getattr(transport, "plays_controller", False) else Local()
         self._through: dict[str, str] = {}
         self._last: dict[str, str] = {}
         self._hopeless: set[tuple[str, str]] = set()
@@ -124,7 +124,8 @@ class Worker:
     def close(self) -> None:
         """End what still runs on the machine that deploys, and look no more for what was lost."""
         self._left.set()
-        self._here.close()
+        if self._here is not self.transport:
+            self._here.close()
 
     def holds(self, task: Task, *, failed: bool) -> bool:
         """Whether the condition of *task* holds. See `Resolver.holds`."""

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import queue
 import shlex
+import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from attrs import field, frozen
 
 from octossh.errors import ModelError, Refused, did_you_mean
 from octossh.model import Deployment, Event, HookCall, Moment
-from octossh.sinks.http import Posting
+from octossh.sinks.http import Posting, check_seconds
 
 __all__ = ["CommandHook", "Hook", "Hooks", "Webhook"]
 
@@ -48,14 +51,15 @@ class Hook(Protocol):
 
 def _moments(value: Iterable[Moment | str]) -> tuple[Moment, ...]:
     known = {moment.value: moment for moment in Moment}
-    names = [str(getattr(one, "value", one)) for one in ((value,) if isinstance(value, str) else value)]
+    several = isinstance(value, Iterable) and not isinstance(value, str)
+    names = [str(getattr(one, "value", one)) for one in (value if several else (value,))]
     if stray := next((name for name in names if name not in known), None):
         raise ModelError(f"a hook is called at no moment {stray!r}; {did_you_mean(stray, known)}")
     return tuple(known[name] for name in names)
 
 
 def _words(value: Iterable[str]) -> tuple[str, ...]:
-    return () if isinstance(value, str) else tuple(value)
+    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else ()
 
 
 @frozen
@@ -67,16 +71,17 @@ class CommandHook:
     Attributes:
         command: Its words, which go through no shell.
         on: The moments at which it runs. Default: before and after each deployment, and where a step fails.
-        timeout_s: Seconds that it may take; then it is killed.
+        timeout_s: Seconds that it may take; then it is killed, with all that it has started in its session.
     """
 
     command: tuple[str, ...] = field(converter=_words)
     on: tuple[Moment, ...] = field(default=_USUAL, kw_only=True, converter=_moments)
-    timeout_s: float = field(default=30.0, kw_only=True)
+    timeout_s: float = field(default=30.0, kw_only=True, validator=check_seconds)
 
     @command.validator
     def _check_command(self, _attribute: object, words: object) -> None:
-        if not isinstance(words, tuple) or not words or not all(isinstance(word, str) and word for word in words[:1]):
+        text = isinstance(words, tuple) and all(isinstance(word, str) and "\0" not in word for word in words)
+        if not text or not words or not words[0]:  # type: ignore[index]
             raise ModelError("the command of a hook is no list of words; write one such as ['./notify.sh']")
 
     @property
@@ -87,23 +92,40 @@ class CommandHook:
     def call(self, call: HookCall) -> None:
         """Run it; an error says why it failed."""
         told = json.dumps(call.to_dict(), ensure_ascii=False).encode()
+        # In a file: a pipe would stay open as long as whatever the command leaves behind.
+        with tempfile.TemporaryFile() as said:
+            code = self._run(told, said)
+            if code:
+                last = _last_line(said)
+                raise OSError(f"it ended with exit code {code}" + (f": {last}" if last else ""))
+
+    def _run(self, told: bytes, said: IO[bytes]) -> int:
         try:
-            done = subprocess.run(  # noqa: S603 - what the user wants to run
+            running = subprocess.Popen(  # noqa: S603 - what the user wants to run
                 self.command,
-                input=told,
-                stdout=subprocess.PIPE,
+                stdin=subprocess.PIPE,
+                stdout=said,
                 stderr=subprocess.STDOUT,
-                timeout=self.timeout_s,
-                check=False,
                 start_new_session=True,  # Ctrl-C at the terminal is for the deployment
             )
-        except subprocess.TimeoutExpired:
-            raise OSError(f"it did not end within {self.timeout_s:g} s") from None
         except OSError as error:
             raise OSError(f"it cannot be run: {error.strerror}") from None
-        if done.returncode:
-            said = done.stdout.decode("utf-8", "backslashreplace").strip().splitlines()
-            raise OSError(f"it ended with exit code {done.returncode}" + (f": {said[-1][:300]}" if said else ""))
+        with running:
+            try:
+                running.communicate(told, timeout=self.timeout_s)
+            except BaseException as error:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(running.pid, signal.SIGKILL)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise OSError(f"it did not end within {self.timeout_s:g} s") from None
+                raise
+        return running.returncode
+
+
+def _last_line(said: IO[bytes]) -> str:
+    said.seek(max(0, said.seek(0, os.SEEK_END) - 65536))
+    lines = said.read().decode("utf-8", "backslashreplace").strip().splitlines()
+    return lines[-1][:300] if lines else ""
 
 
 @frozen

@@ -10,15 +10,16 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from octossh.errors import ModelError
 from octossh.model import AuditEntry
 from octossh.shell import Secret
 
-__all__ = ["HttpSink", "Posting"]
+__all__ = ["HttpSink", "Posting", "check_seconds"]
 
 _NEAR = {"localhost", "127.0.0.1", "::1"}
+_DAY_S = 86400
 
 
 def _hidden(value: object) -> Secret | None:
@@ -28,6 +29,15 @@ def _hidden(value: object) -> Secret | None:
     if not made.reveal():
         raise ModelError("a key or token for a web server is empty, so it would guard nothing; give some text, or None")
     return made
+
+
+def check_seconds(instance: object, attribute: Attribute[float], value: object) -> None:
+    """Refuse what is no time to wait for."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < value <= _DAY_S:  # type: ignore[operator]
+        raise ModelError(
+            f"{attribute.name} of this {type(instance).__name__} is {value!r}; give seconds, above 0 and up to {_DAY_S}"
+        )
 
 
 @frozen
@@ -52,7 +62,7 @@ class Posting:
     key: Secret | None = field(default=None, kw_only=True, converter=_hidden, repr=False)
     token: Secret | None = field(default=None, kw_only=True, converter=_hidden, repr=False)
     ca: str | None = field(default=None, kw_only=True)
-    timeout_s: float = field(default=10.0, kw_only=True)
+    timeout_s: float = field(default=10.0, kw_only=True, validator=check_seconds)
     name: str = field(kw_only=True)
 
     @name.default

@@ -97,7 +97,7 @@ class Containers(Wiring):
         words = _words(command)
         found, faults = self._inside(project, environment, on, steps)
         chosen = _one_each(found)
-        about = self._act(project, environment, words, chosen)
+        about = self._act(project, environment, words, chosen, user)
         self._note("command_started", about)
         made = execute_in(chosen, words, self._transport, user=user, timeout_s=timeout_s, on_line=on_line)
         made += [Execution(target=target, why=str(error)) for target, error in faults.items()]
@@ -145,7 +145,7 @@ class Containers(Wiring):
             raise error
         chosen = _one(_one_each(found))
         there = self._transport.terminal(chosen.target, terminal(chosen.target, chosen.seen.id, words, user=user))
-        about = self._act(project, environment, words, [chosen])
+        about = self._act(project, environment, words, [chosen], user)
         self._note("shell_started", about)
         code = subprocess.run(list(there), check=False).returncode  # noqa: S603 - ssh itself
         self._note("shell_finished", {**about, "exit_codes": {chosen.target.name: code}})
@@ -183,7 +183,7 @@ class Containers(Wiring):
         return [target for target in targets if not on or target.name in on]
 
     def _act(
-        self, project: str | None, environment: str, words: Sequence[str], chosen: Sequence[Container]
+        self, project: str | None, environment: str, words: Sequence[str], chosen: Sequence[Container], user: str
     ) -> dict[str, Any]:
         """What the record tells of a command before it is executed."""
         return {
@@ -191,6 +191,7 @@ class Containers(Wiring):
             "environment": environment,
             "command": list(words),
             "containers": {one.target.name: one.seen.name for one in chosen},
+            **({"user": user} if user else {}),
         }
 
     def _note(self, kind: str, data: dict[str, Any]) -> None:

@@ -99,10 +99,11 @@ class Wiring:
         """The same space with other hosts and another store, for tests: nothing of its own is touched.
 
         Approvers and the like are kept. Tags that have moved are not asked about, no hook is called, nothing is sent to
-        sinks, and no anchors are left on hosts.
+        sinks, and no anchors are left on hosts. Steps with ``where="controller"`` do not run where *transport* answers
+        for this machine, too; else they do.
 
         Args:
-            transport: Such as an `octossh.testing.Hosts`.
+            transport: An `octossh.testing.Hosts`, or a `Replay` with ``plays_controller=True``.
             store: Default: one in memory.
             secrets: Their values, by name. None: as they are described.
         """

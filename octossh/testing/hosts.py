@@ -14,10 +14,13 @@ __all__ = ["Hosts"]
 
 
 class Hosts(Replay):
-    """A `Replay` that answers as hosts do on which all goes well, and keeps what was sent in ``calls``."""
+    """A `Replay` that answers as hosts do on which all goes well, and keeps what was sent in ``calls``.
+
+    It answers for the machine that deploys, too: steps with ``where="controller"`` do not run.
+    """
 
     def __init__(self) -> None:
-        super().__init__(self._answered, self._connected)
+        super().__init__(self._answered, self._connected, plays_controller=True)
         self._failing: list[tuple[str | None, str | None, str]] = []
         self._away: dict[str, str] = {}
         self._seen: dict[str, dict[str, Any]] = {}

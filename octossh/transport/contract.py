@@ -39,6 +39,9 @@ class Transport(Protocol):
 
     One that has an attribute ``streams`` that is true, and so hands on frames and lines as they come, is given several
     steps in one script where nothing has to be decided between them.
+
+    One that has an attribute ``plays_controller`` that is true answers for the machine that deploys, too: steps with
+    ``where="controller"`` are given to it, and nothing runs on that machine.
     """
 
     def connect(self, target: Target) -> None:

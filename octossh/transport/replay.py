@@ -47,6 +47,7 @@ class Replay:
             a log (str), an exit code (int), or None for success without a word; what it raises, `run` raises.
         on_connect: Called with the target by `connect`, and by the first `run` on a target; it raises a
             `ConnectError` for a host that cannot be reached.
+        plays_controller: Whether it answers for the machine that deploys, too, so that nothing runs there.
 
     Attributes:
         calls: Every call of `run` that reached the handler, in order.
@@ -55,10 +56,15 @@ class Replay:
     """
 
     def __init__(
-        self, handler: Callable[[Target, Script], Answer], on_connect: Callable[[Target], None] | None = None
+        self,
+        handler: Callable[[Target, Script], Answer],
+        on_connect: Callable[[Target], None] | None = None,
+        *,
+        plays_controller: bool = False,
     ) -> None:
         self._handler = handler
         self._on_connect = on_connect
+        self.plays_controller = plays_controller
         self._lock = threading.Lock()
         self.calls: list[Call] = []
         self.connected: set[str] = set()

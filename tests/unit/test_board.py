@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import queue
+import threading
+import urllib.parse
 
 import pytest
 
@@ -143,3 +147,19 @@ def test_a_port_that_is_taken_is_said(space):
 
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(oc.ModelError, match="cannot be had"):
         oc.Board(space).serve(taken.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "status"), [("/", "[", 403), ("/", "[::1", 403), ("http://[/", "localhost", 404)]
+)
+def test_a_request_that_is_no_address_is_answered_and_says_nothing_at_the_terminal(space, capfd, path, host, status):
+    told = queue.Queue()
+    board = oc.Board(space)
+    threading.Thread(target=board.serve, args=(0,), kwargs={"on_ready": told.put}, daemon=True).start()
+    asking = http.client.HTTPConnection("127.0.0.1", urllib.parse.urlsplit(told.get(timeout=30)).port, timeout=10)
+    asking.putrequest("GET", path, skip_host=True)
+    asking.putheader("Host", host)
+    asking.endheaders()
+    assert asking.getresponse().status == status
+    asking.close()
+    assert capfd.readouterr().err == ""

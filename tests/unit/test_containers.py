@@ -260,6 +260,12 @@ def test_a_command_stands_in_the_record_before_it_is_executed_with_who_and_where
     assert space.verify().ok
 
 
+def test_the_record_says_as_which_user_a_command_was_executed(host, space):
+    host.has(container("web", "web"))
+    space.exec("shop", "Test", ["true"], user="nobody")
+    assert [event.data["user"] for event in space.audit("shop", environment="Test")] == ["nobody", "nobody"]
+
+
 def test_nothing_is_executed_that_cannot_be_recorded(host, space, monkeypatch):
     host.has(container("web", "web"))
 

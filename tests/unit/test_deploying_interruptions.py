@@ -12,7 +12,7 @@ from worlds import NET, WEB, Journal, World, planned, says, states
 
 import octossh as oc
 from octossh.deploying.asking import Interrupted
-from octossh.deploying.control import Control
+from octossh.deploying.control import Control, Watch
 from octossh.deploying.journal import Journal as _Journal
 
 
@@ -97,6 +97,13 @@ def test_a_question_whether_to_stop_that_breaks_does_not_stop_the_clock(monkeypa
     go_on.set()
     assert (ended.state, states(ended)) == (oc.State.FAILED, {"net h1": "unknown"})
     assert "whether somebody wants the deployment to stop cannot be seen" in caplog.text
+
+
+def test_whoever_went_on_after_a_wait_is_told_the_limit_and_not_what_was_left_of_it():
+    control = Control(60)
+    with Watch(control, 0.0, 600, None), control.bell:
+        assert control.bell.wait_for(lambda: control.stopping, 10)
+    assert control.why == "it did not end within 600 s"
 
 
 def test_a_host_for_which_there_is_no_thread_holds_up_nothing(monkeypatch):

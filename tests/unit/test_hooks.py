@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import http.server
 import json
+import os
+import signal
 import threading
 
 import pytest
@@ -91,6 +93,28 @@ def test_a_command_that_does_not_end_is_killed(deploy):
         deploy(oc.CommandHook(["sleep", "600"], timeout_s=0.2))
 
 
+def test_what_a_command_leaves_running_is_not_waited_for(tmp_path, deploy):
+    said = tmp_path / "pid"
+    hook = oc.CommandHook(["sh", "-c", f"sleep 600 & echo $! >{said}; echo it went well"], on=["before_deploy"])
+    try:
+        assert deploy(hook).ok
+    finally:
+        os.kill(int(said.read_text()), signal.SIGKILL)
+
+
+def test_what_a_command_has_started_is_killed_with_it(tmp_path, deploy):
+    os.mkfifo(tmp_path / "pipe")
+    words = ["sh", "-c", f"(echo begun; exec sleep 600) >{tmp_path}/pipe & wait"]
+    heard = []
+    # The end of a pipe is seen when nobody holds it any more.
+    reader = threading.Thread(target=lambda: heard.append((tmp_path / "pipe").read_text()), daemon=True)
+    reader.start()
+    with pytest.raises(oc.Refused, match=r"it did not end within 1 s"):
+        deploy(oc.CommandHook(words, timeout_s=1))
+    reader.join(10)
+    assert heard == ["begun\n"]
+
+
 def test_no_step_waits_for_a_hook_and_the_deployment_ends_when_all_have_been_called(deploy):
     gate, seen = threading.Event(), []
 
@@ -135,6 +159,14 @@ def test_a_webhook_that_says_no_stops_a_deployment(deploy):
     [
         (lambda: oc.CommandHook("./notify.sh now"), "no list of words"),
         (lambda: oc.CommandHook([]), "no list of words"),
+        (lambda: oc.CommandHook(5), "no list of words"),
+        (lambda: oc.CommandHook(["x", 5]), "no list of words"),
+        (lambda: oc.CommandHook(["x", "a\0b"]), "no list of words"),
+        (lambda: oc.CommandHook(["x"], on=5), "at no moment '5'"),
+        (lambda: oc.CommandHook(["x"], timeout_s=0), "timeout_s of this CommandHook is 0; give seconds, above 0"),
+        (lambda: oc.CommandHook(["x"], timeout_s="5"), "timeout_s of this CommandHook is '5'"),
+        (lambda: oc.Webhook("https://ci.example.com/", timeout_s=-1), "timeout_s of this Webhook is -1"),
+        (lambda: oc.HttpSink("https://ci.example.com/", timeout_s=float("nan")), "timeout_s of this HttpSink is nan"),
         (lambda: oc.CommandHook(["x"], on=["before_deply"]), "did you mean 'before_deploy'"),
         (
             lambda: oc.Webhook("http://ci.example.com/"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import octossh as oc
+from octossh.model import CONTROLLER
 from octossh.testing import Hosts, release_of
 
 OCTOFILE = """
@@ -84,6 +85,45 @@ def test_what_a_script_gives_out_is_read_by_later_steps():
     ) as space:
         space.deploy(release_of(space.project()), "Dev")
     assert "echo 42" in hosts.sent("tell")[0].script.body
+
+
+def test_a_script_for_the_machine_that_deploys_is_kept_and_does_not_run_there(tmp_path, octossh_hosts):
+    there = tmp_path / "ran"
+    steps = [
+        oc.RunScript("count", where="controller", script=f"touch {there}"),
+        oc.RunScript("tell", where="controller", script="echo {{ steps.count.outputs.N }}"),
+    ]
+    targets = [oc.Target("h01", "h01", environments=["Dev"])]
+    octossh_hosts.output("count", N="7")
+    with (
+        oc.Space("sqlite://", projects=[oc.Project("shop", process=steps)], targets=targets) as space,
+        space.rehearsal(octossh_hosts) as rehearsal,
+    ):
+        first = rehearsal.deploy(release_of(space.project()), "Dev")
+        octossh_hosts.fail("tell", why="no network")
+        second = rehearsal.deploy(release_of(space.project()), "Dev", check=False)
+    assert (first.ok, second.ok) == (True, False)
+    assert not there.exists()
+    assert [call.target for call in octossh_hosts.sent("count")] == [CONTROLLER, CONTROLLER]
+    assert "echo 7" in octossh_hosts.sent("tell")[0].script.body
+
+
+def test_a_replay_answers_for_the_machine_that_deploys_only_where_it_says_so(tmp_path):
+    project = oc.Project("shop", process=[oc.RunScript("do", where="controller", script=f"echo x >>{tmp_path}/ran")])
+
+    targets = [oc.Target("h01", "h01", environments=["Dev"])]
+
+    def deploy(transport):
+        with oc.Space("sqlite://", projects=[project], targets=targets, transport=transport) as space:
+            assert space.deploy(release_of(project), "Dev").ok
+
+    def answer(target, script):
+        return [oc.Frame("end", "succeeded ran yes ")]
+
+    deploy(oc.Replay(answer, plays_controller=True))
+    assert not (tmp_path / "ran").exists()
+    deploy(oc.Replay(answer))
+    assert (tmp_path / "ran").read_text() == "x\n"
 
 
 def test_the_registry_gives_what_is_pushed_to_it(octossh_registry):
