@@ -38,7 +38,7 @@ def _approve(options: Options, deployment: str, step: str, notes: str, *, reject
 
 @octossh.group("schedule")
 def _schedule() -> None:
-    """Look at what is deployed later; 'deploy --at' adds to it."""
+    """Look at what is deployed later; 'deploy', 'promote' and 'rollback' with --at add to it."""
 
 
 @command(_schedule, "list")

@@ -28,7 +28,7 @@ def _schema(_options: Options, name: str | None) -> None:
 NAMES = {
     "audit": "of 'audit list'",
     "container-line": "a line of 'logs --json'",
-    "deployment": "of 'deploy', 'promote', 'rollback' and 'deployment show'",
+    "deployment": "of 'deploy', 'promote', 'rollback', 'continue' and 'deployment show'",
     "drift": "of 'drift'",
     "error": "of every command that fails",
     "event": "a line of --events",

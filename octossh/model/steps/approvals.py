@@ -19,9 +19,9 @@ class Approve(Step):
     """Stop until somebody approves: what comes after it runs only then.
 
     Who is asked is up to the space: ``Space(approve=...)``, or the command at a terminal, or its ``--approve``. Where
-    nobody can be asked, nothing is deployed at all. The answer stands in the record, with who gave it and why, and in
-    ``steps.<name>.outputs.by`` and ``.notes``. Nothing is sent to a host, and no host is locked meanwhile.
-    ``timeout_s`` does not count here.
+    nobody can be asked, the deployment waits there in the store until somebody has answered; see `Space.go_on`. The
+    answer stands in the record, with who gave it and why, and in ``steps.<name>.outputs.by`` and ``.notes``. Nothing is
+    sent to a host, and no host is locked meanwhile. ``timeout_s`` does not count here.
 
     Attributes:
         instructions: What to look at before answering; Markdown.
