@@ -65,12 +65,13 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _GIVEN = r"""["']?[^\s${"']"""
+# How far an option may stand from its program is bounded, so that a long text is searched once and not over and over.
 _SECRET_TEXT = re.compile(
     r"://[^/@\s:]*:[^/@\s${]+@|-----BEGIN [A-Z ]*PRIVATE KEY"
     rf"|((password|passwd|secret|token|api-?key)|\b(pass|pwd))[\"']?[=:]\s*{_GIVEN}"
     rf"|(^|\s)--?([\w-]+-)?(pass(word|wd|phrase)?|secret|token|api-?key)\s+(?!-){_GIVEN}"
-    rf"|\b(requirepass|masterauth)[=\s]\s*{_GIVEN}|\bredis-cli\b.*\s(?-i:-a)\s*{_GIVEN}"
-    rf"|\b(mysql|mariadb)[\w-]*\s(.*\s)?(?-i:-p){_GIVEN}|\bcurl\b.*\s(-u|--user)[=\s]*[^\s:]*:{_GIVEN}",
+    rf"|\b(requirepass|masterauth)[=\s]\s*{_GIVEN}|\bredis-cli\b.{{0,300}}\s(?-i:-a)\s*{_GIVEN}"
+    rf"|\b(mysql|mariadb)[\w-]*\s(.{{0,300}}\s)?(?-i:-p){_GIVEN}|\bcurl\b.{{0,300}}\s(-u|--user)[=\s]*[^\s:]*:{_GIVEN}",
     re.IGNORECASE,
 )
 _DEFAULT = re.compile(r"\$\{(?P<name>\w+):?[-+](?P<default>[^${}]*)\}")
