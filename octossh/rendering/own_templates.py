@@ -31,7 +31,7 @@ HARMLESS: Mapping[str, str] = {
 
 _ENDING = ".sh.j2"
 _FIRST, _LAST = '{% include "_begin.sh.j2" %}', '{% include "_end.sh.j2" %}'
-_SHARED = {"_begin", "_end", "_find_run", "_follow", "_lock", "_open", "_outlive"}
+_SHARED = {"_begin", "_claim", "_end", "_find_run", "_follow", "_lock", "_open", "_outlive", "_session"}
 _FIXED = {
     *_SHARED,
     "anchor",
@@ -44,6 +44,7 @@ _FIXED = {
     "logs",
     "observe",
     "runners",
+    "unclaim",
 }
 """What host and controller understand each other by; a script that ends otherwise would be taken for a lost one."""
 

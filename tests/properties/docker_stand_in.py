@@ -45,7 +45,7 @@ class Docker:
         started: The names of containers, each time that one is started.
         noise: Whether each call complains about its configuration on standard error.
         down: Whether it does not answer.
-        fails: A call that fails, such as ``network_connect``.
+        fails: A call that fails, such as ``network_connect``; ``update:2``: from the second one on.
         wrong: What must never be, and was.
         together: Whether two of one step may run beside each other.
         goes_on: Whether an archive may leave out the layers that are there.
@@ -63,6 +63,7 @@ class Docker:
     noise: bool = False
     down: bool = False
     fails: str = ""
+    done: Counter[str] = field(factory=Counter)
     wrong: list[str] = field(factory=list)
     together: bool = False
     front: str = ""
@@ -180,7 +181,9 @@ class Call:
         if command in {"config", "container", "image", "network", "secret", "service", "volume"}:
             command += "_" + words_.pop(0)
         self.parse(words_, stop_at_word=command in {"create", "run", "exec"})
-        if command == self.docker.fails:
+        failing, _, number = self.docker.fails.partition(":")
+        self.docker.done[command] += 1
+        if command == failing and self.docker.done[command] >= int(number or 1):
             raise Refused(f"Error response from daemon: {command} fails")
         answer: Callable[[], str] | None = getattr(self, f"do_{command}", None)
         if answer is None:

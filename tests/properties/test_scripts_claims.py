@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import subprocess
 import tempfile
@@ -112,6 +113,31 @@ def test_between_two_steps_another_deployment_is_told_who_holds_the_host_and_sin
     assert claims(first.project) == []
     assert second.step(last=True).state == "succeeded"
     assert claims(first.project) == []
+
+
+def test_a_claim_holds_where_a_host_shows_nobody_the_processes_of_others(two: tuple[Controller, Controller]) -> None:
+    first, second = two
+
+    def step(controller: Controller) -> Answer:
+        script = controller.script("true")
+        body = script.body.replace('"/proc/$1/stat"', '"/nowhere/$1/stat"')
+        assert body != script.body
+        return controller.send(attrs.evolve(script, body=body, ahead=claimed(controller.claim)))
+
+    assert step(first).state == "succeeded"
+    assert step(second).state == "locked"
+    first.lose()
+    assert step(second).state == "succeeded"
+
+
+def test_what_is_no_file_holds_nobody_up(two: tuple[Controller, Controller]) -> None:
+    first, _ = two
+    pipe = MEMORY / f"octossh-{first.project}-dev.claim.x.y"
+    os.mkfifo(pipe)
+    try:
+        assert first.step(last=True).state == "succeeded"
+    finally:
+        pipe.unlink()
 
 
 def test_a_deployment_that_waits_gets_in_when_the_other_one_is_through(two: tuple[Controller, Controller]) -> None:

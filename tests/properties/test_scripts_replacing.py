@@ -88,6 +88,32 @@ def test_stop_first_stops_the_old_container_only_when_nothing_but_a_start_is_lef
     assert calls[calls.index("stop") + 1] == "start"
 
 
+def test_an_engine_that_changes_no_policies_gets_the_new_container_with_its_own(tmp_path: Path) -> None:
+    host = ready(tmp_path / "host")
+    host.run(made(ONE, "replace", restart="always"))
+    host.docker.fails = "update"
+    answer, _ = host.run(made(TWO, "replace", restart="always"))
+    assert (answer.state, answer.action) == ("succeeded", "replaced")
+    assert short(host) == {NAME: ("running", image(TWO))}
+    assert host.containers[NAME]["HostConfig"]["RestartPolicy"]["Name"] == "always"
+
+
+@pytest.mark.parametrize("restart", ["always", "unless-stopped"])
+def test_a_policy_that_cannot_be_set_in_the_end_is_said_and_set_by_the_next_run(tmp_path: Path, restart: str) -> None:
+    host = ready(tmp_path / "host")
+    host.run(made(ONE, "replace", restart=restart))
+    host.docker.done.clear()
+    host.docker.fails = "update:2"
+    answer, _ = host.run(made(TWO, "replace", restart=restart))
+    assert (answer.state, answer.changed) == ("failed", True)
+    assert "the new container runs and is well, but its restart policy could not be set" in answer.why
+    assert short(host)[NAME] == ("running", image(TWO))
+    host.docker.fails = ""
+    assert host.run(made(TWO, "replace", restart=restart))[0].state == "succeeded"
+    assert short(host) == {NAME: ("running", image(TWO))}
+    assert host.containers[NAME]["HostConfig"]["RestartPolicy"]["Name"] == restart
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_docker_that_starts_again_while_the_new_container_is_judged_is_waited_for(

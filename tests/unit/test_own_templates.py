@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,12 @@ def test_what_is_no_shell_script_is_refused_before_any_host_is_asked(tmp_path: P
                 oc.ModelError, match=r"made with templates of yours \(run_script\.sh\.j2\), is no script"
             ):
                 verb(made, "Dev")
+
+
+def test_all_that_is_part_of_what_stays_as_it_is_stays_as_it_is() -> None:
+    from octossh.rendering.own_templates import _FIXED
+    from octossh.rendering.sources import our_template
+
+    for name in _FIXED:
+        for part in re.findall(r'include "([^"]+)\.sh\.j2"', our_template(f"{name}.sh.j2") or ""):
+            assert part in _FIXED, f"{name} includes {part}"

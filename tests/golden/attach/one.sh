@@ -185,7 +185,8 @@ octossh_run_clear() {
     # Nor does anybody come back any more for claims that were taken over.
     find /dev/shm -maxdepth 1 -name 'octossh-*.claim.*' -user "$(id -u)" -size 0 -mmin +1440 -exec rm -f {} +
 }
-# Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it is there no more.
+# Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it cannot be seen, and 2
+# where it has ended.
 octossh_process() {
     octossh_began=''
     read -r octossh_stat <"/proc/$1/stat" || return 1
@@ -193,7 +194,7 @@ octossh_process() {
     octossh_comm=${octossh_comm%)*}
     # shellcheck disable=SC2086
     set -- ${octossh_stat##*') '}
-    case $1 in Z | X) return 1 ;; esac
+    case $1 in Z | X) return 2 ;; esac
     octossh_parent=$2
     shift 19
     octossh_began=$1
@@ -222,11 +223,20 @@ if [ -z "$octossh_run_dir" ] || ! octossh_run_begun || ! read -r octossh_nonce <
     octossh_nonce=$octossh_asked
     octossh_end failed gone no "this host knows nothing of that run: it never began, has long ended, or the host was started anew"
 fi
-# What the deployment has claimed is bound to this connection from now on.
+# What the deployment has claimed is bound to this connection from now on. While its run lives, that has the lock, under
+# which claims are read and written; behind it, it is taken for this, or somebody else has it, whose turn it is then.
 octossh_mine=/dev/shm/${octossh_claim:-}
-if [ -f "$octossh_mine" ] && read -r _ _ octossh_since <"$octossh_mine"; then
+octossh_bind() {
+    read -r _ _ octossh_since <"$octossh_mine" || return 0
     octossh_find_session
     (printf '%s\n' "$octossh_session $octossh_since" >"$octossh_mine") 2>/dev/null
+}
+if [ -f "$octossh_mine" ]; then
+    if octossh_run_lives "$octossh_run_dir"; then
+        octossh_bind
+    else
+        (flock -n 9 && octossh_bind) 2>/dev/null 9<"${octossh_mine%.claim.*}.lock"
+    fi
 fi
 # What shall not go on without its link ends with this one, too.
 [ ! -e "$octossh_run_dir/ends" ] || octossh_run_ends=yes

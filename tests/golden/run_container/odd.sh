@@ -45,7 +45,8 @@ docker() { command docker "$@" 3>&- 9>&-; }
 octossh_nl='
 '
 
-# Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it is there no more.
+# Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it cannot be seen, and 2
+# where it has ended.
 octossh_process() {
     octossh_began=''
     read -r octossh_stat <"/proc/$1/stat" || return 1
@@ -53,7 +54,7 @@ octossh_process() {
     octossh_comm=${octossh_comm%)*}
     # shellcheck disable=SC2086
     set -- ${octossh_stat##*') '}
-    case $1 in Z | X) return 1 ;; esac
+    case $1 in Z | X) return 2 ;; esac
     octossh_parent=$2
     shift 19
     octossh_began=$1
@@ -68,11 +69,13 @@ octossh_find_session() {
     octossh_session="$octossh_session ${octossh_began:-0}"
 }
 
-# Whether session $1, which began at $2, is there still. Of a stranger's the kernel may tell no more than that.
+# Whether session $1, which began at $2, is there still. Of a stranger's, or where /proc hides sshd, the kernel may tell
+# no more than that.
 octossh_connected() {
     case $1 in '' | 0 | *[!0-9]*) return 1 ;; esac
-    octossh_process "$1" && { [ "$octossh_began" = "$2" ]; return; }
-    case $(kill -0 "$1" 2>&1) in *ermitted*) return 0 ;; esac
+    octossh_process "$1"
+    case $? in 0) [ "$octossh_began" = "$2" ]; return ;; 2) return 1 ;; esac
+    case $(kill -0 "$1" 2>&1) in '' | *ermitted*) return 0 ;; esac
     return 1
 }
 
@@ -82,7 +85,7 @@ octossh_unclaimed() {
     octossh_claim=${octossh_claim:-}
     octossh_find_session
     for octossh_file in "${octossh_lock%.lock}".claim.*; do
-        [ ! -h "$octossh_file" ] || continue
+        { [ -f "$octossh_file" ] && [ ! -h "$octossh_file" ]; } || continue
         # Of one store, one deployment follows the other: what an earlier one has claimed there is over, or our own.
         case ${octossh_file##*/} in "${octossh_claim%.*}".*) continue ;; esac
         read -r octossh_pid octossh_at octossh_holder 2>/dev/null <"$octossh_file" || continue
@@ -492,12 +495,16 @@ fi
 octossh_say 'replacing o-brien-s-hne-dev-1-w-b-s-first-step'
 octossh_old_restart=$octossh_main_restart
 octossh_made o-brien-s-hne-dev-1-w-b-s-first-step--next create || octossh_fail "docker create: $octossh_said"
+if [ "$octossh_old_restart" != no ] && ! octossh_try update --restart always o-brien-s-hne-dev-1-w-b-s-first-step; then
+    :
+fi
 octossh_connect_more o-brien-s-hne-dev-1-w-b-s-first-step--next || {
+    octossh_why="docker network connect: $octossh_said"
     docker rm -f -v o-brien-s-hne-dev-1-w-b-s-first-step--next >/dev/null 2>&1
-    octossh_fail "docker network connect: $octossh_said"
+    octossh_restart_policy "$octossh_old_restart" o-brien-s-hne-dev-1-w-b-s-first-step
+    octossh_fail "$octossh_why"
 }
 octossh_restarts=0
-[ "$octossh_old_restart" = no ] || octossh_try update --restart always o-brien-s-hne-dev-1-w-b-s-first-step || :
 if ! octossh_said=$(docker rename o-brien-s-hne-dev-1-w-b-s-first-step o-brien-s-hne-dev-1-w-b-s-first-step--old 2>&1 && docker rename o-brien-s-hne-dev-1-w-b-s-first-step--next o-brien-s-hne-dev-1-w-b-s-first-step 2>&1); then
     octossh_why=$octossh_said
     octossh_answering && docker rename o-brien-s-hne-dev-1-w-b-s-first-step--old o-brien-s-hne-dev-1-w-b-s-first-step 2>/dev/null

@@ -43,7 +43,8 @@ command -v docker >/dev/null ||
 # shellcheck disable=SC2317
 docker() { command docker "$@" 3>&- 9>&-; }
 
-# Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it is there no more.
+# Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it cannot be seen, and 2
+# where it has ended.
 octossh_process() {
     octossh_began=''
     read -r octossh_stat <"/proc/$1/stat" || return 1
@@ -51,7 +52,7 @@ octossh_process() {
     octossh_comm=${octossh_comm%)*}
     # shellcheck disable=SC2086
     set -- ${octossh_stat##*') '}
-    case $1 in Z | X) return 1 ;; esac
+    case $1 in Z | X) return 2 ;; esac
     octossh_parent=$2
     shift 19
     octossh_began=$1
@@ -66,11 +67,13 @@ octossh_find_session() {
     octossh_session="$octossh_session ${octossh_began:-0}"
 }
 
-# Whether session $1, which began at $2, is there still. Of a stranger's the kernel may tell no more than that.
+# Whether session $1, which began at $2, is there still. Of a stranger's, or where /proc hides sshd, the kernel may tell
+# no more than that.
 octossh_connected() {
     case $1 in '' | 0 | *[!0-9]*) return 1 ;; esac
-    octossh_process "$1" && { [ "$octossh_began" = "$2" ]; return; }
-    case $(kill -0 "$1" 2>&1) in *ermitted*) return 0 ;; esac
+    octossh_process "$1"
+    case $? in 0) [ "$octossh_began" = "$2" ]; return ;; 2) return 1 ;; esac
+    case $(kill -0 "$1" 2>&1) in '' | *ermitted*) return 0 ;; esac
     return 1
 }
 
@@ -80,7 +83,7 @@ octossh_unclaimed() {
     octossh_claim=${octossh_claim:-}
     octossh_find_session
     for octossh_file in "${octossh_lock%.lock}".claim.*; do
-        [ ! -h "$octossh_file" ] || continue
+        { [ -f "$octossh_file" ] && [ ! -h "$octossh_file" ]; } || continue
         # Of one store, one deployment follows the other: what an earlier one has claimed there is over, or our own.
         case ${octossh_file##*/} in "${octossh_claim%.*}".*) continue ;; esac
         read -r octossh_pid octossh_at octossh_holder 2>/dev/null <"$octossh_file" || continue
