@@ -27,6 +27,13 @@ def binaries() -> Path | None:
     return found[-1].parent if found else None
 
 
+def _parent(stat: Path) -> str:
+    try:
+        return stat.read_text().rpartition(") ")[2].split()[1]
+    except OSError:
+        return ""  # it has ended
+
+
 class Cluster:
     """One server that runs as a user without rights.
 
@@ -61,8 +68,12 @@ class Cluster:
         self._run("pg_ctl", "-D", self.data, "-m", how, "-w", "stop")
 
     def kill(self) -> None:
-        """Send SIGKILL to the server itself; its children see that it is gone, and end."""
-        os.kill(int((self.data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        """Send SIGKILL to the server and its children: one of these might still commit before it sees that it is gone."""
+        server = (self.data / "postmaster.pid").read_text().split()[0]
+        children = [found.parent.name for found in Path("/proc").glob("[0-9]*/stat") if _parent(found) == server]
+        for process in (server, *children):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGKILL)
 
     def start_again(self) -> None:
         """Start a server that was killed, once its children have seen that it is gone."""

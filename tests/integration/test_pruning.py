@@ -26,7 +26,7 @@ def test_images_and_stopped_containers_of_old_releases_go_and_nothing_else(clean
         space.deploy(first, "Dev")
     clean_lab.sh(
         "h01",
-        "docker stop -t 0 shop-dev-once; docker create --name stranger busybox true || docker tag $(docker image ls -q | head -1) keep/me:1",
+        "docker stop -t 0 shop-dev-once; docker tag $(docker inspect --format '{{.Image}}' shop-dev-once) keep/me:1",
     )
     with shops.space(
         clean_lab, shops.project(shops.web(clean_lab)), shops.targets(clean_lab, "Dev"), tmp_path

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,10 +22,31 @@ CONTROLLER = """
 import pathlib, sys
 sys.path.insert(0, {tests!r})
 from integration.faults import test_kills_here
+test_kills_here.keep({kept_s})
 with test_kills_here.space(pathlib.Path({folder!r})) as space:
     space.on_event = lambda event: print(event.type, flush=True)
     space.deploy(space.create_release(), "Dev")
 """
+
+
+KEPT_S = 45
+"""Seconds for which a run is kept here: long enough for all that comes back for it, and less than with users."""
+
+
+def keep(seconds: int) -> int:
+    """Let runs be kept for so long from now on; it was that long before."""
+    outliving = importlib.import_module("octossh.rendering.outliving")
+    before: int = outliving._FIXED["kept_s"]
+    outliving._FIXED["kept_s"] = seconds
+    outliving._outlive.cache_clear()
+    return before
+
+
+@pytest.fixture(autouse=True)
+def _kept() -> Iterator[None]:
+    before = keep(KEPT_S)
+    yield
+    keep(before)
 
 
 def space(folder: Path) -> oc.Space:
@@ -42,7 +65,7 @@ def space(folder: Path) -> oc.Space:
 
 def kill_once(folder: Path, draw: random.Random) -> None:
     """Kill a controller at some moment, and take up what it left in one of two ways."""
-    code = CONTROLLER.format(tests=str(Path(__file__).parents[2]), folder=str(folder))
+    code = CONTROLLER.format(tests=str(Path(__file__).parents[2]), folder=str(folder), kept_s=KEPT_S)
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "deployment_started\n"
