@@ -29,6 +29,7 @@ class Handshake(paramiko.Transport):
         self._opening = threading.Lock()
         self._opened = 0
         self._behind: dict[int, paramiko.Message] = {}
+        self._begun: dict[int, paramiko.Channel] = {}
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
@@ -60,7 +61,14 @@ class Handshake(paramiko.Transport):
             self._behind[me] = _exec(0, command)
         try:
             channel = self.open_session()
+        except paramiko.SSHException:
+            # A channel whose command has ended before anybody looked at it is known to paramiko no more.
+            begun = self._begun.get(me)
+            if begun is None or not begun.active:
+                raise
+            channel = begun
         finally:
+            self._begun.pop(me, None)
             guessed = self._behind.pop(me, None) is None and "OpenSSH" in self.remote_version
         if not guessed:
             channel.exec_command(command)
@@ -78,8 +86,10 @@ class Handshake(paramiko.Transport):
         with self._opening:
             super()._send_user_message(data)  # type: ignore[misc]
             self._opened += 1
-            behind = self._behind.pop(threading.get_ident(), None) if self._opened == 1 else None
+            me = threading.get_ident()
+            behind = self._behind.pop(me, None) if self._opened == 1 else None
             if behind is not None:
+                self._begun[me] = self._channels.get(_number(data))  # type: ignore[attr-defined]
                 super()._send_user_message(behind)  # type: ignore[misc]
 
 
@@ -95,6 +105,14 @@ class _AtOnce(AuthHandler):
 
     def _parse_service_accept(self, m: Any) -> None:
         """It has been taken for granted."""
+
+
+def _number(request: Any) -> int:
+    """The number that a request for a channel has for it here."""
+    message = paramiko.Message(request.asbytes())
+    message.get_byte()
+    message.get_string()
+    return message.get_int()
 
 
 def _exec(channel: int, command: str) -> paramiko.Message:

@@ -44,7 +44,8 @@ class Host(paramiko.ServerInterface):
     """Takes the key of the user, and runs nothing; it answers late."""
 
     def __init__(self, client: Client) -> None:
-        self.client, self.late = client, True
+        self.client, self.late, self.hasty = client, True, False
+        self.answered = threading.Event()
         self.together: list[bool] = []
         self.commands: list[bytes] = []
 
@@ -61,13 +62,25 @@ class Host(paramiko.ServerInterface):
 
     def check_channel_exec_request(self, channel: Any, command: bytes) -> bool:
         self.commands.append(command)
+        if self.hasty:
+            threading.Thread(target=self._end, args=(channel,)).start()
         return True
+
+    def _end(self, channel: Any) -> None:
+        assert self.answered.wait(PATIENCE_S)
+        channel.send_exit_status(3)
+        channel.close()
 
 
 class Server(paramiko.Transport):
     """The other end of a `Client`."""
 
     numbers = 0
+
+    def _send_message(self, data: Any) -> None:
+        super()._send_message(data)  # type: ignore[misc]
+        if MSG_NAMES.get(data.asbytes()[0]) == "channel-success":
+            self.server_object.answered.set()
 
     def _next_channel(self) -> int:
         return self.numbers + super()._next_channel()  # type: ignore[misc,no-any-return]
@@ -141,3 +154,30 @@ def test_an_openssh_that_numbers_its_channels_otherwise_gets_no_script(monkeypat
             client.open_running("exec sh -s")
         assert not client.is_active()
         assert host.commands == []
+
+
+class Late(dict[int, threading.Event]):
+    """Whoever waits for a channel learns that it is open when it is closed again."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__()
+        self.client = client
+
+    def __setitem__(self, number: int, event: threading.Event) -> None:
+        told = event.set
+        event.set = lambda: threading.Thread(target=self.tell, args=(number, told)).start()  # type: ignore[method-assign]
+        super().__setitem__(number, event)
+
+    def tell(self, number: int, told: Any) -> None:
+        while self.client._channels.get(number) is not None:  # type: ignore[attr-defined]
+            threading.Event().wait(0.001)
+        told()
+
+
+def test_a_command_that_has_ended_before_anybody_looks_has_its_exit_code(monkeypatch):
+    with connected(monkeypatch, "SSH-2.0-OpenSSH_9.2p1") as (client, host):
+        client.auth_publickey("me", USER_KEY)
+        host.hasty = True
+        client.channel_events = Late(client)
+        channel = client.open_running("exit 3")
+        assert channel.recv_exit_status() == 3
