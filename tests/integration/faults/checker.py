@@ -93,7 +93,8 @@ def check(lab: Lab, host: str, space: oc.Space, step: str = "web", *, stood: boo
 
 def check_secrets(lab: Lab, host: str, folder: Path, *secrets: str) -> None:
     """None of *secrets* stands in a file or a command line on *host*, nor in a file of the one who deploys."""
-    assert shops.files_with(lab, host, *secrets) == []
+    files = shops.files_with(lab, host, *secrets)
+    assert not files, files
     said = lab.sh(host, _SAID)
     kept = [said.encode(), *(path.read_bytes() for path in folder.rglob("*") if path.is_file())]
     assert not [secret for secret in secrets if any(secret.encode() in text for text in kept)]
