@@ -17,7 +17,7 @@ import pytest
 from golden.cases import order
 from hypothesis import given
 from hypothesis import strategies as st
-from properties.stand import SHELLS, clear_locks, unique
+from properties.stand import SHELLS, clear_locks, forget_runs, unique
 
 import octossh as oc
 from octossh.reading import Answer, read_answer
@@ -208,7 +208,7 @@ def test_whoever_comes_back_for_a_run_holds_the_host_for_its_deployment(two: tup
     first.lose()
     assert first.send(attach(run, "do", first.claim)).state == "succeeded"
     assert second.step().state == "locked"
-    subprocess.run(["sh", "-c", f"rm -rf /dev/shm/octossh-run-{run}.*"], check=True)
+    forget_runs(run)
 
 
 def test_a_script_that_nobody_deploys_claims_nothing_and_keeps_out_all_the_same(

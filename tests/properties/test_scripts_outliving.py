@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 from golden.cases import IMAGE, order
-from properties.stand import EACH_SHELL, SHELLS, syntax_errors
+from properties.stand import EACH_SHELL, SHELLS, forget_runs, syntax_errors
 
 import octossh as oc
 from octossh.deploying.following import Told
@@ -60,7 +60,7 @@ def run() -> Iterator[str]:
     yield name
     while _dropped:
         _dropped.pop().wait(30)
-    subprocess.run(["sh", "-c", f"rm -rf /dev/shm/octossh-run-{name}.*"], check=True)
+    forget_runs(name)
 
 
 def start(shell: list[str], script: Script) -> tuple[subprocess.Popen[bytes], str]:
@@ -265,10 +265,11 @@ def test_a_run_whose_processes_are_killed_comes_to_no_end_and_is_not_waited_for(
 
 @pytest.mark.slow
 def test_what_a_run_leaves_behind_is_not_waited_for(shell: list[str], run: str) -> None:
-    heard = hear(shell, outliving(Script("x", BODY % "echo going; sleep 20 &"), run, 1))
+    heard = hear(shell, outliving(Script("x", BODY % 'sleep 20 & echo "$!"'), run, 1))
     assert heard.answer.state == "succeeded"
     assert "something that the script left behind still holds its output" in heard.log
-    subprocess.run(["pkill", "-x", "-f", "sleep 20"], check=False)
+    os.kill(int(heard.lines[0]), signal.SIGKILL)
+    eventually((folder(run) / "over").exists)
 
 
 def made_by_hand(run: str, **files: str) -> Path:
