@@ -203,10 +203,12 @@ def test_services_stop_and_start(lab: Lab) -> None:
     lab.push("acme/web", "3.0.2")
 
 
-def test_a_host_that_boots_again_has_its_containers_and_its_host_key(lab: Lab) -> None:
+def test_a_host_that_boots_again_has_its_containers_and_its_host_key_but_no_temporary_files(lab: Lab) -> None:
     lab.clean()
     lab.sh("h01", f"docker run -d --restart unless-stopped --name web {lab.registry}/acme/worker:1.0.0")
+    lab.sh("h01", "mkdir /tmp/some && touch /tmp/some/file /tmp/.hidden")
     lab.reboot("h01")
+    assert lab.sh("h01", "ls -A /tmp") == ""
     assert ssh(lab, "deploy@h01", "true").returncode == 0
     soon(lambda: lab.sh("h01", "docker inspect -f '{{.State.Running}}' web") == "true\n")
 

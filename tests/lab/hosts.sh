@@ -113,6 +113,8 @@ host_main() {
         mount --bind "$LAB/shared" "$r/run/shared"
         [ "$name" = dk ] || ln -s /run/shared/docker.sock "$r/run/docker.sock"
     fi
+    # As Debian does when it boots: what was there while the power failed could be anybody's secret.
+    find "$d/tmp" -mindepth 1 -delete
     mount --bind "$d/tmp" "$r/tmp"
     # A host is a machine of its own: it sees neither the labs nor these sources.
     mount -t tmpfs tmpfs "$r$BASE"

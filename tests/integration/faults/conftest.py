@@ -20,15 +20,12 @@ import octossh as oc
 HOSTS = 8
 SEED, MOST = 20, 26
 
-# Behind this one a file with the secret was found once in some sixty runs, and it is not known which: ./dev soak names it.
-SEARCHED = "the host is rebooted while a container is judged"
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of the faults, some are drawn; the others take too long for each day."""
     found = {item.nodeid: item for item in items if _fault(item) is not None}
     drawn = set(random.Random(SEED).sample(sorted(found), min(MOST, len(found))))
-    for name in (name for name in found if name not in drawn or SEARCHED in name):
+    for name in found.keys() - drawn:
         found[name].add_marker(pytest.mark.soak)
 
 
