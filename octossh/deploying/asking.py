@@ -45,17 +45,10 @@ class Questions:
             Interrupted: The deployment was stopped meanwhile.
         """
         answer: Future[T] = Future()
-        answer.add_done_callback(self._ring)
         self._queue.put((question, answer))
-        with self._control.bell:
-            self._control.bell.wait_for(lambda: answer.done() or self._control.stopping)
-        if not answer.done():
+        if not self._control.gets(answer):
             raise Interrupted
         return answer.result()
-
-    def _ring(self, _answer: Future[Any]) -> None:
-        with self._control.bell:
-            self._control.bell.notify_all()
 
     def end(self) -> None:
         """No more questions come."""

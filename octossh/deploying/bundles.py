@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 from attrs import define, field, frozen
 
-from octossh.deploying.following import Told
+from octossh.deploying.control import Control
+from octossh.deploying.following import Told, begin
 from octossh.errors import ConnectionLost
 from octossh.model import Step, Target
 from octossh.rendering import fused
@@ -65,13 +66,21 @@ class Bundle:
         target: The host.
         parts: In their order.
         transport: Carries them.
+        control: Whether they shall begin at all still.
         claim: What they hold on the host. See `octossh.rendering.fused`; so is *last*.
     """
 
     def __init__(
-        self, target: Target, parts: Sequence[Part], transport: Transport, *, claim: str = "", last: bool = False
+        self,
+        target: Target,
+        parts: Sequence[Part],
+        transport: Transport,
+        control: Control,
+        *,
+        claim: str = "",
+        last: bool = False,
     ) -> None:
-        self._target, self._parts, self._transport = target, parts, transport
+        self._target, self._parts, self._transport, self._control = target, parts, transport, control
         self._claim, self._last = claim, last
         self._heard = [_Heard() for _ in parts]
         self._out = self._err = self._ended = 0
@@ -110,10 +119,14 @@ class Bundle:
             for name, value in part.values.items()
         }
         patience_s = sum(part.step.patience_s for part in self._parts)
-        try:
-            result = self._transport.run(
+
+        def send() -> Result:
+            return self._transport.run(
                 self._target, script, secrets=values, timeout_s=patience_s, on_line=self._line, on_frame=self._frame
             )
+
+        try:
+            result = begin(self._transport, self._target, send, self._parts[0].told, self._control)
         except ConnectionLost:
             self._rest(lambda heard: heard.end.set_result(Fate.LOST), Fate.LOST)
         except BaseException as error:  # noqa: BLE001 - it belongs to who waits for it

@@ -6,6 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
 
 from octossh.errors import OctosshError
 from octossh.model import Cancellation
@@ -88,6 +90,17 @@ class Control:
         with self.bell:
             self.bell.wait_for(lambda: self.stopping, seconds)
             return not self.stopping
+
+    def gets(self, answer: Future[Any]) -> bool:
+        """Wait until *answer* is there, unless it is stopped meanwhile; whether it is there."""
+        answer.add_done_callback(self._ring)
+        with self.bell:
+            self.bell.wait_for(lambda: answer.done() or self.stopping)
+            return answer.done()
+
+    def _ring(self, _answer: Future[Any]) -> None:
+        with self.bell:
+            self.bell.notify_all()
 
 
 class Watch:

@@ -1,22 +1,26 @@
-"""Runs that outlive their link: what they say is passed on once, and they are found again after it was lost."""
+"""Runs and links that are lost: a run begins when its host is there, is found again, and is told once."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 
+from octossh.deploying.control import Control
 from octossh.errors import AuthError, ConnectError, ConnectionLost, HostKeyError
 from octossh.model import Target
 from octossh.shell import Frame, Result, Script
 from octossh.transport import Transport
 
-__all__ = ["Told", "find_again"]
+__all__ = ["Told", "begin", "find_again"]
 
 RECONNECT_S = 120.0
 """Seconds for which a host that is not reached any more is tried again; there, a run is kept for longer than that."""
 
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+_PASSES = {"dns", "kex", "not_ssh", "refused", "timeout", "unreachable"}
+"""Kinds of a `ConnectError` that may be another one, or none, a little later."""
 
 
 class Told:
@@ -65,6 +69,62 @@ class Told:
             # A line that says so follows in place of those that are missing.
             self._at += int(frame.text.split()[0]) - 1
         self._on_frame(frame)
+
+
+def begin(transport: Transport, target: Target, send: Callable[[], Result], told: Told, control: Control) -> Result:
+    """What *send* gives. Where the link was lost before it, nothing has begun: the host is waited for.
+
+    Args:
+        transport: Carries it.
+        target: Where it runs; it has been reached before.
+        send: Sends it.
+        told: Is told that the link was lost.
+        control: Whether it shall begin at all still.
+
+    Raises:
+        ConnectError: The host could not be reached again in two minutes, is not who it was, or nobody waits for it.
+        TransportError: As *send* does.
+    """
+    reaches = getattr(transport, "reaches", None)
+    ready = reaches is None or reaches(target)
+    lost_at, tries = 0.0, 0
+    while True:
+        try:
+            if not ready:
+                _connect(transport, target, control)
+            return send()
+        except ConnectError as error:
+            if error.kind not in _PASSES:
+                raise
+            if not tries:
+                lost_at = time.monotonic()
+                told.lost()
+                told.say("octossh: the link was lost before the step began; connecting again to begin it")
+            ready, late = False, time.monotonic() - lost_at >= RECONNECT_S
+            if late or not control.pause(_PAUSES_S[min(tries, len(_PAUSES_S) - 1)]):
+                why = f"in {RECONNECT_S:g} s" if late else "before the deployment was stopped"
+                raise ConnectError(
+                    f"{error}; it was not there again {why}, so the step has not begun", error.kind
+                ) from error
+            tries += 1
+
+
+def _connect(transport: Transport, target: Target, control: Control) -> None:
+    """Connect, for as long as somebody waits for it: a host that does not answer is waited for elsewhere."""
+    made: Future[None] = Future()
+
+    def work() -> None:
+        try:
+            transport.connect(target)
+        except BaseException as error:  # noqa: BLE001 - it belongs to who waits for it
+            made.set_exception(error)
+        else:
+            made.set_result(None)
+
+    threading.Thread(target=work, name=f"octossh {target} connect", daemon=True).start()
+    if not control.gets(made):
+        raise ConnectError(f"{target}: the deployment was stopped while it connected again, so the step has not begun")
+    made.result()
 
 
 def find_again(

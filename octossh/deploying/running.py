@@ -59,7 +59,7 @@ class Run:
         self.control = Control(plan.rollout.grace_s)
         self.questions = Questions(self.control)
         self.journal = Journal(record, deployment, on_event, self.control.interrupt)
-        self.worker = Worker(plan, deployment, transport, access, self.journal.tell)
+        self.worker = Worker(plan, deployment, transport, access, self.journal.tell, self.control)
         self.worker.ask = self.asked
         self.budget = Budget(plan)
         self.lanes = Lanes(self.control, plan.rollout)

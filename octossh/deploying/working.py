@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections import Counter
@@ -13,7 +14,8 @@ from attrs import field, frozen
 
 from octossh.deploying.bundles import Bundle, Fate, Part
 from octossh.deploying.claims import Claims
-from octossh.deploying.following import Told, find_again
+from octossh.deploying.control import Control
+from octossh.deploying.following import Told, begin, find_again
 from octossh.deploying.orders import login_names, order
 from octossh.deploying.pauses import Unanswered
 from octossh.deploying.secrecy import Secrecy
@@ -94,9 +96,10 @@ class Worker:
         transport: Transport,
         access: Access,
         tell: Tell,
+        control: Control,
     ) -> None:
         self.plan, self.deployment, self.transport = plan, deployment, transport
-        self._tell = tell
+        self._tell, self._control = tell, control
         self.ask: Callable[[Approve, Outcome], Outcome]
         self.secrecy = Secrecy(access.secrets)
         self.logins, self.login, self.pack, self.lock_wait_s = (
@@ -162,7 +165,7 @@ class Worker:
         if len(parts) < 2:
             return ()
         last = (parts[-1].step.name, task.target.name) in self._lasts
-        bundle = Bundle(task.target, parts, self.transport, claim=self.claims.name, last=last)
+        bundle = Bundle(task.target, parts, self.transport, self._control, claim=self.claims.name, last=last)
         for number, part in enumerate(parts):
             self._bundles[part.step.name, task.target.name] = bundle, number
         return bundle.names
@@ -335,8 +338,10 @@ class Worker:
         with self._listening(step, target, run) as silence:
             told = Told(silence.line(given["on_line"]), silence.frame(given["on_frame"]), silence.lost)
             given["on_line"], given["on_frame"] = told.line, told.frame
+            numbered = self._numbered(script, run, step, target)
             try:
-                return self.transport.run(target, self._numbered(script, run, step, target), **given)
+                send = functools.partial(self.transport.run, target, numbered, **given)
+                return begin(self.transport, target, send, told, self._control)
             except ConnectionLost:
                 return self._found(step, target, run, told, given)
             except TimedOut as late:
@@ -375,7 +380,9 @@ class Worker:
         script = self._script(step, target, int(step.patience_s), again=True)
         try:
             given = {**given, "secrets": self._values(step, script)}
-            return self.transport.run(target, self._numbered(script, run, step, target), **given)
+            numbered = self._numbered(script, run, step, target)
+            send = functools.partial(self.transport.run, target, numbered, **given)
+            return begin(self.transport, target, send, told, self._control)
         except OctosshError as error:
             raise self._unknown(step, target, str(error)) from error
 

@@ -40,6 +40,9 @@ class Transport(Protocol):
     One that has an attribute ``streams`` that is true, and so hands on frames and lines as they come, is given several
     steps in one script where nothing has to be decided between them.
 
+    One that has a method ``reaches`` tells by it whether the connection to a target is open, as far as is known. Where
+    it is not, steps connect first, and wait for no host any more once their deployment is stopped.
+
     One that has an attribute ``plays_controller`` that is true answers for the machine that deploys, too: steps with
     ``where="controller"`` are given to it, and nothing runs on that machine.
     """

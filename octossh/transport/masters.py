@@ -278,7 +278,7 @@ class Master:
             if error.refused
             else "no session could be opened over its connection"
         )
-        return ConnectError(f"{self.where}: {advice} ({error})")
+        return ConnectError(f"{self.where}: {advice} ({error})", "other" if error.refused else "timeout")
 
     def _lost(self, script: Script) -> ConnectionLost:
         why = self._why_lost or " ".join(self._words().split()) or "the host closed it"

@@ -200,6 +200,11 @@ class Pool(ABC, Generic[L]):
             self.run(target, Script("sudo", ":\n"), timeout_s=60)
             self._let.add(link)
 
+    def reaches(self, target: Target) -> bool:
+        """Whether the connection to *target* is open, as far as is known. Waits for nothing."""
+        slot = self._slots.get(self._routing.route(target).key)
+        return slot is not None and (link := slot.link) is not None and link.alive
+
     def run(
         self,
         target: Target,

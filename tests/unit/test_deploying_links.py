@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import threading
 
 import attrs
 import pytest
@@ -35,6 +36,64 @@ def test_after_a_lost_link_the_host_is_asked_once_more():
     assert connects == ["h1", "h1"]
     assert world.calls.count("step_started web h1") == 1
     assert any("the link was lost" in event.data.get("line", "") for event in world.events)
+
+
+def refused():
+    return oc.ConnectError("h1: nothing listens there", "refused")
+
+
+def test_a_step_whose_link_was_lost_before_it_waits_for_its_host_and_then_begins_once():
+    world = World({"web": [refused, refused, says()]})
+    ended = world.apply(planned(NET, WEB))
+    assert ended.ok
+    assert world.sent == ["net h1", "web h1", "web h1", "web h1"]
+    assert world.calls.count("step_started web h1") == 1
+    said = [event.data["line"] for event in world.events if event.type == "output"]
+    assert said == ["octossh: the link was lost before the step began; connecting again to begin it"]
+
+
+def test_a_step_whose_host_does_not_come_back_has_not_begun(at_once):
+    error = failing(World({"web": refused}), planned(NET, WEB, DO))
+    assert states(error.deployment) == {"net h1": "succeeded", "web h1": "failed", "do h1": "skipped"}
+    outcome = error.deployment.outcome("web", "h1")
+    assert not outcome.changed
+    assert "h1: nothing listens there; it was not there again in 0 s, so the step has not begun" in outcome.why
+
+
+@pytest.mark.parametrize("error", [oc.HostKeyError("h1: another key"), oc.AuthError("h1: no"), oc.ConnectError("h1")])
+def test_a_host_that_says_no_is_not_asked_again(error):
+    world = World({"web": error})
+    assert states(failing(world, planned(WEB)).deployment) == {"web h1": "failed"}
+    assert world.sent == ["web h1"]
+
+
+def test_a_deployment_that_is_stopped_waits_for_no_host_that_is_away():
+    hangs, stop, cancelled = threading.Event(), threading.Event(), oc.Cancellation("bob@desk")
+
+    def on_connect(target):
+        if world.sent:
+            stop.set()
+            assert hangs.wait(60)
+
+    world = World({"web": refused}, on_connect=on_connect)
+    try:
+        error = failing(world, planned(NET, WEB), cancelled=lambda: cancelled if stop.is_set() else None)
+    finally:
+        hangs.set()
+    assert (error.deployment.state, error.hosts) == (oc.State.INTERRUPTED, oc.Hosts.CHANGED)
+    outcome = error.deployment.outcome("web", "h1")
+    assert (outcome.state, outcome.changed) == (oc.State.FAILED, False)
+    assert "the deployment was stopped while it connected again, so the step has not begun" in outcome.why
+
+
+def test_a_link_that_is_known_to_be_gone_is_opened_before_the_step_and_nothing_is_said():
+    connects = []
+    world = World(on_connect=lambda target: connects.append(target.name))
+    world.transport.reaches = lambda target: target.name in world.transport.connected
+    world.answers["net"] = lambda: (world.transport.connected.clear(), says())[1]
+    assert world.apply(planned(NET, WEB)).ok
+    assert connects == ["h1", "h1"]
+    assert not [event for event in world.events if event.type == "output"]
 
 
 def test_a_link_that_is_lost_again_and_again_leaves_an_unknown_host(at_once):

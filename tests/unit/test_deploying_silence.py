@@ -99,7 +99,8 @@ def test_a_link_that_is_lost_while_it_is_being_ended_makes_it_deaf(monkeypatch):
         tried.set()
         raise oc.ConnectionLost("h1: gone")
 
-    with Silence(0.01, end) as silence:
+    silence = Silence(0.01, end)
+    with silence:
         assert tried.wait(30)
         assert not again.wait(0.3)
 

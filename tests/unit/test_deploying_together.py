@@ -120,6 +120,15 @@ def test_the_record_tells_before_they_are_sent_what_goes_together():
     assert [outcome.log for outcome in ended.outcomes] == ["part 1\n", "part 2\n", "part 3\n"]
 
 
+def test_what_goes_together_waits_for_a_host_whose_link_was_lost_before():
+    world = Together({"h1": [lambda: oc.ConnectError("h1: refused", "refused"), says(), says()]})
+    ended = world.apply(planned(NET, WEB))
+    assert ended.ok
+    assert world.names == [("create_network net", 2)] * 2
+    lines = [(event.step, event.data["line"]) for event in world.events if event.type == "output"]
+    assert [step for step, line in lines if "the link was lost before the step began" in line] == ["net"]
+
+
 def test_what_cannot_be_recorded_is_not_sent():
     world = Together({"h1": []}, refuse=lambda what: what == "step_started net h1")
     with pytest.raises(oc.RecordError) as caught:
