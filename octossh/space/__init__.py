@@ -55,6 +55,7 @@ class Space(Checking, Interventions, Scheduling, Records, Looking, Containers, A
             ``send()`` that takes a list of `AuditEntry`. Nothing waits for them.
         hooks: What is called at the moments of a deployment: functions that are called with a `HookCall`,
             `CommandHook` and `Webhook`. One that fails before a deployment stops it.
+        spans: Whether deployments are told as spans of OpenTelemetry, where its library is installed.
         lock_wait_s: Whole seconds that a step waits on its host while a step of another deployment of the same project
             to the same environment is at work there, such as one with another store. After that it is refused, and
             the reason says who that is, and since when.

@@ -255,7 +255,7 @@ class Deployments(Continuing):
         # What steps gave out before the deployment waited belongs to no release.
         secrets |= {name: value for name, value in plan.said.items() if name.startswith(OUTPUT)}
         given = approver if isinstance(approver, Mapping) else {}
-        with self._hooks.during(deployment, self.on_event) as heard:
+        with self._spans.during(deployment, self.on_event) as told, self._hooks.during(deployment, told) as heard:
             return apply(
                 plan,
                 self._transport,

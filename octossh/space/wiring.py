@@ -28,7 +28,7 @@ from octossh.planning import current
 from octossh.recording import Record, Store
 from octossh.rendering import read_templates
 from octossh.shell import Secret
-from octossh.sinks import Hook, Hooks, Pump, Sink
+from octossh.sinks import Hook, Hooks, Pump, Sink, Spans
 from octossh.space.freezes import Freezes
 from octossh.space.values import Keys, Values, key_of_user
 from octossh.transport import SSH, OpenSSH, Pool, Transport
@@ -69,6 +69,7 @@ class Wiring:
         anchors: bool = True,
         sinks: Iterable[Sink] = (),
         hooks: Iterable[Hook | Callable[[HookCall], object]] = (),
+        spans: bool = True,
         lock_wait_s: int = 30,
     ) -> None:
         environments = tuple(environments)
@@ -80,7 +81,7 @@ class Wiring:
         self.on_moved_tag, self.anchors, self.lock_wait_s = on_moved_tag, anchors, lock_wait_s
         self.store = Store(store)
         self.approve, self.ask, self.on_event = approve, ask, on_event
-        self._pump, self._hooks = Pump(self.store, sinks), Hooks(hooks)
+        self._pump, self._hooks, self._spans = Pump(self.store, sinks), Hooks(hooks), Spans(wanted=spans)
         self.store.on_written = self._pump.wake
         self.on_failure = policy(on_failure) if isinstance(on_failure, str) else on_failure
         self._templates = read_templates(templates)
@@ -99,8 +100,8 @@ class Wiring:
         """The same space with other hosts and another store, for tests: nothing of its own is touched.
 
         Approvers and the like are kept. Tags that have moved are not asked about, no hook is called, nothing is sent to
-        sinks, and no anchors are left on hosts. Steps with ``where="controller"`` do not run where *transport* answers
-        for this machine, too; else they do.
+        sinks, no spans are made, and no anchors are left on hosts. Steps with ``where="controller"`` do not run where
+        *transport* answers for this machine, too; else they do.
 
         Args:
             transport: An `octossh.testing.Hosts`, or a `Replay` with ``plays_controller=True``.
@@ -119,6 +120,7 @@ class Wiring:
             on_event=self.on_event,
             on_moved_tag="ignore",
             anchors=False,
+            spans=False,
             **described,
         )
 

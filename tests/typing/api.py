@@ -190,7 +190,12 @@ def looking_at_hosts(space: oc.Space) -> None:
     assert_type(space.ask_hosts().ok, bool)
     oc.Space(projects=[], hooks=[oc.CommandHook(["./notify"], on=["failure"]), oc.Webhook("https://ci.example.com/")])
     oc.Space(projects=[], hooks=[lambda call: print(call.moment.value, call.project)])
-    oc.Space(projects=[], sinks=[oc.SyslogSink(), oc.HttpSink("https://audit.example.com/", key="k")], anchors=False)
+    oc.Space(
+        projects=[],
+        sinks=[oc.SyslogSink(), oc.HttpSink("https://audit.example.com/", key="k")],
+        anchors=False,
+        spans=False,
+    )
 
 
 def choosing(tags: Sequence[str]) -> None:

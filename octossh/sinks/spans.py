@@ -1,0 +1,223 @@
+"""Spans of OpenTelemetry, made from the events of deployments. The door of its library, which need not be installed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from octossh._version import __version__
+from octossh.model import CONTROLLER, Deployment, Event, State
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Link, Span, SpanContext, Tracer
+
+__all__ = ["Spans"]
+
+_log = logging.getLogger("octossh.sinks")
+
+_GOOD = {State.SUCCEEDED.value, State.PARTIAL.value, State.WAITING.value, State.SKIPPED.value}
+_BESIDE = {"retrying", "paused", "asked", "answered", "host_skipped", "tag_moved", "promotion_started",
+           "promotion_refused"}  # fmt: skip
+"""What happens at one moment, and so is an event of a span."""
+
+
+_REMEMBERED = 100  # deployments that a later one can have a link to
+
+
+class Spans:
+    """Makes a span of each deployment, of its steps and waves, and of each step on each host.
+
+    They go to whatever tracer provider the process has set; without one, or without the library, nothing happens. A
+    deployment stands below the span that is current where it is begun, or else below the one that the environment
+    names: ``TRACEPARENT``, with ``TRACESTATE``.
+
+    Args:
+        wanted: False: no span is made.
+    """
+
+    def __init__(self, *, wanted: bool = True) -> None:
+        self._wanted = wanted
+        self._made: dict[str, SpanContext] = {}
+
+    @contextlib.contextmanager
+    def during(
+        self, deployment: Deployment, on_event: Callable[[Event], None] | None = None
+    ) -> Iterator[Callable[[Event], None] | None]:
+        """What hears events of *deployment*, makes spans of them and passes them on; at the end all spans end."""
+        tracer = _tracer() if self._wanted else None
+        if tracer is None:
+            yield on_event
+            return
+        tree = _Tree(tracer, deployment, _above(), self._links(deployment))
+
+        def hear(event: Event) -> None:
+            try:
+                tree.hear(event)
+            except Exception as error:  # noqa: BLE001 - whatever a processor of spans raises, the deployment goes on
+                _log.warning("a span of %s could not be made: %s", event.type, error)
+            if on_event is not None:
+                on_event(event)
+
+        try:
+            yield hear
+        finally:
+            tree.close()
+            if tree.context is not None:
+                self._made[deployment.id] = tree.context
+                for id_ in list(self._made)[:-_REMEMBERED]:
+                    del self._made[id_]
+
+    def _links(self, deployment: Deployment) -> list[Link]:
+        """To the deployment that it undoes, or that it goes on with."""
+        from opentelemetry.trace import Link
+
+        before = (self._made.get(id_) for id_ in (deployment.options.undoes, deployment.id))
+        return [Link(context) for context in before if context is not None]
+
+
+def _tracer() -> Tracer | None:
+    try:
+        from opentelemetry import trace
+    except ImportError:
+        return None
+    return trace.get_tracer("octossh", __version__)
+
+
+def _above() -> Context | None:
+    """Where a span goes that nothing is said about: None below the current one."""
+    from opentelemetry import trace
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    if trace.get_current_span().get_span_context().is_valid:
+        return None
+    given = {name: os.environ.get(name.upper(), "") for name in ("traceparent", "tracestate")}
+    return TraceContextTextMapPropagator().extract(given)
+
+
+class _Tree:
+    """The spans of one deployment. Its events come one at a time."""
+
+    def __init__(self, tracer: Tracer, deployment: Deployment, above: Context | None, links: list[Link]) -> None:
+        self._tracer, self._deployment, self._above, self._links = tracer, deployment, above, links
+        self._open: dict[tuple[str, ...], Span] = {}
+        self._waves: dict[str, tuple[str, ...]] = {}
+        self._failed: dict[str, dict[str, None]] = {}
+        self._heard: dict[str, datetime] = {"": datetime.now(UTC)}
+        self.context: SpanContext | None = None
+
+    def hear(self, event: Event) -> None:
+        """Begin, end or mark the span that *event* is about."""
+        self._heard[""] = self._heard[event.step] = event.at
+        match event.type:
+            case "deployment_started" | "deployment_continued":
+                self._begin_all(event)
+            case "wave_started":
+                self._waves[event.step] = key = event.step, f"wave {event.data['wave']}"
+                self._begin(key, event.at, {"octossh.wave": event.data["wave"], "octossh.waves": event.data["of"]})
+            case "wave_finished":
+                failed = ", ".join(event.data["failed"])
+                self._end(self._waves.pop(event.step, ()), event.at, "failed" if failed else "", f"failed on {failed}")
+            case "step_started":
+                self._begin_host(event)
+            case "step_finished":
+                self._end_host(event)
+            case "deployment_finished":
+                self._end_all(event.at, str(event.data["state"]), str(event.data["error"]))
+            case "deployment_waiting":
+                self._end_all(event.at, State.WAITING.value, str(event.data["why"]))
+            case kind if kind in _BESIDE:
+                self._mark(event)
+
+    def close(self) -> None:
+        """End what is open: no event has said how it ended."""
+        if self._open:
+            self._end_all(self._heard[""], State.UNKNOWN.value, "how it ended was not told")
+
+    def _begin_all(self, event: Event) -> None:
+        made = self._deployment
+        said: dict[str, Any] = {
+            "deployment.id": made.id,
+            "deployment.name": f"{made.project} {made.release}",
+            "deployment.environment.name": made.environment,
+            "octossh.project": made.project,
+            "octossh.release": made.release,
+            "octossh.mode": made.mode.value,
+        }
+        name = f"{made.mode.value} {made.project}"
+        span = self._tracer.start_span(
+            name, self._above, attributes=said, links=self._links, start_time=_nanoseconds(event.at)
+        )
+        self._open[()], self.context = span, span.get_span_context()
+
+    def _begin_host(self, event: Event) -> None:
+        said = _where(event)
+        if behind := event.data.get("behind"):
+            said["octossh.behind"] = list(behind)
+        self._begin((*self._waves.get(event.step, (event.step,)), event.target), event.at, said)
+
+    def _end_host(self, event: Event) -> None:
+        found = [key for key in self._open if key[:1] == (event.step,) and key[-1] == event.target and key[1:]]
+        state, why = str(event.data["state"]), str(event.data["why"])
+        failed = self._failed.setdefault(event.step, {})
+        failed.pop(event.target, None)  # it may have been tried again
+        if state not in _GOOD:
+            failed[event.target] = None
+        for key in found:
+            self._end(key, event.at, state, why, {"octossh.action": event.data["action"], "octossh.state": state})
+
+    def _end_all(self, at: datetime, state: str, error: str) -> None:
+        status = {State.SUCCEEDED.value: "succeeded", State.FAILED.value: "failed"}.get(state, state)
+        for key in sorted(self._open, key=len, reverse=True):
+            if not key:
+                self._end(key, at, state, error, {"deployment.status": status})
+            elif len(key) == 1:
+                failed = ", ".join(self._failed.get(key[0], {}))
+                self._end(key, self._heard[key[0]], "failed" if failed else "", f"failed on {failed}")
+            else:
+                self._end(key, at, State.UNKNOWN.value if state not in {"waiting", "succeeded"} else "")
+
+    def _mark(self, event: Event) -> None:
+        key = next((key for key in self._open if key[:1] == (event.step,) and key[-1:] == (event.target,)), ())
+        span = self._open.get(key or ((event.step,) if (event.step,) in self._open else ()))
+        if span is not None:
+            plain = {f"octossh.{name}": value for name, value in event.data.items() if isinstance(value, str | int)}
+            span.add_event(event.type, {**plain, **_where(event)}, _nanoseconds(event.at))
+
+    def _begin(self, key: tuple[str, ...], at: datetime, said: Mapping[str, Any] | None = None) -> None:
+        """Begin the span *key*: step, wave if there are several, target; with those above it that are not open yet."""
+        if key in self._open or () not in self._open:
+            return
+        from opentelemetry.trace import set_span_in_context
+
+        if key[:-1] not in self._open:
+            self._begin(key[:-1], at)
+        above = set_span_in_context(self._open[key[:-1]])
+        said = {"octossh.step": key[0], **(said or {})}
+        name = key[-1] or key[0]
+        self._open[key] = self._tracer.start_span(name, above, attributes=said, start_time=_nanoseconds(at))
+
+    def _end(
+        self, key: tuple[str, ...], at: datetime, state: str, why: str = "", said: Mapping[str, Any] | None = None
+    ) -> None:
+        from opentelemetry.trace import Status, StatusCode
+
+        if (span := self._open.pop(key, None)) is None:
+            return
+        span.set_attributes(said or {})
+        if state and state not in _GOOD:
+            span.set_attribute("error.type", state)
+            span.set_status(Status(StatusCode.ERROR, why or state))
+        span.end(_nanoseconds(at))
+
+
+def _where(event: Event) -> dict[str, Any]:
+    return {"host.name": event.target} if event.target not in {"", CONTROLLER.name} else {}
+
+
+def _nanoseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1_000_000) * 1000

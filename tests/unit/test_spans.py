@@ -1,0 +1,237 @@
+"""Spans of OpenTelemetry: what the real SDK gets of a deployment, and where it stands in a trace."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
+
+import octossh as oc
+from octossh.testing import Hosts, release_of
+
+PROJECT = oc.Project(
+    "shop",
+    process=[
+        oc.RunScript("first", script="true", env={"TOKEN": oc.secret("TOKEN")}),
+        oc.RunScript("second", script="true", rolling=oc.Rolling([1, "100%"])),
+    ],
+)
+TARGETS = [oc.Target(name, name, environments=["Test"]) for name in ("h01", "h02", "h03")]
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture(scope="module")
+def exporter():
+    made = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(made))
+    trace.set_tracer_provider(provider)  # it can be set once in a process
+    return made
+
+
+@pytest.fixture
+def spans(exporter, monkeypatch):
+    """All spans that have ended since the test began, by their path of names."""
+    monkeypatch.delenv("TRACEPARENT", raising=False)
+    exporter.clear()
+
+    def paths():
+        ended = {span.context.span_id: span for span in exporter.get_finished_spans()}
+
+        def path(span):
+            above = ended.get(span.parent.span_id) if span.parent else None
+            return (*(path(above) if above else ()), span.name)
+
+        return {path(span): span for span in ended.values()}
+
+    return paths
+
+
+@pytest.fixture
+def deploy():
+    hosts = Hosts()
+
+    def run(project=PROJECT, **given):
+        hosts.closed = False
+        with oc.Space(
+            "sqlite://",
+            projects=[project],
+            targets=TARGETS,
+            transport=hosts,
+            secrets={"TOKEN": "hunter2-hunter2"},
+            **given,
+        ) as space:
+            return space.deploy(release_of(project), "Test", check=False)
+
+    run.hosts = hosts
+    return run
+
+
+def mended(hosts, when):
+    """What hears events, and after one of the kind *when* lets *hosts* fail no more."""
+    return lambda event: hosts._failing.clear() if event.type == when else None
+
+
+def test_a_deployment_is_a_tree_of_spans_by_step_wave_and_host(spans, deploy):
+    made = deploy()
+    found = spans()
+    assert set(found) == {
+        ("deploy shop",),
+        ("deploy shop", "first"),
+        ("deploy shop", "first", "h01"),
+        ("deploy shop", "first", "h02"),
+        ("deploy shop", "first", "h03"),
+        ("deploy shop", "second"),
+        ("deploy shop", "second", "wave 1"),
+        ("deploy shop", "second", "wave 1", "h01"),
+        ("deploy shop", "second", "wave 2"),
+        ("deploy shop", "second", "wave 2", "h02"),
+        ("deploy shop", "second", "wave 2", "h03"),
+    }
+    assert dict(found["deploy shop",].attributes) == {
+        "deployment.id": made.id,
+        "deployment.name": "shop 1",
+        "deployment.environment.name": "Test",
+        "deployment.status": "succeeded",
+        "octossh.project": "shop",
+        "octossh.release": "1",
+        "octossh.mode": "deploy",
+    }
+    host = found["deploy shop", "second", "wave 1", "h01"]
+    assert dict(host.attributes) == {
+        "host.name": "h01",
+        "octossh.step": "second",
+        "octossh.action": "created",
+        "octossh.state": "succeeded",
+    }
+    assert {span.status.status_code for span in found.values()} == {StatusCode.UNSET}
+
+
+def test_each_span_lies_within_the_one_above_it_and_has_the_times_of_its_events(spans, deploy):
+    events = []
+    deploy(on_event=events.append)
+    found = spans()
+    for path, span in found.items():
+        above = found.get(path[:-1], span)
+        assert above.start_time <= span.start_time <= span.end_time <= above.end_time
+    took = found["deploy shop", "first", "h02"]
+    times = [event.at.timestamp() for event in events if (event.step, event.target) == ("first", "h02")]
+    assert [took.start_time / 1e9, took.end_time / 1e9] == pytest.approx([times[0], times[-1]], abs=1e-6)
+
+
+def test_what_fails_is_an_error_of_its_host_its_wave_its_step_and_the_deployment(spans, deploy):
+    deploy.hosts.fail("second", target="h01", why="no space left")
+    deploy()
+    found = spans()
+    errors = {path: span.status.description for path, span in found.items() if not span.status.is_ok}
+    assert errors == {
+        ("deploy shop",): errors["deploy shop",],
+        ("deploy shop", "second"): "failed on h01",
+        ("deploy shop", "second", "wave 1"): "failed on h01",
+        ("deploy shop", "second", "wave 1", "h01"): "no space left",
+    }
+    assert "second" in errors["deploy shop",]
+    assert found["deploy shop",].attributes["deployment.status"] == "failed"
+    assert found["deploy shop",].attributes["error.type"] == "failed"
+    assert ("deploy shop", "second", "wave 2") not in found
+
+
+def test_the_environment_says_below_what_a_deployment_stands_unless_a_span_is_current(spans, deploy, monkeypatch):
+    monkeypatch.setenv("TRACEPARENT", PARENT)
+    monkeypatch.setenv("TRACESTATE", "vendor=value")
+    deploy()
+    span = spans()["deploy shop",]
+    assert trace.format_trace_id(span.context.trace_id) == PARENT.split("-")[1]
+    assert trace.format_span_id(span.parent.span_id) == PARENT.split("-")[2]
+    assert span.context.trace_state["vendor"] == "value"
+
+    with trace.get_tracer("test").start_as_current_span("pipeline"):
+        deploy()
+    assert ("pipeline", "deploy shop", "first", "h01") in spans()
+
+
+def test_a_parent_that_is_none_is_as_if_there_were_none(spans, deploy, monkeypatch):
+    monkeypatch.setenv("TRACEPARENT", "yesterday")
+    assert deploy().ok
+    assert spans()["deploy shop",].parent is None
+
+
+def test_a_step_that_is_tried_again_says_so_and_ends_well(spans, deploy):
+    deploy.hosts.fail("first", target="h01", why="try later")
+    project = oc.Project("shop", process=[oc.CreateNetwork("first", retry=oc.Retry(1, delay_s=0))])
+    assert deploy(project, on_event=mended(deploy.hosts, "retrying")).ok
+    found = spans()
+    host = found["deploy shop", "first", "h01"]
+    assert [(event.name, event.attributes["octossh.why"]) for event in host.events] == [("retrying", "try later")]
+    assert all(span.status.is_ok for span in found.values())
+
+
+def test_what_puts_a_failed_deployment_back_has_a_link_to_it(spans, deploy):
+    web = oc.RunContainer("web", image=oc.Registry("hub", "https://r.example.com").image("acme/web"))
+    project = oc.Project("shop", process=[web], rollout=oc.Rollout(on_failure="rollback"))
+    mend = mended(deploy.hosts, "deployment_finished")
+    with oc.Space(
+        "sqlite://",
+        projects=[project],
+        targets=TARGETS[:2],
+        transport=deploy.hosts,
+        on_moved_tag="ignore",
+        on_event=mend,
+    ) as space:
+        space.store.import_release(release_of(project), by="ada")
+        space.deploy("1", "Test", project="shop")
+        deploy.hosts.fail("web", target="h02", why="no space left")
+        with pytest.raises(oc.DeployFailed):
+            space.deploy(release_of(project, number="2", tag="2.0"), "Test")
+    back = spans()["rollback shop",]
+    failed = next(span.context.span_id for span in spans().values() if span.attributes.get("octossh.release") == "2")
+    assert [link.context.span_id for link in back.links] == [failed]
+
+
+def test_no_secret_is_in_a_span(spans, deploy):
+    deploy.hosts.fail("first", why="it said hunter2-hunter2")
+    deploy()
+    assert spans()
+    assert "hunter2" not in "".join(span.to_json() for span in spans().values())
+
+
+def test_a_rehearsal_and_a_space_that_wants_none_make_no_spans(spans, deploy):
+    deploy(spans=False)
+    with oc.Space("sqlite://", projects=[PROJECT], targets=TARGETS, transport=Hosts(), secrets={"TOKEN": "x"}) as space:
+        with space.rehearsal(Hosts()) as rehearsed:
+            assert rehearsed.deploy(release_of(PROJECT), "Test").ok
+    assert spans() == {}
+
+
+def test_a_processor_of_spans_that_raises_does_not_harm_the_deployment_nor_hide_its_events(
+    exporter, deploy, monkeypatch, caplog
+):
+    def broken(*_given, **_named):
+        raise RuntimeError("no collector")
+
+    monkeypatch.setattr(SimpleSpanProcessor, "on_start", broken)
+    heard = []
+    assert deploy(on_event=lambda event: heard.append(event.type)).ok
+    assert (heard[0], heard[-1]) == ("deployment_started", "deployment_finished")
+    assert "a span of deployment_started could not be made: no collector" in caplog.text
+
+
+def test_without_the_library_deployments_go_as_they_do_and_nothing_else_loads_it():
+    code = """if True:
+        import sys, octossh as oc
+        from octossh.testing import Hosts, release_of
+        hello = oc.Project("shop", process=[oc.RunScript("hello", script="true")])
+        target = oc.Target("h01", "h01", environments=["Test"])
+        space = oc.Space("sqlite://", projects=[hello], targets=[target], transport=Hosts())
+        print([name for name in sys.modules if name.startswith("opentelemetry")])
+        sys.modules["opentelemetry"] = None
+        print(space.deploy(release_of(hello), "Test").state.value)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\nsucceeded\n"
