@@ -37,6 +37,11 @@ class Described:
 
     __slots__ = ()
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        # IPython looks for it, class by class, before it takes the __repr__ that attrs makes.
+        cls._repr_pretty_ = Described._repr_pretty_  # type: ignore[method-assign]
+
     def to_dict(self) -> dict[str, Any]:
         """The value as dictionaries, lists, strings and numbers."""
         from octossh.model.serialising import to_dict
@@ -50,6 +55,10 @@ class Described:
 
     def _repr_html_(self) -> str:
         return "".join(table.html() for table in self.tables()) or f"<pre>{html.escape(str(self))}</pre>"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        # As IPython shows it at a terminal; inside of a list, what is made of several lines would fall apart.
+        printer.text(str(self) if len(printer.stack) == 1 else repr(self))
 
 
 class Pairs(Mapping[str, V]):

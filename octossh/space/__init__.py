@@ -42,7 +42,8 @@ class Space(Checking, Interventions, Scheduling, Records, Looking, Containers, A
             `FailureRequest`, in the thread that deploys, and gives a `Decision`; or always the same: ``ignore``,
             ``exclude`` or ``abort``. Default: the `Rollout` says how many hosts may fail.
         templates: A folder of templates for scripts; those in it stand before octossh's own of the same name.
-        on_event: Is called with each `Event` while something is deployed.
+        on_event: Is called with each `Event` while something is deployed. None: nobody is, but a notebook shows how
+            far it has come.
         on_moved_tag: What is done when a tag of a release means another image by now, or is gone, or its registry
             cannot be asked. The image that the release pins is deployed in any case. ``"warn"``: it is said, and
             recorded. ``"fail"``: nothing is deployed; a rollback is all the same. ``"ignore"``: nobody asks.

@@ -25,6 +25,7 @@ from octossh.model import (
     Schedule,
     State,
 )
+from octossh.notebooks import live
 from octossh.planning import OUTPUT, Plan, hosts_of, to_promote, to_roll_back
 from octossh.recording import Lease, Record, controller_here
 from octossh.space.continuing import Continuing
@@ -255,7 +256,11 @@ class Deployments(Continuing):
         # What steps gave out before the deployment waited belongs to no release.
         secrets |= {name: value for name, value in plan.said.items() if name.startswith(OUTPUT)}
         given = approver if isinstance(approver, Mapping) else {}
-        with self._spans.during(deployment, self.on_event) as told, self._hooks.during(deployment, told) as heard:
+        with (
+            live(deployment, self.on_event, self.store.deployment) as listener,
+            self._spans.during(deployment, listener) as told,
+            self._hooks.during(deployment, told) as heard,
+        ):
             return apply(
                 plan,
                 self._transport,

@@ -134,15 +134,20 @@ class Explanation:
     def _repr_html_(self) -> str:
         left = ' style="text-align: left"'
         rows = "".join(
-            f"<tr><td>{sign}</td><td{left}><code>{html.escape(tag)}</code></td><td{left}>{html.escape(why)}</td></tr>"
+            f'<tr><td>{sign}</td><th scope="row"{left}><code>{html.escape(tag)}</code></th>'
+            f"<td{left}>{html.escape(why)}</td></tr>"
             for sign, tag, why in self._rows()
         )
         notes = f"<p>ambiguous: {html.escape(self.ambiguous)}</p>" if self.ambiguous else ""
         notes += "".join(f"<p>note: {html.escape(note)}</p>" for note in self.notes)
+        heads = "".join(f'<th scope="col"{left}>{name}</th>' for name in ("passed", "tag", "why"))
         return (
             f"<table><caption{left}>{html.escape(self._head())}</caption>"
-            f"<thead><tr><th></th><th>tag</th><th>why</th></tr></thead><tbody>{rows}</tbody></table>{notes}"
+            f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{notes}"
         )
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(str(self))
 
     def __repr__(self) -> str:
         accepted = sum(verdict.accepted for verdict in self.verdicts)

@@ -16,7 +16,19 @@ from octossh import errors
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "octossh").rglob("*.py"))
-HEAVY = {"cattrs", "click", "fabric", "invoke", "jinja2", "packaging", "paramiko", "requests", "sqlalchemy", "yaml"}
+HEAVY = {
+    "IPython",
+    "cattrs",
+    "click",
+    "fabric",
+    "invoke",
+    "jinja2",
+    "packaging",
+    "paramiko",
+    "requests",
+    "sqlalchemy",
+    "yaml",
+}
 
 
 def python(code):

@@ -1,0 +1,66 @@
+"""A real kernel of Jupyter for tests: cells are executed as a notebook does it, and interrupted as its button does."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from jupyter_client.manager import KernelManager
+
+WAIT_S = 60
+
+
+class Kernel:
+    """One kernel. It runs a cell, and gives its outputs as a notebook would keep them."""
+
+    def __init__(self, manager: KernelManager) -> None:
+        self._manager, self._client = manager, manager.blocking_client()
+        self._client.start_channels()
+        self._client.wait_for_ready(timeout=WAIT_S)
+
+    def interrupt(self) -> None:
+        """As the button with the square does."""
+        self._manager.interrupt_kernel()
+
+    def run(self, code: str, moments: Mapping[str, Callable[[], object]] = MappingProxyType({})) -> list[dict]:
+        """The outputs of a cell; as soon as each text of *moments* is to be seen, in order, what it names is called."""
+        asked, outputs, wanted = self._client.execute(code), [], list(moments)
+        while True:
+            try:
+                message = self._client.get_iopub_msg(timeout=WAIT_S)
+            except queue.Empty:
+                raise AssertionError(f"the kernel says nothing more; it has shown {outputs}") from None
+            if message["parent_header"].get("msg_id") != asked:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind == "status" and content["execution_state"] == "idle":
+                assert wanted == [], outputs
+                return outputs
+            if kind in {"display_data", "execute_result", "stream", "error"}:
+                outputs.append({"kind": kind, **content})
+            elif kind == "update_display_data":
+                (place,) = [one for one in outputs if one.get("transient") == content["transient"]]
+                place |= content
+            if wanted and wanted[0] in str(content):
+                moments[wanted.pop(0)]()
+
+    def close(self) -> None:
+        self._client.stop_channels()
+        self._manager.shutdown_kernel(now=True)
+
+
+@contextlib.contextmanager
+def kernel():
+    """A kernel of this Python, over sockets that are files; gone in the end."""
+    manager = KernelManager(transport="ipc")
+    manager.start_kernel()
+    try:
+        made = Kernel(manager)
+        try:
+            yield made
+        finally:
+            made.close()
+    finally:
+        manager.cleanup_resources()
