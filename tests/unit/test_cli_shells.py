@@ -184,3 +184,9 @@ def test_at_a_terminal_it_is_drawn_on_a_screen_of_its_own_that_ctrl_c_leaves(fol
     assert "blog" in after, "what was seen last stays"
     assert after.rstrip().endswith("UTC")
     assert "Traceback" not in screen
+
+
+def test_a_command_that_ends_looks_for_no_garbage():
+    code = "import atexit, gc; atexit.register(lambda: print(gc.get_count()[0] < gc.get_freeze_count())); from octossh.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True"
