@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 
 from octossh.model.tables import one_line
+from octossh.nouns import frozen
 
 __all__ = ["Cell", "Listing"]
 

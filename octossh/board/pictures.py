@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from attrs import field, frozen
+from attrs import field
 
 from octossh.model import AuditTrail, Deployment, Freeze, History, Release, Status
+from octossh.nouns import frozen
 from octossh.space import Space
 
 __all__ = ["Picture", "take"]

@@ -9,11 +9,12 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
-from attrs import field, frozen
+from attrs import field
 
 from octossh.board.pages import form
 from octossh.errors import ModelError
 from octossh.model import Described
+from octossh.nouns import frozen
 
 __all__ = ["File", "Written", "write"]
 

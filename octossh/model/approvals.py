@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 
 from octossh.errors import ModelError
 from octossh.model._values import Described, of, sorted_names, telling
+from octossh.nouns import frozen
 
 __all__ = ["Approval", "ApprovalRequest"]
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 
 from octossh.model._values import Described, as_json
 from octossh.model.tables import Table
+from octossh.nouns import frozen
 
 __all__ = ["Actor", "AuditEntry", "AuditTrail"]
 

@@ -7,10 +7,11 @@ import zoneinfo
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 
 from octossh.errors import ModelError
 from octossh.model._values import Described, named, sorted_names, telling, words
+from octossh.nouns import frozen
 
 __all__ = ["Freeze", "moment"]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 
 from octossh.errors import ModelError
 from octossh.model._values import Described, of, telling
+from octossh.nouns import frozen
 
 __all__ = ["DECISIONS", "Cancellation", "Decision", "FailureRequest", "Maintenance"]
 

@@ -6,7 +6,9 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from attrs import field, frozen
+from attrs import field
+
+from octossh.nouns import frozen
 
 __all__ = ["Table", "columns", "one_line", "prose", "visible"]
 

@@ -7,11 +7,12 @@ import re
 import shlex
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 
 from octossh.errors import ModelError
 from octossh.model._values import Described, Pairs, named, of, sorted_names, telling, unique_names, words
 from octossh.model.rollout import Rollout
+from octossh.nouns import frozen
 
 __all__ = ["CONTROLLER", "Environment", "Target"]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from attrs import field, frozen
+from attrs import field
 
 from octossh.model._values import Described, Pairs
+from octossh.nouns import frozen
 
 __all__ = ["Templates"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Self
 
-from attrs import frozen
+from octossh.nouns import frozen
 
 __all__ = ["Deadline"]
 

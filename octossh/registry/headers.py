@@ -10,7 +10,9 @@ import urllib.parse
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from attrs import field, frozen
+from attrs import field
+
+from octossh.nouns import frozen
 
 __all__ = [
     "Challenge",

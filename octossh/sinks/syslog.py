@@ -9,10 +9,11 @@ import ssl
 import urllib.parse
 from collections.abc import Iterator, Sequence
 
-from attrs import field, frozen
+from attrs import field
 
 from octossh.errors import ModelError
 from octossh.model import AuditEntry
+from octossh.nouns import frozen
 from octossh.recording.rows import canonical
 
 __all__ = ["SyslogSink"]

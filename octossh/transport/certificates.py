@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 
 import paramiko
-from attrs import frozen
+
+from octossh.nouns import frozen
 
 __all__ = ["SUFFIX", "Certificate", "read_certificate", "why_not"]
 

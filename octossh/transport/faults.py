@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import socket
 
-from attrs import frozen
-
 from octossh.errors import AuthError, ConnectError, HostKeyError
+from octossh.nouns import frozen
 
 __all__ = ["KINDS", "Fault", "Where", "connect_fault", "ssh_fault"]
 

@@ -12,7 +12,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import field
+
+from octossh.nouns import frozen
 
 __all__ = ["DEFAULT_FILES", "Entry", "KnownHosts", "fingerprint", "spellings"]
 

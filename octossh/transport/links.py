@@ -7,11 +7,11 @@ import time
 from typing import Any
 
 import paramiko
-from attrs import frozen
 from fabric import Config, Connection
 from paramiko.config import SSHConfig
 
 from octossh.errors import ConnectError, ConnectionLost, TimedOut
+from octossh.nouns import frozen
 from octossh.shell import Result, Script
 from octossh.transport import sockets
 from octossh.transport.contract import Feed

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 
+from octossh.nouns import frozen
 from octossh.versions.tags import Version
 
 __all__ = ["Bound", "Interval", "at_least", "below", "beyond", "complement", "intersection", "union", "up_to"]

@@ -29,7 +29,9 @@ space = oc.Space(projects=[oc.Project("bench", process=process)], targets=target
 
 
 def _python(words: list[str], sources: Path, folder: str, *before: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": str(sources)}
+    # Whoever keeps Python from writing what it has compiled would measure its compiler.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    env["PYTHONPATH"] = str(sources)
     command = [*before, sys.executable, *words]
     return subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True, text=True)
 

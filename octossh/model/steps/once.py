@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import field, frozen
+from attrs import field
 
 from octossh.errors import ModelError
 from octossh.model._values import checked
 from octossh.model.steps.fields import matching
 from octossh.model.steps.flags import normalised
 from octossh.model.steps.options import ContainerStep
+from octossh.nouns import frozen
 
 __all__ = ["RunOnce"]
 
