@@ -9,7 +9,7 @@ import time
 from octossh.deploying.observing import MOST_HOSTS_AT_ONCE
 from octossh.errors import OctosshError
 from octossh.model import Target
-from octossh.rendering import unclaim
+from octossh.rendering import claimed, unclaim
 from octossh.shell import Frame
 from octossh.transport import Transport
 
@@ -31,6 +31,12 @@ class Claims:
         self._transport = transport
         self._held: dict[str, Target] = {}
         self._lock = threading.Lock()
+
+    def ahead(self, target: Target) -> str:
+        """What goes ahead of a script that claims *target*, or holds what is claimed there."""
+        silence_s = getattr(self._transport, "silence_s", 0)
+        with self._lock:
+            return claimed(self.name, silence_s=silence_s, held=target.name in self._held)
 
     def heard(self, target: Target, frame: Frame) -> None:
         """What a script on *target* tells."""

@@ -201,7 +201,7 @@ class _Asking:
 
         told = Told(lambda line: self._tell(step.name, target.name, self._secrecy.mask(line)), frame)
         run = run_id(self._deployment.id, step.name, target.name)
-        script = attach(run, step.name, self.claims.name)
+        script = attach(run, step.name, self.claims.ahead(target))
         return find_again(self._transport, target, script, told, step.patience_s, self.left)
 
     def _read(self, made: Outcome, result: Result) -> Outcome:

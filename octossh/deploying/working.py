@@ -166,7 +166,9 @@ class Worker:
         if len(parts) < 2:
             return ()
         last = (parts[-1].step.name, task.target.name) in self._lasts
-        bundle = Bundle(task.target, parts, self.transport, self._control, claim=self.claims.name, last=last)
+        bundle = Bundle(
+            task.target, parts, self.transport, self._control, claim=self.claims.ahead(task.target), last=last
+        )
         for number, part in enumerate(parts):
             self._bundles[part.step.name, task.target.name] = bundle, number
         return bundle.names
@@ -364,7 +366,7 @@ class Worker:
         given["on_line"], given["on_frame"] = told.line, told.frame
         told.say("octossh: the link was lost; connecting again to see how the step goes on")
         try:
-            script = attach(run, step.name, self.claims.name)
+            script = attach(run, step.name, self.claims.ahead(target))
             result = find_again(self.transport, target, script, told, step.patience_s, self._left)
         except TimedOut as late:
             return self._out_of_time(step, target, run, told, late)
@@ -395,7 +397,7 @@ class Worker:
         try:
             self.transport.run(target, end_run(run, step.name, f"it {said}, and was ended"), timeout_s=30)
             self._end_container(step, target)
-            script = attach(run, step.name, self.claims.name)
+            script = attach(run, step.name, self.claims.ahead(target))
             result = find_again(self.transport, target, script, told, 30, self._left)
         except (ConnectError, ConnectionLost, TimedOut) as error:
             raise self._unknown(step, target, f"it cannot be ended: {error}", said) from error
@@ -414,7 +416,7 @@ class Worker:
             number = self._runs[run]
         ends = isinstance(step, RunScript) and step.on_lost_link == "abort"
         last = (step.name, target.name) in self._lasts
-        return outliving(script, run, number, ends=ends, claim=self.claims.name, last=last)
+        return outliving(script, run, number, ends=ends, claim=self.claims.ahead(target), last=last)
 
     def _unknown(self, step: Step, target: Target, why: str, said: str = "") -> ConnectionLost:
         what = f"step {step.name!r} {said}" if said else f"the link was lost while step {step.name!r} ran"

@@ -1,7 +1,7 @@
 """What to send: steps rendered as POSIX sh. Templates are in ``templates/``, one for each kind of step."""
 
 from octossh.rendering.anchors import anchor, anchor_place, anchors, old_anchor_place
-from octossh.rendering.claims import claim_name, unclaim
+from octossh.rendering.claims import claim_name, claimed, unclaim
 from octossh.rendering.entering import execute, logs, terminal
 from octossh.rendering.orders import Order
 from octossh.rendering.outliving import attach, end_run, fused, outliving, run_id
@@ -17,6 +17,7 @@ __all__ = [
     "attach",
     "check",
     "claim_name",
+    "claimed",
     "end_run",
     "execute",
     "forget",

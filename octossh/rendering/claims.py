@@ -6,9 +6,17 @@ import attrs
 
 from octossh.model import slug
 from octossh.rendering.scripts import fixed
-from octossh.shell import Script
+from octossh.shell import Script, quote
 
-__all__ = ["claim_name", "unclaim"]
+__all__ = ["LETS_GO", "claim_name", "claimed", "unclaim"]
+
+
+LETS_GO = """octossh_lets_go=octossh_let_go
+octossh_let_go() {
+    [ "$1" != succeeded ] || { rm -f "/dev/shm/$octossh_claim" "/tmp/$octossh_claim" && octossh_frame unclaimed; }
+}
+"""
+"""What goes behind that where it is the last script: once it has succeeded, the claim is free."""
 
 
 def claim_name(project: str, environment: str, deployment: str, store: str = "") -> str:
@@ -19,6 +27,20 @@ def claim_name(project: str, environment: str, deployment: str, store: str = "")
     """
     whose = slug(deployment).replace(".", "-")
     return f"octossh-{slug(project)}-{slug(environment)}.claim.{store or whose}.{whose}"
+
+
+def claimed(claim: str, *, silence_s: int = 0, held: bool = False) -> str:
+    """What goes ahead of a script that holds *claim*, from `claim_name`.
+
+    Args:
+        claim: Its name.
+        silence_s: When for so many seconds nothing has come over its connection, it holds no more; so something has to
+            come over it more often. 0: it holds for as long as the host takes that connection for open.
+        held: Whether an earlier script has claimed the host: where nobody knows of that there, somebody else must not
+            have been there meanwhile.
+    """
+    lines = [f"octossh_claim={quote(claim)}", f"octossh_silence={silence_s}", f"octossh_held={'yes' if held else 'no'}"]
+    return "\n".join([*lines, ""])
 
 
 def unclaim(claim: str) -> Script:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 import attrs
 
 from octossh.model import slug
+from octossh.rendering.claims import LETS_GO
 from octossh.rendering.scripts import fixed
 from octossh.shell import Script, quote
 
-__all__ = ["KEPT_S", "attach", "claimed", "end_run", "fused", "outliving", "run_id"]
+__all__ = ["KEPT_S", "attach", "end_run", "fused", "outliving", "run_id"]
 
 KEPT_S = 180
 """Seconds for which a host keeps what a run has said to its end. What was sent need not have arrived: it is longer than
@@ -39,10 +40,10 @@ def outliving(
         run: From `run_id`.
         number: Counts the runs of that name, from 1 to 99.
         ends: It is ended when the link is seen to be lost.
-        claim: From `octossh.rendering.claim_name`: what it holds from its beginning on. Empty: nothing.
+        claim: From `octossh.rendering.claimed`: what it holds from its beginning on. Empty: nothing.
         last: Once it has succeeded, that is free again.
     """
-    ahead = _named(run, number, ends=ends) + claimed(claim, last=last) + _outlive()
+    ahead = _named(run, number, ends=ends) + _claiming(claim, last=last) + _outlive()
     return attrs.evolve(script, ahead=ahead)
 
 
@@ -51,18 +52,8 @@ def _named(run: str, number: int, *, ends: bool = False) -> str:
     return "\n".join([*lines, "octossh_go=octossh_run_go", ""])
 
 
-def claimed(claim: str, *, last: bool = False) -> str:
-    """What goes ahead of a script that holds *claim*, and with *last* frees it when it has succeeded."""
-    if not claim:
-        return ""
-    return f"octossh_claim={quote(claim)}\n" + (_LETS_GO if last else "")
-
-
-_LETS_GO = """octossh_lets_go=octossh_let_go
-octossh_let_go() {
-    [ "$1" != succeeded ] || { rm -f "/dev/shm/$octossh_claim" "/tmp/$octossh_claim" && octossh_frame unclaimed; }
-}
-"""
+def _claiming(claim: str, *, last: bool = False) -> str:
+    return claim + (LETS_GO if claim and last else "")
 
 
 def fused(parts: Sequence[tuple[Script, str]], *, claim: str = "", last: bool = False) -> Script:
@@ -84,7 +75,7 @@ def fused(parts: Sequence[tuple[Script, str]], *, claim: str = "", last: bool = 
             text.append(f'octossh_part {number} || exit "$?"\n')
         values = [f'octossh_secret_{at}="${{octossh_secret_{len(names) + at}}}"\n' for at in range(len(script.secrets))]
         # In brackets, it is read to its end before anything of it is done.
-        held = claimed(claim, last=last and number == len(parts))
+        held = _claiming(claim, last=last and number == len(parts))
         text += ["(\n", *values, _named(run, 1), held, script.body, ') || exit "$?"\n']
         names += [f"{number}/{name}" for name in script.secrets]
     return Script(parts[0][0].name, "".join(text), tuple(names), ahead=_outlive())
@@ -108,7 +99,7 @@ def attach(run: str, name: str, claim: str = "") -> Script:
         claim: What its deployment holds there is held by this connection from now on. See `outliving`.
     """
     made = fixed("attach", {"run": run, **_FIXED})
-    return attrs.evolve(made, name=f"attach {name}", ahead=claimed(claim))
+    return attrs.evolve(made, name=f"attach {name}", ahead=claim)
 
 
 def end_run(run: str, name: str, why: str = "it was cancelled") -> Script:

@@ -43,6 +43,10 @@ class Transport(Protocol):
     One that has a method ``reaches`` tells by it whether the connection to a target is open, as far as is known. Where
     it is not, steps connect first, and wait for no host any more once their deployment is stopped.
 
+    One that has an attribute ``silence_s`` sends something over each open connection in less than half of so many
+    seconds, for as long as its process is well: where nothing has come for so long, a host may take a deployment for
+    gone.
+
     One that has an attribute ``plays_controller`` that is true answers for the machine that deploys, too: steps with
     ``where="controller"`` are given to it, and nothing runs on that machine.
     """

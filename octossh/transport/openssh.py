@@ -81,8 +81,9 @@ class OpenSSH(Pool["Master"]):
         known = None if known_hosts is None else KnownHosts.of(known_hosts)
         routing = Routing(Configuration(config), user, paths(identity), known, whole=True)
         super().__init__(
-            routing, parallel=parallel, per_jump=per_jump, passphrase=None, password=None, sudo_password=sudo_password
-        )
+            routing, parallel=parallel, per_jump=per_jump, keepalive_s=keepalive_s, passphrase=None, password=None,
+            sudo_password=sudo_password,
+        )  # fmt: skip
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._count = 0
         self._making = threading.Lock()

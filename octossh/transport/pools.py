@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from abc import ABC, abstractmethod
@@ -24,6 +25,7 @@ __all__ = ["Given", "NotSent", "Pool", "Withheld"]
 
 _BACKOFF_S = (0.3, 0.6, 1.2)
 _TICK_S = 0.1
+_SILENCE_S = 15  # at least: a machine that is busy may ask late
 
 Given = Secret | SecretRef | str | Callable[[str], Secret | str | None]
 """A secret of a login: itself, the name of one, or a function that is asked what it is for."""
@@ -124,6 +126,7 @@ class Pool(ABC, Generic[L]):
         *,
         parallel: int,
         per_jump: int,
+        keepalive_s: float,
         passphrase: Given | None,
         password: Given | None,
         sudo_password: Given | None,
@@ -135,6 +138,7 @@ class Pool(ABC, Generic[L]):
         self._parallel = int(parallel)
         self._opening: dict[str, threading.BoundedSemaphore] = {}
         self._per_jump = per_jump
+        self.silence_s = max(_SILENCE_S, math.ceil(2.5 * keepalive_s))
         self._slots: dict[tuple[object, ...], _Slot[L]] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()

@@ -84,8 +84,8 @@ class SSH(Pool["Link"]):
         known = None if known_hosts is None else KnownHosts.of(known_hosts)
         routing = Routing(Configuration(config), user, paths(identity), known)
         super().__init__(
-            routing, parallel=parallel, per_jump=per_jump, passphrase=passphrase, password=password,
-            sudo_password=sudo_password,
+            routing, parallel=parallel, per_jump=per_jump, keepalive_s=keepalive_s, passphrase=passphrase,
+            password=password, sudo_password=sudo_password,
         )  # fmt: skip
         self._connect_timeout_s, self._keepalive_s = connect_timeout_s, keepalive_s
         self._watch = Watch(min(0.5, keepalive_s / 10))

@@ -21,8 +21,8 @@ from properties.stand import SHELLS, clear_locks, forget_runs, unique
 
 import octossh as oc
 from octossh.reading import Answer, read_answer
-from octossh.rendering import attach, claim_name, outliving, render, unclaim
-from octossh.rendering.outliving import claimed
+from octossh.rendering import attach, claim_name, claimed, outliving, render, unclaim
+from octossh.rendering.claims import LETS_GO
 from octossh.shell import Script, payload
 from octossh.transport.framing import Collector
 
@@ -31,17 +31,27 @@ MEMORY = Path("/dev/shm")
 
 
 class Controller:
-    """One that deploys: its connection is a process on the host, which starts a shell for each script."""
+    """One that deploys: its connection is a process on the host, which starts a shell for each script.
+
+    Attributes:
+        silence_s: After how many seconds of silence it is taken for gone, where its connection is an sshd.
+        held: Whether it has claimed the host before.
+    """
+
+    silence_s = 0
+    held = False
 
     def __init__(self, folder: Path, shell: str, project: str, deployment: str, store: str = "") -> None:
         self.folder, self.shell, self.project, self.deployment = folder, shell, project, deployment
+        self.program = "/bin/sh"
         self.claim = claim_name(project, "Dev", deployment, store)
         self.connection: subprocess.Popen[str] | None = None
         self.log = ""
 
     def step(self, script: str = "true", *, last: bool = False, lock_wait_s: int = 0) -> Answer:
         """Do one step on the host."""
-        return self.send(attrs.evolve(self.script(script, lock_wait_s), ahead=claimed(self.claim, last=last)))
+        ahead = claimed(self.claim, silence_s=self.silence_s, held=self.held) + (LETS_GO if last else "")
+        return self.send(attrs.evolve(self.script(script, lock_wait_s), ahead=ahead))
 
     def script(self, script: str, lock_wait_s: int = 0) -> Script:
         """The script of one step."""
@@ -53,9 +63,12 @@ class Controller:
         """Run any script over the connection, which is opened where there is none."""
         if self.connection is None:
             words = " ".join(SHELLS[self.shell])
-            each = f'while read -r file; do {words} -s <"$file" >"$file.out" 2>"$file.err"; echo "$?"; done'
+            each = (
+                'while read -r file; do [ -n "$file" ] || continue; '
+                f'{words} -s <"$file" >"$file.out" 2>"$file.err"; echo "$?"; done'
+            )
             self.connection = subprocess.Popen(
-                ["sh", "-c", each], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                [self.program, "-c", each], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
         assert self.connection.stdin is not None
         assert self.connection.stdout is not None
@@ -70,6 +83,13 @@ class Controller:
         result = collector.result(code)
         self.log = result.log
         return read_answer(result)
+
+    def asks(self) -> None:
+        """Ask over the connection whether the host is there."""
+        assert self.connection is not None
+        assert self.connection.stdin is not None
+        self.connection.stdin.write("\n")
+        self.connection.stdin.flush()
 
     def lose(self) -> None:
         """The connection, or all of the controller, has gone."""
@@ -204,11 +224,116 @@ def test_a_deployment_that_connects_again_goes_on_where_nobody_was_in_between(
 def test_whoever_comes_back_for_a_run_holds_the_host_for_its_deployment(two: tuple[Controller, Controller]) -> None:
     first, second = two
     run = f"test-{uuid.uuid4().hex[:12]}"
-    first.send(outliving(first.script("true"), run, 1, claim=first.claim))
+    first.send(outliving(first.script("true"), run, 1, claim=claimed(first.claim)))
     first.lose()
-    assert first.send(attach(run, "do", first.claim)).state == "succeeded"
+    assert first.send(attach(run, "do", claimed(first.claim))).state == "succeeded"
     assert second.step().state == "locked"
     forget_runs(run)
+
+
+@pytest.fixture
+def cut(two: tuple[Controller, Controller], tmp_path: Path) -> tuple[Controller, Controller]:
+    """The connection of the first one is an sshd, over which nothing comes unless it asks."""
+    program = tmp_path / "sshd"
+    program.symlink_to("/bin/sh")
+    two[0].program, two[0].silence_s = str(program), 2
+    return two
+
+
+def test_one_whose_cable_was_cut_is_taken_over_and_stays_out_when_it_comes_back(
+    cut: tuple[Controller, Controller],
+) -> None:
+    first, second = cut
+    first.step()
+    assert second.step(lock_wait_s=1).state == "locked"
+    assert second.step(lock_wait_s=30).state == "succeeded"
+    assert "taking over from deployment d1 by ada since noon, which has not been heard of for 2 s" in second.log
+    assert first.step().state == "locked"
+    second.step(last=True)
+    assert "which another deployment has taken over since: deployment d2" in first.step().why
+
+
+def test_one_that_asks_whether_the_host_is_there_holds_it(cut: tuple[Controller, Controller]) -> None:
+    first, second = cut
+    first.step()
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.wait(0.2):
+            first.asks()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        assert second.step(lock_wait_s=5).state == "locked"
+    finally:
+        over.set()
+        asking.join()
+
+
+@pytest.mark.parametrize("why", ["it asks nothing", "it is no sshd", "its host does not tell"])
+def test_one_of_which_silence_tells_nothing_holds_its_host(why: str, cut: tuple[Controller, Controller]) -> None:
+    first, second = cut
+    if why == "it asks nothing":
+        first.silence_s = 0
+    elif why == "it is no sshd":
+        first.program = "/bin/sh"
+    first.step()
+    script = second.script("true", lock_wait_s=4)
+    if why == "its host does not tell":
+        script = attrs.evolve(script, body=script.body.replace("voluntary_ctxt_switches", "nothing_of_the_kind"))
+    assert second.send(attrs.evolve(script, ahead=claimed(second.claim))).state == "locked"
+
+
+def test_a_run_that_goes_on_without_its_link_is_not_taken_over_by_silence(
+    cut: tuple[Controller, Controller], tmp_path: Path
+) -> None:
+    first, second = cut
+    run, go_on = f"test-{uuid.uuid4().hex[:12]}", tmp_path / "go on"
+    script = outliving(
+        first.script(f"until [ -e '{go_on}' ]; do sleep 0.1; done"), run, 1, claim=claimed(first.claim, silence_s=1)
+    )
+    running = threading.Thread(target=first.send, args=(script,))
+    running.start()
+    while not claims(first.project):
+        assert running.is_alive()
+    assert "another run holds the lock" in second.step(lock_wait_s=4).why
+    go_on.touch()
+    running.join()
+    assert second.step(lock_wait_s=30).state == "succeeded"
+    forget_runs(run)
+
+
+@pytest.mark.parametrize("gone", ["its claim", "all that the host had in memory"])
+def test_one_whose_claim_has_gone_goes_on_where_nobody_else_was_since(
+    gone: str, two: tuple[Controller, Controller]
+) -> None:
+    first, _ = two
+    first.step()
+    for file in MEMORY.glob(f"octossh-{first.project}-*"):
+        if gone != "its claim" or ".claim." in file.name:
+            file.unlink()
+    first.held = True
+    assert first.step().state == "succeeded"
+    assert claims(first.project) == [first.claim]
+
+
+@pytest.mark.parametrize("who", ["deployment d2", ""])
+def test_one_that_was_taken_over_so_long_ago_that_its_claim_has_gone_stays_out(
+    who: str, two: tuple[Controller, Controller]
+) -> None:
+    first, second = two
+    first.step()
+    first.lose()
+    second.step(last=True)
+    (MEMORY / first.claim).unlink()
+    if not who:  # as where another user could not write it
+        (MEMORY / f"octossh-{first.project}-dev.lock").write_text("")
+    first.held = True
+    late = first.step()
+    assert (late.state, late.changed) == ("failed", False)
+    assert f"which another deployment has taken over since: {who}" in late.why
+    assert claims(first.project) == []
 
 
 def test_a_script_that_nobody_deploys_claims_nothing_and_keeps_out_all_the_same(
@@ -272,4 +397,4 @@ def test_a_claim_says_nothing_but_who_and_whose_connection(two: tuple[Controller
     first, _ = two
     first.step()
     text = (MEMORY / first.claim).read_text()
-    assert re.fullmatch(r"\d+ \d+ deployment d1 by ada since noon\n", text)
+    assert re.fullmatch(r"\d+ \d+ 0 deployment d1 by ada since noon\n", text)

@@ -188,7 +188,7 @@ octossh_run_clear() {
 # Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it cannot be seen, and 2
 # where it has ended.
 octossh_process() {
-    octossh_began=''
+    octossh_began='' octossh_comm=''
     read -r octossh_stat <"/proc/$1/stat" || return 1
     octossh_comm=${octossh_stat#*\(}
     octossh_comm=${octossh_comm%)*}
@@ -227,9 +227,9 @@ fi
 # which claims are read and written; behind it, it is taken for this, or somebody else has it, whose turn it is then.
 octossh_mine=/dev/shm/${octossh_claim:-}
 octossh_bind() {
-    read -r _ _ octossh_since <"$octossh_mine" || return 0
+    read -r _ _ _ octossh_since <"$octossh_mine" || return 0
     octossh_find_session
-    (printf '%s\n' "$octossh_session $octossh_since" >"$octossh_mine") 2>/dev/null
+    (printf '%s\n' "$octossh_session ${octossh_silence:-0} $octossh_since" >"$octossh_mine") 2>/dev/null
 }
 if [ -f "$octossh_mine" ]; then
     if octossh_run_lives "$octossh_run_dir"; then

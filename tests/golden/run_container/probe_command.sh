@@ -48,7 +48,7 @@ octossh_nl='
 # Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it cannot be seen, and 2
 # where it has ended.
 octossh_process() {
-    octossh_began=''
+    octossh_began='' octossh_comm=''
     read -r octossh_stat <"/proc/$1/stat" || return 1
     octossh_comm=${octossh_stat#*\(}
     octossh_comm=${octossh_comm%)*}
@@ -79,8 +79,25 @@ octossh_connected() {
     return 1
 }
 
-# Claims are files beside the lock, written under it: what lives as long as the connection, and whose they are. One that
-# is empty was taken over. This says whether nobody else's holds; otherwise octossh_holder is told who it is.
+# Whether nothing has come over session $1 of an sshd in $2 seconds, for which we have watched it, once in each: whoever
+# deploys asks over it more often than that whether we are there, which wakes it up. Where a cable was cut, it sleeps on.
+octossh_silent() {
+    case $2 in '' | 0 | *[!0-9]*) return 1 ;; esac
+    case $octossh_comm in sshd | sshd-*) ;; *) return 1 ;; esac
+    octossh_woken=''
+    while read -r octossh_stat octossh_times; do
+        case $octossh_stat in voluntary_ctxt_switches:) octossh_woken=$octossh_times ;; esac
+    done 2>/dev/null <"/proc/$1/status"
+    [ -n "$octossh_woken" ] || return 1
+    octossh_quiet=$((${octossh_quiet:--1} + 1))
+    [ "$1 $octossh_woken" = "${octossh_watched:-}" ] || octossh_quiet=0
+    octossh_watched="$1 $octossh_woken"
+    [ "$octossh_quiet" -ge "$2" ] && octossh_mute=$1
+}
+
+# Claims are files beside the lock, written under it: what lives as long as the connection, after how many seconds of
+# silence it is dead all the same, and whose they are. One that is empty was taken over. This says whether nobody else's
+# holds; otherwise octossh_holder is told who it is.
 octossh_unclaimed() {
     octossh_claim=${octossh_claim:-}
     octossh_find_session
@@ -88,30 +105,38 @@ octossh_unclaimed() {
         { [ -f "$octossh_file" ] && [ ! -h "$octossh_file" ]; } || continue
         # Of one store, one deployment follows the other: what an earlier one has claimed there is over, or our own.
         case ${octossh_file##*/} in "${octossh_claim%.*}".*) continue ;; esac
-        read -r octossh_pid octossh_at octossh_holder 2>/dev/null <"$octossh_file" || continue
+        read -r octossh_pid octossh_at octossh_limit octossh_holder 2>/dev/null <"$octossh_file" || continue
         # Of one connection the newer deployment counts.
         [ "$octossh_pid $octossh_at" != "$octossh_session" ] || continue
-        ! octossh_connected "$octossh_pid" "$octossh_at" || return 1
+        ! octossh_connected "$octossh_pid" "$octossh_at" || octossh_silent "$octossh_pid" "$octossh_limit" || return 1
     done
+}
+
+octossh_taken() {
+    octossh_fail "this deployment lost its link to the host, which another deployment has taken over since: $(cat "$octossh_lock"); deploy again when that one has ended"
 }
 
 octossh_take_claim() {
     octossh_mine=${octossh_lock%/*}/$octossh_claim
     octossh_since='deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC'
     if [ -f "$octossh_mine" ]; then
-        read -r _ _ octossh_since <"$octossh_mine" ||
-            octossh_fail "this deployment lost its link to the host, which another deployment has taken over since: $(cat "$octossh_lock"); deploy again when that one has ended"
+        read -r _ _ _ octossh_since <"$octossh_mine" || octossh_taken
+    elif [ "${octossh_held:-no}" = yes ] && [ "$octossh_new" = no ]; then
+        # It has gone: the host was started anew, or it was taken over long ago. Who had the lock last tells which.
+        case $(cat "$octossh_lock") in "${octossh_since%%' since '*}"*) ;; *) octossh_taken ;; esac
     fi
     for octossh_file in "${octossh_lock%.lock}".claim.*; do
         { [ "$octossh_file" != "$octossh_mine" ] && [ -s "$octossh_file" ] && [ ! -h "$octossh_file" ]; } || continue
-        read -r _ _ octossh_holder 2>/dev/null <"$octossh_file" || continue
-        octossh_say "taking over from $octossh_holder, which has gone without an end"
+        read -r octossh_pid _ octossh_limit octossh_holder 2>/dev/null <"$octossh_file" || continue
+        octossh_how='has gone without an end'
+        [ "${octossh_mute:-}" != "$octossh_pid" ] || octossh_how="has not been heard of for $octossh_limit s"
+        octossh_say "taking over from $octossh_holder, which $octossh_how"
         # It may come back, and shall see this then. What is a stranger's cannot be opened by the shell.
         (: >"$octossh_file") 2>/dev/null || truncate -c -s 0 "$octossh_file" 2>/dev/null ||
             octossh_fail "the claim $octossh_file of a deployment that has gone cannot be taken over; remove it"
     done
     [ -e "$octossh_mine" ] || (umask 0; set -C; : >"$octossh_mine") 2>/dev/null || :
-    (printf '%s\n' "$octossh_session $octossh_since" >"$octossh_mine") 2>/dev/null || {
+    (printf '%s\n' "$octossh_session ${octossh_silence:-0} $octossh_since" >"$octossh_mine") 2>/dev/null || {
         rm -f "$octossh_mine"
         octossh_fail "the claim $octossh_mine cannot be written: is the place full, or the file a stranger's? make room, or remove it, and deploy again"
     }
@@ -122,7 +147,10 @@ octossh_take_claim() {
 octossh_lock=/dev/shm/octossh-shop-dev.lock
 [ -d /dev/shm ] || octossh_lock=/tmp/octossh-shop-dev.lock
 command -v flock >/dev/null || octossh_fail "there is no flock command on this host; install util-linux"
-[ -e "$octossh_lock" ] || (umask 0; set -C; : >"$octossh_lock") 2>/dev/null || :
+octossh_new=no
+if [ ! -e "$octossh_lock" ] && (umask 0; set -C; : >"$octossh_lock") 2>/dev/null; then
+    octossh_new=yes
+fi
 if [ ! -f "$octossh_lock" ] || [ ! -r "$octossh_lock" ] || [ -h "$octossh_lock" ]; then
     octossh_fail "the lock $octossh_lock is no file that can be read; look at who made it"
 fi
@@ -131,10 +159,11 @@ exec 9<"$octossh_lock"
 octossh_locks() {
     if ! flock -n 9; then
         octossh_holder=$(cat "$octossh_lock")
+        octossh_holder=${octossh_holder:-another user}
         octossh_why="another run holds the lock of this project and environment on this host; it was last taken by $octossh_holder"
     elif ! octossh_unclaimed; then
         flock -u 9
-        octossh_why="another deployment is not through with this project and environment on this host: $octossh_holder; wait for its end, or cancel it. Where the machine that deploys is gone for good, 'octossh resume' from its store ends it, or end process $octossh_pid there"
+        octossh_why="another deployment is not through with this project and environment on this host: $octossh_holder; wait for its end, or cancel it. Where the machine that deploys is gone for good,${octossh_quiet:+ whoever waits here for $octossh_limit s takes over;} 'octossh resume' from its store ends it, or end process $octossh_pid there"
     else
         return 0
     fi
@@ -150,7 +179,8 @@ until octossh_locks; do
     sleep 1
 done
 [ -z "${octossh_claim:-}" ] || octossh_take_claim
-(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || :
+# What a stranger has made cannot be opened by the shell; then it shall tell nothing rather than what is not so.
+(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || truncate -c -s 0 "$octossh_lock" 2>/dev/null || :
 # What a run that was killed while it pulled has left: a folder without a login.
 for octossh_config in "$octossh_lock".login.*; do
     [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
