@@ -106,7 +106,7 @@ VIEWS: dict[type, st.SearchStrategy[Any]] = {
     StoredValue: VALUES,
     StoredValues: st.builds(StoredValues, few(VALUES)),
     Table: TABLES,
-    Whereabouts: st.builds(Whereabouts, TEXT, few(RUNNERS), UNSEEN),
+    Whereabouts: st.builds(Whereabouts, TEXT, few(RUNNERS), UNSEEN, TEXT),
     Witnesses: st.builds(
         Witnesses, compared=COUNTS, events=COUNTS, mismatches=few(MISMATCHES), without=few(NAMES), unseen=UNSEEN
     ),

@@ -182,12 +182,12 @@ def _ask(variable: oc.Variable) -> Value | oc.Secret | None:
 class _Approver:
     """Who is asked by a step that wants an approval: whoever gave the command, beforehand or at the terminal."""
 
-    def __init__(self, given: Mapping[str, str]) -> None:
-        self._given = given
+    def __init__(self, beforehand: Mapping[str, oc.Approval]) -> None:
+        self.beforehand = beforehand
 
     def __call__(self, request: oc.ApprovalRequest) -> oc.Approval:
-        if request.step in self._given:
-            return oc.Approval(True, by=request.by, notes=self._given[request.step])
+        if request.step in self.beforehand:
+            return self.beforehand[request.step]
         click.echo(f"\n{request.project} {request.release} -> {request.environment}: {request.step}", err=True)
         if request.instructions:
             click.echo(CONTROL_BUT_LINES.sub("?", request.instructions), err=True)
@@ -207,7 +207,7 @@ def approving(space: oc.Space, going: Going) -> oc.Space:
 
         by = whoami()
         beforehand = {step: oc.Approval(True, by=by, notes=notes) for step, notes in given.items()}
-        space.approve = _Approver(given) if _terminal() and not going.detach else beforehand
+        space.approve = _Approver(beforehand) if _terminal() and not going.detach else beforehand
     return asking(space)
 
 

@@ -2,7 +2,7 @@
 
 from octossh.deploying.anchoring import Anchored, places_of, seek_anchors
 from octossh.deploying.applying import apply
-from octossh.deploying.approving import Approver
+from octossh.deploying.approving import Approver, check_beforehand
 from octossh.deploying.asking import Decider, policy
 from octossh.deploying.checking import check
 from octossh.deploying.ending import given_up
@@ -22,6 +22,7 @@ __all__ = [
     "Wanted",
     "apply",
     "check",
+    "check_beforehand",
     "connect",
     "execute_in",
     "find_containers",

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
 from octossh.deploying.pauses import Shelf
-from octossh.errors import Refused
-from octossh.model import Approval, ApprovalRequest, Approve, Deployment, Outcome, Pairs, State, Step
+from octossh.errors import ModelError, Refused, did_you_mean
+from octossh.model import Approval, ApprovalRequest, Approve, Deployment, Outcome, Pairs, Process, State, Step
 from octossh.planning import Plan
 
-__all__ = ["Approver", "ask", "check_approvals"]
+__all__ = ["Approver", "ask", "check_approvals", "check_beforehand"]
 
 Approver = Callable[[ApprovalRequest], Approval | None] | Mapping[str, Approval]
 """Who is asked: a function, which gives None where nobody can say now, or the answers by the name of the step."""
 
 _log = logging.getLogger("octossh")
+
+
+def check_beforehand(approver: Approver | None, processes: Iterable[Process]) -> None:
+    """Check that the answers that are given already are for steps of *processes* that ask for an approval.
+
+    A function may have such answers, too, as its ``beforehand``.
+
+    Raises:
+        ModelError: One is for a step that is not there, or asks for none.
+    """
+    given = approver if isinstance(approver, Mapping) else getattr(approver, "beforehand", {})
+    if not given:
+        return
+    steps = [step for process in processes for step in process.steps]
+    known = {step.name for step in steps if isinstance(step, Approve) or _by_wave(step)}
+    for name in given:
+        if name not in known:
+            there = "asks for no approval" if name in {step.name for step in steps} else "is not there to be approved"
+            raise ModelError(f"step {name!r} {there}; {did_you_mean(str(name), known)}")
 
 
 def check_approvals(plan: Plan, approver: Approver | None, shelf: Shelf | None) -> None:

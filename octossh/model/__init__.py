@@ -3,7 +3,7 @@
 from octossh.model._values import Described, Pairs, check_name, slug
 from octossh.model.anchors import Anchor, Mismatch, Witnesses
 from octossh.model.approvals import Approval, ApprovalRequest
-from octossh.model.audits import Actor, AuditEntry, AuditTrail
+from octossh.model.audits import RECORDED, Actor, AuditEntry, AuditTrail
 from octossh.model.catalogs import Catalog
 from octossh.model.checkups import Checkup, Finding, Grade
 from octossh.model.choices import OptionFields, Options
@@ -85,6 +85,7 @@ __all__ = [
     "GROUPS",
     "KINDS",
     "LABELS",
+    "RECORDED",
     "Actor",
     "Anchor",
     "Anonymous",

@@ -12,7 +12,17 @@ from octossh.model._values import Described, as_json
 from octossh.model.tables import Table
 from octossh.nouns import frozen
 
-__all__ = ["Actor", "AuditEntry", "AuditTrail"]
+__all__ = ["RECORDED", "Actor", "AuditEntry", "AuditTrail"]
+
+RECORDED = (
+    *("asked", "answered", "command_started", "command_finished", "deployment_started", "deployment_waiting"),
+    *("deployment_continued", "deployment_finished", "deployment_settled", "deployment_tidied", "fact_kept"),
+    *("fact_dropped", "host_skipped", "late_record", "lease_taken_over", "paused", "promotion_started"),
+    *("promotion_refused", "release_created", "release_imported", "release_removed", "retrying", "rollback_started"),
+    *("rollback_finished", "shell_started", "shell_finished", "side_file_taken_in", "step_started", "step_finished"),
+    *("tag_moved", "wave_started", "wave_finished"),
+)
+"""The types of events that the record may hold."""
 
 
 @frozen(kw_only=True)

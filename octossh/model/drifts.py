@@ -204,11 +204,13 @@ class Whereabouts(Described):
         image: What was asked for.
         runners: By project, environment and host.
         unseen: The hosts that could not be looked at, with the reason.
+        near: The image of a project whose name is nearly the one that was asked for, where nothing runs that.
     """
 
     image: str
     runners: tuple[Runner, ...]
     unseen: tuple[tuple[str, str], ...] = ()
+    near: str = ""
 
     def __iter__(self) -> Iterator[Runner]:
         return iter(self.runners)
@@ -221,7 +223,7 @@ class Whereabouts(Described):
         ]
         head = ("target", "project", "environment", "release", "step", "container", "image", "digest", "says")
         notes = tuple(f"{host} could not be looked at: {why}" for host, why in self.unseen)
-        empty = f"nothing is known to run {self.image}"
+        empty = f"nothing is known to run {self.image}" + (f"; did you mean {self.near!r}?" if self.near else "")
         return (Table(head=head, rows=rows, caption=f"Where {self.image} runs", empty=empty, notes=notes),)
 
     def __str__(self) -> str:

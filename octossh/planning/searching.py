@@ -43,6 +43,14 @@ class Sought:
             raise ModelError(f"{text!r} is no image; write its digest, such as sha256:..., its name, or its tag")
         return cls(text, name, tag, digest)
 
+    def near(self, repositories: Iterable[str]) -> str:
+        """The one of *repositories* whose name is nearly the one that is searched for; empty if it is there itself."""
+        import difflib
+
+        known = set(repositories)
+        found = difflib.get_close_matches(self.name, known, n=1)
+        return found[0] if found and not any(f"/{name}".endswith(f"/{self.name}") for name in known) else ""
+
     def is_in(self, references: Iterable[str]) -> bool:
         """Whether one of *references* to an image is what is searched for, or all of them together are."""
         names, tags, digests = set(), set(), set()

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from octossh.deploying import places_of, seek_anchors
-from octossh.errors import ModelError, OctosshError
-from octossh.model import Anchor, AuditEntry, AuditTrail, Mismatch, Witnesses
+from octossh.errors import ModelError, OctosshError, did_you_mean
+from octossh.model import RECORDED, Anchor, AuditEntry, AuditTrail, Mismatch, Witnesses
 from octossh.recording import Verification, exported
 from octossh.sinks import Backlog
 from octossh.space.wiring import Wiring
@@ -42,10 +42,15 @@ class Audits(Wiring):
             limit: How many at most; None: all.
 
         Raises:
-            ModelError: A time does not say its time zone, or *limit* is below zero.
+            ModelError: A time does not say its time zone, *limit* is below zero, there is no such type, or neither the
+                octofile nor the record has a project or an environment of that name.
         """
         if limit is not None and limit < 0:
             raise ModelError(f"limit {limit} is below zero; use None for all")
+        types = tuple(types)
+        if stray := next((name for name in types if name not in RECORDED), None):
+            raise ModelError(f"no event is of type {stray!r}; {did_you_mean(stray, RECORDED)}")
+        self._check_told(project, environment)
         found = self.store.audit(
             project=project,
             environment=environment,
@@ -75,10 +80,22 @@ class Audits(Wiring):
             until: Only before then.
 
         Raises:
-            ModelError: There is no such form, or a time does not say its time zone.
+            ModelError: There is no such form, a time does not say its time zone, or nothing is known of *project*.
         """
+        self._check_told(project, None)
         entries: Iterator[AuditEntry] = self.store.audit(project=project, since=since, until=until)
         return exported(entries, form)
+
+    def _check_told(self, project: str | None, environment: str | None) -> None:
+        """Check that the octofile has these, or that the record is about them."""
+        named = (("project", project, self.projects), ("environment", environment, self.environments))
+        for what, name, known in named:
+            if name is None or name in known:
+                continue
+            told = self.store.audit(**{what: name})  # type: ignore[arg-type]
+            # Freezes of all environments are about each name.
+            if all(entry.data.get("kind") == "freeze" for entry in told):
+                raise ModelError(f"nothing in the record is about {what} {name!r}; {did_you_mean(name, known)}")
 
     def verify(self) -> Verification:
         """Check the chain of the record: whether anything in it was edited or taken out."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from octossh.deploying import Container, Wanted, execute_in, find_containers, listen
 from octossh.errors import ModelError, OctosshError, did_you_mean
-from octossh.model import ContainerLine, Event, Execution, Executions, Target
+from octossh.model import ContainerLine, Event, Execution, Executions, Project, Target
 from octossh.rendering import terminal
 from octossh.space.wiring import Wiring
 from octossh.transport import Interactive
@@ -138,6 +138,7 @@ class Containers(Wiring):
             as whoever types leaves them.
         """
         words = _words(command) if command else ()
+        self._meant(project, environment, () if on is None else (on,))
         if not isinstance(self._transport, Interactive):
             raise ModelError(f"{self._transport!r} gives no terminal; use the transport SSH or OpenSSH")
         found, faults = self._inside(project, environment, () if on is None else (on,), steps)
@@ -155,25 +156,29 @@ class Containers(Wiring):
         self, project: str | None, environment: str | None, on: Iterable[str], steps: Iterable[str]
     ) -> tuple[list[Container], dict[str, OctosshError]]:
         """The containers that are meant, and what was wrong with hosts, of which at least one could be looked at."""
-        owner = self.project(project)
-        if environment is None:
-            raise ModelError(f"where? Name an environment: {', '.join(self._places(owner))}")
-        targets = self._there(self._catalog.environment(environment), tuple(on))
-        found, faults = find_containers(owner.name, environment, targets, self._transport)
+        owner, place, targets = self._meant(project, environment, tuple(on))
+        found, faults = find_containers(owner.name, place, targets, self._transport)
         wanted = tuple(steps)
         names = {name for one in found for name in (one.seen.step, one.seen.member, one.seen.name) if name}
         if found and (stray := next((name for name in wanted if name not in names), None)):
-            raise ModelError(
-                f"no container of {owner.name} in {environment} is of {stray!r}; {did_you_mean(stray, names)}"
-            )
+            raise ModelError(f"no container of {owner.name} in {place} is of {stray!r}; {did_you_mean(stray, names)}")
         fit = [one for one in found if not wanted or {one.seen.step, one.seen.member, one.seen.name} & set(wanted)]
         if not fit:
             for error in faults.values():
                 raise error
             raise ModelError(
-                f"no container of {owner.name} is there in {environment}; see 'octossh status' for what was deployed"
+                f"no container of {owner.name} is there in {place}; see 'octossh status' for what was deployed"
             )
         return fit, faults
+
+    def _meant(
+        self, project: str | None, environment: str | None, on: tuple[str, ...]
+    ) -> tuple[Project, str, list[Target]]:
+        """The project, the environment and the targets that are named; no host is asked."""
+        owner = self.project(project)
+        if environment is None:
+            raise ModelError(f"where? Name an environment: {', '.join(self._places(owner))}")
+        return owner, environment, self._there(self._catalog.environment(environment), on)
 
     def _there(self, environment: str, on: tuple[str, ...]) -> list[Target]:
         targets = [target for target in self.targets if environment in target.environments]

@@ -10,7 +10,7 @@ from typing import Unpack
 
 import attrs
 
-from octossh.deploying import Approver, apply, how_to_go_on
+from octossh.deploying import Approver, apply, check_beforehand, how_to_go_on
 from octossh.deploying.observing import MOST_HOSTS_AT_ONCE
 from octossh.errors import DeployFailed, PlanError, Refused, did_you_mean
 from octossh.model import (
@@ -82,7 +82,8 @@ class Deployments(Continuing):
             return self._go(lambda: made, check=check, wait_s=wait_s, cancel_waiting=cancel_waiting)
         if environment is None:
             raise PlanError(f"where shall it go? Name an environment: {', '.join(self.environments)}")
-        self._approach(release.project if isinstance(release, Release) else project, environment, options)
+        owner = release.project if isinstance(release, Release) else self._owner_of(project, release)
+        self._approach(owner, environment, options)
         found = release if isinstance(release, Release) else self.release(project, release)
         place = environment
         return self._go(
@@ -201,6 +202,7 @@ class Deployments(Continuing):
     ) -> Deployment:
         """Apply the plan that *make* gives, as the only deployment of its project to its environment."""
         made = make()
+        self._check_beforehand(made.release, approver or self.approve)
         with held(self.store, made.release.project, made.environment, wait_s=wait_s) as lease:
             if lease.taken_from:
                 _log.warning("%s: the one who held it before has gone, and may have left things half done", lease)
@@ -211,6 +213,10 @@ class Deployments(Continuing):
             ended = self._applied(made, self._deployment(made, id), lease, approver or self.approve, check=check)
         self._follow(ended, made.release, self._promote)
         return ended
+
+    def _check_beforehand(self, release: Release, approver: Approver | None) -> None:
+        """Refuse answers for steps that ask for none; those of other projects may be given in the octofile."""
+        check_beforehand(approver, (release.process, *(owner.process for owner in self.projects.values())))
 
     def _applied(
         self,
@@ -298,6 +304,7 @@ class Deployments(Continuing):
         Otherwise it raises as `deploy` does.
         """
         found, waits = self._waited(id)
+        self._check_beforehand(self.store.release(found.project, found.release), self.approve)
         expired = waits.expires_at <= datetime.now(UTC)
         given = self.approve or {}
         nobody = isinstance(given, Mapping) and not given.keys() & {*waits.unanswered}

@@ -136,7 +136,8 @@ class Looking(Wiring):
                 unseen.append((target, str(found)))
             else:
                 runners += found
-        return Whereabouts(image, tuple(runners), tuple(unseen))
+        near = "" if runners else sought.near(i.repository for p in self.projects.values() for i in p.process.images)
+        return Whereabouts(image, tuple(runners), tuple(unseen), near)
 
     def _recorded(self, sought: Sought, project: str, environment: str) -> Iterator[Runner]:
         newest = next(self._past(project, environment), None)

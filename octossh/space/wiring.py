@@ -158,13 +158,23 @@ class Wiring:
         Raises:
             ModelError: There is none of that number, or none at all.
         """
-        name = self.project(project).name
+        name = self._owner_of(project, number)
         if number != "latest":
             return self.store.release(name, number)
         releases = self.store.releases(name, limit=1)
         if not releases:
             raise ModelError(f"project {name!r} has no release yet; make one with 'octossh release create {name}'")
         return releases[0]
+
+    def _owner_of(self, project: str | None, number: str) -> str:
+        """The name of the project of release *number*, where none may be said.
+
+        Raises:
+            ModelError: There is none of that name, there are several, or *number* is one.
+        """
+        if project is None and number in self.projects:
+            raise ModelError(f"{number!r} is a project and no release; say --project {number}, or project={number!r}")
+        return self.project(project).name
 
     def releases(self, project: str | None = None, *, limit: int | None = None) -> tuple[Release, ...]:
         """The releases of a project, newest first."""

@@ -6,14 +6,16 @@ import csv
 import hashlib
 import io
 import json
+import re
 import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 import octossh as oc
 from octossh.cli import main
-from octossh.model import AuditEntry
+from octossh.model import RECORDED, AuditEntry
 from octossh.recording import actor_here, exported
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -32,7 +34,10 @@ def project(name):
 def space(in_tmp):
     """Two projects with a release each, of which one was deployed twice."""
     target = oc.Target("h01", "h01", environments=["Dev"])
-    with oc.Space(projects=[project("shop"), project("blog")], targets=[target], transport=oc.Replay(done)) as made:
+    live = oc.Environment("Production")
+    with oc.Space(
+        projects=[project("shop"), project("blog")], targets=[target], environments=[live], transport=oc.Replay(done)
+    ) as made:
         for name in ("shop", "blog"):
             made.create_release(name)
         for number in ("0.0.1", "0.0.1"):
@@ -136,7 +141,12 @@ def test_a_freeze_is_shown_with_each_project_and_environment_that_it_concerns(sp
 def test_the_trail_is_filtered_by_project_environment_type_and_time(space):
     assert [entry.data["project"] for entry in space.audit("blog")] == ["blog"]
     assert len(space.audit("shop")) == 5
-    assert len(space.audit("sho")) == len(space.audit("%")) == 0
+    with pytest.raises(oc.ModelError, match=r"nothing in the record is about project 'sho'; did you mean 'shop'\?"):
+        space.audit("sho")
+    with pytest.raises(oc.ModelError, match=r"about environment '%'; there is 'Dev', 'Production'"):
+        space.audit(environment="%")
+    with pytest.raises(oc.ModelError, match=r"of type 'step_start'; did you mean 'step_started'\?"):
+        space.audit(types=["step_start"])
     assert len(space.audit(environment="Dev")) == 4
     assert len(space.audit(steps=True, limit=None)) == len(space.store.events()) == 10
     assert len(space.audit(types=["step_started"])) == 2
@@ -146,6 +156,22 @@ def test_the_trail_is_filtered_by_project_environment_type_and_time(space):
     assert len(space.audit(since=datetime.now(UTC) + timedelta(days=1))) == 0
     with pytest.raises(oc.ModelError, match="time zone"):
         space.audit(since=datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+def test_what_is_told_of_a_project_that_has_gone_from_the_octofile_is_still_shown(space):
+    with oc.Space(projects=[project("other")], transport=oc.Replay(done)) as other:
+        assert len(other.audit("shop", environment="Dev")) == 4
+        assert len(list(other.export_audit(project="blog"))) == 1
+        with pytest.raises(oc.ModelError, match="nothing in the record is about project 'blgo'"):
+            other.export_audit(project="blgo")
+
+
+def test_the_types_that_can_be_asked_for_are_those_of_the_reference():
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "events.rst").read_text()
+    table, record = page.split("In the record\n")
+    named = set(re.findall(r"^``(\w+)``", table.split("Data\n", 1)[1], re.MULTILINE))
+    named |= {name for name in re.findall(r"``(\w+)``", record) if name.partition("_")[2] and name != "exit_codes"}
+    assert named - {"output"} == set(RECORDED)
 
 
 def test_the_whole_chain_is_read_in_order_over_many_pages(space, monkeypatch):

@@ -141,4 +141,5 @@ def test_what_is_not_there_is_said_in_one_paragraph(run, arguments, said):
 def test_who_runs_an_image_that_nobody_runs(run):
     code, said = run("who", "acme/web")
     assert (code, said.out) == (0, "nothing is known to run acme/web\n")
-    assert json.loads(run("who", "acme/web", "--json")[1].out) == {"image": "acme/web", "runners": [], "unseen": []}
+    empty = {"image": "acme/web", "runners": [], "unseen": [], "near": ""}
+    assert json.loads(run("who", "acme/web", "--json")[1].out) == empty
