@@ -26,7 +26,7 @@ from octossh.model import (
     State,
 )
 from octossh.notebooks import live
-from octossh.planning import OUTPUT, Plan, hosts_of, to_promote, to_roll_back
+from octossh.planning import OUTPUT, Action, Plan, hosts_of, to_promote, to_roll_back
 from octossh.recording import Lease, Record, controller_here
 from octossh.space.continuing import Continuing
 from octossh.space.leasing import held
@@ -252,6 +252,7 @@ class Deployments(Continuing):
         check: bool,
         waits: Schedule | None = None,
     ) -> Deployment:
+        self._check_scripts_here(plan)
         if waits is None:
             self._hooks.before(deployment)
             record: Record = self._noting(self._asking(plan.release, plan.mode), self.store.under(lease))
@@ -285,6 +286,18 @@ class Deployments(Continuing):
                 on_event=heard,
                 check=check,
             )
+
+    def _check_scripts_here(self, plan: Plan) -> None:
+        """Refuse what a rehearsal would run on this machine."""
+        if self._scripts_here or getattr(self._transport, "plays_controller", False):
+            return
+        for task in plan.tasks:
+            if task.target is CONTROLLER and task.step.scripted and task.action is not Action.SKIP:
+                raise PlanError(
+                    f"step {task.step.name!r} would run on this machine, and this is a rehearsal: give a transport "
+                    "that answers for this machine (octossh.testing.Hosts, or Replay with plays_controller=True), or "
+                    "say rehearsal(..., scripts_here=True)"
+                )
 
     def go_on(self, id: str, *, check: bool = True, wait_s: float = 0) -> Deployment:  # noqa: A002 - the field's name
         """Go on with a deployment that waits for an approval, from there, as it would have gone on at once.

@@ -94,22 +94,30 @@ class Wiring:
             self._transport.secrets_from(self._access.secret)
         self._described: dict[str, Any] = {"environments": environments, "secrets": secrets, "templates": templates}
 
+    _scripts_here = True
+
     def rehearsal(
-        self, transport: Transport, *, store: str = "sqlite://", secrets: Mapping[str, str] | None = None
+        self,
+        transport: Transport,
+        *,
+        store: str = "sqlite://",
+        secrets: Mapping[str, str] | None = None,
+        scripts_here: bool = False,
     ) -> Self:
         """The same space with other hosts and another store, for tests: nothing of its own is touched.
 
         Approvers and the like are kept. Tags that have moved are not asked about, no hook is called, nothing is sent to
-        sinks, no spans are made, and no anchors are left on hosts. Steps with ``where="controller"`` do not run where
-        *transport* answers for this machine, too; else they do.
+        sinks, no spans are made, and no anchors are left on hosts. A deployment that has steps with
+        ``where="controller"`` is refused, unless *transport* answers for this machine, too: see `Transport`.
 
         Args:
             transport: An `octossh.testing.Hosts`, or a `Replay` with ``plays_controller=True``.
             store: Default: one in memory.
             secrets: Their values, by name. None: as they are described.
+            scripts_here: Run the scripts of such steps on this machine, as they are.
         """
         described = self._described if secrets is None else {**self._described, "secrets": secrets}
-        return type(self)(
+        made = type(self)(
             store,
             projects=self.projects.values(),
             targets=self.targets,
@@ -123,6 +131,8 @@ class Wiring:
             spans=False,
             **described,
         )
+        made._scripts_here = scripts_here  # noqa: SLF001 - it is one of its own kind
+        return made
 
     @property
     def freezes(self) -> Freezes:

@@ -126,6 +126,22 @@ def test_a_replay_answers_for_the_machine_that_deploys_only_where_it_says_so(tmp
     assert (tmp_path / "ran").read_text() == "x\n"
 
 
+def test_a_rehearsal_runs_nothing_on_this_machine_unless_that_is_said_whatever_carries_its_scripts(tmp_path):
+    project = oc.Project("shop", process=[oc.RunScript("do", where="controller", script=f"echo x >>{tmp_path}/ran")])
+    targets = [oc.Target("h01", "h01", environments=["Dev"])]
+    with oc.Space("sqlite://", projects=[project], targets=targets) as space:
+        for transport in (oc.Replay(lambda *_: None), oc.Local()):
+            with space.rehearsal(transport) as rehearsal:
+                with pytest.raises(oc.PlanError, match=r"'do' would run on this machine, .* a rehearsal") as refused:
+                    rehearsal.deploy(release_of(project), "Dev")
+                assert refused.value.hosts is oc.Hosts.UNTOUCHED
+                assert not rehearsal.history()
+        assert not (tmp_path / "ran").exists()
+        with space.rehearsal(oc.Local(), scripts_here=True) as rehearsal:
+            assert rehearsal.deploy(release_of(project), "Dev").ok
+    assert (tmp_path / "ran").read_text() == "x\n"
+
+
 def test_the_registry_gives_what_is_pushed_to_it(octossh_registry):
     digest = octossh_registry.push_image("acme/web", "1.0.0")
     image = oc.Registry("hub", octossh_registry.url).image("acme/web")
