@@ -32,12 +32,17 @@ class Anchored:
 
     It is one question more for each of them, all at once. Where it fails, a warning says so: the deployment is over.
 
+    Attributes:
+        comes_back: That it asks, so that a session may be ready for it.
+
     Args:
         record: What is written to.
         head: Gives the number and the hash of the newest event.
         targets: All that there are.
         transport: How to reach them.
     """
+
+    comes_back = True
 
     def __init__(
         self, record: Record, head: Callable[[], tuple[int, str]], targets: Iterable[Target], transport: Transport

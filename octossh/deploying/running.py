@@ -61,6 +61,7 @@ class Run:
         self.journal = Journal(record, deployment, on_event, self.control.interrupt)
         self.worker = Worker(plan, deployment, transport, access, self.journal.tell, self.control)
         self.worker.ask = self.asked
+        self.worker.comes_back = getattr(record, "comes_back", False)
         self.budget = Budget(plan)
         self.lanes = Lanes(self.control, plan.rollout)
         self.attempts = Attempts(

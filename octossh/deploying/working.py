@@ -88,6 +88,7 @@ class Worker:
         ask: Gets the answer of whoever approves.
         locked: Whether somebody else held the lock of a host.
         claims: What is held on the hosts from step to step.
+        comes_back: Whether hosts that were changed are asked something more when all is over.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Worker:
         self.plan, self.deployment, self.transport = plan, deployment, transport
         self._tell, self._control = tell, control
         self.ask: Callable[[Approve, Outcome], Outcome]
+        self.comes_back = False
         self.secrecy = Secrecy(access.secrets)
         self.logins, self.login, self.pack, self.lock_wait_s = (
             access.logins, access.login, access.pack, access.lock_wait_s,
@@ -114,6 +116,8 @@ class Worker:
         self.claims = Claims(name, transport)
         self._lasts = last_steps(plan)
         self._steps = {step.name: step for step in plan.release.process.steps}
+        self._ahead: Callable[[Target], None] = getattr(transport, "ahead", lambda _target: None)
+        self._spoken: set[str] = set()
         self._here: Transport = transport if getattr(transport, "plays_controller", False) else Local()
         self._through: dict[str, str] = {}
         self._last: dict[str, str] = {}
@@ -292,6 +296,7 @@ class Worker:
         """What hears the lines and the frames of *step*."""
 
         def line(text: str) -> None:
+            self._speaks(target)
             self._tell("output", step.name, target.name, data={"line": self.mask(text)})
 
         def frame(frame: Frame) -> None:
@@ -303,6 +308,17 @@ class Worker:
             self.claims.heard(target, frame)
 
         return line, frame
+
+    def _speaks(self, target: Target) -> None:
+        """*target* says something, which it does where there is something to change."""
+        if self.comes_back and target is not CONTROLLER and target.name not in self._spoken:
+            self._spoken.add(target.name)
+            self._ahead(target)
+
+    def _goes_on(self, step: Step, target: Target) -> None:
+        """*step* is about to be sent: where it is not the last one there, the next one finds a session ready."""
+        if (step.name, target.name) not in self._lasts:
+            self._ahead(target)
 
     def _send(self, step: Step, target: Target, script: Script) -> Result:
         line, frame = self._ears(step, target)
@@ -323,6 +339,7 @@ class Worker:
         if number == 0:
             with self._lock:
                 self._runs.update(one.run for one in bundle.parts)
+            self._goes_on(bundle.parts[-1].step, task.target)
             bundle.send()
         end = bundle.wait(number)
         if end is Fate.NOT_BEGUN:
@@ -341,6 +358,7 @@ class Worker:
         with self._listening(step, target, run) as silence:
             told = Told(silence.line(given["on_line"]), silence.frame(given["on_frame"]), silence.lost)
             given["on_line"], given["on_frame"] = told.line, told.frame
+            self._goes_on(step, target)
             numbered = self._numbered(script, run, step, target)
             try:
                 send = functools.partial(self.transport.run, target, numbered, **given)

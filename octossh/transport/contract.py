@@ -47,6 +47,9 @@ class Transport(Protocol):
     seconds, for as long as its process is well: where nothing has come for so long, a host may take a deployment for
     gone.
 
+    One that has a method ``ahead`` is told, by ``ahead(target)``, that another script will go to *target* behind the
+    one that runs there or is about to: it may begin a session for that meanwhile. It neither blocks nor raises.
+
     One that has an attribute ``plays_controller`` that is true answers for the machine that deploys, too: steps with
     ``where="controller"`` are given to it, and nothing runs on that machine.
     """

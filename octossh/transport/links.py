@@ -26,6 +26,7 @@ from octossh.transport.pools import NotSent
 from octossh.transport.pulse import Pulse
 from octossh.transport.routes import Route
 from octossh.transport.runners import ScriptRunner
+from octossh.transport.spares import Spares
 
 __all__ = ["Link", "Options"]
 
@@ -66,8 +67,9 @@ class Link:
     def __init__(self, where: Where, connection: _Connection, keepalive_s: float) -> None:
         self.where = where
         self._connection = connection
-        self._transport: paramiko.Transport = connection.transport
+        self._transport: Handshake = connection.transport
         self._why_lost = ""
+        self._spares = Spares(self._transport.open_running, str(where))
         self.pulse = Pulse(self._ask, keepalive_s, self._silent)
 
     @classmethod
@@ -117,6 +119,10 @@ class Link:
         self.pulse.join(1)
         self._transport.join(1)
 
+    def ahead(self, start: Start) -> None:
+        """Begin a session for the next script, once one runs. Does not block."""
+        self._spares.want(start.command)
+
     def tunnel(self, address: str, port: int, timeout_s: float) -> sockets.Tunnel:
         """A connection from that host to another one, through this one.
 
@@ -142,7 +148,7 @@ class Link:
             NotSent: There was no session for it.
             ConnectionLost, TimedOut, ReadError: As `Transport.run` says.
         """
-        runner = ScriptRunner(self._connection, sent, collector, self.pulse, timeout_s, feed)
+        runner = ScriptRunner(self._connection, sent, collector, self.pulse, self._spares, timeout_s, feed)
         try:
             # Everything is set, so that no default of anybody counts; in_stream=False leaves our stdin alone.
             runner.run(

@@ -14,6 +14,7 @@ from fabric.runners import Remote
 from octossh.transport.contract import Feed
 from octossh.transport.framing import CHUNK, LINGER_S, Collector
 from octossh.transport.pulse import Pulse
+from octossh.transport.spares import Spares
 
 __all__ = ["ScriptRunner"]
 
@@ -33,9 +34,17 @@ class ScriptRunner(Remote):  # type: ignore[misc]
     channel: paramiko.Channel
 
     def __init__(
-        self, context: Any, sent: bytes, collector: Collector, pulse: Pulse, timeout_s: float, feed: Feed | None
+        self,
+        context: Any,
+        sent: bytes,
+        collector: Collector,
+        pulse: Pulse,
+        spares: Spares,
+        timeout_s: float,
+        feed: Feed | None,
     ) -> None:
         super().__init__(context=context, inline_env=True)
+        self._spares = spares
         self._bytes, self._collector, self._pulse, self._timeout_s = sent, collector, pulse, timeout_s
         self._more, self._wants = feed, collector.wants
         self._streams = 2
@@ -49,11 +58,12 @@ class ScriptRunner(Remote):  # type: ignore[misc]
         """Open a session, start the command, and begin to feed it."""
         del shell, env, timeout
         # OpenSSH takes no input before it has answered this, so not to wait for the answer would win nothing.
-        self.channel = self.context.transport.open_running(command)
+        self.channel = self._spares.take(command) or self.context.transport.open_running(command)
         self.sent = True
         self._collector.start()
         self._feeder = threading.Thread(target=self._feed, name="octossh-feed", daemon=True)
         self._feeder.start()
+        self._spares.started()
 
     def _feed(self) -> None:
         try:
@@ -150,6 +160,8 @@ class ScriptRunner(Remote):  # type: ignore[misc]
         """Close the session, and leave signal handlers alone, which Fabric's own does not."""
         if hasattr(self, "channel"):
             self._hang_up()
+        if self._feeder is not None:
+            self._spares.ended()
         self._wants.put(None)
         if self._feeder is not None:
             self._feeder.join(1)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from octossh.errors import ConnectError, ModelError
+from octossh.errors import ConnectError, ModelError, OctosshError
 from octossh.model.targets import Target
 from octossh.transport.configs import Configuration
+from octossh.transport.elevation import start
 from octossh.transport.faults import Fault
 from octossh.transport.known_hosts import KnownHosts
 from octossh.transport.pools import Given, Pool
@@ -120,6 +122,15 @@ class SSH(Pool["Link"]):
         """See `Pool.approach`."""
         super().approach(targets)
         import octossh.transport.links  # noqa: F401 - here, since it takes longer beside what the caller does next
+
+    def ahead(self, target: Target) -> None:
+        """Begin a session for the next script on *target*, once one runs there. See `Transport`."""
+        with contextlib.suppress(OctosshError):  # whoever runs the script hears of it
+            route = self._routing.route(target)
+            begin = start(target, route.where, self._sudo_password)
+            link = self._slot(route).link
+            if link is not None and link.alive:
+                link.ahead(begin)
 
     def _opened(self, route: Route, via: Link | None) -> Link | Fault:
         from octossh.transport.links import Link

@@ -89,6 +89,66 @@ class TestOneConnection:
             thread.join(10)
 
 
+class TestOneAhead:
+    """A session for the next script, begun while another script runs."""
+
+    # Waits for a shell beside this one, and tells its number.
+    OTHER = """
+        until other=$(pgrep -P "$PPID" -x sh | grep -vx "$$"); do sleep 0.05; done
+        echo "$other"
+    """
+
+    def test_is_there_before_the_script_and_runs_it(self, target: Target, make: Callable[..., SSH]) -> None:
+        ssh = make()
+        ssh.connect(target)
+        ssh.ahead(target)
+        begun = ssh.run(target, script(self.OTHER), timeout_s=20).log
+        assert ssh.run(target, script('echo "$$"')).log == begun
+        assert ssh.run(target, script('echo "$$"')).log != begun
+
+    def test_is_wanted_while_the_script_runs(self, target: Target, make: Callable[..., SSH]) -> None:
+        ssh = make()
+        said = script(f"echo ready\n{self.OTHER}")
+        log = ssh.run(target, said, timeout_s=20, on_line=lambda _: ssh.ahead(target)).log
+        assert ssh.run(target, script('echo "$$"')).log == log.removeprefix("ready\n")
+
+    def test_that_somebody_ended_is_not_used(self, target: Target, make: Callable[..., SSH]) -> None:
+        ssh = make()
+        ssh.connect(target)
+        ssh.ahead(target)
+        gone = ssh.run(target, script(f'{self.OTHER}\nkill "$other"; echo gone; sleep 1'), timeout_s=20).log
+        log = ssh.run(target, script('echo "$$"')).log
+        assert log.strip().isdigit()
+        assert log not in gone
+
+    def test_takes_no_place_from_scripts_where_few_may_run_at_once(
+        self, lab: Any, host: str, target: Target, make: Callable[..., SSH]
+    ) -> None:
+        """MaxSessions is 10 there."""
+        ssh = make()
+        ready = threading.Semaphore(0)
+        results: list[str] = []
+        wait = "echo ready; until [ -e /tmp/ahead-over ]; do sleep 0.05; done"
+
+        def hold() -> None:
+            ssh.ahead(target)
+            results.append(ssh.run(target, script(wait), on_line=told).log)
+
+        def told(_line: str) -> None:
+            ssh.ahead(target)
+            ready.release()
+
+        lab.sh(host, "rm -f /tmp/ahead-over")
+        threads = [threading.Thread(target=hold) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+            assert ready.acquire(timeout=20)
+        lab.sh(host, "touch /tmp/ahead-over")
+        for thread in threads:
+            thread.join(20)
+        assert results == ["ready\n"] * 10
+
+
 class TestHostKeys:
     @pytest.fixture
     def refused(

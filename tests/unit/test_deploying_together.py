@@ -223,3 +223,33 @@ def test_what_is_left_in_the_middle_is_unknown():
         left.set()
     assert states(error.deployment) == {"net h1": "succeeded", "data h1": "unknown", "web h1": "unknown"}
     assert "sent behind another step" in error.deployment.outcome("web", "h1").why
+
+
+class Ahead(Together):
+    """Notes for which hosts a session was begun ahead."""
+
+    def __init__(self, plays, answers=None):
+        super().__init__(plays, answers)
+        self.journal.comes_back = False
+        self.transport.ahead = lambda target: self.calls.append(f"ahead {target.name}")
+
+    @property
+    def order(self):
+        return [call for call in self.calls if call.startswith(("ahead", "sent"))]
+
+
+def test_a_session_is_begun_ahead_for_what_follows_and_for_nothing_else():
+    world = Ahead({}, {})
+    world.apply(planned(WEB, DO, hosts=2))
+    assert sorted(world.order[:4]) == ["ahead h1", "ahead h2", "sent web h1", "sent web h2"]
+    assert sorted(world.order[4:]) == ["sent do h1", "sent do h2"]
+
+
+def test_a_host_that_says_something_is_asked_once_more_where_it_is_to_tell_how_it_ended():
+    world = Ahead({"h1": [says(), says()]})
+    world.journal.comes_back = True
+    world.apply(planned(NET, WEB))
+    assert world.order == ["ahead h1"]
+    quiet = Ahead({"h1": [says(), says()]})
+    quiet.apply(planned(NET, WEB))
+    assert quiet.order == []

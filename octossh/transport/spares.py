@@ -1,0 +1,78 @@
+"""A session that is begun before there is a script for it, which then waits for one answer only. Imports paramiko."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import paramiko
+
+__all__ = ["Spares"]
+
+
+class Spares:
+    """At most one session that is begun ahead over one connection. Safe to use from many threads.
+
+    None takes the place of one that is in use: whoever starts a script takes the one that was begun, if there is one.
+
+    Args:
+        begin: Begins a session in which a command runs; raises when that cannot be.
+        name: Of the host, for threads.
+    """
+
+    def __init__(self, begin: Callable[[str], paramiko.Channel], name: str) -> None:
+        self._begin, self._name = begin, name
+        self._lock = threading.Lock()
+        self._running = 0
+        self._wish = ""
+        self._made: tuple[str, Future[paramiko.Channel | None]] | None = None
+
+    def want(self, command: str) -> None:
+        """Begin one in which *command* runs: now where a script runs, or else once one does. Does not block."""
+        with self._lock:
+            if not self._running:
+                self._wish = command
+            elif self._made is None:
+                self._open(command)
+
+    def take(self, command: str) -> paramiko.Channel | None:
+        """The one in which *command* runs, which is then nobody else's; None where there is none that lives."""
+        with self._lock:
+            if self._made is None or self._made[0] != command:
+                return None
+            made = self._made[1]
+            self._made = None
+        session = made.result()
+        if session is None or session.closed or session.eof_received or session.exit_status_ready():
+            if session is not None:
+                session.close()
+            return None
+        return session
+
+    def started(self) -> None:
+        """A script has been started."""
+        with self._lock:
+            self._running += 1
+            if self._wish and self._made is None:
+                self._open(self._wish)
+            self._wish = ""
+
+    def ended(self) -> None:
+        """One that was started has ended."""
+        with self._lock:
+            self._running -= 1
+
+    def _open(self, command: str) -> None:
+        made: Future[paramiko.Channel | None] = Future()
+
+        def begin() -> None:
+            try:
+                made.set_result(self._begin(command))
+            except Exception:  # noqa: BLE001 - whoever needs a session hears of it when it opens one itself
+                made.set_result(None)
+
+        with contextlib.suppress(RuntimeError):  # there may be no more threads
+            threading.Thread(target=begin, name=f"octossh ahead {self._name}", daemon=True).start()
+            self._made = command, made
