@@ -103,12 +103,15 @@ class Script:
         secrets: Names of the secrets that it wants; the body reads number N as ``$octossh_secret_N``.
         ahead: Text that is sent ahead of the body, and only defines things: how the run outlives its link. It
             differs from run to run, so it is no part of the digest.
+        repeatable: Whether it may be sent again where nobody knows if it has arrived, and so need not be sure of the
+            link before it is sent.
     """
 
     name: str
     body: str = field(repr=False)
     secrets: tuple[str, ...] = ()
     ahead: str = field(default="", repr=False)
+    repeatable: bool = False
 
     @property
     def digest(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from octossh.deploying.observing import on_each
-from octossh.errors import OctosshError, RecordError
+from octossh.errors import ConnectionLost, OctosshError, RecordError
 from octossh.model import Anchor, Deployment, Event, Outcome, State, Target
 from octossh.reading import read_anchors, read_answer
 from octossh.recording import Record
@@ -86,7 +86,12 @@ class Anchored:
         script = anchor(deployment.project, deployment.environment, made.line)
 
         def leave(target: Target) -> str:
-            answer = read_answer(self._transport.run(target, script, timeout_s=_TIMEOUT_S))
+            try:
+                result = self._transport.run(target, script, timeout_s=_TIMEOUT_S)
+            except ConnectionLost:
+                # The link may have been gone before it was sent; a line that stands there twice does no harm.
+                result = self._transport.run(target, script, timeout_s=_TIMEOUT_S)
+            answer = read_answer(result)
             return "" if answer.state == "succeeded" else answer.why or "the script did not come to its end"
 
         for name, said in on_each(hosts, leave).items():

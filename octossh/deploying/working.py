@@ -434,7 +434,8 @@ class Worker:
             number = self._runs[run]
         ends = isinstance(step, RunScript) and step.on_lost_link == "abort"
         last = (step.name, target.name) in self._lasts
-        return outliving(script, run, number, ends=ends, claim=self.claims.ahead(target), last=last)
+        claim = self.claims.ahead(target)
+        return outliving(script, run, number, ends=ends, claim=claim, last=last, repeatable=step.repeatable)
 
     def _unknown(self, step: Step, target: Target, why: str, said: str = "") -> ConnectionLost:
         what = f"step {step.name!r} {said}" if said else f"the link was lost while step {step.name!r} ran"

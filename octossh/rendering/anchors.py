@@ -6,6 +6,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+import attrs
+
 from octossh.model import slug
 from octossh.rendering.scripts import fixed
 from octossh.shell import Script
@@ -27,7 +29,7 @@ def old_anchor_place(project: str, environment: str) -> str:
 def anchor(project: str, environment: str, line: str) -> Script:
     """A script that adds *line* to the anchors of *project* in *environment*, of which the last 200 are kept."""
     values = {"place": anchor_place(project, environment), "line": line, "needs_docker": False}
-    return fixed("anchor", values)
+    return attrs.evolve(fixed("anchor", values), repeatable=True)
 
 
 def anchors(places: Sequence[str]) -> Script:

@@ -28,7 +28,14 @@ def run_id(deployment: str, step: str, target: str) -> str:
 
 
 def outliving(
-    script: Script, run: str, number: int, *, ends: bool = False, claim: str = "", last: bool = False
+    script: Script,
+    run: str,
+    number: int,
+    *,
+    ends: bool = False,
+    claim: str = "",
+    last: bool = False,
+    repeatable: bool = False,
 ) -> Script:
     """*script*, whose run goes on when its link is lost; with the same body, and so with the same digest.
 
@@ -42,9 +49,10 @@ def outliving(
         ends: It is ended when the link is seen to be lost.
         claim: From `octossh.rendering.claimed`: what it holds from its beginning on. Empty: nothing.
         last: Once it has succeeded, that is free again.
+        repeatable: It may be sent again.
     """
     ahead = _named(run, number, ends=ends) + _claiming(claim, last=last) + _outlive()
-    return attrs.evolve(script, ahead=ahead)
+    return attrs.evolve(script, ahead=ahead, repeatable=repeatable)
 
 
 def _named(run: str, number: int, *, ends: bool = False) -> str:
@@ -78,7 +86,7 @@ def fused(parts: Sequence[tuple[Script, str]], *, claim: str = "", last: bool = 
         held = _claiming(claim, last=last and number == len(parts))
         text += ["(\n", *values, _named(run, 1), held, script.body, ') || exit "$?"\n']
         names += [f"{number}/{name}" for name in script.secrets]
-    return Script(parts[0][0].name, "".join(text), tuple(names), ahead=_outlive())
+    return Script(parts[0][0].name, "".join(text), tuple(names), ahead=_outlive(), repeatable=True)
 
 
 _PART = """octossh_part() {

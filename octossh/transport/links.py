@@ -148,7 +148,9 @@ class Link:
             NotSent: There was no session for it.
             ConnectionLost, TimedOut, ReadError: As `Transport.run` says.
         """
-        runner = ScriptRunner(self._connection, sent, collector, self.pulse, self._spares, timeout_s, feed)
+        # Only a session that is opened now shows that there is still somebody.
+        spare = self._spares.take(start.command) if script.repeatable else None
+        runner = ScriptRunner(self._connection, sent, collector, self.pulse, self._spares, spare, timeout_s, feed)
         try:
             # Everything is set, so that no default of anybody counts; in_stream=False leaves our stdin alone.
             runner.run(

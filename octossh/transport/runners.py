@@ -40,11 +40,12 @@ class ScriptRunner(Remote):  # type: ignore[misc]
         collector: Collector,
         pulse: Pulse,
         spares: Spares,
+        spare: paramiko.Channel | None,
         timeout_s: float,
         feed: Feed | None,
     ) -> None:
         super().__init__(context=context, inline_env=True)
-        self._spares = spares
+        self._spares, self._spare = spares, spare
         self._bytes, self._collector, self._pulse, self._timeout_s = sent, collector, pulse, timeout_s
         self._more, self._wants = feed, collector.wants
         self._streams = 2
@@ -58,7 +59,7 @@ class ScriptRunner(Remote):  # type: ignore[misc]
         """Open a session, start the command, and begin to feed it."""
         del shell, env, timeout
         # OpenSSH takes no input before it has answered this, so not to wait for the answer would win nothing.
-        self.channel = self._spares.take(command) or self.context.transport.open_running(command)
+        self.channel = self._spare or self.context.transport.open_running(command)
         self.sent = True
         self._collector.start()
         self._feeder = threading.Thread(target=self._feed, name="octossh-feed", daemon=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from logins import logins_tried, open_files, script, wait_for
 
@@ -92,6 +93,7 @@ class TestOneConnection:
 class TestOneAhead:
     """A session for the next script, begun while another script runs."""
 
+    WHICH = attrs.evolve(script('echo "$$"'), repeatable=True)
     # Waits for a shell beside this one, and tells its number.
     OTHER = """
         until other=$(pgrep -P "$PPID" -x sh | grep -vx "$$"); do sleep 0.05; done
@@ -103,21 +105,23 @@ class TestOneAhead:
         ssh.connect(target)
         ssh.ahead(target)
         begun = ssh.run(target, script(self.OTHER), timeout_s=20).log
-        assert ssh.run(target, script('echo "$$"')).log == begun
+        # One that nobody may send twice asks first whether there is still somebody.
         assert ssh.run(target, script('echo "$$"')).log != begun
+        assert ssh.run(target, self.WHICH).log == begun
+        assert ssh.run(target, self.WHICH).log != begun
 
     def test_is_wanted_while_the_script_runs(self, target: Target, make: Callable[..., SSH]) -> None:
         ssh = make()
         said = script(f"echo ready\n{self.OTHER}")
         log = ssh.run(target, said, timeout_s=20, on_line=lambda _: ssh.ahead(target)).log
-        assert ssh.run(target, script('echo "$$"')).log == log.removeprefix("ready\n")
+        assert ssh.run(target, self.WHICH).log == log.removeprefix("ready\n")
 
     def test_that_somebody_ended_is_not_used(self, target: Target, make: Callable[..., SSH]) -> None:
         ssh = make()
         ssh.connect(target)
         ssh.ahead(target)
         gone = ssh.run(target, script(f'{self.OTHER}\nkill "$other"; echo gone; sleep 1'), timeout_s=20).log
-        log = ssh.run(target, script('echo "$$"')).log
+        log = ssh.run(target, self.WHICH).log
         assert log.strip().isdigit()
         assert log not in gone
 
@@ -132,7 +136,7 @@ class TestOneAhead:
 
         def hold() -> None:
             ssh.ahead(target)
-            results.append(ssh.run(target, script(wait), on_line=told).log)
+            results.append(ssh.run(target, attrs.evolve(script(wait), repeatable=True), on_line=told).log)
 
         def told(_line: str) -> None:
             ssh.ahead(target)
