@@ -251,16 +251,18 @@ def _containers(draw: st.DrawFn) -> oc.RunContainer:
 
 RUN_CONTAINERS = _containers()
 RUN_ONCES = st.builds(
-    lambda step, outputs: oc.RunOnce(
+    lambda step, outputs, idle_timeout_s: oc.RunOnce(
         **{
             attribute.name: getattr(step, attribute.name)
             for attribute in attrs.fields(oc.RunOnce)
-            if attribute.name not in {"rolling", "outputs"}
+            if attribute.name not in {"rolling", "outputs", "idle_timeout_s"}
         },
         outputs=outputs,
+        idle_timeout_s=None if step.log_driver == "none" else idle_timeout_s,
     ),
     RUN_CONTAINERS,
     st.none() | st.sampled_from(["/outputs", "/out puts/it's", "{{ Folder }}"]),
+    st.none() | st.integers(1, 3600),
 )
 
 

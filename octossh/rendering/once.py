@@ -34,7 +34,9 @@ def run_once(order: Order, secrets: Secrets) -> dict[str, Any]:
         "state_format": "{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} "
         + owner_format(order, ".Config.Labels"),
         "json_format": "{{json .}}",
-        "limit_s": math.ceil(step.timeout_s),
+        "limit_cs": math.ceil(step.timeout_s * 100),
+        "idle_cs": math.ceil((step.idle_timeout_s or 0) * 100),
+        "idle_timeout_s": f"{step.idle_timeout_s or 0:g}",
         "timeout_s": f"{step.timeout_s:g}",
         "stop_grace_s": step.stop_grace_s,
         "outputs": step.outputs,

@@ -150,6 +150,16 @@ def test_a_container_that_runs_once_is_stopped_when_its_time_is_over(clean_lab: 
     assert shops.containers(clean_lab, "h01") == {}
 
 
+def test_a_container_that_runs_once_is_stopped_when_it_says_nothing_for_too_long(
+    clean_lab: Lab, tmp_path: Path
+) -> None:
+    command = "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.5; done; echo and now; sleep 100"
+    ended = deploy(clean_lab, tmp_path, once(clean_lab, command, idle_timeout_s=3, stop_grace_s=0))
+    assert ended.outcomes[0].why == "it said nothing for 3 s and was stopped"
+    assert ended.outcomes[0].log.splitlines()[-2:-1] == ["and now"]
+    assert shops.containers(clean_lab, "h01") == {}
+
+
 def test_a_link_that_drops_while_a_container_runs_once_does_not_run_it_twice(clean_lab: Lab, tmp_path: Path) -> None:
     dropped = threading.Event()
 

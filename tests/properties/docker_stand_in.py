@@ -41,7 +41,7 @@ class Docker:
         volumes: By name.
         services: Of the swarm whose manager it is, by id; None: it is no manager.
         images: What has been pulled; *registry* is what can be.
-        ways: How a container of an image behaves: ``ends``, ``exits``, ``hungry``, ``sick``, ``refuses``, ``slow`` or ``healthy``.
+        ways: How a container of an image behaves: ``ends``, ``exits``, ``hungry``, ``sick``, ``refuses``, ``slow``, ``chatty`` or ``healthy``.
         started: The names of containers, each time that one is started.
         noise: Whether each call complains about its configuration on standard error.
         down: Whether it does not answer.
@@ -388,7 +388,9 @@ class Call:
         return "\n".join(self.rest)
 
     def do_logs(self) -> str:
-        return f"{self.find(self.rest[0])['Name']} says something"
+        seen = self.find(self.rest[0])
+        chats = self.docker.ways.get(seen["Config"]["Image"]) == "chatty"
+        return f"{seen['Name']} says something" + (f" {self.docker.done['logs']} times" if chats else "")
 
     def do_exec(self) -> str:
         name, *command = self.rest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from golden.cases import IMAGE, order
@@ -16,8 +17,8 @@ from octossh.rendering.orders import Order
 _locks = pytest.fixture(autouse=True, scope="module")(clear_locks)
 
 
-def once(deployment: str) -> Order:
-    step = oc.RunOnce("migrate", image=IMAGE, networks=["bridge", "net-a"])
+def once(deployment: str, **fields: Any) -> Order:
+    step = oc.RunOnce("migrate", image=IMAGE, networks=["bridge", "net-a"], **fields)
     return order(step, digest=ONE, project=unique(), deployment=deployment)
 
 
@@ -41,6 +42,22 @@ def test_it_runs_to_its_end_and_is_removed_once_that_was_seen(tmp_path: Path) ->
 def test_its_exit_code_decides(tmp_path: Path) -> None:
     answer, _ = ready(tmp_path / "host", "exits").run(render(once("d-1")))
     assert (answer.state, answer.why) == ("failed", "the container ended with exit code 1")
+
+
+def test_one_that_says_nothing_for_too_long_is_stopped(tmp_path: Path) -> None:
+    host = ready(tmp_path / "host", "healthy")  # it says one thing, and goes on for ever
+    answer, _ = host.run(render(once("d-1", idle_timeout_s=1.5)))
+    assert (answer.state, answer.why) == ("failed", "it said nothing for 1.5 s and was stopped")
+    (seen,) = host.containers.values()
+    assert seen["State"]["Status"] == "exited"
+
+
+@pytest.mark.parametrize("why", ["it speaks", "docker does not tell"])
+def test_one_whose_silence_nobody_can_tell_goes_on(why: str, tmp_path: Path) -> None:
+    host = ready(tmp_path / "host", "chatty" if why == "it speaks" else "healthy")
+    host.docker.fails = "" if why == "it speaks" else "logs"
+    answer, _ = host.run(render(once("d-1", idle_timeout_s=1, timeout_s=3)))
+    assert (answer.state, answer.why) == ("failed", "it did not end within 3 s and was stopped")
 
 
 @pytest.mark.slow

@@ -148,6 +148,8 @@ WRONG = {
     "text of a file that is not there": (lambda: oc.read_text("/no/such"), ["'/no/such'", "cannot be read", "another path"]),
     "image that is text": (lambda: oc.PullImage("ahead", image="acme/web"), ["PullImage 'ahead'", "image", "Registry"]),
     "waves of one host": (lambda: oc.RunOnce("migrate", image=hub.image("acme/web"), rolling=1), ["RunOnce 'migrate'", "one target", "leave out rolling"]),
+    "silence of no time": (lambda: oc.RunOnce("migrate", image=hub.image("acme/web"), idle_timeout_s=0), ["RunOnce 'migrate'", "idle_timeout_s is 0", "any silence"]),
+    "silence that nobody hears": (lambda: oc.RunOnce("migrate", image=hub.image("acme/web"), idle_timeout_s=5, log_driver="none"), ["RunOnce 'migrate'", "log_driver='none'", "another driver"]),
     "outputs that are no path": (lambda: oc.RunOnce("migrate", image=hub.image("acme/web"), outputs="out"), ["RunOnce 'migrate'", "outputs", "'/outputs'"]),
     "shell that nobody has": (lambda: oc.RunScript("do", script="true", shell="zsh"), ["RunScript 'do'", "'zsh'", "python3"]),
     "place that is none": (lambda: oc.RunScript("do", script="true", where="here"), ["RunScript 'do'", "where", "'here'", "'controller'"]),

@@ -18,6 +18,7 @@ __all__ = [
     "check_driver_name",
     "check_host",
     "check_host_name",
+    "check_idle",
     "check_network_name",
     "check_place",
     "check_plain",
@@ -34,6 +35,14 @@ def seconds(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None
     """An attrs validator: seconds, from none to a day."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 86_400:
         raise ModelError(f"{attribute.name} is {value!r}; give seconds, from 0 to 86400")
+
+
+def check_idle(step: Any, idle_timeout_s: float | None) -> None:
+    """Raise `ModelError` where *step* may not be silent for a moment."""
+    if idle_timeout_s == 0:
+        raise ModelError(
+            f"{type(step).__name__} {step.name!r}: idle_timeout_s is 0; give seconds, or None for any silence"
+        )
 
 
 def matching(pattern: str, advice: str) -> Any:

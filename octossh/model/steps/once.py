@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from attrs import field
+from attrs.validators import optional
 
 from octossh.errors import ModelError
 from octossh.model._values import checked
-from octossh.model.steps.fields import matching
+from octossh.model.steps.fields import check_idle, matching, seconds
 from octossh.model.steps.flags import normalised
 from octossh.model.steps.options import ContainerStep
 from octossh.nouns import frozen
@@ -28,6 +29,9 @@ class RunOnce(ContainerStep):
         outputs: A folder in the container. Each file in it makes ``steps.<name>.outputs.FILE`` for later steps, as
             text or as bytes, at most 1 MiB each. Not in memory (``tmpfs``), since it is read after the end.
         timeout_s: Seconds after which it is stopped, and the step fails.
+        idle_timeout_s: Seconds for which it may print nothing. Then it is stopped, and the step fails, whether the link
+            is there or not. Docker is asked for its last line; where its log driver keeps none, it is never silent.
+            None: ``timeout_s`` alone counts.
     """
 
     kind: ClassVar[str] = "run_once"
@@ -39,8 +43,16 @@ class RunOnce(ContainerStep):
         validator=checked(matching(r"/[^\0]*[^/\0]", "the path of a folder, such as '/outputs'"), optional=True),
     )
 
+    idle_timeout_s: float | None = field(default=None, kw_only=True, validator=optional(seconds))
+
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
+        check_idle(self, self.idle_timeout_s)
+        if self.idle_timeout_s is not None and self.log_driver == "none":
+            raise ModelError(
+                f"RunOnce {self.name!r}: with log_driver='none' docker does not tell what it says, so nobody can see "
+                "its silence; leave out idle_timeout_s, or choose another driver"
+            )
         if self.rolling:
             raise ModelError(f"RunOnce {self.name!r}: it runs on one target, so there are no waves; leave out rolling")
 

@@ -13,7 +13,7 @@ from octossh.model._values import Pairs, checked, of, telling
 from octossh.model.images import Image
 from octossh.model.secrets import SecretRef
 from octossh.model.steps.base import LITERAL, MAY_BE_SECRET, SHELL, Step, check_controller
-from octossh.model.steps.fields import check_place, env_pairs, matching, seconds
+from octossh.model.steps.fields import check_idle, check_place, env_pairs, matching, seconds
 from octossh.nouns import frozen
 
 __all__ = ["Evaluated", "RunScript"]
@@ -93,8 +93,7 @@ class RunScript(Step):
             raise ModelError(
                 f"RunScript {self.name!r}: idle_timeout_s is for scripts on targets; give timeout_s on the controller"
             )
-        if self.idle_timeout_s == 0:
-            raise ModelError(f"RunScript {self.name!r}: idle_timeout_s is 0; give seconds, or None for any silence")
+        check_idle(self, self.idle_timeout_s)
         if self.network is not None and self.image is None:
             raise ModelError(f"RunScript {self.name!r}: only a container has a network; add image=..., or leave it out")
 

@@ -322,6 +322,7 @@ octossh_take_over() {
     octossh_remove_old
 }
 
+# Sets octossh_now: hundredths of a second since this host was started, so that nobody can set that clock.
 octossh_now() {
     read -r octossh_uptime _ </proc/uptime
     octossh_now=${octossh_uptime%.*}${octossh_uptime#*.}

@@ -374,6 +374,7 @@ octossh_probe() {
     return 1
 }
 
+# Sets octossh_now: hundredths of a second since this host was started, so that nobody can set that clock.
 octossh_now() {
     read -r octossh_uptime _ </proc/uptime
     octossh_now=${octossh_uptime%.*}${octossh_uptime#*.}

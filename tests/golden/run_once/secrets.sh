@@ -44,7 +44,13 @@ command -v docker >/dev/null ||
 docker() { command docker "$@" 3>&- 9>&-; }
 octossh_nl='
 '
-octossh_begun=$(date +%s)
+# Sets octossh_now: hundredths of a second since this host was started, so that nobody can set that clock.
+octossh_now() {
+    read -r octossh_uptime _ </proc/uptime
+    octossh_now=${octossh_uptime%.*}${octossh_uptime#*.}
+}
+octossh_now
+octossh_begun=$octossh_now
 
 # Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it cannot be seen, and 2
 # where it has ended.
@@ -260,7 +266,10 @@ octossh_look() {
     [ "$4" = ours ] || octossh_fail 'a container of that name is not ours: o-brien-id-b-a-c-k-end--d-20260102-030405-1'
 }
 
-octossh_late() { [ $(($(date +%s) - octossh_begun)) -ge 91 ]; }
+octossh_late() {
+    octossh_now
+    [ $((octossh_now - octossh_begun)) -ge 9050 ]
+}
 
 # Until container $1 has ended, or is in the state $2. Gives 1 where the time is over, 2 where it is gone.
 octossh_await() {

@@ -1,0 +1,348 @@
+# run_once 'migrate' of 'shop' in 'Dev'
+octossh_main() {
+set -u
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin
+export LC_ALL PATH
+umask 077
+# The run goes on when the link drops: no signal, and no write to a closed pipe, ends it half way.
+trap '' HUP PIPE
+# File descriptor 3 carries the answer; everything else is log.
+exec 3>&1 1>&2
+
+octossh_frame() { printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3; }
+
+# One line of the text $1: all white space becomes single blanks.
+octossh_line() {
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    printf '%s' "$*"
+}
+
+# Every way out: STATE ACTION CHANGED WHY. Before it, what octossh_last and octossh_lets_go name.
+octossh_end() {
+    "${octossh_last:-:}"
+    "${octossh_lets_go:-:}" "$1"
+    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    [ "$1" = succeeded ]
+    exit "$?"
+}
+
+octossh_fail() { octossh_end failed none "${octossh_changed:-no}" "$1"; }
+
+# shellcheck disable=SC2317
+octossh_say() { printf 'octossh: %s\n' "$1"; }
+
+octossh_frame begin
+command -v docker >/dev/null ||
+    octossh_fail "there is no docker command on this host for user $(id -un); install docker, or put it on the PATH"
+
+# The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
+# shellcheck disable=SC2317
+docker() { command docker "$@" 3>&- 9>&-; }
+octossh_nl='
+'
+# Sets octossh_now: hundredths of a second since this host was started, so that nobody can set that clock.
+octossh_now() {
+    read -r octossh_uptime _ </proc/uptime
+    octossh_now=${octossh_uptime%.*}${octossh_uptime#*.}
+}
+octossh_now
+octossh_begun=$octossh_now
+
+# Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it cannot be seen, and 2
+# where it has ended.
+octossh_process() {
+    octossh_began='' octossh_comm=''
+    read -r octossh_stat <"/proc/$1/stat" || return 1
+    octossh_comm=${octossh_stat#*\(}
+    octossh_comm=${octossh_comm%)*}
+    # shellcheck disable=SC2086
+    set -- ${octossh_stat##*') '}
+    case $1 in Z | X) return 2 ;; esac
+    octossh_parent=$2
+    shift 19
+    octossh_began=$1
+} 2>/dev/null
+
+# Sets octossh_session: the process on this host that lives as long as the connection, and when it began.
+octossh_find_session() {
+    octossh_session=${octossh_session_pid:-$PPID}
+    while octossh_process "$octossh_session" && [ "$octossh_comm" = sudo ]; do
+        octossh_session=$octossh_parent
+    done
+    octossh_session="$octossh_session ${octossh_began:-0}"
+}
+
+# Whether session $1, which began at $2, is there still. Of a stranger's, or where /proc hides sshd, the kernel may tell
+# no more than that.
+octossh_connected() {
+    case $1 in '' | 0 | *[!0-9]*) return 1 ;; esac
+    octossh_process "$1"
+    case $? in 0) [ "$octossh_began" = "$2" ]; return ;; 2) return 1 ;; esac
+    case $(kill -0 "$1" 2>&1) in '' | *ermitted*) return 0 ;; esac
+    return 1
+}
+
+# Whether nothing has come over session $1 of an sshd in $2 seconds, for which we have watched it, once in each: whoever
+# deploys asks over it more often than that whether we are there, which wakes it up. Where a cable was cut, it sleeps on.
+octossh_silent() {
+    case $2 in '' | 0 | *[!0-9]*) return 1 ;; esac
+    case $octossh_comm in sshd | sshd-*) ;; *) return 1 ;; esac
+    octossh_woken=''
+    while read -r octossh_stat octossh_times; do
+        case $octossh_stat in voluntary_ctxt_switches:) octossh_woken=$octossh_times ;; esac
+    done 2>/dev/null <"/proc/$1/status"
+    [ -n "$octossh_woken" ] || return 1
+    octossh_quiet=$((${octossh_quiet:--1} + 1))
+    [ "$1 $octossh_woken" = "${octossh_watched:-}" ] || octossh_quiet=0
+    octossh_watched="$1 $octossh_woken"
+    [ "$octossh_quiet" -ge "$2" ] && octossh_mute=$1
+}
+
+# Claims are files beside the lock, written under it: what lives as long as the connection, after how many seconds of
+# silence it is dead all the same, and whose they are. One that is empty was taken over. This says whether nobody else's
+# holds; otherwise octossh_holder is told who it is.
+octossh_unclaimed() {
+    octossh_claim=${octossh_claim:-}
+    octossh_find_session
+    for octossh_file in "${octossh_lock%.lock}".claim.*; do
+        { [ -f "$octossh_file" ] && [ ! -h "$octossh_file" ]; } || continue
+        # Of one store, one deployment follows the other: what an earlier one has claimed there is over, or our own.
+        case ${octossh_file##*/} in "${octossh_claim%.*}".*) continue ;; esac
+        read -r octossh_pid octossh_at octossh_limit octossh_holder 2>/dev/null <"$octossh_file" || continue
+        # Of one connection the newer deployment counts.
+        [ "$octossh_pid $octossh_at" != "$octossh_session" ] || continue
+        ! octossh_connected "$octossh_pid" "$octossh_at" || octossh_silent "$octossh_pid" "$octossh_limit" || return 1
+    done
+}
+
+octossh_taken() {
+    octossh_fail "this deployment lost its link to the host, which another deployment has taken over since: $(cat "$octossh_lock"); deploy again when that one has ended"
+}
+
+octossh_take_claim() {
+    octossh_mine=${octossh_lock%/*}/$octossh_claim
+    octossh_since='deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC'
+    if [ -f "$octossh_mine" ]; then
+        read -r _ _ _ octossh_since <"$octossh_mine" || octossh_taken
+    elif [ "${octossh_held:-no}" = yes ] && [ "$octossh_new" = no ]; then
+        # It has gone: the host was started anew, or it was taken over long ago. Who had the lock last tells which.
+        case $(cat "$octossh_lock") in "${octossh_since%%' since '*}"*) ;; *) octossh_taken ;; esac
+    fi
+    for octossh_file in "${octossh_lock%.lock}".claim.*; do
+        { [ "$octossh_file" != "$octossh_mine" ] && [ -s "$octossh_file" ] && [ ! -h "$octossh_file" ]; } || continue
+        read -r octossh_pid _ octossh_limit octossh_holder 2>/dev/null <"$octossh_file" || continue
+        octossh_how='has gone without an end'
+        [ "${octossh_mute:-}" != "$octossh_pid" ] || octossh_how="has not been heard of for $octossh_limit s"
+        octossh_say "taking over from $octossh_holder, which $octossh_how"
+        # It may come back, and shall see this then. What is a stranger's cannot be opened by the shell.
+        (: >"$octossh_file") 2>/dev/null || truncate -c -s 0 "$octossh_file" 2>/dev/null ||
+            octossh_fail "the claim $octossh_file of a deployment that has gone cannot be taken over; remove it"
+    done
+    [ -e "$octossh_mine" ] || (umask 0; set -C; : >"$octossh_mine") 2>/dev/null || :
+    (printf '%s\n' "$octossh_session ${octossh_silence:-0} $octossh_since" >"$octossh_mine") 2>/dev/null || {
+        rm -f "$octossh_mine"
+        octossh_fail "the claim $octossh_mine cannot be written: is the place full, or the file a stranger's? make room, or remove it, and deploy again"
+    }
+    octossh_frame claimed
+}
+
+# A kernel lock: it goes when its holder does, however that ends.
+octossh_lock=/dev/shm/octossh-shop-dev.lock
+[ -d /dev/shm ] || octossh_lock=/tmp/octossh-shop-dev.lock
+command -v flock >/dev/null || octossh_fail "there is no flock command on this host; install util-linux"
+octossh_new=no
+if [ ! -e "$octossh_lock" ] && (umask 0; set -C; : >"$octossh_lock") 2>/dev/null; then
+    octossh_new=yes
+fi
+if [ ! -f "$octossh_lock" ] || [ ! -r "$octossh_lock" ] || [ -h "$octossh_lock" ]; then
+    octossh_fail "the lock $octossh_lock is no file that can be read; look at who made it"
+fi
+exec 9<"$octossh_lock"
+# Whether it is ours now; otherwise octossh_why says who has it.
+octossh_locks() {
+    if ! flock -n 9; then
+        octossh_holder=$(cat "$octossh_lock")
+        octossh_holder=${octossh_holder:-another user}
+        octossh_why="another run holds the lock of this project and environment on this host; it was last taken by $octossh_holder"
+    elif ! octossh_unclaimed; then
+        flock -u 9
+        octossh_why="another deployment is not through with this project and environment on this host: $octossh_holder; wait for its end, or cancel it. Where the machine that deploys is gone for good,${octossh_quiet:+ whoever waits here for $octossh_limit s takes over;} 'octossh resume' from its store ends it, or end process $octossh_pid there"
+    else
+        return 0
+    fi
+    return 1
+}
+octossh_waited=0
+until octossh_locks; do
+    if [ "$octossh_waited" -eq 0 ]; then
+        octossh_say "waiting for $octossh_holder"
+    fi
+    [ "$octossh_waited" -lt 30 ] || octossh_end locked none no "$octossh_why"
+    octossh_waited=$((octossh_waited + 1))
+    sleep 1
+done
+[ -z "${octossh_claim:-}" ] || octossh_take_claim
+# What a stranger has made cannot be opened by the shell; then it shall tell nothing rather than what is not so.
+(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || truncate -c -s 0 "$octossh_lock" 2>/dev/null || :
+# What a run that was killed while it pulled has left: a folder without a login.
+for octossh_config in "$octossh_lock".login.*; do
+    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+done
+
+# The secret files of containers that are gone.
+# shellcheck disable=SC2317
+octossh_forget_files() {
+    for octossh_dir in /dev/shm/octossh-shop-dev.files/*/*; do
+        [ -d "$octossh_dir" ] || continue
+        octossh_said=$(docker ps -aq --filter label=octossh.spec=sha256:"${octossh_dir##*/}" 2>/dev/null) || continue
+        [ -n "$octossh_said" ] || rm -rf "$octossh_dir"
+    done
+}
+octossh_last=octossh_forget_files
+
+# Create container $1 by the words of docker after it, of an image that is there.
+octossh_create() (
+    octossh_name=$1
+    shift
+    docker "$@" --pull never --name "$octossh_name" --restart no --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=migrate --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:8f437774492a9c2bc1a77eb0b5a2d3389bef805265e84251f4174a8cf24a283a --label 'octossh.fields={"command":["migrate","--all"],"image":"registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","tag":"1.4.2","v":1}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef migrate --all
+)
+
+# The same, and the image comes first where it is not there.
+octossh_made() {
+    octossh_said=$(octossh_create "$@" 2>&1) && return 0
+    ! octossh_have_image || return 1
+    # Not there, or docker away?
+    docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || return 1
+    octossh_pull || octossh_fail "docker pull: $octossh_said"
+    octossh_said=$(octossh_create "$@" 2>&1)
+}
+
+# Join container $1, which does not run yet, to the networks beside its first one.
+octossh_connect_more() {
+    return 0
+}
+
+octossh_have_image() { docker image inspect --format ok registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1; }
+
+# Gives 1, and the reason in octossh_said, where it cannot be pulled.
+octossh_pull() {
+    octossh_say 'pulling registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
+    octossh_said=$(docker pull -q registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1)
+}
+
+# Sets octossh_{status,code,memory} of container $1; gives 1 where there is none.
+octossh_look() {
+    octossh_status='' octossh_code='' octossh_memory=''
+    octossh_said=$(docker container inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "migrate")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}}' "$1" 2>&1) || return 1
+    # shellcheck disable=SC2086
+    set -- $octossh_said
+    octossh_status=$1 octossh_code=$2 octossh_memory=$3
+    [ "$4" = ours ] || octossh_fail 'a container of that name is not ours: shop-dev-migrate--d-20260102-030405-1'
+}
+
+octossh_late() {
+    octossh_now
+    [ $((octossh_now - octossh_begun)) -ge 90000 ]
+}
+
+# Whether container $1 has said nothing for too long, by its last line, for which docker is asked once in a second. Where
+# it gives none, it may be away, or keep no log.
+octossh_asked=0 octossh_heard=''
+octossh_idle() {
+    octossh_now
+    [ $((octossh_now - octossh_asked)) -ge 100 ] || return 1
+    octossh_asked=$octossh_now
+    if ! octossh_said=$(docker logs --tail 1 --timestamps "$1" 2>&1) || [ "$octossh_heard" != "at $octossh_said" ]; then
+        octossh_heard="at $octossh_said" octossh_heard_at=$octossh_now
+    fi
+    [ $((octossh_now - octossh_heard_at)) -ge 6000 ]
+}
+
+# Until container $1 has ended, or is in the state $2. Gives 1 where the time is over, 2 where it is gone, and, of one for
+# which no state is given, 3 where it is silent.
+octossh_await() {
+    while :; do
+        if octossh_look "$1"; then
+            case $octossh_status in exited | dead | "${2-}") return 0 ;; esac
+        else
+            # Is it gone, or is docker away for a moment?
+            docker version --format '{{.Server.Version}}' >/dev/null 2>&1 && ! octossh_look "$1" && return 2
+        fi
+        ! octossh_late || return 1
+        [ -n "${2-}" ] || ! octossh_idle "$1" || return 3
+        sleep 0.3 2>/dev/null || sleep 1
+    done
+}
+
+# What an earlier deployment left of this step, when its script was ended: two at once must not be.
+octossh_clear() {
+    octossh_left=$(docker ps -a --filter label=octossh.project=shop --filter label=octossh.environment=Dev --filter label=octossh.step=migrate --format '{{.ID}} {{.Names}}' 2>/dev/null) ||
+        octossh_fail "docker does not answer: $(docker ps 2>&1)"
+    set -f
+    IFS=$octossh_nl
+    # shellcheck disable=SC2086
+    set -- $octossh_left
+    unset IFS
+    set +f
+    for octossh_one in "$@"; do
+        case ${octossh_one#* } in
+            *--old | *--next | *--files) continue ;;
+            shop-dev-migrate--*) ;;
+            *) continue ;;
+        esac
+        octossh_say "an earlier deployment left ${octossh_one#* }; it is removed once it has ended"
+        octossh_await "${octossh_one%% *}" created || # one that was never started has no end
+            [ "$?" -eq 2 ] || octossh_fail "${octossh_one#* }, of an earlier deployment, still runs after 900 s"
+        docker rm -f -v "${octossh_one%% *}" >/dev/null 2>&1
+    done
+}
+
+if octossh_look shop-dev-migrate--d-20260102-030405-1; then
+    octossh_say 'finding again shop-dev-migrate--d-20260102-030405-1'
+else
+    octossh_clear
+    octossh_say 'creating shop-dev-migrate--d-20260102-030405-1'
+    octossh_made shop-dev-migrate--d-20260102-030405-1 create || octossh_fail "docker create: $octossh_said"
+    octossh_status=created
+    octossh_connect_more shop-dev-migrate--d-20260102-030405-1 || {
+        docker rm -f -v shop-dev-migrate--d-20260102-030405-1 >/dev/null 2>&1
+        octossh_fail "docker network connect: $octossh_said"
+    }
+fi
+octossh_changed=yes
+if [ "$octossh_status" = created ]; then
+    octossh_said=$(docker start shop-dev-migrate--d-20260102-030405-1 2>&1) || {
+        docker rm -f -v shop-dev-migrate--d-20260102-030405-1 >/dev/null 2>&1
+        octossh_fail "docker start: $octossh_said"
+    }
+fi
+docker logs -f shop-dev-migrate--d-20260102-030405-1 2>&1 &
+octossh_reader=$!
+octossh_await shop-dev-migrate--d-20260102-030405-1
+octossh_how=$?
+if [ "$octossh_how" -eq 1 ] || [ "$octossh_how" -eq 3 ]; then
+    octossh_say "stopping it, since it is silent, or its time is over"
+    docker stop -t 10 shop-dev-migrate--d-20260102-030405-1 >/dev/null 2>&1
+fi
+# Its log has ended with it; where its driver says otherwise, that is not waited for.
+octossh_naps=0
+while kill -0 "$octossh_reader" 2>/dev/null && [ "$octossh_naps" -lt 10 ]; do
+    octossh_naps=$((octossh_naps + 1))
+    sleep 0.3 2>/dev/null || sleep 1
+done
+kill "$octossh_reader" 2>/dev/null
+docker container inspect --format "##octossh $octossh_nonce inspect "'{{json .}}' shop-dev-migrate--d-20260102-030405-1 >&3 2>/dev/null || :
+case $octossh_how in
+    1) octossh_end failed ran yes "it did not end within 900 s and was stopped" ;;
+    2) octossh_end failed ran yes "the container is gone: somebody else removed it" ;;
+    3) octossh_end failed ran yes 'it said nothing for 60 s and was stopped' ;;
+esac
+[ "$octossh_memory" != true ] || octossh_end failed ran yes "the container ended with exit code $octossh_code, killed for want of memory"
+[ "$octossh_code" = 0 ] || octossh_end failed ran yes "the container ended with exit code $octossh_code"
+octossh_end succeeded ran yes ""
+}
+{ "${octossh_go:-octossh_main}" </dev/null; }
