@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import json
 import sys
@@ -14,7 +15,9 @@ from view_strategies import VIEWS
 
 import octossh as oc
 from octossh.cli import main
-from octossh.cli.schemas import NAMES, schema
+from octossh.cli import octossh as command
+from octossh.cli.schemas import COMMANDS, NAMES, schema
+from octossh.testing.registry import FakeRegistry
 
 OCTOFILE = """
 import json
@@ -36,6 +39,80 @@ space = oc.Space(
     hooks=[lambda call: told.append(call) or print(json.dumps(call.to_dict()))],
 )
 """
+FULL = """
+import octossh as oc
+from octossh.testing import Hosts
+
+hub = oc.Registry("hub", "URL")
+steps = [
+    oc.Approve("Sign off"),
+    oc.RunContainer("web", image=hub.image("acme/web"), env={"KEY": oc.secret("KEY")}),
+]
+space = oc.Space(
+    projects=[oc.Project("shop", process=steps, channels=[oc.Channel("stable", "[1,2)")])],
+    targets=[oc.Target("h01", "h01", environments=["Dev"])], transport=Hosts(),
+)
+"""
+# Each command as it can be given after those before it; what it prints is the document behind it.
+ROAD = [
+    (["values", "new-key"], "values-key"),
+    (["values", "set", "KEY"], "value"),
+    (["values", "list"], "values"),
+    (["values", "rotate"], "values-rotate"),
+    (["check"], "check"),
+    (["images", "web"], "images"),
+    (["tags", "acme/web"], "tags"),
+    (["release", "create"], "release"),
+    (["release", "create", "--set", "acme/web=1.0.0"], "release"),
+    (["release", "list"], "releases"),
+    (["release", "show"], "release"),
+    (["release", "diff", "0.0.1", "0.0.2"], "release-diff"),
+    (["release", "prevent", "0.0.2", "--why", "it leaks"], "release-prevent"),
+    (["release", "prevented"], "release-prevented"),
+    (["release", "allow", "0.0.2"], "release-allow"),
+    (["release", "export", "0.0.2", "r.json"], "release"),
+    (["plan", "--to", "Dev"], "plan"),
+    (["render", "--to", "Dev"], "scripts"),
+    (["freeze", "add", "Christmas", "--why", "holidays"], "freeze"),
+    (["freeze", "list"], "freezes"),
+    (["freeze", "remove", "Christmas", "--why", "over"], "freeze-remove"),
+    (["deploy", "0.0.1", "--to", "Dev", "--approve", "Sign off"], "deployment"),
+    (["deploy", "--to", "Dev", "--outdated", "--approve", "Sign off"], "outdated"),
+    (["deploy", "0.0.2", "--to", "Dev", "--approve", "Sign off=as it should be"], "deployment"),
+    (["deployment", "show"], "deployment"),
+    (["history"], "history"),
+    (["history", "--log", "FIRST"], "deployment"),
+    (["status"], "status"),
+    (["who", "acme/web"], "who"),
+    (["drift"], "drift"),
+    (["deploy", "--to", "Dev", "--at", "2100-01-01", "--expires", "2100-01-02"], "schedule"),
+    (["schedule", "list"], "schedules"),
+    (["run-due"], "schedules"),
+    (["approve", "SCHEDULED", "Sign off"], "schedule"),
+    (["schedule", "cancel", "SCHEDULED", "--why", "not then"], "schedule"),
+    (["rollback", "--in", "Dev", "--approve", "Sign off"], "deployment"),
+    (["rollback", "--in", "Dev", "--to", "0.0.2", "--at", "2100-01-01", "--expires", "2100-01-02"], "schedule"),
+    (["maintain", "start", "h01", "--why", "a new disk"], "maintain-start"),
+    (["maintain", "list"], "maintain"),
+    (["maintain", "end", "h01"], "maintain-end"),
+    (["prune", "--in", "Dev", "--keep", "1"], "plan"),
+    (["prune", "--in", "Dev", "--keep", "1", "--yes"], "deployment"),
+    (["tidy", "--logs-days", "0"], "tidy"),
+    (["board", "--out", "board"], "board"),
+    (["audit", "list"], "audit"),
+    (["audit", "verify"], "audit-verify"),
+    (["audit", "send"], "audit-send"),
+    (["audit", "export", "-o", "audit.jsonl"], "audit-export"),
+    (["values", "remove", "KEY"], "value"),
+    (["-f", "new.py", "init", "--image", "docker.io/acme/web", "--host", "root@h01"], "files"),
+    (["import", "compose", "compose.yml"], "import"),
+    (["import", "compose", "compose.yml", "-o", "imported/octofile.py"], "files"),
+    (["import", "kamal", "deploy.yml"], "import"),
+]
+ELSEWHERE = {"cancel", "continue", "exec", "logs", "promote", "release import", "resume"}
+"""They print what others do, or want containers: then the values are made up, below."""
+TEXT = {"completion", "man", "schema", "shell"}
+"""What prints no JSON."""
 TYPES = {
     "object": dict,
     "array": list,
@@ -96,6 +173,38 @@ def run(in_tmp, capsys, monkeypatch):
 def fits(name, document):
     made = schema(name)
     assert faults(made, document, made) == [], name
+
+
+def commands(group=command, path=()):
+    for name, one in group.commands.items():
+        yield from commands(one, (*path, name)) if hasattr(one, "commands") else [" ".join((*path, name))]
+
+
+def test_each_command_that_prints_json_has_a_schema_and_is_tried():
+    tried = {name for name in commands() for words, _ in ROAD if f" {name} " in f" {' '.join(words)} "}
+    assert set(commands()) - TEXT == set(COMMANDS) == tried | ELSEWHERE
+
+
+def test_what_each_command_prints_fits_the_schema_of_its_document(run, in_tmp, monkeypatch):
+    with FakeRegistry() as fake:
+        fake.push("acme/web", "1.0.0")
+        fake.push("acme/web", "1.1.0")
+        (in_tmp / "octofile.py").write_text(FULL.replace("URL", fake.url))
+        (in_tmp / "compose.yml").write_text("services: {web: {image: 'acme/web:1.0.0', shm_size: 1g}}")
+        (in_tmp / "deploy.yml").write_text("service: shop\nimage: acme/web\nservers: [10.0.0.11]\n")
+        ids = {}
+        for words, name in ROAD:
+            monkeypatch.setattr("sys.stdin", io.StringIO("geheim"))
+            said = run("--json", "-q", *(ids.get(word, word) for word in words))
+            document = json.loads(said.out or "{}")
+            assert not isinstance(document.get("error"), dict), (words, said)
+            fits(name, document)
+            assert any(name in COMMANDS[one] for one in COMMANDS if f" {one} " in f" {' '.join(words)} "), words
+            if name == "values-key":
+                monkeypatch.setenv("OCTOSSH_KEY", document["key"])
+            known = {"deployment": "FIRST", "schedule": "SCHEDULED"}
+            if name in known:
+                ids.setdefault(known[name], document["id"])
 
 
 def test_every_document_that_is_printed_fits_its_schema(run):
