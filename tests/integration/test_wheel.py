@@ -1,38 +1,56 @@
-"""What people install: a wheel that holds all it needs, and works without this checkout."""
+"""What people install: a wheel that holds all it needs, works without this checkout, and can be made again."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
+import time
 import zipfile
 from email.parser import Parser
 from pathlib import Path
 
 import pytest
+import wheels
+from packaging.requirements import Requirement
+from wheels import ROOT, run
 
-ROOT = Path(__file__).resolve().parents[2]
+GIVEN = os.environ.get("WHEEL_FROM")
+"""The folder of a release that is to be looked at; without it, one is made."""
 
 pytestmark = pytest.mark.slow
 
 
-def run(*command: str | Path, **options: object) -> str:
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **options)  # type: ignore[call-overload]
-    assert done.returncode == 0, done.stdout + done.stderr
-    return str(done.stdout)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if GIVEN:
+        return Path(GIVEN)
+    folder = tmp_path_factory.mktemp("made")
+    wheels.make(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    # From what git knows, so that no file of this machine slips in.
-    source = folder / "source"
-    source.mkdir()
-    archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True).stdout
-    subprocess.run(["tar", "-x", "-C", source], input=archive, check=True)
-    run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, source)
-    (made,) = folder.glob("*.whl")
-    return made
+def wheel(made: Path) -> Path:
+    (found,) = made.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def sdist(made: Path) -> Path:
+    (found,) = made.glob("*.tar.gz")
+    return found
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: Path) -> object:
+    archive = zipfile.ZipFile(wheel)
+    text = archive.read(next(name for name in archive.namelist() if name.endswith("/METADATA"))).decode()
+    return Parser().parsestr(text)
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +72,45 @@ def test_the_wheel_holds_the_templates_and_the_type_marker_and_nothing_but_the_p
     assert package == set(here)
     assert "octossh/py.typed" in package
     assert sum(name.endswith(".sh.j2") for name in package) > 5
+    assert sum(name.startswith("octossh/recording/migrations/versions/") for name in package) > 5
+    assert any(name.startswith("octossh/board/site/") for name in package)
 
 
-def test_the_metadata_says_what_the_package_is_and_needs(wheel: Path) -> None:
-    archive = zipfile.ZipFile(wheel)
-    text = archive.read(next(name for name in archive.namelist() if name.endswith("/METADATA"))).decode()
-    metadata = Parser().parsestr(text)
+def test_the_metadata_says_what_the_package_is_and_needs(metadata) -> None:
     assert metadata["Name"] == "octossh"
     assert metadata["License-Expression"] == "Apache-2.0"
-    assert metadata["Requires-Python"] == ">=3.11"
-    needs = {need.split(">")[0].split("<")[0].strip() for need in metadata.get_all("Requires-Dist", [])}
-    assert {"attrs", "cattrs", "click", "fabric", "jinja2", "paramiko", "requests", "sqlalchemy"} <= needs
+    assert metadata["License-File"] == "LICENSE"
+    assert metadata["Requires-Python"] == f">={wheels.PYTHONS[0]}"
+    needs = [Requirement(need) for need in metadata.get_all("Requires-Dist", [])]
+    assert {need.name for need in needs} == {need.name for need in wheels.NEEDS}
+    assert [need.name for need in needs if not any(part.operator == ">=" for part in need.specifier)] == []
+
+
+def test_indexes_take_both_files_and_the_wheel_has_no_fault_that_is_known(wheel: Path, sdist: Path) -> None:
+    run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist)
+    run(Path(sys.executable).with_name("check-wheel-contents"), "--config", ROOT / "pyproject.toml", wheel)
+
+
+def test_the_archive_of_the_source_holds_what_the_wheel_is_made_of(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        top = archive.getnames()[0]
+        names = {name.removeprefix(f"{top}/") for name in archive.getnames()}
+    here = run("git", "ls-files", "octossh", cwd=ROOT).split()
+    assert {"CHANGELOG.rst", "LICENSE", "README.rst", "pyproject.toml", "setup.cfg", *here} <= names
+
+
+def test_made_at_another_time_in_another_place_by_somebody_else_they_have_the_same_bytes(
+    wheel: Path, sdist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7", "LC_ALL": "C"}.items():
+        monkeypatch.setenv(name, value)
+    clock = ("faketime", "2031-05-06 07:08:09") if shutil.which("faketime") else ()
+    again = wheels.make(tmp_path, before=clock, umask=0o077)
+    assert [made.name for made in again] == [wheel.name, sdist.name]
+    assert [made.read_bytes() for made in again] == [wheel.read_bytes(), sdist.read_bytes()]
+    committed = int(run("git", "log", "-1", "--format=%ct", cwd=ROOT))
+    times = {info.date_time for info in zipfile.ZipFile(wheel).infolist()}
+    assert {moment[:5] for moment in times} == {time.gmtime(committed)[:5]}
 
 
 def test_the_tests_of_scripts_and_command_pass_against_the_installed_wheel(installed: Path, tmp_path: Path) -> None:
@@ -76,3 +122,25 @@ def test_the_tests_of_scripts_and_command_pass_against_the_installed_wheel(insta
     files = [ROOT / name for name in chosen]
     options = ["-q", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT]
     assert "passed" in run(installed, "-P", "-m", "pytest", *options, *files, cwd=tmp_path)
+
+
+@pytest.mark.skipif(not GIVEN, reason="there is a list of materials with a release only; see ./dev release")
+def test_the_list_of_materials_has_all_that_is_needed_and_nothing_of_this_machine(made: Path, metadata) -> None:
+    (listed,) = made.glob("*.cdx.json")
+    text = listed.read_text()
+    document = json.loads(text)
+    assert document["bomFormat"] == "CycloneDX"
+    assert document["metadata"]["component"]["name"] == "octossh"
+    assert document["metadata"]["component"]["version"] == metadata["Version"]
+    known = {part["name"].lower() for part in document["components"]}
+    assert {need.name for need in wheels.NEEDS} <= known
+    assert all(part["version"] and part["purl"] for part in document["components"])
+    assert "pip" not in known
+    assert "file:" not in text
+
+
+@pytest.mark.skipif(not GIVEN, reason="there are sums with a release only; see ./dev release")
+def test_the_sums_are_those_of_all_other_files(made: Path) -> None:
+    assert "FAILED" not in run("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=made)
+    named = {line.split()[1] for line in (made / "SHA256SUMS").read_text().splitlines()}
+    assert named == {file.name for file in made.iterdir()} - {"SHA256SUMS"}
