@@ -45,13 +45,12 @@ def run(*command: str | Path, **options: object) -> str:
     return str(done.stdout)
 
 
-def make(folder: Path, *, before: tuple[str, ...] = (), umask: int = 0o022) -> tuple[Path, Path]:
+def make(folder: Path, *before: str) -> tuple[Path, Path]:
     """The wheel and the archive of the source of what is committed, in *folder*.
 
     Args:
         folder: It is made if it is not there.
         before: Words to put before each command of the build.
-        umask: The rights that new files do not get meanwhile.
     """
     folder.mkdir(parents=True, exist_ok=True)
     committed = run("git", "log", "-1", "--format=%ct", cwd=ROOT).strip()
@@ -60,14 +59,17 @@ def make(folder: Path, *, before: tuple[str, ...] = (), umask: int = 0o022) -> t
     with tempfile.TemporaryDirectory() as scratch:
         # From what git knows, so that no file of this machine slips in.
         source = Path(scratch, "source")
-        _unpack(io.BytesIO(subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True).stdout), source)
-        said = run(*build, "--sdist", source, env=env, umask=umask)
+        _unpack(
+            io.BytesIO(subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True).stdout),
+            source,
+        )
+        said = run(*build, "--sdist", source, env=env, umask=0o022)
         archive = folder / re.findall(r"octossh-\S+\.tar\.gz", said)[-1]
         _make_plain(archive, int(committed))
         with archive.open("rb") as file:
             _unpack(io.BytesIO(gzip.decompress(file.read())), Path(scratch, "unpacked"))
         (unpacked,) = Path(scratch, "unpacked").iterdir()
-        said = run(*build, "--wheel", unpacked, env=env, umask=umask)
+        said = run(*build, "--wheel", unpacked, env=env, umask=0o022)
     return folder / re.findall(r"octossh-\S+\.whl", said)[-1], archive
 
 
@@ -98,11 +100,17 @@ def _make_plain(sdist: Path, time: int) -> None:
 
 def found(version: str) -> Path | None:
     """The interpreter of a version such as ``3.12`` on this machine: of the path, pyenv or uv; None if there is none."""
-    candidates = [shutil.which(f"python{version}"), *Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}")]
+    candidates = [
+        shutil.which(f"python{version}"),
+        *Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"),
+    ]
     candidates += Path.home().glob(f".local/share/uv/python/cpython-{version}.*/bin/python{version}")
     for candidate in candidates:
         # What stands in the path may be a shim that leads nowhere, or lack what an environment is made with.
-        if candidate and not subprocess.run([candidate, "-c", "import ensurepip, ssl, venv"], capture_output=True).returncode:
+        if (
+            candidate
+            and not subprocess.run([candidate, "-c", "import ensurepip, ssl, venv"], capture_output=True).returncode
+        ):
             return Path(candidate)
     return None
 
@@ -127,7 +135,9 @@ def list_materials(wheel: Path, listed: Path) -> None:
     """Write what an installation of a wheel consists of today, with its extras, in the format of CycloneDX."""
     name, version = wheel.name.split("-")[:2]
     what = {"name": name, "version": version}
-    what |= {key: SETUP["metadata"][old] for key, old in (("description", "description"), ("license", "license_expression"))}
+    what |= {
+        key: SETUP["metadata"][old] for key, old in (("description", "description"), ("license", "license_expression"))
+    }
     described = ["[project]", *(f"{key} = {json.dumps(value)}" for key, value in what.items())]
     described.append(f"dependencies = {json.dumps([str(need) for need in NEEDS])}")
     with tempfile.TemporaryDirectory() as scratch:

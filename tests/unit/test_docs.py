@@ -19,6 +19,8 @@ import octossh
 from octossh.cli import octossh as command
 from octossh.model import KINDS, LABELS, flags
 
+pytestmark = pytest.mark.checkout
+
 # Each command of a page is a process that imports octossh.
 PURE = [
     pytest.param(path, marks=[pytest.mark.slow] if documents.runs_commands(path) else [])

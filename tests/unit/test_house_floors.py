@@ -14,6 +14,8 @@ import pytest
 import octossh
 from octossh import errors
 
+pytestmark = pytest.mark.checkout
+
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "octossh").rglob("*.py"))
 HEAVY = {
