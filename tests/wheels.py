@@ -35,7 +35,7 @@ NEEDS = [
 ]
 LOWEST = [f"{need.name}=={bound.version}" for need in NEEDS for bound in need.specifier if bound.operator == ">="]
 """For pip: of all that is needed, the oldest version that the metadata allows."""
-_TESTS = ["pytest", "pytest-xdist", "hypothesis"]
+_PIP = [sys.executable, "-m", "pip", "--python"]
 
 
 def run(*command: str | Path, **options: object) -> str:
@@ -116,7 +116,7 @@ def found(version: str) -> Path | None:
 
 
 def install(wheel: Path, folder: Path, python: Path, *versions: str, tests: bool = False) -> Path:
-    """The interpreter of a new environment with the wheel, its extras, and what they need.
+    """The interpreter of a new environment with the wheel, its extras, and what they need, which all fits together.
 
     Args:
         wheel: What to install.
@@ -125,10 +125,14 @@ def install(wheel: Path, folder: Path, python: Path, *versions: str, tests: bool
         versions: What else pip is told, such as ``attrs==24.2``; the newest that there is of the rest.
         tests: Whether what the tests need is installed, too.
     """
-    run(python, "-m", "venv", folder)
-    wanted = [f"{wheel}[{','.join(SETUP['options.extras_require'])}]", *versions, *(_TESTS if tests else [])]
-    run(folder / "bin" / "python", "-m", "pip", "install", "-q", *wanted)
-    return folder / "bin" / "python"
+    run(python, "-m", "venv", "--without-pip", folder)
+    made = folder / "bin" / "python"
+    wanted = [f"{wheel}[{','.join(SETUP['options.extras_require'])}]", *versions]
+    if tests:
+        wanted += ["--group", f"{ROOT / 'pyproject.toml'}:test"]
+    run(*_PIP, made, "install", "-q", *wanted)
+    run(*_PIP, made, "check")
+    return made
 
 
 def list_materials(wheel: Path, listed: Path) -> None:
@@ -142,7 +146,6 @@ def list_materials(wheel: Path, listed: Path) -> None:
     described.append(f"dependencies = {json.dumps([str(need) for need in NEEDS])}")
     with tempfile.TemporaryDirectory() as scratch:
         python = install(wheel, Path(scratch, "installed"), Path(sys.executable))
-        run(python, "-m", "pip", "uninstall", "-q", "-y", "pip", "setuptools")
         for said in Path(scratch).rglob("direct_url.json"):  # where the wheel lay on this machine
             said.unlink()
         project = Path(scratch, "pyproject.toml")

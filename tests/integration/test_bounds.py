@@ -43,10 +43,7 @@ def python(request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest
     return wheels.install(wheel, tmp_path_factory.mktemp("installed"), interpreter, *versions, tests=True)
 
 
-def test_no_library_wants_another_version_of_one_and_importing_all_of_octossh_warns_of_nothing(
-    python: Path, tmp_path: Path
-) -> None:
-    run(python, "-m", "pip", "check")
+def test_importing_all_of_octossh_warns_of_nothing(python: Path, tmp_path: Path) -> None:
     said = run(python, "-P", "-W", "error", "-c", IMPORT_ALL, cwd=tmp_path)
     assert Path(said.strip()).is_relative_to(python.parents[1])
 
