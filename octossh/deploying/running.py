@@ -108,6 +108,7 @@ class Run:
         pause = self._pause
         if pause is None:
             self.journal.start(self.plan.skipped)
+            self.worker.make_ready()
             yield from self.plan.rounds
             return
         self.budget.restore(pause)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import threading
 from collections import Counter
@@ -16,6 +17,7 @@ from octossh.deploying.bundles import Bundle, Fate, Part
 from octossh.deploying.claims import Claims
 from octossh.deploying.control import Control
 from octossh.deploying.following import Told, begin, find_again
+from octossh.deploying.observing import MOST_HOSTS_AT_ONCE
 from octossh.deploying.orders import login_names, order
 from octossh.deploying.pauses import Unanswered
 from octossh.deploying.secrecy import Secrecy
@@ -116,7 +118,7 @@ class Worker:
         self.claims = Claims(name, transport)
         self._lasts = last_steps(plan)
         self._steps = {step.name: step for step in plan.release.process.steps}
-        self._ahead: Callable[[Target], None] = getattr(transport, "ahead", lambda _target: None)
+        self._ahead: Callable[..., None] = getattr(transport, "ahead", lambda _target, **_now: None)
         self._spoken: set[str] = set()
         self._here: Transport = transport if getattr(transport, "plays_controller", False) else Local()
         self._through: dict[str, str] = {}
@@ -128,6 +130,15 @@ class Worker:
         self._bundles: dict[tuple[str, str], tuple[Bundle, int]] = {}
         self._left = threading.Event()
         self._lock = threading.Lock()
+
+    def make_ready(self) -> None:
+        """Let the first hosts begin sessions, while their first scripts are being made and recorded."""
+        first = (
+            task.target for stages in self.plan.rounds for stage in stages for wave in stage.waves for task in wave
+        )
+        hosts = (target for target in dict.fromkeys(first) if target is not CONTROLLER)
+        for target in itertools.islice(hosts, min(self.plan.rollout.parallel, MOST_HOSTS_AT_ONCE)):
+            self._ahead(target, now=True)
 
     def close(self) -> None:
         """End what still runs on the machine that deploys, and look no more for what was lost."""

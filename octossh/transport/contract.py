@@ -48,7 +48,8 @@ class Transport(Protocol):
     gone.
 
     One that has a method ``ahead`` is told, by ``ahead(target)``, that another script will go to *target* behind the
-    one that runs there or is about to: it may begin a session for that meanwhile. It neither blocks nor raises.
+    one that runs there or is about to, and by ``ahead(target, now=True)`` that the first one will: it may begin a
+    session for it meanwhile. It neither blocks nor raises.
 
     One that has an attribute ``plays_controller`` that is true answers for the machine that deploys, too: steps with
     ``where="controller"`` are given to it, and nothing runs on that machine.

@@ -119,9 +119,9 @@ class Link:
         self.pulse.join(1)
         self._transport.join(1)
 
-    def ahead(self, start: Start) -> None:
-        """Begin a session for the next script, once one runs. Does not block."""
-        self._spares.want(start.command)
+    def ahead(self, start: Start, *, now: bool = False) -> None:
+        """Begin a session for the next script, once one runs, or *now*. Does not block."""
+        (self._spares.now if now else self._spares.want)(start.command)
 
     def tunnel(self, address: str, port: int, timeout_s: float) -> sockets.Tunnel:
         """A connection from that host to another one, through this one.
@@ -148,8 +148,7 @@ class Link:
             NotSent: There was no session for it.
             ConnectionLost, TimedOut, ReadError: As `Transport.run` says.
         """
-        # Only a session that is opened now shows that there is still somebody.
-        spare = self._spares.take(start.command) if script.repeatable else None
+        spare = self._spares.take(start.command, sure=not script.repeatable)
         runner = ScriptRunner(self._connection, sent, collector, self.pulse, self._spares, spare, timeout_s, feed)
         try:
             # Everything is set, so that no default of anybody counts; in_stream=False leaves our stdin alone.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
 import paramiko
 
-__all__ = ["Spares"]
+__all__ = ["FRESH_S", "Spares"]
+
+FRESH_S = 0.3
+"""Seconds for which that a host has granted a session shows that it is there."""
 
 
 class Spares:
@@ -27,6 +31,7 @@ class Spares:
         self._lock = threading.Lock()
         self._running = 0
         self._wish = ""
+        self._granted_at = 0.0
         self._made: tuple[str, Future[paramiko.Channel | None]] | None = None
 
     def want(self, command: str) -> None:
@@ -37,12 +42,23 @@ class Spares:
             elif self._made is None:
                 self._open(command)
 
-    def take(self, command: str) -> paramiko.Channel | None:
-        """The one in which *command* runs, which is then nobody else's; None where there is none that lives."""
+    def now(self, command: str) -> None:
+        """Begin one in which *command* runs, if there is none. Does not block."""
+        with self._lock:
+            if self._made is None:
+                self._open(command)
+
+    def take(self, command: str, *, sure: bool) -> paramiko.Channel | None:
+        """The one in which *command* runs, which is then nobody else's; None where there is none that lives.
+
+        Where what is sent must be *sure* of somebody who hears it, only one that the host has just granted will do.
+        """
         with self._lock:
             if self._made is None or self._made[0] != command:
                 return None
             made = self._made[1]
+            if sure and made.done() and time.monotonic() - self._granted_at > FRESH_S:
+                return None
             self._made = None
         session = made.result()
         if session is None or session.closed or session.eof_received or session.exit_status_ready():
@@ -69,7 +85,9 @@ class Spares:
 
         def begin() -> None:
             try:
-                made.set_result(self._begin(command))
+                session = self._begin(command)
+                self._granted_at = time.monotonic()
+                made.set_result(session)
             except Exception:  # noqa: BLE001 - whoever needs a session hears of it when it opens one itself
                 made.set_result(None)
 

@@ -123,14 +123,14 @@ class SSH(Pool["Link"]):
         super().approach(targets)
         import octossh.transport.links  # noqa: F401 - here, since it takes longer beside what the caller does next
 
-    def ahead(self, target: Target) -> None:
-        """Begin a session for the next script on *target*, once one runs there. See `Transport`."""
+    def ahead(self, target: Target, *, now: bool = False) -> None:
+        """Begin a session for the next script on *target*, once one runs there, or *now*. See `Transport`."""
         with contextlib.suppress(OctosshError):  # whoever runs the script hears of it
             route = self._routing.route(target)
             begin = start(target, route.where, self._sudo_password)
-            link = self._slot(route).link
-            if link is not None and link.alive:
-                link.ahead(begin)
+            slot = self._slots.get(route.key)
+            if slot is not None and (link := slot.link) is not None and link.alive:
+                link.ahead(begin, now=now)
 
     def _opened(self, route: Route, via: Link | None) -> Link | Fault:
         from octossh.transport.links import Link

@@ -17,6 +17,7 @@ from octossh.errors import AuthError, ConnectError, ConnectionLost, HostKeyError
 from octossh.model.targets import Target
 from octossh.shell import Frame
 from octossh.transport import SSH
+from octossh.transport.spares import FRESH_S
 
 pytestmark = pytest.mark.lab
 
@@ -105,10 +106,22 @@ class TestOneAhead:
         ssh.connect(target)
         ssh.ahead(target)
         begun = ssh.run(target, script(self.OTHER), timeout_s=20).log
-        # One that nobody may send twice asks first whether there is still somebody.
+        threading.Event().wait(FRESH_S)
+        # What nobody may send twice asks first whether there is still somebody.
         assert ssh.run(target, script('echo "$$"')).log != begun
         assert ssh.run(target, self.WHICH).log == begun
         assert ssh.run(target, self.WHICH).log != begun
+
+    def test_is_begun_for_the_first_script(self, lab: Any, host: str, target: Target, make: Callable[..., SSH]) -> None:
+        ssh = make()
+        ssh.connect(target)
+        sessions = lab.ssh_sessions(host)
+        ssh.ahead(target, now=True)
+        wait_for(lambda: lab.ssh_sessions(host) == sessions + 1)
+        # Also one that must be sure of the host: it has just answered.
+        assert ssh.run(target, script(":")).exit_code == 0
+        ssh.run(target, self.WHICH)
+        wait_for(lambda: lab.ssh_sessions(host) == sessions + 2)
 
     def test_is_wanted_while_the_script_runs(self, target: Target, make: Callable[..., SSH]) -> None:
         ssh = make()

@@ -231,11 +231,23 @@ class Ahead(Together):
     def __init__(self, plays, answers=None):
         super().__init__(plays, answers)
         self.journal.comes_back = False
-        self.transport.ahead = lambda target: self.calls.append(f"ahead {target.name}")
+        self.transport.ahead = self._noted
+
+    def _noted(self, target, *, now=False):
+        self.calls.append(f"{'first' if now else 'ahead'} {target.name}")
 
     @property
     def order(self):
         return [call for call in self.calls if call.startswith(("ahead", "sent"))]
+
+
+def test_hosts_make_ready_once_the_beginning_is_recorded():
+    world = Ahead({}, {})
+    world.apply(planned(WEB, hosts=3))
+    assert world.calls[:4] == ["start", "first h1", "first h2", "first h3"]
+    few = Ahead({}, {})
+    few.apply(planned(WEB, hosts=3, rollout=oc.Rollout(parallel=2)))
+    assert [call for call in few.calls if call.startswith("first")] == ["first h1", "first h2"]
 
 
 def test_a_session_is_begun_ahead_for_what_follows_and_for_nothing_else():
