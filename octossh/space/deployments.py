@@ -255,9 +255,7 @@ class Deployments(Continuing):
         self._check_scripts_here(plan)
         if waits is None:
             self._hooks.before(deployment)
-            record: Record = self._noting(self._asking(plan.release, plan.mode), self.store.under(lease))
-        else:
-            record = Continued(self.store, lease, waits)
+        record, put_aside = self._record_of(plan, lease, waits)
         secrets, logins = self._access.of(plan.release, plan.environment, plan.said)
         self._access.ahead(plan, logins)
         # What steps gave out before the deployment waited belongs to no release.
@@ -273,7 +271,7 @@ class Deployments(Continuing):
                 self._transport,
                 self._anchored(record),
                 deployment,
-                shelf=Shelf(self.store, lease, self._keys, given, self._leave_anchors, waits.pause if waits else None),
+                shelf=Shelf(self.store, lease, self._keys, given, put_aside, waits.pause if waits else None),
                 secrets=secrets,
                 logins=logins,
                 login=self._access.login,
@@ -286,6 +284,20 @@ class Deployments(Continuing):
                 on_event=heard,
                 check=check,
             )
+
+    def _record_of(
+        self, plan: Plan, lease: Lease, waits: Schedule | None
+    ) -> tuple[Record, Callable[[Deployment], None]]:
+        """Where it is recorded how *plan* is applied, and what is done when that is put aside to wait."""
+        if waits is not None:
+            return Continued(self.store, lease, waits), self._leave_anchors
+        noting = self._noting(self._asking(plan.release, plan.mode), self.store.under(lease))
+
+        def put_aside(waiting: Deployment) -> None:
+            noting.tell()
+            self._leave_anchors(waiting)
+
+        return noting, put_aside
 
     def _check_scripts_here(self, plan: Plan) -> None:
         """Refuse what a rehearsal would run on this machine."""

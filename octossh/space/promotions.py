@@ -24,7 +24,7 @@ _log = logging.getLogger("octossh")
 
 _KIND = "prevention"
 
-# Registries answer in milliseconds; one that is not there shall not hold a deployment up.
+# Registries answer in milliseconds; of one that is not there, this much is waited for at the end of a deployment.
 _ASKING_S = 5.0
 
 
@@ -151,15 +151,22 @@ class Promotions(Wiring):
             ).start()
         return asked
 
-    def _noting(self, moved: Future[tuple[MovedTag, ...]], record: Record) -> Record:
-        """*record*, which also records what is to be said at the start of a deployment."""
-        return _Noting(record, moved, self._told)
+    def _noting(self, moved: Future[tuple[MovedTag, ...]], record: Record) -> Noting:
+        """*record*, which also records what is to be said of tags."""
+        return Noting(record, moved, self._told, waits=self.on_moved_tag == "fail")
 
 
-class _Noting:
-    """A record that says of the tags that have moved, as soon as the deployment stands in it.
+class Noting:
+    """A record that says of the tags that have moved, as soon as the deployment stands in it and that is known.
 
-    Where such shall not be deployed, it does not begin.
+    Where such shall not be deployed, it does not begin. Otherwise no registry holds it up: what is not known at its
+    beginning is said at its end.
+
+    Args:
+        record: What is written to.
+        moved: What registries say of the tags.
+        told: Records and tells an event.
+        waits: Whether it begins only once that is known.
     """
 
     def __init__(
@@ -167,20 +174,43 @@ class _Noting:
         record: Record,
         moved: Future[tuple[MovedTag, ...]],
         told: Callable[[str, Deployment, Mapping[str, Any]], None],
+        *,
+        waits: bool,
     ) -> None:
-        self._record, self._moved, self._told = record, moved, told
+        self._record, self._moved, self._told, self._waits = record, moved, told, waits
+        self._left: Deployment | None = None
 
     def start(self, deployment: Deployment) -> None:
-        moved = self._moved.result()
+        """See `Record`."""
+        known = self._waits or self._moved.done()
+        if known:
+            self._moved.result()
         self._record.start(deployment)
-        for one in moved:
-            self._told("tag_moved", deployment, {**one.to_dict(), "text": str(one)})
+        self._left = deployment
+        if known:
+            self.tell()
 
     def record(self, event: Event, outcome: Outcome | None = None) -> None:
+        """See `Record`."""
         self._record.record(event, outcome)
 
     def finish(self, deployment: Deployment) -> None:
+        """See `Record`."""
+        self.tell()
         self._record.finish(deployment)
+
+    def tell(self) -> None:
+        """Say what has not been said yet, also of a deployment that waits by now."""
+        about, self._left = self._left, None
+        if about is None:
+            return
+        try:
+            moved = self._moved.result()
+        except Exception as error:  # noqa: BLE001 - it has nothing to do with how the deployment ended
+            _log.warning("whether tags of %s %s have moved cannot be seen: %s", about.project, about.release, error)
+            return
+        for one in moved:
+            self._told("tag_moved", about, {**one.to_dict(), "text": str(one)})
 
 
 def _key(release: Release) -> str:

@@ -160,7 +160,8 @@ def fake():
 
 def pulling(fake, **more):
     image = oc.Registry("fake", fake.url).image("acme/web")
-    return space("Dev", "Berlin", steps=[oc.PullImage("web", image=image)], **more)
+    more.setdefault("steps", [oc.PullImage("web", image=image)])
+    return space("Dev", "Berlin", **more)
 
 
 def test_tokens_for_hosts_are_got_while_these_are_being_connected(fake):
@@ -257,6 +258,60 @@ def test_registries_are_asked_while_hosts_are_connected(fake, monkeypatch):
         assert made.deploy(release, "Dev").ok
 
 
+@pytest.fixture
+def slow(fake, monkeypatch):
+    """A registry that tells what a tag means when a deployment has come so far; and who may say so."""
+
+    class Slow:
+        def __init__(self):
+            self.answers, self.events = threading.Event(), []
+
+        def space(self, **more):
+            made = pulling(fake, on_event=self.heard, **more)
+            meaning = made._access.meaning
+
+            def ask(pin, *, within_s):
+                assert self.answers.wait(30)
+                return meaning(pin, within_s=within_s)
+
+            monkeypatch.setattr(made._access, "meaning", ask)
+            return made
+
+        def heard(self, event):
+            self.events.append(event.type)
+            if event.type in {"step_finished", "asked"}:
+                self.answers.set()
+
+    return Slow()
+
+
+def test_a_registry_that_is_slow_holds_no_deployment_up_and_is_heard_before_its_end(fake, slow):
+    with slow.space() as made:
+        release = made.create_release()
+        fake.push_image("acme/web", "1.0", annotations={"of": "second"})
+        assert made.deploy(release, "Dev").ok
+        assert slow.events[-2:] == ["tag_moved", "deployment_finished"]
+        assert [e.type for e in made.store.events(made.deployment().id)][-2:] == ["tag_moved", "deployment_finished"]
+
+
+def test_a_registry_that_is_slow_is_heard_of_before_a_deployment_waits(fake, slow):
+    image = oc.Registry("fake", fake.url).image("acme/web")
+    steps = [oc.Approve("go"), oc.PullImage("web", image=image)]
+    with slow.space(steps=steps) as made:
+        release = made.create_release()
+        fake.push_image("acme/web", "1.0", annotations={"of": "second"})
+        with pytest.raises(oc.DeployWaits):
+            made.deploy(release, "Dev")
+        assert "tag_moved" in slow.events
+
+
+def test_where_a_moved_tag_shall_stop_a_deployment_its_registry_is_waited_for(fake, slow):
+    with slow.space(on_moved_tag="fail") as made:
+        release = made.create_release()
+        threading.Timer(0.2, slow.answers.set).start()
+        assert made.deploy(release, "Dev").ok
+
+
 def test_nobody_asks_where_tags_do_not_matter(fake):
     with pulling(fake, on_moved_tag="ignore") as made:
         release = made.create_release()
@@ -276,4 +331,4 @@ def test_events_of_tags_and_promotions_are_json(fake):
         release = made.create_release()
         fake.push_image("acme/web", "1.0", annotations={"of": "second"})
         made.deploy(release, "Dev")
-    assert json.loads(json.dumps([e.to_dict() for e in events]))[0]["type"] == "tag_moved"
+    assert "tag_moved" in {event["type"] for event in json.loads(json.dumps([e.to_dict() for e in events]))}
