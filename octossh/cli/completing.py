@@ -61,10 +61,16 @@ def _completer(find: Finder) -> Callable[[click.Context, str], list[CompletionIt
         names: Iterable[str] = ()
         # Whatever is wrong is told once the command is given, and not while it is typed.
         with contextlib.suppress(Exception), _silent(), load(file) as space:
-            names = [name for name in find(space, context.params) if name.startswith(incomplete)]
+            names = [name for name in find(space, _given(context)) if name.startswith(incomplete)]
         return [CompletionItem(name) for name in names]
 
     return complete
+
+
+def _given(context: click.Context) -> dict[str, Any]:
+    """What has been typed already. Before the value of an option, click leaves arguments lie as they came."""
+    arguments = [one.name for one in context.command.params if isinstance(one, click.Argument)]
+    return {**context.params, **dict(zip(map(str, arguments), context.args, strict=False))}
 
 
 @contextlib.contextmanager
@@ -97,6 +103,28 @@ def _steps(space: oc.Space, given: dict[str, Any]) -> Iterable[str]:
     return dict.fromkeys(step.name for owner in _owners(space, given) for step in owner.process.steps)
 
 
+def _approvals(space: oc.Space, given: dict[str, Any]) -> Iterable[str]:
+    from octossh.deploying import asks_approval
+
+    return dict.fromkeys(
+        step.name for owner in _owners(space, given) for step in owner.process.steps if asks_approval(step)
+    )
+
+
+def _images(space: oc.Space, given: dict[str, Any]) -> Iterable[str]:
+    return dict.fromkeys(image.repository for owner in _owners(space, given) for image in owner.process.images)
+
+
+def _registries(space: oc.Space, given: dict[str, Any]) -> Iterable[str]:
+    return dict.fromkeys(image.registry.name for owner in _owners(space, given) for image in owner.process.images)
+
+
+def _types(_space: oc.Space, _given: dict[str, Any]) -> Iterable[str]:
+    from octossh.model import RECORDED
+
+    return RECORDED
+
+
 def _channels(space: oc.Space, given: dict[str, Any]) -> Iterable[str]:
     return dict.fromkeys(channel.name for owner in _owners(space, given) for channel in owner.channels)
 
@@ -122,6 +150,12 @@ _NAMES: dict[str, Finder] = {
     "steps": _steps,
     "skip": _steps,
     "channel": _channels,
+    "projects": _projects,
+    "environments": _environments,
+    "approvals": _approvals,
+    "image": _images,
+    "registry": _registries,
+    "types": _types,
     "release": _releases,
     "other": _releases,
     "deployment": _deployments,

@@ -2,7 +2,7 @@
 
 from octossh.deploying.anchoring import Anchored, places_of, seek_anchors
 from octossh.deploying.applying import apply
-from octossh.deploying.approving import Approver, check_beforehand
+from octossh.deploying.approving import Approver, asks_approval, check_beforehand
 from octossh.deploying.asking import Decider, policy
 from octossh.deploying.checking import check
 from octossh.deploying.ending import given_up
@@ -21,6 +21,7 @@ __all__ = [
     "Waited",
     "Wanted",
     "apply",
+    "asks_approval",
     "check",
     "check_beforehand",
     "connect",

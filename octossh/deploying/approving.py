@@ -12,12 +12,17 @@ from octossh.errors import ModelError, Refused, did_you_mean
 from octossh.model import Approval, ApprovalRequest, Approve, Deployment, Outcome, Pairs, Process, State, Step
 from octossh.planning import Plan
 
-__all__ = ["Approver", "ask", "check_approvals", "check_beforehand"]
+__all__ = ["Approver", "ask", "asks_approval", "check_approvals", "check_beforehand"]
 
 Approver = Callable[[ApprovalRequest], Approval | None] | Mapping[str, Approval]
 """Who is asked: a function, which gives None where nobody can say now, or the answers by the name of the step."""
 
 _log = logging.getLogger("octossh")
+
+
+def asks_approval(step: Step) -> bool:
+    """Whether somebody is asked by *step*, or between its waves."""
+    return isinstance(step, Approve) or _by_wave(step)
 
 
 def check_beforehand(approver: Approver | None, processes: Iterable[Process]) -> None:
@@ -32,7 +37,7 @@ def check_beforehand(approver: Approver | None, processes: Iterable[Process]) ->
     if not given:
         return
     steps = [step for process in processes for step in process.steps]
-    known = {step.name for step in steps if isinstance(step, Approve) or _by_wave(step)}
+    known = {step.name for step in steps if asks_approval(step)}
     for name in given:
         if name not in known:
             there = "asks for no approval" if name in {step.name for step in steps} else "is not there to be approved"

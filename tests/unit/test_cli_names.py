@@ -77,8 +77,8 @@ CASES = {
         "on": (["shop", "--in", "Test", "--on", "x9", "--", "true"], HOST),
     },
     "freeze add": {
-        "project": (["x", "--project", "shpo", "--why", "x"], PROJECT),
-        "environment": (["x", "--in", "Tset", "--why", "x"], TEST),
+        "projects": (["x", "--project", "shpo", "--why", "x"], PROJECT),
+        "environments": (["x", "--in", "Tset", "--why", "x"], TEST),
     },
     "freeze remove": {"name": (["Chrismas", "--why", "x"], "did you mean 'Christmas'?")},
     "history": {
@@ -178,12 +178,13 @@ def commands(group=command, path=()):
 
 
 def test_each_parameter_that_stands_for_a_name_is_tried():
-    wanted = {*_NAMES, "approvals", "types", "versions", "registry"}
+    wanted = {*_NAMES, "versions"}
     shared = {"only", "exclude", "skip", "approvals"}
     missing = [
         f"{name}: {parameter.name}"
         for name, one in commands()
         for parameter in one.params
+        if (name, parameter.name) != ("who", "image")  # it says which is near
         if name != "init" and not name.startswith("import ")  # there one gives names
         if parameter.name in wanted and parameter.name not in CASES.get(name, {})
         if isinstance(parameter.type, click.types.StringParamType)

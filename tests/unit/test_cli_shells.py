@@ -75,11 +75,28 @@ def run(*arguments):
         ("octossh deploy --to Live --only ", ["h02"]),
         ("octossh deploy --project shop --skip ", ["migrate"]),
         ("octossh release create --channel st", ["stable"]),
+        ("octossh logs shop --in ", ["Test", "Live"]),
+        ("octossh rollback -q blog --in ", ["Web"]),
+        ("octossh logs blog --in Web --step ", ["publish"]),
+        ("octossh release diff 0.0.1 --project blog --in ", ["Web"]),
+        ("octossh freeze add night --project ", ["shop", "blog"]),
+        ("octossh freeze add night --in L", ["Live"]),
+        ("octossh audit list --type release_c", ["release_created"]),
         ("octossh -f nothing.py status ", []),
     ],
 )
 def test_a_shell_is_told_the_names_that_the_octofile_knows(folder, words, expected):
     assert completed(folder, words) == expected
+
+
+@pytest.mark.slow
+def test_a_shell_is_told_images_registries_and_the_steps_that_can_be_approved(in_tmp):
+    steps = "[oc.Approve('Sign off'), oc.RunContainer('web', image=hub.image('acme/web'))]"
+    ending = f"space = oc.Space(projects=[oc.Project('shop', process={steps})])"
+    (in_tmp / "octofile.py").write_text(f"{OCTOFILE.partition('space =')[0]}{ending}\n")
+    assert completed(in_tmp, "octossh deploy --approve ") == ["Sign off"]
+    assert completed(in_tmp, "octossh tags ") == ["acme/web"]
+    assert completed(in_tmp, "octossh images --registry ") == ["hub"]
 
 
 @pytest.mark.slow
