@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import re
 import shutil
@@ -69,6 +70,11 @@ class Browser:
         """From now on the page is wanted dark."""
         feature = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
         self._ask("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": feature})
+
+    def picture(self, width, height):
+        """What the window shows in that size, as PNG."""
+        self._ask("POST", "/window/rect", {"width": width, "height": height})
+        return base64.b64decode(self._ask("GET", "/screenshot"))
 
     def close(self):
         self._ask("DELETE", "")
