@@ -19,7 +19,7 @@ import click
 import octossh as oc
 from octossh._version import __version__
 from octossh.cli.mistakes import Group
-from octossh.errors import ModelError, OctosshError
+from octossh.errors import ModelError, OctosshError, did_you_mean
 
 __all__ = ["COLOURS", "CONTROL", "CONTROL_BUT_LINES", "Options", "coloured", "command", "load", "octossh"]
 
@@ -97,11 +97,27 @@ def load(path: str) -> oc.Space:
         line = f", line {error.lineno}" if error.lineno else ""
         raise ModelError(f"{where}{line}: this is not Python: {error.msg}; correct it there") from error
     except (Exception, SystemExit) as error:
-        raise ModelError(f"{path}{_line(error, file.name)}: it fails with {type(error).__name__}: {error}") from error
+        said = _misspelt(error) or f"it fails with {type(error).__name__}: {error}"
+        raise ModelError(f"{path}{_line(error, file.name)}: {said}") from error
     space = defined.get("space")
     if not isinstance(space, oc.Space):
         raise ModelError(f"{path} defines no space; end it with: space = octossh.Space(projects=[...], targets=...)")
     return space
+
+
+def _misspelt(error: BaseException) -> str:
+    """What is meant where an octofile names a noun or a field that is not there; empty for every other error."""
+    if isinstance(error, AttributeError) and error.obj is oc:
+        return f"octossh has no {error.name!r}; {did_you_mean(str(error.name), oc.__all__)}"
+    found = re.fullmatch(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", str(error))
+    name = "" if found is None else "Space" if found[1] == "Wiring" else found[1]
+    if not isinstance(error, TypeError) or found is None or name not in oc.__all__:
+        return ""
+    import inspect
+
+    return (
+        f"{name} has no field {found[2]!r}; {did_you_mean(found[2], inspect.signature(getattr(oc, name)).parameters)}"
+    )
 
 
 def _line(error: BaseException, name: str) -> str:
