@@ -47,7 +47,10 @@ class Catalog:
         places = _by_name(environments, Environment, "environments")
         names = _environments(known.values(), hosts, places)
         _check_scopes(known.values(), hosts)
-        return cls(known, hosts, names, {name: place.rollout for name, place in places.items() if place.rollout})
+        rollouts = {name: place.rollout for name, place in places.items() if place.rollout}
+        _check_minima({f"project {name!r}": one.rollout for name, one in known.items()}, hosts)
+        _check_minima({f"environment {name!r}": rollout for name, rollout in rollouts.items()}, hosts)
+        return cls(known, hosts, names, rollouts)
 
     def rollout(self, project: str, environment: str) -> Rollout:
         """How deployments of *project* go over the hosts of *environment*, where nobody says otherwise."""
@@ -109,6 +112,16 @@ def _check_scopes(projects: Iterable[Project], targets: tuple[Target, ...]) -> N
                         f"project {project.name!r}: variable {variable.name!r} is for {key} {value!r}, "
                         f"which no target {'has' if key == 'role' else 'is'}; {did_you_mean(value, names)}"
                     )
+
+
+def _check_minima(rollouts: Mapping[str, Rollout], targets: tuple[Target, ...]) -> None:
+    """A minimum of hosts for a role that nothing has would guard nothing, in silence."""
+    known = {role for target in targets for role in target.roles}
+    for where, rollout in rollouts.items():
+        if targets and (stray := next((role for role in rollout.at_least if role not in known), None)):
+            raise ModelError(
+                f"{where}: at_least is for role {stray!r}, which no target has; {did_you_mean(stray, known)}"
+            )
 
 
 def _environments(projects: Iterable[Project], targets: tuple[Target, ...], more: Iterable[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, Self
 import attrs
 from attrs import field
 
-from octossh.errors import ModelError
+from octossh.errors import ModelError, did_you_mean
 from octossh.model import (
     CONDITIONS,
     CONTROLLER,
@@ -88,6 +88,13 @@ class _StepView:
         left_out: tuple[str, ...] = (),
     ) -> None:
         self._step, self._target, self._reach, self._known, self._left_out = step, target, reach, known, left_out
+
+    def __getattr__(self, name: str) -> Any:
+        """What is there under another name is asked for by mistake; what libraries look for is just not there."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        known = [one for one in vars(_StepView) if not one.startswith("_")]
+        raise ModelError(f"steps.{self._step.name} has no {name!r}; {did_you_mean(name, known)}")
 
     def _facts(self) -> Facts:
         if self._target not in self._reach:

@@ -184,6 +184,16 @@ WRONG = {
     "a target that is not there": (
         lambda: space(oc.Project("shop", process=[STEP], variables=[oc.Variable("Level", 1, target="h9")])), ["'Level'", "'h9'"],
     ),
+    "a minimum of hosts for a role that nothing has": (
+        lambda: space(
+            shop(rollout=oc.Rollout(at_least={"wbe": 1})), targets=[oc.Target("h0", "h0", environments=["Dev"], roles=["web"])]
+        ),
+        ["project 'shop'", "at_least", "'wbe'", "did you mean 'web'?"],
+    ),
+    "a minimum of an environment for a role that nothing has": (
+        lambda: space(environments=[oc.Environment("Dev", rollout=oc.Rollout(at_least={"wbe": "50%"}))]),
+        ["environment 'Dev'", "at_least", "'wbe'", "there is none"],
+    ),
 }  # fmt: skip
 
 
@@ -193,3 +203,28 @@ def test_a_space_of_wrong_parts_is_a_model_error(what):
     with pytest.raises(oc.ModelError) as caught:
         make()
     assert [word for word in words if word not in str(caught.value)] == []
+
+
+def test_an_answer_given_beforehand_for_a_step_that_asks_for_none_is_refused_and_one_for_another_project_is_not():
+    yes, replay = oc.Approval(True, by="ada"), oc.Replay(done)
+    steps = (oc.Approve("Sign off"), STEP)
+    other = oc.Project("blog", process=[oc.Approve("Publish"), oc.RunScript("hello", script="true")])
+    with space(shop(*steps), other, transport=replay) as made:
+        release = made.create_release("shop")
+        for name, words in {"Sing off": r"did you mean 'Sign off'\?", "migrate": "asks for no approval"}.items():
+            made.approve = {name: yes}
+            with pytest.raises(oc.ModelError, match=words) as caught:
+                made.deploy(release, "Dev")
+            assert caught.value.hosts is oc.Hosts.UNTOUCHED
+        assert (replay.calls, len(made.history())) == ([], 0)
+        made.approve = {"Sign off": yes, "Publish": yes}
+        assert made.deploy(release, "Dev").ok
+
+
+def test_what_a_step_does_not_leave_is_told_with_what_it_leaves():
+    reading = oc.RunScript("tell", script="echo {{ steps.migrate.output.X }}")
+    with (
+        space(shop(STEP, reading)) as made,
+        pytest.raises(oc.ModelError, match=r"no 'output'; did you mean 'outputs'\?"),
+    ):
+        made.deploy(made.create_release(), "Dev")
