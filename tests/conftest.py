@@ -14,7 +14,7 @@ from clusters import Cluster, cluster
 from lab.lab import Lab
 
 hypothesis.settings.register_profile("whole", deadline=None, derandomize=True, max_examples=100)
-hypothesis.settings.register_profile("fast", deadline=None, derandomize=True, max_examples=10)
+hypothesis.settings.register_profile("fast", deadline=None, derandomize=True, max_examples=6)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "whole"))
 
 LAB_HOSTS = 4

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
-import tempfile
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from unittest import mock
 
 from jupyter_client.manager import KernelManager
-from traitlets.config import Config
 
-WAIT_S = 300  # a kernel loads much before it answers
+WAIT_S = 60
 
 
 class Kernel:
@@ -56,24 +52,15 @@ class Kernel:
 
 
 @contextlib.contextmanager
-def sockets():
-    """Where kernels have sockets that are files, so that nobody else comes in: their paths must not be long."""
-    with tempfile.TemporaryDirectory(prefix="octossh-kernel-", dir="/tmp") as folder:
-        with mock.patch.dict(os.environ, JUPYTER_RUNTIME_DIR=folder):
-            yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/socket"}})
-
-
-@contextlib.contextmanager
 def kernel():
-    """A kernel of this Python; gone in the end."""
-    with sockets() as config:
-        manager = KernelManager(config=config)
-        manager.start_kernel()
+    """A kernel of this Python, over sockets that are files; gone in the end."""
+    manager = KernelManager(transport="ipc")
+    manager.start_kernel()
+    try:
+        made = Kernel(manager)
         try:
-            made = Kernel(manager)
-            try:
-                yield made
-            finally:
-                made.close()
+            yield made
         finally:
-            manager.cleanup_resources()
+            made.close()
+    finally:
+        manager.cleanup_resources()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 import zlib
@@ -12,7 +11,7 @@ from typing import Any
 import click
 
 import octossh as oc
-from octossh.cli.options import COLOURS, CONTROL, Options, command, octossh
+from octossh.cli.options import COLOURS, CONTROL, Options, coloured, command, octossh
 from octossh.cli.times import since
 
 _project = click.argument("project", required=False)
@@ -54,7 +53,7 @@ class _Prefixed:
     """Lines with who says them in front, in a colour of its own at a terminal."""
 
     def __init__(self) -> None:
-        self._coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._coloured = coloured()
         self._width = 0
 
     def __call__(self, line: oc.ContainerLine, time: bool = False) -> None:

@@ -16,6 +16,9 @@ from octossh.errors import DeployFailed, DeployWaits, Hosts, OctosshError
 if TYPE_CHECKING:
     from octossh.model import OptionFields
 
+MARKS = {"+": "green", "~": "yellow", "-": "red", "!": "red", ">": "cyan", "?": "cyan", "*": "cyan"}
+"""Of the lines of a plan, by their marks."""
+
 _project = click.option("--project", help="Default: the only one.")
 _number = click.argument("release", default="latest")
 _to = click.option("--to", "environment", required=True, metavar="ENVIRONMENT", help="Where to.")
@@ -41,7 +44,7 @@ def _plan(
     """Show what deploying RELEASE (default: the latest) would do on which host. Hosts are only looked at."""
     space = asking(options.space())
     made = space.plan(space.release(project, release), environment, **choices)
-    options.show(made)
+    options.show(made, colours=MARKS)
     if detailed_exitcode and made.has_changes:
         sys.exit(3)
 
@@ -223,4 +226,4 @@ def _prune(
     if yes:
         _deployed(options, lambda: space.deploy(made, override_freeze=override_freeze))
     else:
-        options.show(made)
+        options.show(made, colours=MARKS)

@@ -8,9 +8,10 @@ import re
 import runpy
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -18,9 +19,9 @@ import click
 import octossh as oc
 from octossh._version import __version__
 from octossh.cli.mistakes import Group
-from octossh.errors import ModelError, OctosshError
+from octossh.errors import ModelError, OctosshError, did_you_mean
 
-__all__ = ["COLOURS", "CONTROL", "CONTROL_BUT_LINES", "Options", "command", "load", "octossh"]
+__all__ = ["COLOURS", "CONTROL", "CONTROL_BUT_LINES", "Options", "coloured", "command", "load", "octossh"]
 
 
 @dataclass(slots=True)  # attrs takes longer to import than all that --help needs
@@ -44,15 +45,32 @@ class Options:
             click.get_current_context().find_root().call_on_close(self._space.close)
         return self._space
 
-    def show(self, value: Any, text: str | None = None) -> None:
-        """The result, on standard output: as JSON or for people."""
+    def show(self, value: Any, text: str | None = None, *, colours: Mapping[str, str] = MappingProxyType({})) -> None:
+        """The result, on standard output: as JSON or for people.
+
+        Args:
+            value: The result.
+            text: What people read. None: the value as text.
+            colours: At a terminal, of lines that begin with such a mark.
+        """
         if self.as_json:
             click.echo(
                 json.dumps(value.to_dict() if hasattr(value, "to_dict") else value, ensure_ascii=False, indent=2)
             )
         else:
             # A record may hold what others wrote, such as notes of a release: nothing in it moves the cursor.
-            click.echo(CONTROL_BUT_LINES.sub("?", str(value) if text is None else text))
+            clean = CONTROL_BUT_LINES.sub("?", str(value) if text is None else text)
+            click.echo(_painted(clean, colours) if colours and coloured() else clean)
+
+
+def coloured() -> bool:
+    """Whether standard output is a terminal on which colours are wanted."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _painted(text: str, colours: Mapping[str, str]) -> str:
+    lines = ((line, colours.get(line.lstrip()[:2].rstrip())) for line in text.split("\n"))
+    return "\n".join(click.style(line, fg=colour) if colour else line for line, colour in lines)
 
 
 def load(path: str) -> oc.Space:
@@ -79,11 +97,27 @@ def load(path: str) -> oc.Space:
         line = f", line {error.lineno}" if error.lineno else ""
         raise ModelError(f"{where}{line}: this is not Python: {error.msg}; correct it there") from error
     except (Exception, SystemExit) as error:
-        raise ModelError(f"{path}{_line(error, file.name)}: it fails with {type(error).__name__}: {error}") from error
+        said = _misspelt(error) or f"it fails with {type(error).__name__}: {error}"
+        raise ModelError(f"{path}{_line(error, file.name)}: {said}") from error
     space = defined.get("space")
     if not isinstance(space, oc.Space):
         raise ModelError(f"{path} defines no space; end it with: space = octossh.Space(projects=[...], targets=...)")
     return space
+
+
+def _misspelt(error: BaseException) -> str:
+    """What is meant where an octofile names a noun or a field that is not there; empty for every other error."""
+    if isinstance(error, AttributeError) and error.obj is oc:
+        return f"octossh has no {error.name!r}; {did_you_mean(str(error.name), oc.__all__)}"
+    found = re.fullmatch(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", str(error))
+    name = "" if found is None else "Space" if found[1] == "Wiring" else found[1]
+    if not isinstance(error, TypeError) or found is None or name not in oc.__all__:
+        return ""
+    import inspect
+
+    return (
+        f"{name} has no field {found[2]!r}; {did_you_mean(found[2], inspect.signature(getattr(oc, name)).parameters)}"
+    )
 
 
 def _line(error: BaseException, name: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import octossh as oc
 from octossh.cli.options import Options, command, octossh
 from octossh.cli.writing import check_free, to_type_with, write_octofile
 from octossh.errors import ModelError
@@ -94,9 +95,9 @@ def _start(file: Path, said: dict[str, Any], ask: _Ask | None) -> Start:
     targets = _targets(said, environments, ask)
     published, health = said["publish"], said["health"] or ""
     if asking and not published:
-        published = tuple(_asked(ask, "Ports to publish, such as 8080:80", "", _words))
+        published = tuple(_asked(ask, "Ports to publish, such as 8080:80", "", lambda text: _ports(text, image)))
         if published and not health:
-            health = _asked(ask, "Path that answers when all is well, such as /health", "", str)
+            health = _asked(ask, "Path that answers when all is well, such as /health", "", _path)
     return Start(
         image=image,
         project=said["project"] or "",
@@ -121,6 +122,15 @@ def _asked(ask: _Ask | None, question: str, default: str | None, read: Callable[
 
 def _words(text: str) -> list[str]:
     return text.replace(",", " ").split()
+
+
+def _ports(text: str, image: oc.Image) -> list[str]:
+    """The ports that *text* names; a `ModelError` says what is wrong with them, so that they are asked for again."""
+    return list(oc.RunContainer("web", image=image, publish=_words(text)).publish)
+
+
+def _path(text: str) -> str:
+    return oc.Http(80, text).path if text else ""
 
 
 def _targets(said: dict[str, Any], environments: tuple[str, ...], ask: _Ask | None) -> tuple[Target, ...]:

@@ -84,7 +84,9 @@ def fused(parts: Sequence[tuple[Script, str]], *, claim: str = "", last: bool = 
         values = [f'octossh_secret_{at}="${{octossh_secret_{len(names) + at}}}"\n' for at in range(len(script.secrets))]
         # In brackets, it is read to its end before anything of it is done.
         held = _claiming(claim, last=last and number == len(parts))
-        text += ["(\n", *values, _named(run, 1), held, script.body, ') || exit "$?"\n']
+        # The last one sweeps for all of them.
+        sweeps = "" if number == len(parts) else "octossh_run_sweeps=no\n"
+        text += ["(\n", *values, _named(run, 1), sweeps, held, script.body, ') || exit "$?"\n']
         names += [f"{number}/{name}" for name in script.secrets]
     return Script(parts[0][0].name, "".join(text), tuple(names), ahead=_outlive(), repeatable=True)
 

@@ -1,6 +1,6 @@
 """The only way to a host: one script in, frames and a log out. The door of fabric, paramiko and invoke.
 
-Importing it is cheap: fabric and paramiko enter at the first connection.
+Importing it is cheap: paramiko enters at the first connection, and fabric with the first script.
 """
 
 from __future__ import annotations

@@ -1,14 +1,12 @@
-"""One open SSH connection and the scripts that run over it. Imports fabric, paramiko and invoke."""
+"""One open SSH connection and the scripts that run over it. Imports paramiko; fabric at the first script."""
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import paramiko
-from fabric import Config, Connection
-from paramiko.config import SSHConfig
 
 from octossh.errors import ConnectError, ConnectionLost, TimedOut
 from octossh.nouns import frozen
@@ -25,8 +23,11 @@ from octossh.transport.logins import Ask, Keys, Login
 from octossh.transport.pools import NotSent
 from octossh.transport.pulse import Pulse
 from octossh.transport.routes import Route
-from octossh.transport.runners import ScriptRunner
+from octossh.transport.sessions import Session
 from octossh.transport.spares import Spares
+
+if TYPE_CHECKING:
+    from octossh.transport.runners import ScriptRunner
 
 __all__ = ["Link", "Options"]
 
@@ -52,41 +53,41 @@ class Options:
     keepalive_s: float
 
 
-class _Connection(Connection):  # type: ignore[misc]
-    """Fabric's connection without its habit of opening itself again: that would hide a host that was away."""
-
-    def open(self) -> Any:
-        if self.transport is not None and not self.is_connected:
-            raise EOFError("the connection was dropped")
-        return super().open()
-
-
 class Link:
     """An open connection to one host. `Link.open` makes one."""
 
-    def __init__(self, where: Where, connection: _Connection, keepalive_s: float) -> None:
+    def __init__(self, where: Where, client: paramiko.SSHClient, keepalive_s: float) -> None:
         self.where = where
-        self._connection = connection
-        self._transport: Handshake = connection.transport
+        self._client = client
+        transport = client.get_transport()
+        assert isinstance(transport, Handshake)
+        self._transport = transport
         self._why_lost = ""
-        self._spares = Spares(self._transport.open_running, str(where))
+        self._spares = Spares(transport.open_running, str(where))
         self.pulse = Pulse(self._ask, keepalive_s, self._silent)
 
     @classmethod
-    def open(cls, route: Route, options: Options, via: Link | None = None, gate: Gate | None = None) -> Link | Fault:
+    def open(
+        cls,
+        route: Route,
+        options: Options,
+        deadline: float,
+        way: sockets.Socket | Link | None,
+        gate: Gate | None = None,
+    ) -> Link | Fault:
         """Connect, check the host key and log in; what went wrong is returned, not raised.
 
         Args:
             route: The way there.
             options: What is the same for all.
-            via: The open connection to the host that the way goes through.
+            deadline: When the key exchange has to be through, by `time.monotonic`.
+            way: A socket of the host, or the open connection to the one that the way goes through.
             gate: What the login waits at.
         """
-        deadline = time.monotonic() + options.connect_timeout_s
         where = route.where
-        opening = _Opening(route, options, deadline, via, gate)
+        opening = _Opening(route, options, deadline, way, gate)
         try:
-            return cls(where, opening.connection(), options.keepalive_s)
+            return cls(where, opening.client(), options.keepalive_s)
         except Exception as error:  # noqa: BLE001 - connect_fault knows them all
             late = time.monotonic() > deadline - _TICK_S and opening.stage in ("greeting", "kex")
             if late and not isinstance(error, ConnectError):
@@ -112,7 +113,7 @@ class Link:
         self.pulse.stop()
         if isinstance(sock := self._transport.sock, sockets.Socket):
             sock.hang_up()
-        self._connection.client.close()
+        self._client.close()
 
     def join(self) -> None:
         """Wait for the threads of a link that has been closed."""
@@ -149,17 +150,31 @@ class Link:
             ConnectionLost, TimedOut, ReadError: As `Transport.run` says.
         """
         spare = self._spares.take(start.command, sure=not script.repeatable)
-        runner = ScriptRunner(self._connection, sent, collector, self.pulse, self._spares, spare, timeout_s, feed)
         try:
+            # OpenSSH takes no input before it has answered this, so not to wait for the answer would win nothing.
+            channel = spare or self._transport.open_running(start.command)
+        except Exception as error:
+            raise NotSent(str(error)) from error
+        session = Session(channel, sent, collector, self.pulse, feed)
+        self._spares.started()
+        try:
+            # Loaded while the host is at work.
+            from octossh.transport.runners import ScriptRunner, connected
+
+            runner = ScriptRunner(connected(self._transport), session, collector, self.pulse, timeout_s)
             # Everything is set, so that no default of anybody counts; in_stream=False leaves our stdin alone.
             runner.run(
                 start.command, hide=True, warn=True, in_stream=False, pty=False, echo=False, encoding="utf-8", env={},
                 dry=False, watchers=[], asynchronous=False, disown=False,
             )  # fmt: skip
         except Exception as error:  # whatever it was, the end was not seen
-            if not runner.sent:
-                raise NotSent(str(error)) from error
+            session.abandon()
             raise self._lost(script, error) from error
+        except BaseException:
+            session.abandon()
+            raise
+        finally:
+            self._spares.ended()
         if collector.error is not None:
             raise collector.error
         if runner.timed_out_here:
@@ -171,7 +186,7 @@ class Link:
 
     def _result(self, script: Script, runner: ScriptRunner, collector: Collector) -> Result:
         channel = runner.channel
-        if runner.abandoned:
+        if runner.session.abandoned:
             raise self._lost(script)
         whole = channel.eof_received or runner.lingered
         if (channel.exit_status < 0 or not whole) and self._goes_down():
@@ -206,12 +221,14 @@ class Link:
 class _Opening:
     """A connection while it is being opened: how far it came, and how to be rid of it."""
 
-    def __init__(self, route: Route, options: Options, deadline: float, via: Link | None, gate: Gate | None) -> None:
+    def __init__(
+        self, route: Route, options: Options, deadline: float, way: sockets.Socket | Link | None, gate: Gate | None
+    ) -> None:
         self._route, self._where, self._options, self._deadline = route, route.where, options, deadline
-        self._via, self._gate = via, gate
+        self._via, self._gate = way if isinstance(way, Link) else None, gate
         self._policy = HostKeyPolicy(route)
-        self._sock: sockets.Socket | sockets.Tunnel | None = None
-        self._connection: _Connection | None = None
+        self._sock: sockets.Socket | sockets.Tunnel | None = way if isinstance(way, sockets.Socket) else None
+        self._client: paramiko.SSHClient | None = None
         self._transport: paramiko.Transport | None = None
 
     @property
@@ -228,35 +245,31 @@ class _Opening:
         heard = self._sock.heard if self._sock else b""
         return "" if b"SSH-" in heard else heard.decode("utf-8", "replace").strip().partition("\n")[0].strip()
 
-    def connection(self) -> _Connection:
+    def client(self) -> paramiko.SSHClient:
+        """What is logged in."""
         options, where = self._options, self._where
-        self._sock = self._dialled()
-        self._connection = made = _Connection(
+        if self._sock is None:
+            self._sock = self._dialled()
+        self._client = made = paramiko.SSHClient()
+        made.set_missing_host_key_policy(self._policy)
+        made.connect(
             where.address,
-            user=where.user,
+            username=where.user,
             port=where.port,
-            config=Config(lazy=True, ssh_config=SSHConfig()),
-            connect_kwargs={
-                "sock": self._sock,
-                "timeout": self._left(),
-                "banner_timeout": self._left(),
-                "auth_timeout": _AUTH_S,
-                "channel_timeout": _CHANNEL_S,
-                "auth_strategy": Login(options.keys, self._route, options.password, self._gate),
-                "transport_factory": self._made,
-            },
+            sock=self._sock,  # type: ignore[arg-type]
+            timeout=self._left(),
+            banner_timeout=self._left(),
+            auth_timeout=_AUTH_S,
+            channel_timeout=_CHANNEL_S,
+            auth_strategy=Login(options.keys, self._route, options.password, self._gate),  # type: ignore[arg-type]
+            transport_factory=self._made,
         )
-        made.client.set_missing_host_key_policy(self._policy)
-        made.open()
         return made
 
-    def _dialled(self) -> sockets.Socket | sockets.Tunnel:
-        where = self._where
-        if self._route.command:
-            return sockets.Piped(self._route.command)
-        if self._via is None:
-            return sockets.dial(where.address, where.port, self._left(), self._options.keepalive_s)
-        return self._via.tunnel(where.address, where.port, self._left())
+    def _dialled(self) -> sockets.Tunnel:
+        if self._via is not None:
+            return self._via.tunnel(self._where.address, self._where.port, self._left())
+        return sockets.Piped(self._route.command)
 
     def explained(self, error: Exception) -> Fault | None:
         """What went wrong on the way there, where there is somebody on the way."""
@@ -289,9 +302,8 @@ class _Opening:
         return max(0.1, self._deadline - time.monotonic())
 
     def abandon(self) -> None:
-        # Fabric's own close() does nothing for a connection that never came to be, and leaks its thread.
-        if self._connection is not None:
-            self._connection.client.close()
+        if self._client is not None:
+            self._client.close()
         if self._sock is not None:
             self._sock.close()
         if self._transport is not None and self._transport.is_alive():

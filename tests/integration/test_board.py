@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import platform
 import queue
 import threading
 import urllib.request
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import attrs
+import documents
 import pytest
 from browsers import browsing
 
 import octossh as oc
+from octossh.testing import Hosts
 
 pytestmark = pytest.mark.slow
 
@@ -188,3 +194,42 @@ def test_a_name_from_elsewhere_that_leads_here_is_told_nothing(address):
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked)
     assert refused.value.code == 403
     refused.value.close()
+
+
+def test_the_picture_in_the_documentation_is_of_a_real_board(browser, tmp_path, monkeypatch):
+    """With DOCS_WRITE=1 it is taken anew; what it shows is written down here."""
+    monkeypatch.setenv("LOGNAME", documents.USER)
+    monkeypatch.setattr(platform, "node", lambda: documents.MACHINE)
+    with shown(tmp_path) as space:
+        oc.Board(space).write(tmp_path / "board")
+    opened(browser, tmp_path / "board", "index.html")
+    text = browser.run("return document.body.innerText")
+    assert {"shop", "blog", "search", "Test", "Staging", "Live", "1.4.0", "1.5.0"} <= set(text.split())
+    file = Path(__file__).parents[2] / "docs" / "pictures" / "board.png"
+    if os.environ.get("DOCS_WRITE"):
+        browser.run("document.documentElement.style.overflow = 'hidden'")
+        file.write_bytes(browser.picture(880, 610))
+    assert file.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+@contextlib.contextmanager
+def shown(folder):
+    """A space with three projects, of which some releases have come further than others."""
+    line = oc.Lifecycle("Test", "Staging", "Live")
+    names = ("shop", "blog", "search")
+    projects = [oc.Project(n, process=[oc.RunScript("web", script="true")], lifecycle=line) for n in names]
+    hosts = [
+        oc.Target(f"{name.lower()}{n}", f"10.0.{n}.1", environments=[name])
+        for name in line.environments
+        for n in (1, 2)
+    ]
+    with oc.Space(f"sqlite:///{folder}/octossh.db", projects=projects, targets=hosts, transport=Hosts()) as space:
+        for name, furthest in zip(names, (3, 2, 3), strict=True):
+            for number, places in (("1.4.0", 3), ("1.5.0", furthest - 1)):
+                space.create_release(name, number=number)
+                for place in line.environments[:places]:
+                    space.deploy(number, place, project=name)
+        space._transport.fail("web", target="test2", why="not healthy within 60 s")
+        space.create_release("search", number="1.6.0")
+        space.deploy("1.6.0", "Test", project="search", check=False)
+        yield space

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +12,24 @@ import attrs
 import pytest
 import shops
 from lab.lab import Lab
+from terminals import typed
 
 import octossh as oc
 from octossh.model import Grade
 
 pytestmark = pytest.mark.lab
 
+PASSWORD = "let it in, 7 times"
+OCTOFILE = """
+import octossh as oc
+
+web = oc.RunContainer("web", image=oc.Registry("hub", "http://{lab.registry}").image("acme/web"), monitor_s=0)
+space = oc.Space(
+    projects=[oc.Project("shop", process=[web])],
+    targets=[oc.Target("h01", "{address}", user="guest", sudo=True, environments=["Dev"])],
+    transport=oc.{transport}(known_hosts="{lab.known_hosts}", identity="{lab.key}", sudo_password=oc.secret("SUDO")),
+)
+"""
 SOCKET = "/run/user/1501/docker.sock"
 
 
@@ -24,6 +39,14 @@ def guest(clean_lab: Lab) -> Iterator[oc.Target]:
     clean_lab.sh("h01", "echo 'guest ALL=(root) NOPASSWD: /usr/bin/docker' >/etc/sudoers.d/guest")
     yield attrs.evolve(shops.targets(clean_lab, "Dev")[0], user="guest", docker=["sudo", "-n", "/usr/bin/docker"])
     clean_lab.sh("h01", "rm /etc/sudoers.d/guest")
+
+
+@pytest.fixture
+def asking(clean_lab: Lab) -> Iterator[oc.Target]:
+    """The user guest, who may become root with a password, and may not call docker."""
+    clean_lab.sh("h01", f"echo 'guest:{PASSWORD}' | chpasswd; echo 'guest ALL=(ALL) ALL' >/etc/sudoers.d/guest")
+    yield attrs.evolve(shops.targets(clean_lab, "Dev")[0], user="guest", sudo=True)
+    clean_lab.sh("h01", "rm /etc/sudoers.d/guest; usermod -p '*' guest")
 
 
 @pytest.fixture
@@ -157,3 +180,28 @@ def test_what_is_sent_wants_the_same_container_as_what_is_pulled(
     pulling = attrs.evolve(cut_off, images="pull")
     with shops.space(clean_lab, shops.project(web), [pulling], tmp_path) as space:
         assert space.deploy(space.release(None, release.number), "Dev").outcomes[0].action == "unchanged"
+
+
+@pytest.mark.parametrize("transport", ["SSH", "OpenSSH"])
+def test_a_shell_by_a_sudo_that_wants_a_password_asks_for_it_at_the_terminal_and_is_let_in(
+    transport: str, asking: oc.Target, clean_lab: Lab, tmp_path: Path
+) -> None:
+    (tmp_path / "octofile.py").write_text(OCTOFILE.format(lab=clean_lab, address=asking.address, transport=transport))
+    octossh = str(Path(sys.executable).parent / "octossh")
+    env = {**os.environ, "SUDO": PASSWORD, "TERM": "xterm"}
+    for words in (["release", "create", "--set", "acme/web=1.0.0"], ["deploy", "--to", "Dev", "-q"]):
+        subprocess.run([octossh, *words], cwd=tmp_path, env=env, check=True, stdin=subprocess.DEVNULL)
+    opened = [octossh, "shell", "shop", "--in", "Dev"]
+    prompts = ("[sudo] password for guest:", "#", "\x1b[6n")  # busybox asks where the cursor is
+    typing = ["not that\n", f"{PASSWORD}\n", "hostname; exit 7\n"]
+    code, screen = typed(opened, tmp_path, env, prompts, typing)
+    assert "Sorry, try again." in screen
+    inside = shops.inspect(clean_lab, "h01", "shop-dev-web")["Config"]["Hostname"]
+    assert f"\n{inside}" in screen.replace("\r", "")
+    assert code == 7, screen
+    assert PASSWORD not in screen
+    with oc.Space(
+        f"sqlite:///{tmp_path}/octossh.db", projects=[oc.Project("shop", process=[oc.CreateNetwork("n")])]
+    ) as space:
+        finished, started = space.audit(types=["shell_started", "shell_finished"])
+    assert (started.data["containers"], finished.data["exit_codes"]) == ({"h01": "shop-dev-web"}, {"h01": 7})

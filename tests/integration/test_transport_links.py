@@ -21,6 +21,7 @@ from octossh.errors import ConnectError, ConnectionLost, Hosts
 from octossh.model.targets import Target
 from octossh.shell import Script
 from octossh.transport import SSH
+from octossh.transport.runners import connected
 
 pytestmark = pytest.mark.lab
 
@@ -76,7 +77,7 @@ class TestALinkThatDies:
         lab.sh(host, f"kill -9 {pid}")
         wait_for(lambda: not link.alive)
         with pytest.raises(EOFError, match="dropped"):
-            link._connection.create_session()
+            connected(link._transport).create_session()
 
     def test_while_its_sshd_hangs_is_replaced_by_the_next_run(
         self, lab: Any, host: str, target: Target, make: Callable[..., SSH]

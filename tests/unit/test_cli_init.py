@@ -196,12 +196,14 @@ def test_an_image_brings_its_registry(text, url, repository):
 @pytest.mark.slow
 def test_what_is_not_given_is_asked_for_at_a_terminal(in_tmp):
     answers = ["acme/web:1\n", "ghcr.io/acme/web\n", "Dev, Live\n", "a b=c\n", "dev1\n", "deploy@10.0.0.2 10.0.0.3\n",
-               "8080:80\n", "/health\n"]  # fmt: skip
+               "8080:x\n", "8080:80\n", "health\n", "/health\n"]  # fmt: skip
     code, screen = typed(
         [sys.executable, "-m", "octossh", "init"], in_tmp, dict(os.environ), (":", "[Production]:", "[]:"), answers
     )
     assert code == 0, screen
     assert "write 'acme/web'" in screen
+    assert "8080:x" in screen.replace("8080:x\r\n", "", 1)
+    assert "write it as '/health'" in screen
     space = loaded(in_tmp)
     assert space.project("web").environments == ("Dev", "Live")
     assert [(target.name, target.environments) for target in space.targets] == [

@@ -55,6 +55,15 @@ FILES = {
     ),
     "a module that is not there": ("import os\nimport not_there", ["octofile.py, line 2", "No module named 'not_there'"]),
     "an error": ("x = 1\n\n1 / 0", ["octofile.py, line 3", "ZeroDivisionError"]),
+    "a misspelt field": (
+        "import octossh as oc\noc.Target('h01', 'h', enviroments=['Test'])",
+        ["octofile.py, line 2: Target has no field 'enviroments'; did you mean 'environments'?"],
+    ),
+    "a misspelt field of a space": (
+        "import octossh as oc\nspace = oc.Space(project=[])",
+        ["octofile.py, line 2: Space has no field 'project'; did you mean 'projects'?"],
+    ),
+    "a misspelt noun": ("import octossh as oc\noc.RunContaner('web')", ["line 2: octossh has no 'RunContaner'; did you mean 'RunContainer'?"]),
     "an end": ("import sys\nsys.exit('stop here')", ["octofile.py, line 2", "SystemExit", "stop here"]),
     "no space": ("x = 1", ["octofile.py defines no space", "end it with: space ="]),
     "a space of another kind": ("space = 'shop'", ["defines no space"]),

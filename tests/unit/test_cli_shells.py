@@ -203,6 +203,18 @@ def test_at_a_terminal_it_is_drawn_on_a_screen_of_its_own_that_ctrl_c_leaves(fol
     assert "Traceback" not in screen
 
 
+@pytest.mark.slow
+def test_a_plan_has_colours_at_a_terminal_where_nobody_says_no(folder):
+    run("release", "create", "shop")
+    words = [COMMAND, "plan", "--project", "shop", "--to", "Test"]
+    env = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | {"TERM": "xterm"}
+    _, screen = typed(words, folder, env, (), [])
+    assert "\x1b[36m    > run       migrate\x1b[0m" in screen
+    for more in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert "\x1b" not in typed(words, folder, env | more, (), [])[1]
+    assert "\x1b" not in subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=True).stdout
+
+
 def test_a_command_that_ends_looks_for_no_garbage():
     code = "import atexit, gc; atexit.register(lambda: print(gc.get_count()[0] < gc.get_freeze_count())); from octossh.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True)

@@ -25,7 +25,7 @@ octossh_line() {
 octossh_end() {
     "${octossh_last:-:}"
     "${octossh_lets_go:-:}" "$1"
-    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    octossh_frame "end $1 $2 $3 ${4:+$(octossh_line "$4")}"
     [ "$1" = succeeded ]
     exit "$?"
 }
@@ -69,6 +69,8 @@ octossh_run_follow() {
 # Each reader goes on where it was, since descriptors 5 and 6 stay open.
 octossh_run_show() {
     cat <&5 || return 1
+    # Where all is well, a script says nothing.
+    [ "$octossh_run_at" -ne 0 ] || [ -s "$octossh_run_dir/log.0" ] || [ ! -e "$octossh_run_dir/log.0" ] || return 0
     while cat <&6 >&2 || return 1; do
         octossh_run_next=$((octossh_run_at + 1)) octossh_run_gap=''
         [ -e "$octossh_run_dir/log.$octossh_run_next" ] || octossh_run_gone || return 0
@@ -178,6 +180,7 @@ octossh_run_began() {
 octossh_run_clear() {
     sleep 180
     rm -rf "$octossh_run_dir"
+    [ "${octossh_run_sweeps:-yes}" = yes ] || return 0
     find "${octossh_run_dir%/*}" -maxdepth 1 -name 'octossh-run-*' -user "$(id -u)" -mmin +1440 |
         while read -r octossh_run_dir; do
             octossh_run_lives "$octossh_run_dir" || rm -rf "$octossh_run_dir"

@@ -25,7 +25,7 @@ octossh_line() {
 octossh_end() {
     "${octossh_last:-:}"
     "${octossh_lets_go:-:}" "$1"
-    octossh_frame "end $1 $2 $3 $(octossh_line "$4")"
+    octossh_frame "end $1 $2 $3 ${4:+$(octossh_line "$4")}"
     [ "$1" = succeeded ]
     exit "$?"
 }
