@@ -19,14 +19,21 @@ author = "the octossh contributors"
 project_copyright = author
 version = release = octossh.__version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_nb"]
 html_theme = "furo"
 html_title = f"octossh {release}"
 html_show_sphinx = False
+html_static_path = ["notebooks/static"]
+html_css_files = ["notebooks.css"]
 exclude_patterns = ["_build"]
 nitpicky = True
 default_role = "py:obj"
 suppress_warnings = ["ref.python"]
+
+# Notebooks come with their outputs, which the tests hold against what the cells give.
+nb_execution_mode = "off"
+# Nothing is loaded from elsewhere.
+nb_ipywidgets_js = {}
 
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
@@ -73,8 +80,18 @@ def _text(app, env, node, contnode):
     return contnode if node.get("reftype") == "obj" else None
 
 
+def _reachable(app, pagename, templatename, context, doctree):
+    """What scrolls in a notebook can be scrolled without a mouse, too: long lines, and tables of many columns."""
+    if pagename.startswith("notebooks/"):
+        box = '<div class="cell_output docutils container"'
+        first, *cells = context["body"].replace("<pre>", '<pre tabindex="0">').split(box)
+        wide = [' tabindex="0"' if cell.count('scope="col"') > 6 else "" for cell in cells]
+        context["body"] = first + "".join(f"{box}{mark}{cell}" for mark, cell in zip(wide, cells, strict=True))
+
+
 def setup(app):
     app.add_directive("commands", Commands)
     app.add_directive("kinds", Kinds)
     app.connect("autodoc-process-signature", _signature)
     app.connect("missing-reference", _text)
+    app.connect("html-page-context", _reachable)

@@ -59,16 +59,20 @@ class Browser:
         actions = [{"type": kind, "value": stroke} for stroke in strokes for kind in ("keyDown", "keyUp")]
         self._ask("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
 
-    def complaints(self):
-        """What axe finds wrong for people who do not see, or do not use a mouse: rule and places."""
+    def complaints(self, where="html"):
+        """What axe finds wrong *where* for people who do not see, or do not use a mouse: rule and places."""
         self.run(AXE.read_text(encoding="utf-8"))
-        script = "const done = arguments[0]; axe.run().then((said) => done(said.violations.map("
+        script = "const done = arguments[1]; axe.run(arguments[0]).then((said) => done(said.violations.map("
         script += "(one) => [one.id, one.nodes.map((node) => node.html)])));"
-        return self._ask("POST", "/execute/async", {"script": script, "args": []})
+        return self._ask("POST", "/execute/async", {"script": script, "args": [where]})
 
     def dark(self):
         """From now on the page is wanted dark."""
-        feature = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+        self.look("dark")
+
+    def look(self, which):
+        """From now on the page is wanted ``light`` or ``dark``."""
+        feature = {"features": [{"name": "prefers-color-scheme", "value": which}]}
         self._ask("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": feature})
 
     def picture(self, width, height):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
+import tempfile
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from unittest import mock
 
 from jupyter_client.manager import KernelManager
+from traitlets.config import Config
 
-WAIT_S = 60
+WAIT_S = 300  # a kernel loads much before it answers
 
 
 class Kernel:
@@ -52,15 +56,24 @@ class Kernel:
 
 
 @contextlib.contextmanager
+def sockets():
+    """Where kernels have sockets that are files, so that nobody else comes in: their paths must not be long."""
+    with tempfile.TemporaryDirectory(prefix="octossh-kernel-", dir="/tmp") as folder:
+        with mock.patch.dict(os.environ, JUPYTER_RUNTIME_DIR=folder):
+            yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/socket"}})
+
+
+@contextlib.contextmanager
 def kernel():
-    """A kernel of this Python, over sockets that are files; gone in the end."""
-    manager = KernelManager(transport="ipc")
-    manager.start_kernel()
-    try:
-        made = Kernel(manager)
+    """A kernel of this Python; gone in the end."""
+    with sockets() as config:
+        manager = KernelManager(config=config)
+        manager.start_kernel()
         try:
-            yield made
+            made = Kernel(manager)
+            try:
+                yield made
+            finally:
+                made.close()
         finally:
-            made.close()
-    finally:
-        manager.cleanup_resources()
+            manager.cleanup_resources()

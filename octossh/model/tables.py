@@ -21,7 +21,8 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069
 # Colours and fonts are those of the page, light or dark; only what lies between cells is drawn.
 _TABLE = "border-collapse:collapse;color:inherit;background:transparent"
 _CELL = "text-align:left;vertical-align:top;padding:0.2em 0.8em;border-bottom:1px solid;border-color:inherit"
-_CAPTION = "caption-side:top;text-align:left;color:inherit;padding:0.2em 0.8em"
+# A caption is a sentence: in a table of two narrow columns it would stand in four lines.
+_CAPTION = "caption-side:top;text-align:left;color:inherit;padding:0.2em 0.8em;min-width:30em"
 
 
 def one_line(text: str) -> str:

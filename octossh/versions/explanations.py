@@ -134,14 +134,15 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         left = ' style="text-align: left"'
+        cell = ' style="text-align: left; padding: 0.1em 0.8em"'
         rows = "".join(
-            f'<tr><td>{sign}</td><th scope="row"{left}><code>{html.escape(tag)}</code></th>'
-            f"<td{left}>{html.escape(why)}</td></tr>"
+            f'<tr><td{cell}>{sign}</td><th scope="row"{cell}><code>{html.escape(tag)}</code></th>'
+            f"<td{cell}>{html.escape(why)}</td></tr>"
             for sign, tag, why in self._rows()
         )
         notes = f"<p>ambiguous: {html.escape(self.ambiguous)}</p>" if self.ambiguous else ""
         notes += "".join(f"<p>note: {html.escape(note)}</p>" for note in self.notes)
-        heads = "".join(f'<th scope="col"{left}>{name}</th>' for name in ("passed", "tag", "why"))
+        heads = "".join(f'<th scope="col"{cell}>{name}</th>' for name in ("passed", "tag", "why"))
         return (
             f"<table><caption{left}>{html.escape(self._head())}</caption>"
             f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{notes}"
