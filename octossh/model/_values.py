@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 import attrs
 
 from octossh.errors import ModelError
-from octossh.model.tables import Table
+from octossh.model.tables import Table, escaped
 from octossh.templating import has_expression
 
 V = TypeVar("V")
@@ -54,7 +53,7 @@ class Described:
         return ()
 
     def _repr_html_(self) -> str:
-        return "".join(table.html() for table in self.tables()) or f"<pre>{html.escape(str(self))}</pre>"
+        return "".join(table.html() for table in self.tables()) or f"<pre>{escaped(str(self))}</pre>"
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         # As IPython shows it at a terminal; inside of a list, what is made of several lines would fall apart.

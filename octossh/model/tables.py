@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +9,7 @@ from attrs import field
 
 from octossh.nouns import frozen
 
-__all__ = ["Table", "columns", "one_line", "prose", "visible"]
+__all__ = ["Table", "columns", "escaped", "one_line", "prose", "visible"]
 
 MOST_ROWS = 200
 """Rows of a table in HTML; a notebook with more of them gets slow."""
@@ -44,9 +43,16 @@ def columns(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
     )
 
 
+def escaped(text: str) -> str:
+    """*text* as HTML shows it."""
+    import html  # it knows two thousand characters by name, for whom nobody asks before a table is shown
+
+    return html.escape(text)
+
+
 def prose(text: str) -> str:
     """*text* as a paragraph of HTML, escaped."""
-    return f"<p>{html.escape(text)}</p>"
+    return f"<p>{escaped(text)}</p>"
 
 
 def _rows(rows: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
@@ -85,7 +91,7 @@ class Table:
         left = len(self.rows) - MOST_ROWS
         more = prose(f"... and {left} more") if left > 0 else ""
         return (
-            f'<table style="{_TABLE}"><caption style="{_CAPTION}">{html.escape(self.caption)}</caption>'
+            f'<table style="{_TABLE}"><caption style="{_CAPTION}">{escaped(self.caption)}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}{notes}"
         )
 
@@ -96,5 +102,5 @@ def _row(row: Sequence[str]) -> str:
 
 
 def _cell(tag: str, text: str, more: str = "") -> str:
-    lines = "<br>".join(html.escape(one_line(line)) for line in text.split("\n"))
+    lines = "<br>".join(escaped(one_line(line)) for line in text.split("\n"))
     return f'<{tag}{more} style="{_CELL}">{lines}</{tag}>'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import ipaddress
 import re
 import socket
@@ -134,6 +133,8 @@ def retry_after_s(value: str | None) -> float | None:
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
+    import email.utils
+
     try:
         then = email.utils.parsedate_to_datetime(text)
     except (ValueError, IndexError, OverflowError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import ssl
 import urllib.parse
 from collections.abc import Iterator, Sequence
 
@@ -94,6 +93,8 @@ class SyslogSink:
                 return
             sock = stack.enter_context(socket.create_connection(place, timeout=self.timeout_s))
             if parts.scheme == "tls":
+                import ssl
+
                 context = ssl.create_default_context(cafile=self.ca)
                 sock = stack.enter_context(context.wrap_socket(sock, server_hostname=place[0]))
             yield sock

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -133,6 +132,8 @@ class Explanation:
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
+        import html
+
         left = ' style="text-align: left"'
         cell = ' style="text-align: left; padding: 0.1em 0.8em"'
         rows = "".join(

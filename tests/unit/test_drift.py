@@ -239,7 +239,8 @@ def test_who_runs_an_image_is_told_by_digest_name_and_tag(space, hosts, image, l
 def test_another_image_is_run_by_nobody(space, image):
     where = space.who(image, look=True)
     assert where.runners == ()
-    assert str(where) == f"nothing is known to run {image}"
+    near = "; did you mean 'acme/web'?" if image == "acme/we" else ""
+    assert str(where) == f"nothing is known to run {image}{near}"
 
 
 @pytest.mark.parametrize("image", ["sha256:12", "sha256:XYZ", "", "web@", "a b", "-x"])
