@@ -194,6 +194,23 @@ def test_what_puts_a_failed_deployment_back_has_a_link_to_it(spans, deploy):
     assert [link.context.span_id for link in back.links] == [failed]
 
 
+def test_what_waits_for_an_approval_ends_its_span_and_goes_on_in_another_one_with_a_link(spans, deploy):
+    project = oc.Project("shop", process=[oc.Approve("Sign off"), oc.RunScript("then", script="true")])
+    with oc.Space("sqlite://", projects=[project], targets=TARGETS, transport=deploy.hosts) as space:
+        space.store.import_release(release_of(project), by="ada")
+        with pytest.raises(oc.DeployWaits) as waits:
+            space.deploy("1", "Test")
+        before = spans()
+        assert before["deploy shop",].attributes["deployment.status"] == "waiting"
+        assert [event.name for event in before["deploy shop", "Sign off", "(controller)"].events] == ["asked"]
+        assert all(span.status.is_ok for span in before.values())
+        space.schedules.approve(waits.value.deployment.id, "Sign off", oc.Approval(True, by="ada"))
+        assert space.go_on(waits.value.deployment.id).ok
+    after = spans()["deploy shop",]
+    assert [link.context.span_id for link in after.links] == [before["deploy shop",].context.span_id]
+    assert after.attributes["deployment.id"] == before["deploy shop",].attributes["deployment.id"]
+
+
 def test_no_secret_is_in_a_span(spans, deploy):
     deploy.hosts.fail("first", why="it said hunter2-hunter2")
     deploy()
