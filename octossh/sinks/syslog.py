@@ -96,7 +96,12 @@ class SyslogSink:
                 import ssl
 
                 context = ssl.create_default_context(cafile=self.ca)
-                sock = stack.enter_context(context.wrap_socket(sock, server_hostname=place[0]))
+                secure = stack.enter_context(context.wrap_socket(sock, server_hostname=place[0]))
+                yield secure
+                # Closed at once, with a ticket of the server unread, it would be a reset: what is on its way would be lost.
+                with contextlib.suppress(ssl.SSLError, TimeoutError):  # a server may close without a word
+                    secure.unwrap()
+                return
             yield sock
 
     def _message(self, entry: AuditEntry, scheme: str) -> bytes:

@@ -32,7 +32,8 @@ def old(request, tmp_path):
 
 def shape(path):
     """The tables of a file: columns, keys, indexes, references, checks; and its triggers."""
-    inspector = sqlalchemy.inspect(sqlalchemy.create_engine(f"sqlite:///{path}"))
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}", poolclass=sqlalchemy.NullPool)
+    inspector = sqlalchemy.inspect(engine)
     found = {}
     for name in inspector.get_table_names():
         found[name] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from datetime import UTC, datetime, timedelta
@@ -601,7 +602,7 @@ def test_what_was_changed_in_what_waits_breaks_the_chain(url):
 
         shop = Shop(url)
         made = shop.waiting()
-        with sqlite3.connect(url.removeprefix("sqlite:///")) as file:
+        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file, file:
             file.execute("UPDATE deployments SET error = 'approved by nobody' WHERE id = ?", (made.id,))
         assert not shop.space.verify().ok
         shop.space.close()
