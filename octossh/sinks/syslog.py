@@ -98,7 +98,7 @@ class SyslogSink:
                 context = ssl.create_default_context(cafile=self.ca)
                 secure = stack.enter_context(context.wrap_socket(sock, server_hostname=place[0]))
                 yield secure
-                # Closed at once, with a ticket of the server unread, it would be a reset: what is on its way would be lost.
+                # Closed with a ticket of the server unread, it would be reset: what is on its way would be lost.
                 with contextlib.suppress(ssl.SSLError, TimeoutError):  # a server may close without a word
                     secure.unwrap()
                 return
