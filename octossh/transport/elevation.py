@@ -36,12 +36,13 @@ PLAIN = Start("exec sh -s")
 
 _FREE = f"exec sh -c 'sudo -n -- sh -c {_LEAST} || exit {_REFUSED}; exec sudo -n -- sh -s'"
 
-# The password is tried first by itself, once: a wrong one shall not become three, with the script for the others.
+# The password is tried first by itself, once: a wrong one shall not become three, with the script for the others. Where
+# none comes, nothing is tried: accounts are locked for that.
 # sudo may ask for it or not: what it has not read is skipped, up to the line behind which the script begins. That line
 # also tells which process lives as long as the connection, since from below sudo it cannot be found.
 _ASKED = (
     "exec sh -c '"
-    "IFS= read -r octossh_word; "
+    f"IFS= read -r octossh_word || exit {_REFUSED}; "
     f'printf "%s\\n" "$octossh_word" | sudo -k -S -p "" -- sh -c {_LEAST} || exit {_REFUSED}; '
     '{ printf "%s\\noctossh_script %s\\n" "$octossh_word" "$PPID"; unset octossh_word; exec cat; } | '
     'sudo -k -S -p "" -- sh -c "'

@@ -131,6 +131,8 @@ class SSH(Pool["Link"]):
         with contextlib.suppress(OctosshError):  # whoever runs the script hears of it
             route = self._routing.route(target)
             begin = start(target, route.where, self._sudo_password)
+            if begin.ahead:
+                return  # it would wait for the password, which comes with the script: little is won
             slot = self._slots.get(route.key)
             if slot is not None and (link := slot.link) is not None and link.alive:
                 link.ahead(begin, now=now)

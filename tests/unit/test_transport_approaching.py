@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import paramiko
 import pytest
 
@@ -26,6 +28,7 @@ class Guard(paramiko.ServerInterface):
 
     def __init__(self) -> None:
         self.logins: list[str] = []
+        self.commands: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def check_auth_publickey(self, username: str, key: Any) -> int:
         self.logins.append(username)
@@ -33,6 +36,13 @@ class Guard(paramiko.ServerInterface):
 
     def get_allowed_auths(self, username: str) -> str:
         return "publickey"
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.OPEN_SUCCEEDED
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self.commands.put(command)
+        return True
 
 
 class Host:
@@ -150,6 +160,16 @@ def test_several_targets_at_one_address_take_one_place_there(host: Host, ssh: SS
     assert host.greeted.wait(PATIENCE_S)
     ssh.connect(host.target())
     assert len(host.connections) == 1
+
+
+def test_no_session_is_begun_ahead_that_would_wait_for_a_password(host: Host, tmp_path: Path) -> None:
+    USER_KEY.write_private_key_file(str(tmp_path / "key"))
+    plain = host.target()
+    with SSH(config=False, identity=tmp_path / "key", sudo_password="geheim") as ssh:
+        ssh.connect(plain)
+        ssh.ahead(attrs.evolve(plain, sudo=True), now=True)
+        ssh.ahead(plain, now=True)
+        assert host.guard.commands.get(timeout=PATIENCE_S) == b"exec sh -s"
 
 
 VERBS: dict[str, Callable[[oc.Space], object]] = {

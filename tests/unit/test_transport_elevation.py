@@ -56,9 +56,13 @@ def run(folder: Path, shell: str, *, asks: bool, given: str | None, script: str)
     program.chmod(0o755)
     (folder / "password").write_text(PASSWORD)
     made = start(HOST, WHERE, lambda _: Secret(given) if given is not None else None)
+    return fed(folder, shell, made.command, made.ahead.decode() + script)
+
+
+def fed(folder: Path, shell: str, command: str, said: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [shell, "-c", made.command],
-        input=made.ahead.decode() + script,
+        [shell, "-c", command],
+        input=said,
         capture_output=True,
         text=True,
         timeout=30,
@@ -97,6 +101,15 @@ def test_where_sudo_says_no_nothing_of_the_script_runs_and_it_is_tried_once(
     assert "h01 (ann@10.0.0.1:22): sudo does not let ann start sh as root there: sudo: " in str(error)
     assert "check the sudo_password of the transport" in str(error)
     assert error.hosts is oc.Hosts.UNTOUCHED
+
+
+@pytest.mark.parametrize("came", ["", PASSWORD])
+def test_a_session_that_ends_before_a_password_came_is_no_failed_login(tmp_path: Path, shell: str, came: str) -> None:
+    assert run(tmp_path, shell, asks=True, given=PASSWORD, script="exit 0\n").returncode == 0
+    (tmp_path / "argv").unlink()
+    command = start(HOST, WHERE, lambda _: Secret(PASSWORD)).command
+    assert fed(tmp_path, shell, command, came).returncode == 93
+    assert not (tmp_path / "argv").exists()
 
 
 def test_a_script_that_ends_with_that_code_is_no_refusal() -> None:
