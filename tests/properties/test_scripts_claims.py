@@ -17,7 +17,7 @@ import pytest
 from golden.cases import order
 from hypothesis import given
 from hypothesis import strategies as st
-from properties.stand import SHELLS, clear_locks, forget_runs, unique
+from properties.stand import EACH_SHELL, SHELLS, clear_locks, forget_runs, unique
 
 import octossh as oc
 from octossh.reading import Answer, read_answer
@@ -99,7 +99,7 @@ class Controller:
             self.connection = None
 
 
-@pytest.fixture(params=sorted(SHELLS))
+@pytest.fixture(params=EACH_SHELL)
 def shell(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -356,6 +356,7 @@ def test_a_claim_that_makes_no_sense_holds_nobody_up(two: tuple[Controller, Cont
 ACTS = st.tuples(st.integers(0, 1), st.sampled_from(["step", "step", "last", "fail", "lose", "free"]))
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(SHELLS)), st.lists(ACTS, min_size=2, max_size=12))
 def test_of_two_deployments_only_one_is_on_a_host_however_they_come_and_go(
     shell: str, acts: list[tuple[int, str]]

@@ -110,6 +110,7 @@ space = oc.Space(
 """
 
 
+@pytest.mark.slow
 def test_at_a_terminal_the_hosts_at_work_are_shown_and_elsewhere_it_is_line_by_line(tmp_path):
     (tmp_path / "octofile.py").write_text(OCTOFILE)
     subprocess.run([COMMAND, "release", "create"], cwd=tmp_path, check=True, capture_output=True)
