@@ -195,12 +195,16 @@ class Noting:
         self._record.record(event, outcome)
 
     def finish(self, deployment: Deployment) -> None:
-        """See `Record`."""
-        self.tell()
-        self._record.finish(deployment)
+        """See `Record`. The end is recorded whatever becomes of that which is to be said of tags."""
+        try:
+            # Whoever leaves a deployment waits for no registry.
+            if deployment.state is not State.INTERRUPTED or self._moved.done():
+                self.tell()
+        finally:
+            self._record.finish(deployment)
 
     def tell(self) -> None:
-        """Say what has not been said yet, also of a deployment that waits by now."""
+        """Say what has not been said yet, also of a deployment that waits by now. A warning tells what failed."""
         about, self._left = self._left, None
         if about is None:
             return
@@ -210,7 +214,10 @@ class Noting:
             _log.warning("whether tags of %s %s have moved cannot be seen: %s", about.project, about.release, error)
             return
         for one in moved:
-            self._told("tag_moved", about, {**one.to_dict(), "text": str(one)})
+            try:
+                self._told("tag_moved", about, {**one.to_dict(), "text": str(one)})
+            except RecordError as error:
+                _log.warning("of %s %s, it could not be recorded that %s: %s", about.project, about.release, one, error)
 
 
 def _key(release: Release) -> str:

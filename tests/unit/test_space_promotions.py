@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from concurrent.futures import Future
 from datetime import UTC, datetime
 
 import pytest
 
 import octossh as oc
+from octossh.releasing import MovedTag
+from octossh.space.promotions import Promotions
 from octossh.testing.registry import FakeRegistry, error
 
 STEP = oc.RunScript("do", script="echo hello")
@@ -310,6 +313,88 @@ def test_where_a_moved_tag_shall_stop_a_deployment_its_registry_is_waited_for(fa
         release = made.create_release()
         threading.Timer(0.2, slow.answers.set).start()
         assert made.deploy(release, "Dev").ok
+
+
+MOVED = MovedTag(image="acme/web", tag="1.0", pinned="sha256:" + "a" * 64, now="sha256:" + "b" * 64)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the registries are going to say of the tags of whatever is deployed."""
+    answer = Future()
+    monkeypatch.setattr(Promotions, "_asking", lambda *_: answer)
+    return answer
+
+
+def deaf(made, monkeypatch):
+    """The store of *made* takes no word of tags."""
+    record = made.store.record
+
+    def refuse(event, *more, **fields):
+        if event.type == "tag_moved":
+            raise oc.RecordError("the disk is full")
+        return record(event, *more, **fields)
+
+    monkeypatch.setattr(made.store, "record", refuse)
+
+
+@pytest.mark.parametrize("when", ["deployment_started", "step_finished"])
+def test_a_deployment_ends_also_where_it_cannot_be_recorded_that_a_tag_has_moved(when, asked, monkeypatch, caplog):
+    def heard(event):
+        if event.type == when:
+            asked.set_result((MOVED,))
+
+    if when == "deployment_started":
+        asked.set_result((MOVED,))
+        heard = None
+    with space("Dev", on_event=heard) as made:
+        deaf(made, monkeypatch)
+        assert made.deploy(made.create_release(), "Dev").ok
+        assert made.deployment().state is oc.State.SUCCEEDED
+    assert "the tag acme/web:1.0 has moved to" in caplog.text
+    assert "could not be recorded" in caplog.text
+    assert "the disk is full" in caplog.text
+
+
+def test_a_deployment_waits_also_where_it_cannot_be_recorded_that_a_tag_has_moved(asked, monkeypatch):
+    with space("Dev", steps=[oc.Approve("go"), STEP]) as made:
+        deaf(made, monkeypatch)
+        threading.Timer(0.2, asked.set_result, [(MOVED,)]).start()
+        with pytest.raises(oc.DeployWaits):
+            made.deploy(made.create_release(), "Dev")
+        assert made.deployment().state is oc.State.WAITING
+
+
+def test_a_deployment_that_is_interrupted_while_a_registry_is_waited_for_has_ended_in_the_record(asked, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with space("Dev") as made:
+        monkeypatch.setattr(asked, "result", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            made.deploy(made.create_release(), "Dev")
+        assert made.deployment().state is oc.State.SUCCEEDED
+
+
+def test_whoever_leaves_a_deployment_waits_for_no_registry(asked, monkeypatch):
+    def leave(_):
+        raise KeyboardInterrupt
+
+    waited = []
+    monkeypatch.setattr(asked, "result", lambda: waited.append("for a registry") or ())
+    with space("Dev", steps=[oc.Approve("go"), STEP], approve=leave) as made:
+        with pytest.raises(KeyboardInterrupt):
+            made.deploy(made.create_release(), "Dev")
+        assert made.deployment().state is oc.State.INTERRUPTED
+    assert waited == []
+
+
+def test_where_a_moved_tag_shall_stop_a_deployment_so_does_what_cannot_be_asked(asked):
+    asked.set_exception(oc.ModelError("the secret PW has no value"))
+    with space("Dev", on_moved_tag="fail") as made:
+        with pytest.raises(oc.ModelError, match="the secret PW has no value"):
+            made.deploy(made.create_release(), "Dev")
+        assert not list(made.history())
 
 
 def test_nobody_asks_where_tags_do_not_matter(fake):
