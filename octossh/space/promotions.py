@@ -182,12 +182,11 @@ class Noting:
 
     def start(self, deployment: Deployment) -> None:
         """See `Record`."""
-        known = self._waits or self._moved.done()
-        if known:
+        if self._waits:
             self._moved.result()
         self._record.start(deployment)
         self._left = deployment
-        if known:
+        if self._moved.done():
             self.tell()
 
     def record(self, event: Event, outcome: Outcome | None = None) -> None:

@@ -389,6 +389,18 @@ def test_whoever_leaves_a_deployment_waits_for_no_registry(asked, monkeypatch):
     assert waited == []
 
 
+@pytest.mark.parametrize("quick", [True, False])
+def test_what_cannot_be_asked_is_a_warning_however_quickly_that_is_known(quick, asked, caplog):
+    error = oc.ModelError("the secret PW has no value")
+    if quick:
+        asked.set_exception(error)
+    else:
+        threading.Timer(0.2, asked.set_exception, [error]).start()
+    with space("Dev") as made:
+        assert made.deploy(made.create_release(), "Dev").ok
+    assert "whether tags of shop 0.0.1 have moved cannot be seen: the secret PW has no value" in caplog.text
+
+
 def test_where_a_moved_tag_shall_stop_a_deployment_so_does_what_cannot_be_asked(asked):
     asked.set_exception(oc.ModelError("the secret PW has no value"))
     with space("Dev", on_moved_tag="fail") as made:
