@@ -197,6 +197,28 @@ def test_each_step_claims_its_host_and_the_last_one_lets_it_go_without_one_more_
     assert [lets_go(call) for call in calls] == [False, True]
 
 
+def test_a_claim_says_after_what_silence_nobody_is_there_and_whether_it_was_made_before():
+    world = World({"net": [CLAIMED, *says()], "web": [CLAIMED, UNCLAIMED, *says()]})
+    world.transport.silence_s = 25
+    world.apply(planned(NET, WEB))
+    first, second = (call.script.ahead for call in world.transport.calls)
+    assert "\noctossh_silence=25\noctossh_held=no\n" in first
+    assert "\noctossh_silence=25\noctossh_held=yes\n" in second
+
+
+def test_a_claim_over_what_asks_nobody_holds_for_as_long_as_the_host_takes_it_for_open():
+    world = World()
+    world.apply(planned(NET))
+    assert "\noctossh_silence=0\n" in world.transport.calls[0].script.ahead
+
+
+@pytest.mark.parametrize("transport", [oc.SSH, oc.OpenSSH])
+@pytest.mark.parametrize(("keepalive_s", "silence_s"), [(1, 15), (10, 25), (60, 150)])
+def test_a_host_hears_several_times_of_whoever_lives_before_it_takes_it_for_gone(transport, keepalive_s, silence_s):
+    with transport(keepalive_s=keepalive_s) as made:
+        assert made.silence_s == silence_s
+
+
 def test_a_host_whose_last_step_had_no_turn_is_let_go_at_the_end():
     world = World({"net h1": [CLAIMED, *FAILED], "net h2": [CLAIMED, UNCLAIMED, *says()], "net h3": [CLAIMED, *says()]})
     failing(world, planned(NET, WEB, hosts=3))
