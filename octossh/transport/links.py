@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,8 @@ class Link:
         assert isinstance(transport, Handshake)
         self._transport = transport
         self._why_lost = ""
-        self._spares = Spares(transport.open_running, str(where))
+        self._asking = threading.Lock()
+        self._spares = Spares(transport.open_running, self._ask, str(where))
         self.pulse = Pulse(self._ask, keepalive_s, self._silent)
 
     @classmethod
@@ -149,10 +151,8 @@ class Link:
             NotSent: There was no session for it.
             ConnectionLost, TimedOut, ReadError: As `Transport.run` says.
         """
-        spare = self._spares.take(start.command, sure=not script.repeatable)
         try:
-            # OpenSSH takes no input before it has answered this, so not to wait for the answer would win nothing.
-            channel = spare or self._transport.open_running(start.command)
+            channel = self._session(start.command, sure=not script.repeatable)
         except Exception as error:
             raise NotSent(str(error)) from error
         session = Session(channel, sent, collector, self.pulse, feed)
@@ -184,6 +184,20 @@ class Link:
             )
         return self._result(script, runner, collector)
 
+    def _session(self, command: str, *, sure: bool) -> paramiko.Channel:
+        """One in which *command* runs: the one that was begun ahead, or else a new one."""
+        if spare := self._spares.take(command, sure=sure):
+            return spare
+        try:
+            # OpenSSH takes no input before it has answered this, so not to wait for the answer would win nothing.
+            return self._transport.open_running(command)
+        except paramiko.ChannelException:
+            if spare := self._spares.take(command, sure=sure):  # begun meanwhile
+                return spare
+            if not self._spares.make_room():
+                raise
+        return self._transport.open_running(command)
+
     def _result(self, script: Script, runner: ScriptRunner, collector: Collector) -> Result:
         channel = runner.channel
         if runner.session.abandoned:
@@ -211,7 +225,8 @@ class Link:
         )
 
     def _ask(self) -> bool:
-        self._transport.global_request("keepalive@openssh.com", wait=True)
+        with self._asking:  # paramiko takes any answer for that of the last question
+            self._transport.global_request("keepalive@openssh.com", wait=True)
         return bool(self._transport.is_active())
 
     def _silent(self, seconds: float) -> None:

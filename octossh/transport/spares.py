@@ -15,20 +15,25 @@ __all__ = ["FRESH_S", "Spares"]
 FRESH_S = 0.3
 """Seconds for which that a host has granted a session shows that it is there."""
 
+_ENDS_S = 2.0
+
 
 class Spares:
     """At most one session that is begun ahead over one connection. Safe to use from many threads.
 
-    None takes the place of one that is in use: whoever starts a script takes the one that was begun, if there is one.
+    None takes the place of one that is in use: whoever starts a script takes the one that was begun, if there is one,
+    and where the host has no room for another, the one that was begun makes room.
 
     Args:
         begin: Begins a session in which a command runs; raises when that cannot be.
+        ask: Asks the host whether it is there, and waits for the answer; False means that there was none.
         name: Of the host, for threads.
     """
 
-    def __init__(self, begin: Callable[[str], paramiko.Channel], name: str) -> None:
-        self._begin, self._name = begin, name
+    def __init__(self, begin: Callable[[str], paramiko.Channel], ask: Callable[[], bool], name: str) -> None:
+        self._begin, self._ask, self._name = begin, ask, name
         self._lock = threading.Lock()
+        self._full = False
         self._running = 0
         self._wish = ""
         self._granted_at = 0.0
@@ -51,21 +56,36 @@ class Spares:
     def take(self, command: str, *, sure: bool) -> paramiko.Channel | None:
         """The one in which *command* runs, which is then nobody else's; None where there is none that lives.
 
-        Where what is sent must be *sure* of somebody who hears it, only one that the host has just granted will do.
+        Where what is sent must be *sure* of somebody who hears it, the host is asked, unless it has just granted it.
         """
         with self._lock:
             if self._made is None or self._made[0] != command:
                 return None
-            made = self._made[1]
-            if sure and made.done() and time.monotonic() - self._granted_at > FRESH_S:
-                return None
-            self._made = None
+            made, self._made = self._made[1], None
+            stale = made.done() and time.monotonic() - self._granted_at > FRESH_S
         session = made.result()
-        if session is None or session.closed or session.eof_received or session.exit_status_ready():
-            if session is not None:
-                session.close()
+        if session is None:
+            return None
+        heard = not (sure and stale) or self._ask()
+        # The answer comes behind all else that the host has to say of it.
+        if not heard or session.closed or session.eof_received or session.exit_status_ready():
+            _let_go(session)
             return None
         return session
+
+    def make_room(self) -> bool:
+        """End the one that was begun, and begin no more, since the host has no room. False: it is not there."""
+        with self._lock:
+            self._full = True
+            made, self._made = self._made, None
+        session = made[1].result() if made is not None else None
+        if session is not None:
+            # sshd counts a session until its shell has ended.
+            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+                session.shutdown_write()
+            session.status_event.wait(_ENDS_S)
+            _let_go(session)
+        return self._ask()  # by its answer it has also done with what was closed before
 
     def started(self) -> None:
         """A script has been started."""
@@ -81,6 +101,8 @@ class Spares:
             self._running -= 1
 
     def _open(self, command: str) -> None:
+        if self._full:
+            return
         made: Future[paramiko.Channel | None] = Future()
 
         def begin() -> None:
@@ -94,3 +116,8 @@ class Spares:
         with contextlib.suppress(RuntimeError):  # there may be no more threads
             threading.Thread(target=begin, name=f"octossh ahead {self._name}", daemon=True).start()
             self._made = command, made
+
+
+def _let_go(session: paramiko.Channel) -> None:
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        session.close()

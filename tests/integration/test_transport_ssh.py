@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +107,8 @@ class TestOneAhead:
         ssh.ahead(target)
         begun = ssh.run(target, script(self.OTHER), timeout_s=20).log
         threading.Event().wait(FRESH_S)
-        # What nobody may send twice asks first whether there is still somebody.
-        assert ssh.run(target, script('echo "$$"')).log != begun
-        assert ssh.run(target, self.WHICH).log == begun
+        # Also what nobody may send twice: it asks first whether there is still somebody.
+        assert ssh.run(target, script('echo "$$"')).log == begun
         assert ssh.run(target, self.WHICH).log != begun
 
     def test_is_begun_for_the_first_script(self, lab: Any, host: str, target: Target, make: Callable[..., SSH]) -> None:
@@ -164,6 +163,70 @@ class TestOneAhead:
         for thread in threads:
             thread.join(20)
         assert results == ["ready\n"] * 10
+
+
+class TestAHostWithFewSessions:
+    """What was begun ahead takes a place there that a script may need."""
+
+    @pytest.fixture
+    def allowing(self, lab: Any, host: str) -> Iterator[Callable[[int], None]]:
+        def restart() -> None:
+            lab.service(host, "sshd", "stop")
+            lab.service(host, "sshd", "start")
+
+        def allow(sessions: int) -> None:
+            lab.sh(host, f"cp -p {self.CONF} {self.CONF}.kept; sed -i '1i MaxSessions {sessions}' {self.CONF}")
+            restart()
+
+        yield allow
+        lab.sh(host, f"mv {self.CONF}.kept {self.CONF}")
+        restart()
+
+    CONF = "/etc/ssh/sshd_config"
+
+    def test_of_one_runs_a_script_in_what_was_begun_long_ago(
+        self, target: Target, make: Callable[..., SSH], allowing: Callable[[int], None]
+    ) -> None:
+        allowing(1)
+        ssh = make()
+        ssh.connect(target)
+        ssh.ahead(target, now=True)
+        threading.Event().wait(2 * FRESH_S)
+        assert ssh.run(target, script("echo in")).log == "in\n"
+
+    def test_of_two_lets_a_script_be_ended_by_another(
+        self, lab: Any, host: str, target: Target, make: Callable[..., SSH], allowing: Callable[[int], None]
+    ) -> None:
+        allowing(2)
+        ssh = make()
+        ready = threading.Event()
+        lab.sh(host, "rm -f /tmp/few-over")
+        wait = "echo ready; until [ -e /tmp/few-over ]; do sleep 0.05; done; echo over"
+        logs: list[str] = []
+
+        def hold() -> None:
+            ssh.ahead(target)
+            logs.append(ssh.run(target, script(wait), timeout_s=30, on_line=lambda _: ready.set()).log)
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        assert ready.wait(20)
+        threading.Event().wait(2 * FRESH_S)
+        ssh.run(target, script("touch /tmp/few-over"))
+        thread.join(20)
+        assert logs == ["ready\nover\n"]
+
+    def test_of_one_makes_room_where_what_was_begun_is_of_no_use(
+        self, lab: Any, host: str, make: Callable[..., SSH], allowing: Callable[[int], None]
+    ) -> None:
+        allowing(1)
+        ssh = make()
+        plain = Target(host, lab.hosts[host], user="deploy")
+        ssh.connect(plain)
+        sessions = lab.ssh_sessions(host)
+        ssh.ahead(plain, now=True)
+        wait_for(lambda: lab.ssh_sessions(host) == sessions + 1)
+        assert ssh.run(attrs.evolve(plain, sudo=True), script("id -un")).log == "root\n"
 
 
 class TestHostKeys:
