@@ -145,7 +145,7 @@ def test_a_holder_that_was_asleep_records_nothing_more_once_another_one_has_take
 
 
 def test_while_it_runs_its_lease_is_renewed(monkeypatch):
-    monkeypatch.setattr(leasing, "TTL_S", 0.2)
+    monkeypatch.setattr(leasing, "TTL_S", 0.9)
     renewed = threading.Event()
 
     def wait(target, script):
