@@ -42,7 +42,9 @@ class Kernel:
             if kind == "status" and content["execution_state"] == "idle":
                 assert wanted == [], outputs
                 return outputs
-            if kind in {"display_data", "execute_result", "stream", "error"}:
+            if kind == "stream" and outputs and outputs[-1].get("name") == content["name"]:
+                outputs[-1]["text"] += content["text"]  # a line and its end may come apart
+            elif kind in {"display_data", "execute_result", "stream", "error"}:
                 outputs.append({"kind": kind, **content})
             elif kind == "update_display_data":
                 (place,) = [one for one in outputs if one.get("transient") == content["transient"]]

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from octossh._version import __version__
@@ -49,24 +49,25 @@ class Spans:
         self, deployment: Deployment, on_event: Callable[[Event], None] | None = None
     ) -> Iterator[Callable[[Event], None] | None]:
         """What hears events of *deployment*, makes spans of them and passes them on; at the end all spans end."""
-        tracer = _tracer() if self._wanted else None
-        if tracer is None:
+        tree = None
+        with _tried("the deployment"):
+            tracer = _tracer() if self._wanted else None
+            tree = tracer and _Tree(tracer, deployment, _above(), self._links(deployment))
+        if tree is None:
             yield on_event
             return
-        tree = _Tree(tracer, deployment, _above(), self._links(deployment))
 
         def hear(event: Event) -> None:
-            try:
+            with _tried(event.type):
                 tree.hear(event)
-            except Exception as error:  # noqa: BLE001 - whatever a processor of spans raises, the deployment goes on
-                _log.warning("a span of %s could not be made: %s", event.type, error)
             if on_event is not None:
                 on_event(event)
 
         try:
             yield hear
         finally:
-            tree.close()
+            with _tried("the deployment"):
+                tree.close()
             if tree.context is not None:
                 self._made[deployment.id] = tree.context
                 for id_ in list(self._made)[:-_REMEMBERED]:
@@ -78,6 +79,15 @@ class Spans:
 
         before = (self._made.get(id_) for id_ in (deployment.options.undoes, deployment.id))
         return [Link(context) for context in before if context is not None]
+
+
+@contextlib.contextmanager
+def _tried(what: str) -> Iterator[None]:
+    """Whatever a provider or a processor of spans raises, the deployment goes on."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - they are others'
+        _log.warning("a span of %s could not be made: %s", what, error)
 
 
 def _tracer() -> Tracer | None:
@@ -100,19 +110,24 @@ def _above() -> Context | None:
 
 
 class _Tree:
-    """The spans of one deployment. Its events come one at a time."""
+    """The spans of one deployment. Its events come one at a time, but not in the order of their times.
+
+    So one that would begin before the span above it begins with that.
+    """
 
     def __init__(self, tracer: Tracer, deployment: Deployment, above: Context | None, links: list[Link]) -> None:
         self._tracer, self._deployment, self._above, self._links = tracer, deployment, above, links
         self._open: dict[tuple[str, ...], Span] = {}
+        self._began: dict[tuple[str, ...], datetime] = {}
         self._waves: dict[str, tuple[str, ...]] = {}
         self._failed: dict[str, dict[str, None]] = {}
-        self._heard: dict[str, datetime] = {"": datetime.now(UTC)}
+        self._heard: dict[str, datetime] = {}
         self.context: SpanContext | None = None
 
     def hear(self, event: Event) -> None:
         """Begin, end or mark the span that *event* is about."""
-        self._heard[""] = self._heard[event.step] = event.at
+        for name in ("", event.step):
+            self._heard[name] = max(event.at, self._heard.get(name, event.at))
         match event.type:
             case "deployment_started" | "deployment_continued":
                 self._begin_all(event)
@@ -121,22 +136,23 @@ class _Tree:
                 self._begin(key, event.at, {"octossh.wave": event.data["wave"], "octossh.waves": event.data["of"]})
             case "wave_finished":
                 failed = ", ".join(event.data["failed"])
-                self._end(self._waves.pop(event.step, ()), event.at, "failed" if failed else "", f"failed on {failed}")
+                at = self._heard[event.step]
+                self._end(self._waves.pop(event.step, ()), at, "failed" if failed else "", f"failed on {failed}")
             case "step_started":
                 self._begin_host(event)
             case "step_finished":
                 self._end_host(event)
             case "deployment_finished":
-                self._end_all(event.at, str(event.data["state"]), str(event.data["error"]))
+                self._end_all(str(event.data["state"]), str(event.data["error"]))
             case "deployment_waiting":
-                self._end_all(event.at, State.WAITING.value, str(event.data["why"]))
+                self._end_all(State.WAITING.value, str(event.data["why"]))
             case kind if kind in _BESIDE:
                 self._mark(event)
 
     def close(self) -> None:
         """End what is open: no event has said how it ended."""
         if self._open:
-            self._end_all(self._heard[""], State.UNKNOWN.value, "how it ended was not told")
+            self._end_all(State.UNKNOWN.value, "how it ended was not told")
 
     def _begin_all(self, event: Event) -> None:
         made = self._deployment
@@ -152,7 +168,7 @@ class _Tree:
         span = self._tracer.start_span(
             name, self._above, attributes=said, links=self._links, start_time=_nanoseconds(event.at)
         )
-        self._open[()], self.context = span, span.get_span_context()
+        self._open[()], self._began[()], self.context = span, event.at, span.get_span_context()
 
     def _begin_host(self, event: Event) -> None:
         said = _where(event)
@@ -170,16 +186,17 @@ class _Tree:
         for key in found:
             self._end(key, event.at, state, why, {"octossh.action": event.data["action"], "octossh.state": state})
 
-    def _end_all(self, at: datetime, state: str, error: str) -> None:
+    def _end_all(self, state: str, error: str) -> None:
         status = {State.SUCCEEDED.value: "succeeded", State.FAILED.value: "failed"}.get(state, state)
         for key in sorted(self._open, key=len, reverse=True):
             if not key:
-                self._end(key, at, state, error, {"deployment.status": status})
+                self._end(key, self._heard[""], state, error, {"deployment.status": status})
             elif len(key) == 1:
                 failed = ", ".join(self._failed.get(key[0], {}))
                 self._end(key, self._heard[key[0]], "failed" if failed else "", f"failed on {failed}")
             else:
-                self._end(key, at, State.UNKNOWN.value if state not in {"waiting", "succeeded"} else "")
+                left = "" if state in {"waiting", "succeeded"} else State.UNKNOWN.value
+                self._end(key, self._heard[key[0]], left)
 
     def _mark(self, event: Event) -> None:
         key = next((key for key in self._open if key[:1] == (event.step,) and key[-1:] == (event.target,)), ())
@@ -198,8 +215,9 @@ class _Tree:
             self._begin(key[:-1], at)
         above = set_span_in_context(self._open[key[:-1]])
         said = {"octossh.step": key[0], **(said or {})}
-        name = key[-1] or key[0]
+        name, at = key[-1] or key[0], max(at, self._began[key[:-1]])
         self._open[key] = self._tracer.start_span(name, above, attributes=said, start_time=_nanoseconds(at))
+        self._began[key] = at
 
     def _end(
         self, key: tuple[str, ...], at: datetime, state: str, why: str = "", said: Mapping[str, Any] | None = None
@@ -212,7 +230,8 @@ class _Tree:
         if state and state not in _GOOD:
             span.set_attribute("error.type", state)
             span.set_status(Status(StatusCode.ERROR, why or state))
-        span.end(_nanoseconds(at))
+        with _tried(" ".join(key) or "the deployment"):
+            span.end(_nanoseconds(max(at, self._began[key])))
 
 
 def _where(event: Event) -> dict[str, Any]:

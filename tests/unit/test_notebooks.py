@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
@@ -137,7 +138,15 @@ def test_outside_of_a_notebook_nobody_listens_and_ipython_is_not_loaded():
         assert listener is None
     with live(deployment(), print, lambda name: deployment()) as listener:
         assert listener is print
-    assert "IPython" not in sys.modules
+    code = """if True:
+        import sys, octossh.notebooks
+        with octossh.notebooks.live(None, None, None) as listener:
+            print(listener, "IPython" in sys.modules)
+    """
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "None False\n"
+    )
 
 
 def test_a_space_deploys_the_same_outside_of_a_notebook(in_tmp):
