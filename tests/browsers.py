@@ -29,11 +29,13 @@ class Browser:
         self._http = requests.Session()
         self._http.trust_env = False
         self._address = f"http://127.0.0.1:{port}/session"
-        wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": _OPTIONS}}}
+        wanted = {"capabilities": {"alwaysMatch": {
+            "browserName": "chrome", "goog:chromeOptions": _OPTIONS, "timeouts": {"script": 300_000}
+        }}}  # fmt: skip
         self._address += f"/{self._ask('POST', '', wanted)['sessionId']}"
 
     def _ask(self, method, path, data=None):
-        answer = self._http.request(method, self._address + path, json=data, timeout=60)
+        answer = self._http.request(method, self._address + path, json=data, timeout=330)
         said = answer.json()["value"]
         assert answer.ok, said
         return said

@@ -36,6 +36,7 @@ NEEDS = [
 LOWEST = [f"{need.name}=={bound.version}" for need in NEEDS for bound in need.specifier if bound.operator == ">="]
 """For pip: of all that is needed, the oldest version that the metadata allows."""
 _PIP = [sys.executable, "-m", "pip", "--python"]
+_OURS = re.compile(r"octossh-.*|SHA256SUMS")
 
 
 def run(*command: str | Path, **options: object) -> str:
@@ -156,9 +157,12 @@ def list_materials(wheel: Path, listed: Path) -> None:
 
 
 def main(folder: Path) -> None:
-    """Make all that a release consists of, in an empty folder."""
-    if folder.exists():
-        shutil.rmtree(folder)
+    """Make all that a release consists of, in a folder that has nothing but an earlier one."""
+    there = [file for file in folder.glob("*") if file.is_dir() or not _OURS.fullmatch(file.name)]
+    if there:
+        sys.exit(f"{folder}: {there[0].name} is no part of a release; name an empty folder")
+    for file in folder.glob("*"):
+        file.unlink()
     wheel, archive = make(folder)
     listed = folder / f"{wheel.name.split('-py3')[0]}.cdx.json"
     list_materials(wheel, listed)

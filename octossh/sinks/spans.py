@@ -49,10 +49,10 @@ class Spans:
         self, deployment: Deployment, on_event: Callable[[Event], None] | None = None
     ) -> Iterator[Callable[[Event], None] | None]:
         """What hears events of *deployment*, makes spans of them and passes them on; at the end all spans end."""
-        tree = None
+        tree: _Tree | None = None
         with _tried("the deployment"):
-            tracer = _tracer() if self._wanted else None
-            tree = tracer and _Tree(tracer, deployment, _above(), self._links(deployment))
+            if (tracer := _tracer() if self._wanted else None) is not None:
+                tree = _Tree(tracer, deployment, _above(), self._links(deployment))
         if tree is None:
             yield on_event
             return
