@@ -318,22 +318,57 @@ def test_one_whose_claim_has_gone_goes_on_where_nobody_else_was_since(
     assert claims(first.project) == [first.claim]
 
 
-@pytest.mark.parametrize("who", ["deployment d2", ""])
+def test_one_whose_claim_has_gone_goes_on_where_the_lock_is_a_file_of_another_user(
+    two: tuple[Controller, Controller],
+) -> None:
+    first, second = two
+    second.step(last=True)
+
+    def step() -> Answer:
+        # As with fs.protected_regular: it cannot be opened by its name for writing.
+        script = first.script("true")
+        body = script.body.replace('>"$octossh_lock"', ">/nowhere/lock")
+        assert body != script.body
+        return first.send(attrs.evolve(script, body=body, ahead=claimed(first.claim, held=first.held)))
+
+    assert step().state == "succeeded"
+    (MEMORY / first.claim).unlink()  # as systemd does (RemoveIPC) when its user has logged out
+    first.held = True
+    assert step().state == "succeeded"
+    assert claims(first.project) == [first.claim]
+
+
+@pytest.mark.parametrize("known", [True, False])
 def test_one_that_was_taken_over_so_long_ago_that_its_claim_has_gone_stays_out(
-    who: str, two: tuple[Controller, Controller]
+    known: bool, two: tuple[Controller, Controller]
 ) -> None:
     first, second = two
     first.step()
     first.lose()
     second.step(last=True)
     (MEMORY / first.claim).unlink()
-    if not who:  # as where another user could not write it
-        (MEMORY / f"octossh-{first.project}-dev.lock").write_text("")
+    lock = MEMORY / f"octossh-{first.project}-dev.lock"
+    if not known:  # as where another user could not write it
+        lock.write_text("")
     first.held = True
     late = first.step()
     assert (late.state, late.changed) == ("failed", False)
-    assert f"which another deployment has taken over since: {who}" in late.why
+    if known:
+        assert "which another deployment has taken over since: deployment d2" in late.why
+    else:
+        assert "its claim there has gone, and the lock" in late.why
+        assert f"{lock} does not tell whether another deployment has been there since" in late.why
     assert claims(first.project) == []
+
+
+def test_one_that_was_taken_over_by_nobody_knows_whom_is_told_so(two: tuple[Controller, Controller]) -> None:
+    first, second = two
+    first.step()
+    first.lose()
+    second.step(last=True)
+    lock = MEMORY / f"octossh-{first.project}-dev.lock"
+    lock.write_text("")
+    assert f"has taken over since: the lock {lock} does not tell which; deploy again" in first.step().why
 
 
 def test_a_script_that_nobody_deploys_claims_nothing_and_keeps_out_all_the_same(

@@ -105,7 +105,8 @@ octossh_unclaimed() {
 }
 
 octossh_taken() {
-    octossh_fail "this deployment lost its link to the host, which another deployment has taken over since: $(cat "$octossh_lock"); deploy again when that one has ended"
+    octossh_last=$(cat "$octossh_lock")
+    octossh_fail "this deployment lost its link to the host, which another deployment has taken over since: ${octossh_last:-the lock $octossh_lock does not tell which}; deploy again when that one has ended"
 }
 
 octossh_take_claim() {
@@ -115,7 +116,11 @@ octossh_take_claim() {
         read -r _ _ _ octossh_since <"$octossh_mine" || octossh_taken
     elif [ "${octossh_held:-no}" = yes ] && [ "$octossh_new" = no ]; then
         # It has gone: the host was started anew, or it was taken over long ago. Who had the lock last tells which.
-        case $(cat "$octossh_lock") in "${octossh_since%%' since '*}"*) ;; *) octossh_taken ;; esac
+        case $(cat "$octossh_lock") in
+            "${octossh_since%%' since '*}"*) ;;
+            '') octossh_fail "this deployment lost its link to the host, its claim there has gone, and the lock $octossh_lock does not tell whether another deployment has been there since; wait until nobody else deploys there, and deploy again" ;;
+            *) octossh_taken ;;
+        esac
     fi
     for octossh_file in "${octossh_lock%.lock}".claim.*; do
         { [ "$octossh_file" != "$octossh_mine" ] && [ -s "$octossh_file" ] && [ ! -h "$octossh_file" ]; } || continue
@@ -171,8 +176,10 @@ until octossh_locks; do
     sleep 1
 done
 [ -z "${octossh_claim:-}" ] || octossh_take_claim
-# What a stranger has made cannot be opened by the shell; then it shall tell nothing rather than what is not so.
-(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null || truncate -c -s 0 "$octossh_lock" 2>/dev/null || :
+# What a stranger has made cannot be opened by its name (fs.protected_regular), but by what is open already. Where
+# neither can be written, it shall tell nothing rather than what is not so.
+(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >/proc/self/fd/9) 2>/dev/null || (printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null ||
+    truncate -c -s 0 "$octossh_lock" 2>/dev/null || :
 # What a run that was killed while it pulled has left: a folder without a login.
 for octossh_config in "$octossh_lock".login.*; do
     [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
