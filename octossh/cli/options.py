@@ -109,6 +109,9 @@ def _misspelt(error: BaseException) -> str:
     """What is meant where an octofile names a noun or a field that is not there; empty for every other error."""
     if isinstance(error, AttributeError) and error.obj is oc:
         return f"octossh has no {error.name!r}; {did_you_mean(str(error.name), oc.__all__)}"
+    if isinstance(error, ImportError) and error.name == "octossh":
+        wanted = re.search(r"cannot import name '(\w+)'", str(error))
+        return f"octossh has no {wanted[1]!r}; {did_you_mean(wanted[1], oc.__all__)}" if wanted else ""
     # Python 3.14 goes on, with a guess of its own.
     found = re.match(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", str(error))
     name = "" if found is None else "Space" if found[1] == "Wiring" else found[1]

@@ -20,6 +20,7 @@ __all__ = ["SyslogSink"]
 _PORTS = {"udp": 514, "tcp": 601, "tls": 6514}
 _NOTICE = 5
 _MOST_BYTES = 8000  # of one datagram
+_FAREWELL_S = 2.0  # for which the last word of a server is waited for
 
 
 @frozen
@@ -99,7 +100,8 @@ class SyslogSink:
                 secure = stack.enter_context(context.wrap_socket(sock, server_hostname=place[0]))
                 yield secure
                 # Closed with a ticket of the server unread, it would be reset: what is on its way would be lost.
-                with contextlib.suppress(ssl.SSLError, TimeoutError):  # a server may close without a word
+                secure.settimeout(min(self.timeout_s, _FAREWELL_S))
+                with contextlib.suppress(OSError):  # a server may close without a word, reset it, or never answer
                     secure.unwrap()
                 return
             yield sock

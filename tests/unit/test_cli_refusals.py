@@ -64,6 +64,7 @@ FILES = {
         ["octofile.py, line 2: Space has no field 'project'; did you mean 'projects'?"],
     ),
     "a misspelt noun": ("import octossh as oc\noc.RunContaner('web')", ["line 2: octossh has no 'RunContaner'; did you mean 'RunContainer'?"]),
+    "a misspelt noun that is imported": ("from octossh import Projct", ["line 1: octossh has no 'Projct'; did you mean 'Project'?"]),
     "an end": ("import sys\nsys.exit('stop here')", ["octofile.py, line 2", "SystemExit", "stop here"]),
     "no space": ("x = 1", ["octofile.py defines no space", "end it with: space ="]),
     "a space of another kind": ("space = 'shop'", ["defines no space"]),

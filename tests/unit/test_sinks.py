@@ -10,6 +10,7 @@ import logging
 import re
 import socket
 import ssl
+import struct
 import threading
 
 import pytest
@@ -267,6 +268,31 @@ def test_syslog_over_tcp_and_tls_counts_its_bytes(in_tmp, scheme, authority):
         message, left = left[: int(size)], left[int(size) :]
         seqs.append(json.loads(message[message.index(b"{") :])["seq"])
     assert seqs == [1, 2]
+
+
+def test_what_a_tls_server_took_before_it_hung_up_is_not_sent_again(in_tmp, authority):
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(30)
+
+    def take():
+        link, _ = listener.accept()
+        link.settimeout(30)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*authority("127.0.0.1"))
+        secure = context.wrap_socket(link, server_side=True)
+        while b'"seq":1' not in secure.recv(65536):
+            pass
+        # Without a word: by a reset.
+        secure.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        secure.close()
+
+    taker = threading.Thread(target=take)
+    taker.start()
+    with space(oc.SyslogSink(f"tls://127.0.0.1:{listener.getsockname()[1]}", ca=authority.ca)) as made:
+        made.create_release()
+        assert made.send_audit() == ()
+    taker.join(30)
+    listener.close()
 
 
 def test_a_tls_server_that_nobody_vouches_for_gets_nothing(in_tmp, authority):
