@@ -33,9 +33,9 @@ def dies(word: str, how: str, ground: Ground) -> None:
 def freezes(word: str, ground: Ground) -> None:
     """Dockerd freezes when it is asked for *word*, for longer than the step has; what was asked is done when it thaws."""
     repository = ground.fresh()
-    steps = [ground.web(repository, timeout_s=4)]
+    steps = [ground.web(repository)]
     ground.stand(*steps, repository=repository)
-    with ground.space(*steps) as space:
+    with ground.space(ground.web(repository, timeout_s=4)) as space:  # nothing else has so little time
         ended = ground.struck(space, word, ground.freeze_asked, repository=repository)
     ground.docker("thaw")
     assert ended.outcomes[0].state is oc.State.UNKNOWN, str(ended)
