@@ -87,6 +87,8 @@ def begin(transport: Transport, target: Target, send: Callable[[], Result], told
     """
     reaches = getattr(transport, "reaches", None)
     ready = reaches is None or reaches(target)
+    if not ready:
+        told.lost()
     lost_at, tries = 0.0, 0
     while True:
         try:

@@ -25,10 +25,11 @@ class Silence:
 
     Args:
         limit_s: Seconds; None: it may be silent as long as it likes.
-        end: Ends it. Where that fails, it is tried again a little later.
+        end: Ends it, and tells whether it was there. Where it was not, or could not be ended, that is tried again a
+            little later.
     """
 
-    def __init__(self, limit_s: float | None, end: Callable[[], None]) -> None:
+    def __init__(self, limit_s: float | None, end: Callable[[], bool]) -> None:
         self._limit_s, self._end = limit_s, end
         self._heard_at = time.monotonic()
         self._lost = False
@@ -81,12 +82,11 @@ class Silence:
             if self._over.is_set():
                 return
             try:
-                self._end()
+                if self._end():
+                    return
             except OctosshError as error:
                 _log.warning("a step that has said nothing for %g s could not be ended: %s", limit_s, error)
-                again_at = time.monotonic() + _AGAIN_S
-            else:
-                return
+            again_at = time.monotonic() + _AGAIN_S
 
     def _wait_s(self, limit_s: float, again_at: float) -> float:
         """Seconds until it may be too long; never more than the limit, as the link may come back meanwhile."""

@@ -383,9 +383,11 @@ class Worker:
         """Ends the *run* of a script of the user's that is silent for too long; it says itself why it ended."""
         limit_s = step.idle_timeout_s if isinstance(step, RunScript) else None
 
-        def end() -> None:
+        def end() -> bool:
             why = f"it said nothing for {limit_s:g} s, and was ended"
-            self.transport.run(target, end_run(run, step.name, why), timeout_s=30)
+            result = self.transport.run(target, end_run(run, step.name, why), timeout_s=30)
+            # It may be on its way to the host still.
+            return read_answer(result).action != "gone"
 
         return Silence(limit_s, end)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import attrs
 import pytest
-from worlds import DO, Journal, World, failing, planned, says, states
+from worlds import DO, GONE, NET, Journal, World, failing, planned, says, states
 
 import octossh as oc
 from octossh.deploying import apply
@@ -47,9 +47,14 @@ def test_on_a_host_it_is_ended_with_what_it_has_started(tmp_path):
     assert not (tmp_path / "late").exists()
 
 
+def ends(ended):
+    """What ends a run, and says so."""
+    return lambda: ended.set() or True
+
+
 def test_whoever_speaks_is_not_silent_and_a_question_for_the_link_is_no_speech():
     ended = threading.Event()
-    with Silence(1.0, ended.set) as silence:
+    with Silence(1.0, ends(ended)) as silence:
         line, frame = silence.line(lambda _: None), silence.frame(lambda _: None)
         spoken = 0
         while spoken < 10:
@@ -71,6 +76,7 @@ def test_ending_is_tried_again_where_it_fails(monkeypatch):
         if error := tries.pop(0):
             raise error
         ended.set()
+        return True
 
     with Silence(0.01, end):
         assert ended.wait(30)
@@ -78,7 +84,7 @@ def test_ending_is_tried_again_where_it_fails(monkeypatch):
 
 def test_while_the_link_is_lost_nobody_knows_whether_it_is_silent():
     ended = threading.Event()
-    with Silence(0.2, ended.set) as silence:
+    with Silence(0.2, ends(ended)) as silence:
         line, frame = silence.line(lambda _: None), silence.frame(lambda _: None)
         silence.lost()
         line("octossh: the link was lost")
@@ -94,7 +100,7 @@ def test_a_link_that_is_lost_while_it_is_being_ended_makes_it_deaf(monkeypatch):
     def end():
         if tried.is_set():
             again.set()
-            return
+            return True
         silence.lost()
         tried.set()
         raise oc.ConnectionLost("h1: gone")
@@ -121,6 +127,39 @@ def test_a_script_is_not_ended_for_what_it_could_not_say_while_the_link_was_lost
     assert {call.script.name for call in world.transport.calls} == {"run_script do", "attach do"}
 
 
+def test_a_script_is_not_ended_for_what_it_could_not_say_while_its_host_was_connected_again():
+    connects = []
+
+    def on_connect(target):
+        connects.append(target.name)
+        if len(connects) > 1:
+            threading.Event().wait(0.5)
+
+    world = World({"do": says(action="ran")}, on_connect=on_connect)
+    world.transport.reaches = lambda target: target.name in world.transport.connected
+    world.answers["net"] = lambda: (world.transport.connected.clear(), says())[1]
+    assert world.apply(planned(NET, attrs.evolve(DO, idle_timeout_s=0.2))).ok
+    assert [call.script.name for call in world.transport.calls] == ["create_network net", "run_script do"]
+
+
+def test_a_script_that_its_host_did_not_know_yet_is_listened_to_further(monkeypatch):
+    monkeypatch.setattr("octossh.deploying.silence._AGAIN_S", 0.01)
+    ended = threading.Event()
+
+    def end():
+        ended.set()
+        return says(action="stopped")
+
+    def silent():
+        assert ended.wait(10)
+        return says("failed", "ran", "yes", "it said nothing for 0.05 s, and was ended")
+
+    world = World({"do": [silent, GONE, end]})
+    error = failing(world, planned(attrs.evolve(DO, idle_timeout_s=0.05)))
+    assert states(error.deployment) == {"do h1": "failed"}
+    assert sorted(call.script.name for call in world.transport.calls) == ["end do", "end do", "run_script do"]
+
+
 def test_a_link_that_is_lost_again_after_the_run_was_found_makes_it_deaf_again():
     ended, left = threading.Event(), threading.Event()
     target = planned(DO).targets[0]
@@ -137,7 +176,7 @@ def test_a_link_that_is_lost_again_after_the_run_was_found_makes_it_deaf_again()
         assert not ended.wait(0.4)
 
     transport = oc.Replay(answer, on_connect)
-    with Silence(0.2, ended.set) as silence:
+    with Silence(0.2, ends(ended)) as silence:
         told = Told(silence.line(lambda _: None), silence.frame(lambda _: None), silence.lost)
         told.lost()
         find_again(transport, target, Script("attach do", "true"), told, 30, left)
@@ -150,6 +189,7 @@ def test_who_comes_after_it_meets_no_end_that_is_still_under_way():
         begun.set()
         threading.Event().wait(0.2)
         done.set()
+        return True
 
     with Silence(0.01, end):
         assert begun.wait(30)
