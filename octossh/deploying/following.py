@@ -75,7 +75,7 @@ def begin(transport: Transport, target: Target, send: Callable[[], Result], told
     """What *send* gives. Where the link was lost before it, nothing has begun: the host is waited for.
 
     Args:
-        transport: Carries it.
+        transport: Carries it. One without ``reaches`` says how it is: what it cannot connect is not waited for.
         target: Where it runs; it has been reached before.
         send: Sends it.
         told: Is told that the link was lost.
@@ -86,7 +86,9 @@ def begin(transport: Transport, target: Target, send: Callable[[], Result], told
         TransportError: As *send* does.
     """
     reaches = getattr(transport, "reaches", None)
-    ready = reaches is None or reaches(target)
+    if reaches is None:
+        return send()
+    ready = reaches(target)
     if not ready:
         told.lost()
     lost_at, tries = 0.0, 0

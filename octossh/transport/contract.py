@@ -41,7 +41,8 @@ class Transport(Protocol):
     steps in one script where nothing has to be decided between them.
 
     One that has a method ``reaches`` tells by it whether the connection to a target is open, as far as is known. Where
-    it is not, steps connect first, and wait for no host any more once their deployment is stopped.
+    it is not, steps connect first, try again for two minutes where that fails with an error that may pass, and wait for
+    no host any more once their deployment is stopped. Of one without it, a `ConnectError` is the end of its step.
 
     One that has an attribute ``silence_s`` sends something over each open connection in less than half of so many
     seconds, for as long as its process is well: where nothing has come for so long, a host may take a deployment for

@@ -42,8 +42,23 @@ def refused():
     return oc.ConnectError("h1: nothing listens there", "refused")
 
 
+def reaching(*args, **more):
+    """A world whose transport knows which hosts are connected, and so waits for those that are not."""
+    world = World(*args, **more)
+    world.transport.reaches = lambda target: target.name in world.transport.connected
+    return world
+
+
+@pytest.mark.parametrize("kind", ["dns", "kex", "not_ssh", "refused", "timeout", "unreachable"])
+def test_a_transport_that_does_not_tell_whether_it_reaches_a_host_is_not_waited_for(kind):
+    world = World({"web": [oc.ConnectError("h1: away on purpose", kind), says()]})
+    error = failing(world, planned(NET, WEB))
+    assert error.deployment.outcome("web", "h1").why == "h1: away on purpose"
+    assert world.sent == ["net h1", "web h1"]
+
+
 def test_a_step_whose_link_was_lost_before_it_waits_for_its_host_and_then_begins_once():
-    world = World({"web": [refused, refused, says()]})
+    world = reaching({"web": [refused, refused, says()]})
     ended = world.apply(planned(NET, WEB))
     assert ended.ok
     assert world.sent == ["net h1", "web h1", "web h1", "web h1"]
@@ -53,7 +68,7 @@ def test_a_step_whose_link_was_lost_before_it_waits_for_its_host_and_then_begins
 
 
 def test_a_step_whose_host_does_not_come_back_has_not_begun(at_once):
-    error = failing(World({"web": refused}), planned(NET, WEB, DO))
+    error = failing(reaching({"web": refused}), planned(NET, WEB, DO))
     assert states(error.deployment) == {"net h1": "succeeded", "web h1": "failed", "do h1": "skipped"}
     outcome = error.deployment.outcome("web", "h1")
     assert not outcome.changed
@@ -62,7 +77,7 @@ def test_a_step_whose_host_does_not_come_back_has_not_begun(at_once):
 
 @pytest.mark.parametrize("error", [oc.HostKeyError("h1: another key"), oc.AuthError("h1: no"), oc.ConnectError("h1")])
 def test_a_host_that_says_no_is_not_asked_again(error):
-    world = World({"web": error})
+    world = reaching({"web": error})
     assert states(failing(world, planned(WEB)).deployment) == {"web h1": "failed"}
     assert world.sent == ["web h1"]
 
@@ -75,7 +90,7 @@ def test_a_deployment_that_is_stopped_waits_for_no_host_that_is_away():
             stop.set()
             assert hangs.wait(60)
 
-    world = World({"web": refused}, on_connect=on_connect)
+    world = reaching({"web": refused}, on_connect=on_connect)
     try:
         error = failing(world, planned(NET, WEB), cancelled=lambda: cancelled if stop.is_set() else None)
     finally:
@@ -88,8 +103,7 @@ def test_a_deployment_that_is_stopped_waits_for_no_host_that_is_away():
 
 def test_a_link_that_is_known_to_be_gone_is_opened_before_the_step_and_nothing_is_said():
     connects = []
-    world = World(on_connect=lambda target: connects.append(target.name))
-    world.transport.reaches = lambda target: target.name in world.transport.connected
+    world = reaching(on_connect=lambda target: connects.append(target.name))
     world.answers["net"] = lambda: (world.transport.connected.clear(), says())[1]
     assert world.apply(planned(NET, WEB)).ok
     assert connects == ["h1", "h1"]

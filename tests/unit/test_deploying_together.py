@@ -122,6 +122,7 @@ def test_the_record_tells_before_they_are_sent_what_goes_together():
 
 def test_what_goes_together_waits_for_a_host_whose_link_was_lost_before():
     world = Together({"h1": [lambda: oc.ConnectError("h1: refused", "refused"), says(), says()]})
+    world.transport.reaches = lambda target: target.name in world.transport.connected
     ended = world.apply(planned(NET, WEB))
     assert ended.ok
     assert world.names == [("create_network net", 2)] * 2
