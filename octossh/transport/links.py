@@ -1,11 +1,11 @@
-"""One open SSH connection and the scripts that run over it. Imports paramiko; fabric at the first script."""
+"""One open SSH connection and the scripts that run over it. Imports fabric and paramiko."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import paramiko
 
@@ -24,11 +24,9 @@ from octossh.transport.logins import Ask, Keys, Login
 from octossh.transport.pools import NotSent
 from octossh.transport.pulse import Pulse
 from octossh.transport.routes import Route
+from octossh.transport.runners import ScriptRunner, connected
 from octossh.transport.sessions import Session
 from octossh.transport.spares import Spares
-
-if TYPE_CHECKING:
-    from octossh.transport.runners import ScriptRunner
 
 __all__ = ["Link", "Options"]
 
@@ -158,9 +156,6 @@ class Link:
         session = Session(channel, sent, collector, self.pulse, feed)
         self._spares.started()
         try:
-            # Loaded while the host is at work.
-            from octossh.transport.runners import ScriptRunner, connected
-
             runner = ScriptRunner(connected(self._transport), session, collector, self.pulse, timeout_s)
             # Everything is set, so that no default of anybody counts; in_stream=False leaves our stdin alone.
             runner.run(

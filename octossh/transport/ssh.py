@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from octossh.errors import ConnectError, ModelError, OctosshError
 from octossh.model.targets import Target
 from octossh.transport.configs import Configuration
-from octossh.transport.delaying import put_off
 from octossh.transport.elevation import start
 from octossh.transport.faults import Fault, connect_fault
 from octossh.transport.known_hosts import KnownHosts
@@ -124,7 +123,7 @@ class SSH(Pool["Link"]):
     def approach(self, targets: Iterable[Target]) -> None:
         """See `Pool.approach`."""
         super().approach(targets)
-        self._made_options()  # loads paramiko here, since it takes longer beside what the caller does next
+        self._made_options()  # loads fabric here, since it takes longer beside what the caller does next
 
     def ahead(self, target: Target, *, now: bool = False) -> None:
         """Begin a session for the next script on *target*, once one runs there, or *now*. See `Transport`."""
@@ -140,15 +139,20 @@ class SSH(Pool["Link"]):
     def _opened(self, route: Route, via: Link | None) -> Link | Fault:
         deadline, sock = time.monotonic() + self._connect_timeout_s, None
         if via is None and not route.command:
-            # Before paramiko is loaded: what goes to the host and comes back takes as long.
+            # Before fabric is loaded: what goes to the host and comes back takes as long.
             try:
                 sock = dial(route.where.address, route.where.port, self._connect_timeout_s, self._keepalive_s)
             except OSError as error:
                 return connect_fault(error, route.where, stage="tcp")
-        options = self._made_options()
-        from octossh.transport.links import Link
+        try:
+            options = self._made_options()
+            from octossh.transport.links import Link
 
-        return Link.open(route, options, deadline, sock or via, self._slots[route.key].gate)
+            return Link.open(route, options, deadline, sock or via, self._slots[route.key].gate)
+        except BaseException:
+            if sock is not None:
+                sock.close()
+            raise
 
     def _added(self, link: Link) -> None:
         self._watch.add(link.pulse)
@@ -157,7 +161,6 @@ class SSH(Pool["Link"]):
         self._watch.remove(link.pulse)
 
     def _made_options(self) -> Options:
-        put_off("invoke")  # paramiko imports it for a word of ssh's configuration that nobody asks it about here
         from octossh.transport.links import Options
         from octossh.transport.logins import Keys
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import queue
 import socket
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +19,7 @@ import pytest
 
 import octossh as oc
 from octossh.errors import ConnectError, HostKeyError, ModelError
+from octossh.shell import Script
 from octossh.transport import SSH
 from octossh.transport.gates import Gate
 
@@ -51,7 +55,7 @@ class Host:
     def __init__(self) -> None:
         self.guard, self.listener = Guard(), socket.create_server(("127.0.0.1", 0))
         self.connections: list[paramiko.Transport] = []
-        self.greeted = threading.Event()
+        self.greeted, self.left = threading.Event(), threading.Event()
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
@@ -60,9 +64,11 @@ class Host:
                 connection = paramiko.Transport(self.listener.accept()[0])
                 connection.add_server_key(HOST_KEY)
                 self.connections.append(connection)
-                with contextlib.suppress(paramiko.SSHException, EOFError):
+                try:
                     connection.start_server(server=self.guard)
                     self.greeted.set()
+                except (paramiko.SSHException, EOFError):
+                    self.left.set()
 
     def target(self, name: str = "h01", *, key: paramiko.PKey = HOST_KEY) -> oc.Target:
         port = self.listener.getsockname()[1]
@@ -170,6 +176,29 @@ def test_no_session_is_begun_ahead_that_would_wait_for_a_password(host: Host, tm
         ssh.ahead(attrs.evolve(plain, sudo=True), now=True)
         ssh.ahead(plain, now=True)
         assert host.guard.commands.get(timeout=PATIENCE_S) == b"exec sh -s"
+
+
+def test_a_fabric_that_cannot_be_loaded_is_told_as_that_and_nothing_is_sent(
+    host: Host, ssh: SSH, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fabric", None)
+    for name in ("links", "runners"):
+        monkeypatch.delitem(sys.modules, f"octossh.transport.{name}", raising=False)
+    with pytest.raises(ImportError, match="fabric") as told:
+        ssh.run(host.target(), Script("say", "echo hi\n"))
+    assert host.left.wait(PATIENCE_S), told  # which holds what is not closed
+    assert host.guard.commands.empty()
+
+
+def test_what_others_import_is_as_it_would_be_without_us() -> None:
+    code = """
+        import sys; from octossh.transport.ssh import SSH; SSH()._made_options()
+        from invoke.program import Program
+        import fabric, invoke
+        assert Program is invoke.Program
+        assert type(invoke) is type(sys)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
 
 
 VERBS: dict[str, Callable[[oc.Space], object]] = {
