@@ -137,17 +137,20 @@ class SSH(Pool["Link"]):
                 link.ahead(begin, now=now)
 
     def _opened(self, route: Route, via: Link | None) -> Link | Fault:
-        deadline, sock = time.monotonic() + self._connect_timeout_s, None
+        sock, began = None, time.monotonic()
         if via is None and not route.command:
             # Before fabric is loaded: what goes to the host and comes back takes as long.
             try:
                 sock = dial(route.where.address, route.where.port, self._connect_timeout_s, self._keepalive_s)
             except OSError as error:
                 return connect_fault(error, route.where, stage="tcp")
+        dialled_s = time.monotonic() - began
         try:
             options = self._made_options()
             from octossh.transport.links import Link
 
+            # The time that this machine takes to load it is not the host's.
+            deadline = time.monotonic() + self._connect_timeout_s - dialled_s
             return Link.open(route, options, deadline, sock or via, self._slots[route.key].gate)
         except BaseException:
             if sock is not None:

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -21,7 +23,11 @@ import octossh as oc
 from octossh.errors import ConnectError, HostKeyError, ModelError
 from octossh.shell import Script
 from octossh.transport import SSH
+from octossh.transport import ssh as ssh_module
+from octossh.transport.faults import Fault
 from octossh.transport.gates import Gate
+from octossh.transport.links import Link, Options
+from octossh.transport.routes import Route
 
 HOST_KEY, USER_KEY = paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate()
 PATIENCE_S = 10
@@ -188,6 +194,27 @@ def test_a_fabric_that_cannot_be_loaded_is_told_as_that_and_nothing_is_sent(
         ssh.run(host.target(), Script("say", "echo hi\n"))
     assert host.left.wait(PATIENCE_S), told  # which holds what is not closed
     assert host.guard.commands.empty()
+
+
+def test_a_slow_machine_takes_no_time_from_a_host_to_answer_in(
+    host: Host, ssh: SSH, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late_s, made_options, opened = [0.0], ssh._made_options, Link.open
+    left_s: list[float] = []
+
+    def slow() -> Options:
+        late_s[0] += 60
+        return made_options()
+
+    def noting(route: Route, options: Options, deadline: float, *given: Any) -> Link | Fault:
+        left_s.append(deadline - late_s[0] - time.monotonic())
+        return opened(route, options, deadline, *given)
+
+    monkeypatch.setattr(ssh_module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + late_s[0]))
+    monkeypatch.setattr(ssh, "_made_options", slow)
+    monkeypatch.setattr(Link, "open", noting)
+    ssh.connect(host.target())
+    assert 0 < left_s[0] <= 10
 
 
 def test_what_others_import_is_as_it_would_be_without_us() -> None:
