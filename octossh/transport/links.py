@@ -153,7 +153,11 @@ class Link:
             channel = self._session(start.command, sure=not script.repeatable)
         except Exception as error:
             raise NotSent(str(error)) from error
-        session = Session(channel, sent, collector, self.pulse, feed)
+        try:
+            session = Session(channel, sent, collector, self.pulse, feed)
+        except Exception as error:  # there may be no more threads
+            channel.close()
+            raise NotSent(str(error)) from error
         self._spares.started()
         try:
             runner = ScriptRunner(connected(self._transport), session, collector, self.pulse, timeout_s)

@@ -39,6 +39,7 @@ class Guard(paramiko.ServerInterface):
     def __init__(self) -> None:
         self.logins: list[str] = []
         self.commands: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self.sessions: queue.SimpleQueue[paramiko.Channel] = queue.SimpleQueue()
 
     def check_auth_publickey(self, username: str, key: Any) -> int:
         self.logins.append(username)
@@ -52,6 +53,7 @@ class Guard(paramiko.ServerInterface):
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         self.commands.put(command)
+        self.sessions.put(channel)
         return True
 
 
@@ -215,6 +217,25 @@ def test_a_slow_machine_takes_no_time_from_a_host_to_answer_in(
     monkeypatch.setattr(Link, "open", noting)
     ssh.connect(host.target())
     assert 0 < left_s[0] <= 10
+
+
+def test_where_no_thread_is_to_be_had_nothing_is_sent_and_no_session_stays(
+    host: Host, ssh: SSH, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh.connect(host.target())
+    start = threading.Thread.start
+
+    def refusing(thread: threading.Thread) -> None:
+        if thread.name == "octossh-feed":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refusing)
+    with pytest.raises(ConnectError, match="no SSH session could be opened"):
+        ssh.run(host.target(), Script("say", "echo hi\n"))
+    session = host.guard.sessions.get(timeout=PATIENCE_S)
+    session.settimeout(PATIENCE_S)
+    assert session.recv(1) == b""
 
 
 def test_what_others_import_is_as_it_would_be_without_us() -> None:
