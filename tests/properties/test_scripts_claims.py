@@ -253,6 +253,27 @@ def test_one_whose_cable_was_cut_is_taken_over_and_stays_out_when_it_comes_back(
     assert "which another deployment has taken over since: deployment d2" in first.step().why
 
 
+def test_of_two_that_have_gone_without_a_word_the_silence_counts_at_the_same_time(
+    cut: tuple[Controller, Controller],
+) -> None:
+    first, second = cut
+    third = Controller(first.folder, first.shell, first.project, "d3")
+    third.program, third.silence_s = first.program, first.silence_s
+    first.step()
+    claim = MEMORY / first.claim
+    text = claim.read_text()
+    claim.unlink()
+    third.step()
+    claim.write_text(text)
+    try:
+        assert second.step(lock_wait_s=30).state == "succeeded"
+    finally:
+        third.lose()
+    for name in ("d1", "d3"):
+        said = f"taking over from deployment {name} by ada since noon, which has not been heard of for 2 s"
+        assert said in second.log
+
+
 def test_one_that_asks_whether_the_host_is_there_holds_it(cut: tuple[Controller, Controller]) -> None:
     first, second = cut
     first.step()

@@ -81,35 +81,43 @@ octossh_connected() {
 
 # Whether nothing has come over session $1 of an sshd in $2 seconds, for which we have watched it, once in each: whoever
 # deploys asks over it more often than that whether we are there, which wakes it up. Where a cable was cut, it sleeps on.
+# Each session has a count of its own; $1 is a number by now.
 octossh_silent() {
+    octossh_quiet=''
     case $2 in '' | 0 | *[!0-9]*) return 1 ;; esac
     case $octossh_comm in sshd | sshd-*) ;; *) return 1 ;; esac
-    octossh_woken=''
+    octossh_woken='' octossh_watched=''
     while read -r octossh_stat octossh_times; do
         case $octossh_stat in voluntary_ctxt_switches:) octossh_woken=$octossh_times ;; esac
     done 2>/dev/null <"/proc/$1/status"
     [ -n "$octossh_woken" ] || return 1
-    octossh_quiet=$((${octossh_quiet:--1} + 1))
-    [ "$1 $octossh_woken" = "${octossh_watched:-}" ] || octossh_quiet=0
-    octossh_watched="$1 $octossh_woken"
-    [ "$octossh_quiet" -ge "$2" ] && octossh_mute=$1
+    octossh_woken="$octossh_began $octossh_woken"
+    eval "octossh_watched=\${octossh_watched_$1:-} octossh_quiet=\$((\${octossh_quiet_$1:--1} + 1))"
+    [ "$octossh_woken" = "$octossh_watched" ] || octossh_quiet=0
+    eval "octossh_watched_$1=\$octossh_woken octossh_quiet_$1=\$octossh_quiet"
+    [ "$octossh_quiet" -ge "$2" ] && octossh_mute="$octossh_mute $1 "
 }
 
 # Claims are files beside the lock, written under it: what lives as long as the connection, after how many seconds of
 # silence it is dead all the same, and whose they are. One that is empty was taken over. This says whether nobody else's
-# holds; otherwise octossh_holder is told who it is.
+# holds; otherwise octossh_holder is told who it is, and octossh_until how that ends where nobody is there any more.
 octossh_unclaimed() {
-    octossh_claim=${octossh_claim:-}
+    octossh_claim=${octossh_claim:-} octossh_mute='' octossh_until=''
     octossh_find_session
     for octossh_file in "${octossh_lock%.lock}".claim.*; do
         { [ -f "$octossh_file" ] && [ ! -h "$octossh_file" ]; } || continue
         # Of one store, one deployment follows the other: what an earlier one has claimed there is over, or our own.
         case ${octossh_file##*/} in "${octossh_claim%.*}".*) continue ;; esac
-        read -r octossh_pid octossh_at octossh_limit octossh_holder 2>/dev/null <"$octossh_file" || continue
+        read -r octossh_pid octossh_at octossh_limit octossh_who 2>/dev/null <"$octossh_file" || continue
         # Of one connection the newer deployment counts.
         [ "$octossh_pid $octossh_at" != "$octossh_session" ] || continue
-        ! octossh_connected "$octossh_pid" "$octossh_at" || octossh_silent "$octossh_pid" "$octossh_limit" || return 1
+        ! octossh_connected "$octossh_pid" "$octossh_at" || octossh_silent "$octossh_pid" "$octossh_limit" || {
+            # The others are watched as well, since their silence counts from now on.
+            octossh_holder=$octossh_who
+            octossh_until="${octossh_quiet:+ whoever waits here for $octossh_limit s takes over;} 'octossh resume' from its store ends it, or end process $octossh_pid there"
+        }
     done
+    [ -z "$octossh_until" ]
 }
 
 octossh_taken() {
@@ -134,7 +142,7 @@ octossh_take_claim() {
         { [ "$octossh_file" != "$octossh_mine" ] && [ -s "$octossh_file" ] && [ ! -h "$octossh_file" ]; } || continue
         read -r octossh_pid _ octossh_limit octossh_holder 2>/dev/null <"$octossh_file" || continue
         octossh_how='has gone without an end'
-        [ "${octossh_mute:-}" != "$octossh_pid" ] || octossh_how="has not been heard of for $octossh_limit s"
+        case $octossh_mute in *" $octossh_pid "*) octossh_how="has not been heard of for $octossh_limit s" ;; esac
         octossh_say "taking over from $octossh_holder, which $octossh_how"
         # It may come back, and shall see this then. What is a stranger's cannot be opened by the shell.
         (: >"$octossh_file") 2>/dev/null || truncate -c -s 0 "$octossh_file" 2>/dev/null ||
@@ -168,7 +176,7 @@ octossh_locks() {
         octossh_why="another run holds the lock of this project and environment on this host; it was last taken by $octossh_holder"
     elif ! octossh_unclaimed; then
         flock -u 9
-        octossh_why="another deployment is not through with this project and environment on this host: $octossh_holder; wait for its end, or cancel it. Where the machine that deploys is gone for good,${octossh_quiet:+ whoever waits here for $octossh_limit s takes over;} 'octossh resume' from its store ends it, or end process $octossh_pid there"
+        octossh_why="another deployment is not through with this project and environment on this host: $octossh_holder; wait for its end, or cancel it. Where the machine that deploys is gone for good,$octossh_until"
     else
         return 0
     fi
