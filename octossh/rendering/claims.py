@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import attrs
 
 from octossh.model import slug
@@ -29,17 +31,22 @@ def claim_name(project: str, environment: str, deployment: str, store: str = "")
     return f"octossh-{slug(project)}-{slug(environment)}.claim.{store or whose}.{whose}"
 
 
-def claimed(claim: str, *, silence_s: int = 0, held: bool = False) -> str:
+def claimed(claim: str, *, silence_s: float = 0, held: bool = False) -> str:
     """What goes ahead of a script that holds *claim*, from `claim_name`.
 
     Args:
         claim: Its name.
-        silence_s: When for so many seconds nothing has come over its connection, it holds no more; so something has to
-            come over it more often. 0: it holds for as long as the host takes that connection for open.
+        silence_s: When for so many seconds (the next whole number) nothing has come over its connection, it holds no
+            more; so something has to come over it more often. 0: it holds for as long as the host takes that connection
+            for open.
         held: Whether an earlier script has claimed the host: where nobody knows of that there, somebody else must not
             have been there meanwhile.
     """
-    lines = [f"octossh_claim={quote(claim)}", f"octossh_silence={silence_s}", f"octossh_held={'yes' if held else 'no'}"]
+    lines = [
+        f"octossh_claim={quote(claim)}",
+        f"octossh_silence={math.ceil(silence_s)}",
+        f"octossh_held={'yes' if held else 'no'}",
+    ]
     return "\n".join([*lines, ""])
 
 

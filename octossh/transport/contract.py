@@ -44,9 +44,9 @@ class Transport(Protocol):
     it is not, steps connect first, try again for two minutes where that fails with an error that may pass, and wait for
     no host any more once their deployment is stopped. Of one without it, a `ConnectError` is the end of its step.
 
-    One that has an attribute ``silence_s`` sends something over each open connection in less than half of so many
-    seconds, for as long as its process is well: where nothing has come for so long, a host may take a deployment for
-    gone.
+    One that has an attribute ``silence_s``, whole seconds, sends something over each open connection in less than half
+    of that time, for as long as its process is well: where nothing has come for so long, a host may take a deployment
+    for gone.
 
     One that has a method ``ahead`` is told, by ``ahead(target)``, that another script will go to *target* behind the
     one that runs there or is about to, and by ``ahead(target, now=True)`` that the first one will: it may begin a

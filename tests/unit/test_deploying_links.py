@@ -233,6 +233,13 @@ def test_a_host_hears_several_times_of_whoever_lives_before_it_takes_it_for_gone
         assert made.silence_s == silence_s
 
 
+def test_a_silence_that_is_no_whole_number_of_seconds_is_a_little_longer_for_a_host():
+    world = World()
+    world.transport.silence_s = 12.5
+    world.apply(planned(NET))
+    assert "\noctossh_silence=13\n" in world.transport.calls[0].script.ahead
+
+
 def test_a_host_whose_last_step_had_no_turn_is_let_go_at_the_end():
     world = World({"net h1": [CLAIMED, *FAILED], "net h2": [CLAIMED, UNCLAIMED, *says()], "net h3": [CLAIMED, *says()]})
     failing(world, planned(NET, WEB, hosts=3))
