@@ -187,6 +187,8 @@ class Pool(ABC, Generic[L]):
             except OctosshError as error:
                 if slot.gate.is_open and not slot.gate.gave_up:
                     slot.failed = error  # whoever wants it waits by now
+            except ImportError:
+                return  # whoever wants it meets it, too
 
     def connect(self, target: Target) -> None:
         """Open the connection to *target*, or do nothing when it is open. See `Transport.connect`.

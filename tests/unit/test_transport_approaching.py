@@ -186,16 +186,31 @@ def test_no_session_is_begun_ahead_that_would_wait_for_a_password(host: Host, tm
         assert host.guard.commands.get(timeout=PATIENCE_S) == b"exec sh -s"
 
 
-def test_a_fabric_that_cannot_be_loaded_is_told_as_that_and_nothing_is_sent(
-    host: Host, ssh: SSH, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def no_fabric(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fabric", None)
     for name in ("links", "runners"):
         monkeypatch.delitem(sys.modules, f"octossh.transport.{name}", raising=False)
+
+
+@pytest.mark.usefixtures("no_fabric")
+def test_a_fabric_that_cannot_be_loaded_is_told_as_that_and_nothing_is_sent(host: Host, ssh: SSH) -> None:
     with pytest.raises(ImportError, match="fabric") as told:
         ssh.run(host.target(), Script("say", "echo hi\n"))
     assert host.left.wait(PATIENCE_S), told  # which holds what is not closed
     assert host.guard.commands.empty()
+
+
+@pytest.mark.usefixtures("no_fabric")
+def test_a_fabric_that_cannot_be_loaded_is_told_once(host: Host, ssh: SSH, monkeypatch: pytest.MonkeyPatch) -> None:
+    died: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+    with pytest.raises(ImportError, match="fabric"):
+        ssh.approach([host.target()])
+    for thread in threading.enumerate():
+        if thread.name == f"octossh {host.target()}":
+            thread.join(PATIENCE_S)
+    assert died == []
 
 
 def test_a_slow_machine_takes_no_time_from_a_host_to_answer_in(
