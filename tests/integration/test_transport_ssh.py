@@ -199,6 +199,7 @@ class TestAHostWithFewSessions:
     ) -> None:
         allowing(2)
         ssh = make()
+        ssh.connect(target)
         ready = threading.Event()
         lab.sh(host, "rm -f /tmp/few-over")
         wait = "echo ready; until [ -e /tmp/few-over ]; do sleep 0.05; done; echo over"
