@@ -25,7 +25,7 @@ from octossh.transport.pools import NotSent
 from octossh.transport.pulse import Pulse
 from octossh.transport.routes import Route
 from octossh.transport.runners import ScriptRunner, connected
-from octossh.transport.sessions import Session
+from octossh.transport.sessions import Session, let_go
 from octossh.transport.spares import Spares
 
 __all__ = ["Link", "Options"]
@@ -156,7 +156,7 @@ class Link:
         try:
             session = Session(channel, sent, collector, self.pulse, feed)
         except Exception as error:  # there may be no more threads
-            channel.close()
+            let_go(channel)
             raise NotSent(str(error)) from error
         self._spares.started()
         try:

@@ -12,7 +12,7 @@ from octossh.transport.contract import Feed
 from octossh.transport.framing import CHUNK, Collector
 from octossh.transport.pulse import Pulse
 
-__all__ = ["Session"]
+__all__ = ["Session", "let_go"]
 
 _log = logging.getLogger("octossh")
 
@@ -66,12 +66,17 @@ class Session:
 
     def hang_up(self) -> None:
         """Let go of it."""
-        # The message that says so may find the connection dead.
-        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-            self.channel.close()
+        let_go(self.channel)
 
     def end(self) -> None:
         """Let go of it, and wait for the thread that feeds it."""
         self.hang_up()
         self._wants.put(None)
         self._feeder.join(1)
+
+
+def let_go(channel: paramiko.Channel) -> None:
+    """Close *channel*, also where its connection is dead."""
+    # The message that says so may find it dead.
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        channel.close()

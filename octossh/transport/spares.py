@@ -10,6 +10,8 @@ from concurrent.futures import Future
 
 import paramiko
 
+from octossh.transport.sessions import let_go
+
 __all__ = ["FRESH_S", "Spares"]
 
 FRESH_S = 0.3
@@ -66,10 +68,14 @@ class Spares:
         session = made.result()
         if session is None:
             return None
-        heard = not (sure and stale) or self._ask()
+        try:
+            heard = not (sure and stale) or self._ask()
+        except BaseException:
+            let_go(session)  # nobody else knows of it
+            raise
         # The answer comes behind all else that the host has to say of it.
         if not heard or session.closed or session.eof_received or session.exit_status_ready():
-            _let_go(session)
+            let_go(session)
             return None
         return session
 
@@ -84,7 +90,7 @@ class Spares:
             with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
                 session.shutdown_write()
             session.status_event.wait(_ENDS_S)
-            _let_go(session)
+            let_go(session)
         return self._ask()  # by its answer it has also done with what was closed before
 
     def started(self) -> None:
@@ -116,8 +122,3 @@ class Spares:
         with contextlib.suppress(RuntimeError):  # there may be no more threads
             threading.Thread(target=begin, name=f"octossh ahead {self._name}", daemon=True).start()
             self._made = command, made
-
-
-def _let_go(session: paramiko.Channel) -> None:
-    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-        session.close()

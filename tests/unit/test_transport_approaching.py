@@ -253,6 +253,26 @@ def test_where_no_thread_is_to_be_had_nothing_is_sent_and_no_session_stays(
     assert session.recv(1) == b""
 
 
+def test_where_no_thread_is_to_be_had_a_connection_that_dies_meanwhile_changes_nothing_of_what_is_told(
+    host: Host, ssh: SSH, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh.connect(host.target())
+    start = threading.Thread.start
+
+    def dead(_channel: paramiko.Channel) -> None:
+        raise EOFError
+
+    def refusing(thread: threading.Thread) -> None:
+        if thread.name == "octossh-feed":
+            monkeypatch.setattr(paramiko.Channel, "close", dead)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refusing)
+    with pytest.raises(ConnectError, match="no SSH session could be opened"):
+        ssh.run(host.target(), Script("say", "echo hi\n"))
+
+
 def test_what_others_import_is_as_it_would_be_without_us() -> None:
     code = """
         import sys; from octossh.transport.ssh import SSH; SSH()._made_options()

@@ -79,6 +79,16 @@ def test_a_host_that_does_not_answer_gets_nothing(host: Host) -> None:
     assert host.begun[0].closed
 
 
+def test_where_the_question_fails_what_was_begun_keeps_no_place(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> bool:
+        raise EOFError
+
+    monkeypatch.setattr(host.spares, "_ask", fail)
+    with pytest.raises(EOFError):
+        host.take(sure=True)
+    assert host.begun[0].closed
+
+
 def test_a_shell_of_which_the_host_says_meanwhile_that_it_is_gone_gets_nothing(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
