@@ -11,6 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from clusters import Cluster, cluster
+from environments import of_the_user
 from lab.lab import Lab
 
 hypothesis.settings.register_profile("whole", deadline=None, derandomize=True, max_examples=100)
@@ -29,7 +30,7 @@ def _nothing_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyte
     """No test reads the keys, known hosts, docker login or proxies of whoever runs it."""
     monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp()))
     for name in list(os.environ):
-        if name.startswith(("SSH_", "DOCKER_", "OCTOSSH_")) or name.lower().endswith("_proxy"):
+        if of_the_user(name):
             monkeypatch.delenv(name)
 
 

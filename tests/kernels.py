@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from unittest import mock
 
+from environments import without_the_user
 from jupyter_client.manager import KernelManager
 from traitlets.config import Config
 
@@ -67,10 +68,10 @@ def sockets():
 
 @contextlib.contextmanager
 def kernel():
-    """A kernel of this Python; gone in the end."""
-    with sockets() as config:
+    """A kernel of this Python that knows nothing of the user; gone in the end."""
+    with sockets() as config, tempfile.TemporaryDirectory() as home:
         manager = KernelManager(config=config)
-        manager.start_kernel()
+        manager.start_kernel(env=without_the_user(home))
         try:
             made = Kernel(manager)
             try:

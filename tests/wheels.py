@@ -160,7 +160,7 @@ def main(folder: Path) -> None:
     """Make all that a release consists of, in a folder that has nothing but an earlier one."""
     there = [file for file in folder.glob("*") if file.is_dir() or not _OURS.fullmatch(file.name)]
     if there:
-        sys.exit(f"{folder}: {there[0].name} is no part of a release; name an empty folder")
+        sys.exit(f"{folder}: {there[0].name} is no part of a release; empty that folder, or name another one")
     for file in folder.glob("*"):
         file.unlink()
     wheel, archive = make(folder)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 import urllib.parse
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from attrs import field
 
@@ -15,12 +17,16 @@ from octossh.model import AuditEntry
 from octossh.nouns import frozen
 from octossh.recording.rows import canonical
 
+if TYPE_CHECKING:
+    import ssl
+
 __all__ = ["SyslogSink"]
 
 _PORTS = {"udp": 514, "tcp": 601, "tls": 6514}
 _NOTICE = 5
 _MOST_BYTES = 8000  # of one datagram
-_FAREWELL_S = 2.0  # for which the last word of a server is waited for
+_REFUSAL_S = 0.1  # and two round trips, for which a server may still refuse what it was sent
+_FAREWELL_S = 2.0  # for which its last word is waited for
 
 
 @frozen
@@ -97,12 +103,11 @@ class SyslogSink:
                 import ssl
 
                 context = ssl.create_default_context(cafile=self.ca)
+                began = time.monotonic()
                 secure = stack.enter_context(context.wrap_socket(sock, server_hostname=place[0]))
+                trip_s = time.monotonic() - began
                 yield secure
-                # Closed with a ticket of the server unread, it would be reset: what is on its way would be lost.
-                secure.settimeout(min(self.timeout_s, _FAREWELL_S))
-                with contextlib.suppress(OSError):  # a server may close without a word, reset it, or never answer
-                    secure.unwrap()
+                _part(secure, min(self.timeout_s, _REFUSAL_S + 2 * trip_s), min(self.timeout_s, _FAREWELL_S))
                 return
             yield sock
 
@@ -116,3 +121,17 @@ class SyslogSink:
         at = entry.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         host = socket.gethostname().encode("ascii", "replace").decode() or "-"
         return f"<{priority}>1 {at} {host} octossh {os.getpid()} {entry.type[:32]} - {text}".encode()
+
+
+def _part(secure: ssl.SSLSocket, refusal_s: float, farewell_s: float) -> None:
+    """End a connection so that nothing on its way is lost; what is refused or reset is an error."""
+    import ssl
+
+    # By TLS 1.3, whoever is refused as a client hears of it when all seems to be sent.
+    secure.settimeout(refusal_s)
+    with contextlib.suppress(TimeoutError):
+        secure.recv(1)
+    # Closed with a ticket of the server unread, it would be reset.
+    secure.settimeout(farewell_s)
+    with contextlib.suppress(TimeoutError, ssl.SSLEOFError, ssl.SSLZeroReturnError):  # a server may end without a word
+        secure.unwrap()

@@ -10,7 +10,6 @@ import wheels
 from wheels import ROOT, run
 
 GIVEN = os.environ.get("WHEEL_FROM")
-INTERPRETERS = {version: wheels.found(version) for version in wheels.PYTHONS}
 # Libraries of long ago are promised for the oldest Python only: on a later one many of them cannot be installed.
 KINDS = [f"lowest-{wheels.PYTHONS[0]}", *(f"newest-{version}" for version in wheels.PYTHONS)]
 IMPORT_ALL = """
@@ -36,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def python(request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment with the wheel, and with libraries of this kind."""
     which, version = request.param.split("-")
-    interpreter = INTERPRETERS[version]
+    interpreter = wheels.found(version)
     if interpreter is None:
         pytest.skip(f"there is no Python {version} here")
     versions = wheels.LOWEST if which == "lowest" else []
