@@ -35,7 +35,7 @@ class Figures:
         ways = {"cold": self._cold, "fleet": self._fleet, "pure": self._pure, "store": self._store}
         for kind in ("deploy", "thin", *ways):
             if kind not in self.all:
-                self._write(f"{kind}.inc", "Not measured on this version.\n")
+                self._write(f"{kind}.inc", "Not measured yet by this command.\n")
             elif kind in ways:
                 ways[kind]()
             else:
