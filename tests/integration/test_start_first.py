@@ -120,7 +120,7 @@ def test_no_request_fails_while_containers_are_replaced_behind(
     assert sorted(shops.containers(clean_lab, "h01")) == ["shop-dev-proxy", "shop-dev-web"]
 
 
-@pytest.mark.parametrize(("tag", "why"), [("1.3.0", "exit code 1"), ("1.5.0", "fatal: out of luck")])
+@pytest.mark.parametrize(("tag", "why"), [("1.3.0", "exit code 1|running again"), ("1.5.0", "fatal: out of luck")])
 def test_the_old_container_knows_nothing_of_a_new_one_that_is_not_well(
     tag: str, why: str, clean_lab: Lab, tmp_path: Path
 ) -> None:
@@ -130,7 +130,7 @@ def test_the_old_container_knows_nothing_of_a_new_one_that_is_not_well(
         before = shops.inspect(clean_lab, "h01", "shop-dev-web")
         failed = space.deploy(space.create_release(versions={"acme/web": tag}), "Dev", check=False)
     assert failed.outcomes[-1].action == "removed"
-    assert why in failed.outcomes[-1].why
+    assert re.search(why, failed.outcomes[-1].why)
     assert failed.hosts is oc.Hosts.UNTOUCHED
     after = shops.inspect(clean_lab, "h01", "shop-dev-web")
     assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])

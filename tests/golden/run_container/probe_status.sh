@@ -434,7 +434,9 @@ octossh_gate() {
         set -- "$1" ${octossh_state%%"$octossh_nl"*}
         if [ "$2" != running ] || [ "$5" -gt "${octossh_restarts:=$5}" ]; then
             [ "$6" = true ] && octossh_why=", killed for want of memory"
-            octossh_why="the container does not stay up (it is $2, exit code $4$octossh_why, restarted $5 times)"
+            # Of one that runs again, docker tells no longer how it ended.
+            case $2 in running) octossh_how='running again' ;; *) octossh_how="$2, exit code $4" ;; esac
+            octossh_why="the container does not stay up (it is $octossh_how$octossh_why, restarted $5 times)"
             return 1
         fi
         # shellcheck disable=SC2034
