@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from octossh.errors import ModelError, PlanError, RegistryError, did_you_mean
 from octossh.model import Channel, Described, Image, Pin, Project, Release
@@ -19,6 +21,9 @@ __all__ = ["Feed", "MovedTag", "explain_image", "last_picked", "moved_tags", "pi
 
 # So many images at once. Each is a few small requests, and what takes time is the wait for them.
 _AT_ONCE = 32
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 class Feed(Protocol):
@@ -116,10 +121,7 @@ def moved_tags(release: Release, ask: Callable[[Pin], str | None]) -> tuple[Move
             return made(unknown=str(error))
         return None if now == pin.digest else made(now=now)
 
-    if not release.pins:
-        return ()
-    with ThreadPoolExecutor(min(_AT_ONCE, len(release.pins)), thread_name_prefix="octossh-registry") as pool:
-        return tuple(found for found in pool.map(look, release.pins) if found is not None)
+    return tuple(found for found in _of_each(release.pins, look) if found is not None)
 
 
 def pin_images(
@@ -159,10 +161,32 @@ def pin_images(
             tag = _newest(project, image, feeds[image], channel, last_picked(image, channel, releases))
         return feeds[image].resolve(image, tag)
 
-    if not images:
-        return ()
-    with ThreadPoolExecutor(min(_AT_ONCE, len(images)), thread_name_prefix="octossh-registry") as pool:
-        return tuple(pool.map(pin, images))
+    return _of_each(images, pin)
+
+
+def _of_each(things: Sequence[S], ask: Callable[[S], T]) -> tuple[T, ...]:
+    """What *ask* gives for each of *things*, all at the same time; or the first error."""
+    asked: list[Future[T]] = [Future() for _ in things]
+    left = deque(zip(things, asked, strict=True))
+
+    def work() -> None:
+        while left:
+            try:
+                thing, answer = left.popleft()
+            except IndexError:
+                return  # another thread has the last one
+            try:
+                answer.set_result(ask(thing))
+            except BaseException as error:  # noqa: BLE001 - it belongs to who waits for it
+                answer.set_exception(error)
+
+    try:
+        # Not a pool, whose threads the end of the process would wait for, also after Ctrl-C.
+        for _ in range(min(_AT_ONCE, len(things))):
+            threading.Thread(target=work, name="octossh-registry", daemon=True).start()
+        return tuple(answer.result() for answer in asked)
+    finally:
+        left.clear()
 
 
 def _given(project: Project, versions: Mapping[str, str]) -> dict[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from concurrent.futures import Future
 from datetime import UTC, datetime
@@ -387,6 +389,61 @@ def test_whoever_leaves_a_deployment_waits_for_no_registry(asked, monkeypatch):
             made.deploy(made.create_release(), "Dev")
         assert made.deployment().state is oc.State.INTERRUPTED
     assert waited == []
+
+
+LEAVES = """
+import sys
+import octossh as oc
+from octossh.registry import RegistryClient
+from octossh.space import promotions
+
+# No time of ours ends the question.
+promotions._ASKING_S = 600.0
+RegistryClient.__init__.__kwdefaults__.update(timeout_s=600.0, total_s=600.0)
+
+def leave(_):
+    sys.stdin.readline()
+    raise KeyboardInterrupt
+
+image = oc.Registry("fake", sys.argv[1]).image("acme/web")
+project = oc.Project("shop", process=[oc.Approve("go"), oc.PullImage("web", image=image)])
+target = oc.Target("h01", "h01", environments=["Dev"])
+hosts = oc.Replay(lambda target, script: [oc.Frame("docker", "27.0"), oc.Frame("end", "succeeded ran yes ")])
+with oc.Space("sqlite://", projects=[project], targets=[target], transport=hosts, approve=leave) as space:
+    release = space.create_release()
+    print("made", flush=True)
+    sys.stdin.readline()
+    try:
+        space.deploy(release, "Dev")
+    except KeyboardInterrupt:
+        print("left", flush=True)
+"""
+
+
+def test_a_process_that_leaves_a_deployment_ends_though_a_registry_never_answers(fake):
+    asked, over = threading.Event(), threading.Event()
+
+    def hang(seen):
+        asked.set()
+        over.wait()
+        return fake._answer(seen)
+
+    fake.push_image("acme/web", "1.0")
+    with subprocess.Popen(
+        [sys.executable, "-c", LEAVES, fake.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        try:
+            assert process.stdout.readline() == "made\n"
+            for method in ("HEAD", "GET"):
+                fake.script(f"{method} /v2/acme/web/manifests", hang, forever=True)
+            process.stdin.write("deploy\n")
+            assert asked.wait(60)
+            process.stdin.write("leave\n")
+            assert process.stdout.readline() == "left\n"
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+            over.set()
 
 
 @pytest.mark.parametrize("quick", [True, False])
