@@ -14,12 +14,11 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ReadError, to_type
 from octossh.model import GROUPS, LABELS, Anchor, Resource, Runner, Snapshot, grouped
 from octossh.model.platforms import platform
-from octossh.nouns import frozen
 from octossh.shell import Frame, Result, Secret
 
 __all__ = [

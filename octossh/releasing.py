@@ -10,9 +10,10 @@ from concurrent.futures import Future
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from attrs import frozen
+
 from octossh.errors import ModelError, PlanError, RegistryError, did_you_mean
 from octossh.model import Channel, Described, Image, Pin, Project, Release
-from octossh.nouns import frozen
 from octossh.planning import admits, explain_tags
 from octossh.versions import AmbiguousScheme, Explanation, Rule
 from octossh.versions.tags import check_tag

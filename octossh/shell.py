@@ -12,10 +12,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NoReturn
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.nouns import frozen
 
 __all__ = ["MASK", "Frame", "Masker", "Result", "Script", "Secret", "Words", "payload", "quote"]
 

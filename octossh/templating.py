@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from attrs import frozen
+
 from octossh.errors import ModelError, did_you_mean
-from octossh.nouns import frozen
 from octossh.shell import Words, quote
 
 if TYPE_CHECKING:

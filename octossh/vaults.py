@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.keyrings import ask_keyring
-from octossh.nouns import frozen
 
 __all__ = [
     "CommandSecrets",

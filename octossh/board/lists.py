@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model.tables import one_line
-from octossh.nouns import frozen
 
 __all__ = ["Cell", "Listing"]
 

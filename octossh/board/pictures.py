@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model import AuditTrail, Deployment, Freeze, History, Release, Status
-from octossh.nouns import frozen
 from octossh.space import Space
 
 __all__ = ["Picture", "take"]

@@ -9,12 +9,11 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.board.pages import form
 from octossh.errors import ModelError
 from octossh.model import Described
-from octossh.nouns import frozen
 
 __all__ = ["File", "Written", "write"]
 

@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from octossh.deploying.control import Control
 from octossh.deploying.following import Told, begin
 from octossh.errors import ConnectionLost
 from octossh.model import Step, Target
-from octossh.nouns import frozen
 from octossh.rendering import fused
 from octossh.shell import Frame, Result, Script, Secret
 from octossh.transport import Transport

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from attrs import frozen
+
 from octossh.deploying.observing import look_again, on_each
 from octossh.errors import ModelError, OctosshError
 from octossh.model import ContainerLine, Execution, Resource, Target
-from octossh.nouns import frozen
 from octossh.reading import read_answer, read_container_line, read_exit_code
 from octossh.rendering import execute, logs
 from octossh.shell import Frame, Result

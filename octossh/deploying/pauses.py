@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
+from attrs import frozen
+
 from octossh.errors import to_type
 from octossh.model import Approve, Deployment, Pause
-from octossh.nouns import frozen
 from octossh.planning import Plan
 from octossh.shell import Secret
 

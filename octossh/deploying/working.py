@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NotRequired, Protocol, TypedDict
 
 import attrs
-from attrs import field
+from attrs import field, frozen
 
 from octossh.deploying.bundles import Bundle, Fate, Part
 from octossh.deploying.claims import Claims
@@ -38,7 +38,6 @@ from octossh.errors import (
 )
 from octossh.model import CONTROLLER, Approve, Deployment, Image, Outcome, Pairs, RunScript, State, Step, Target
 from octossh.model.credentials import Credentials
-from octossh.nouns import frozen
 from octossh.planning import Facts, Plan, SecretOutput, Task, last_steps, remembered, together
 from octossh.reading import Answer, read_answer, read_output
 from octossh.rendering import attach, claim_name, end_run, forget, outliving, run_id

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from octossh.errors import ModelError
 from octossh.inventory.ansible_files import Group, read_ini, read_json, read_tree
 from octossh.inventory.commands import printed, words_of
 from octossh.inventory.entries import Names, entry_of, matched, names_of, read_text, read_yaml_file
 from octossh.model import Target
-from octossh.nouns import frozen
 
 __all__ = ["AnsibleTargets"]
 

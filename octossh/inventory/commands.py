@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.inventory.entries import entry_of, fields_of
 from octossh.model import Target
-from octossh.nouns import frozen
 
 __all__ = ["CommandTargets", "printed", "words_of"]
 

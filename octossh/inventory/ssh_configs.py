@@ -9,12 +9,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.inventory.entries import Names, entry_of, matched, names_of, read_text
 from octossh.model import Target
-from octossh.nouns import frozen
 
 __all__ = ["SSHConfigTargets"]
 

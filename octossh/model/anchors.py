@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from attrs import frozen
+
 from octossh.model._values import Described
 from octossh.model.tables import Table
-from octossh.nouns import frozen
 
 __all__ = ["Anchor", "Mismatch", "Witnesses"]
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Described, of, sorted_names, telling
-from octossh.nouns import frozen
 
 __all__ = ["Approval", "ApprovalRequest"]
 

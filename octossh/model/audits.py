@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model._values import Described, as_json
 from octossh.model.tables import Table
-from octossh.nouns import frozen
 
 __all__ = ["RECORDED", "Actor", "AuditEntry", "AuditTrail"]
 

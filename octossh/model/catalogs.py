@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Self, TypeVar
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError, did_you_mean
 from octossh.model.images import Image
 from octossh.model.projects import Project
 from octossh.model.rollout import Rollout
 from octossh.model.targets import CONTROLLER, Environment, Target
-from octossh.nouns import frozen
 
 __all__ = ["Catalog"]
 

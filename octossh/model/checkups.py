@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 
+from attrs import frozen
+
 from octossh.model._values import Described
 from octossh.model.tables import Table
-from octossh.nouns import frozen
 
 __all__ = ["Checkup", "Finding", "Grade"]
 

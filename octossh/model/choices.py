@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict, cast
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Described, Pairs, of, sorted_names, telling
 from octossh.model.rollout import Rollout
 from octossh.model.secrets import SecretRef
 from octossh.model.variables import Value, check_value
-from octossh.nouns import frozen
 from octossh.shell import Secret
 
 __all__ = ["OptionFields", "Options"]

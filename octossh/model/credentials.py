@@ -9,12 +9,11 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import attrs
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import of
 from octossh.model.secrets import SecretRef
-from octossh.nouns import frozen
 from octossh.shell import Secret
 
 __all__ = [

@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import Hosts, ModelError, did_you_mean
 from octossh.model._values import Described, Pairs, as_json
 from octossh.model.choices import Options
 from octossh.model.tables import Table
-from octossh.nouns import frozen
 
 __all__ = ["Deployment", "Event", "Mode", "Outcome", "State"]
 

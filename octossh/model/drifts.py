@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from attrs import frozen
+
 from octossh.model._values import Described
 from octossh.model.tables import Table
-from octossh.nouns import frozen
 
 __all__ = ["Deviation", "Drift", "Drifts", "Problem", "Runner", "Sighting", "Whereabouts"]
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model._values import Described
 from octossh.model.tables import Table
-from octossh.nouns import frozen
 
 __all__ = ["ContainerLine", "Execution", "Executions"]
 

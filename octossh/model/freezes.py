@@ -6,11 +6,10 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Described, named, sorted_names, telling, words
-from octossh.nouns import frozen
 
 __all__ = ["Freeze", "moment"]
 

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model._values import Described, as_json
-from octossh.nouns import frozen
 
 __all__ = ["HookCall", "Moment"]
 

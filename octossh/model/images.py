@@ -7,14 +7,13 @@ import urllib.parse
 from datetime import datetime
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError, PlanError
 from octossh.model._values import Described, named, of
 from octossh.model.credentials import Auth, as_auth, check_auth
 from octossh.model.platforms import serves
 from octossh.model.references import is_address, known_address
-from octossh.nouns import frozen
 
 __all__ = ["Image", "Pin", "Registry", "Repositories", "check_digest"]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Described, of, telling
-from octossh.nouns import frozen
 
 __all__ = ["DECISIONS", "Cancellation", "Decision", "FailureRequest", "Maintenance"]
 

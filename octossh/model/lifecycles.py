@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from typing import Any
 
-from attrs import Factory, field
+from attrs import Factory, field, frozen
 
 from octossh.errors import ModelError, did_you_mean
 from octossh.model._values import Described, Pairs, check_name, named, of, sorted_names, telling
-from octossh.nouns import frozen
 from octossh.versions import Rule
 
 __all__ = ["Channel", "Keep", "Lifecycle", "Phase"]

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError, did_you_mean
-from octossh.nouns import frozen
 from octossh.templating import evaluate, has_expression, references
 from octossh.versions import parse
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model._values import Described, Pairs
 from octossh.model.rollout import Rollout
 from octossh.model.values import Sealed
-from octossh.nouns import frozen
 
 __all__ = ["Held", "Pause"]
 

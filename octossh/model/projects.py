@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError, did_you_mean
 from octossh.model._values import Described, named, of, slug, telling
@@ -15,7 +15,6 @@ from octossh.model.numbering import check_mask
 from octossh.model.rollout import Rollout
 from octossh.model.steps import CONDITIONS, Step, StopResource, texts
 from octossh.model.variables import RESERVED, Variable
-from octossh.nouns import frozen
 from octossh.templating import references
 
 __all__ = ["Process", "Project"]

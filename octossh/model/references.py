@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Self
 
+from attrs import frozen
+
 from octossh.errors import ModelError
 from octossh.model.credentials import HUB_HOSTS
-from octossh.nouns import frozen
 
 __all__ = ["Reference", "check_untagged", "is_address", "known_address", "split_reference"]
 

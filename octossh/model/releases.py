@@ -7,7 +7,7 @@ import urllib.parse
 from datetime import datetime
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Described, Pairs, of
@@ -15,7 +15,6 @@ from octossh.model.images import Image, Pin
 from octossh.model.projects import Process
 from octossh.model.secrets import SecretRef
 from octossh.model.variables import Variable
-from octossh.nouns import frozen
 
 __all__ = ["Release"]
 

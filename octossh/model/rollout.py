@@ -6,11 +6,10 @@ import math
 import re
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Described, Pairs, of, telling
-from octossh.nouns import frozen
 
 __all__ = ["Retry", "Rolling", "Rollout", "share"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import overload
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model._values import Described, Pairs
 from octossh.model.approvals import Approval
@@ -15,7 +15,6 @@ from octossh.model.choices import Options
 from octossh.model.deployments import Mode
 from octossh.model.pauses import Pause
 from octossh.model.tables import columns
-from octossh.nouns import frozen
 
 __all__ = ["DueState", "Schedule", "ScheduleList"]
 

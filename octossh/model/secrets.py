@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.nouns import frozen
 
 __all__ = ["SecretRef", "secret"]
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model._values import Described, as_json
-from octossh.nouns import frozen
 
 __all__ = ["GROUPS", "LABELS", "Resource", "Snapshot", "grouped"]
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from attrs import field
-
-from octossh.nouns import frozen
+from attrs import field, frozen
 
 __all__ = ["Table", "columns", "escaped", "one_line", "prose", "visible"]
 

@@ -7,12 +7,11 @@ import re
 import shlex
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Described, Pairs, named, of, sorted_names, telling, unique_names, words
 from octossh.model.rollout import Rollout
-from octossh.nouns import frozen
 
 __all__ = ["CONTROLLER", "Environment", "Target"]
 

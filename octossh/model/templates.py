@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model._values import Described, Pairs
-from octossh.nouns import frozen
 
 __all__ = ["Templates"]
 

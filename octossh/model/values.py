@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model._values import Described
 from octossh.model.tables import Table
-from octossh.nouns import frozen
 
 __all__ = ["Sealed", "StoredValue", "StoredValues"]
 

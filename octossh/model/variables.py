@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Described, of
 from octossh.model.secrets import SecretRef
-from octossh.nouns import frozen
 
 __all__ = ["RESERVED", "SCOPES", "Value", "Variable", "check_value", "value_of"]
 

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, overload
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model._values import Described
 from octossh.model.deployments import Deployment, State
 from octossh.model.tables import Table, columns
-from octossh.nouns import frozen
 
 __all__ = ["History", "Standing", "Status"]
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
+from attrs import frozen
 
 from octossh.errors import ModelError
 from octossh.model import Image, Pairs, Project, Reference, Registry, RunContainer, SecretRef, Target, Variable, flags
 from octossh.model.variables import RESERVED
-from octossh.nouns import frozen
 from octossh.templating import as_text, references
 
 __all__ = ["Carrier", "Imported", "Lost", "Note", "by_option"]

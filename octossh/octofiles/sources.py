@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
+from attrs import frozen
 
 from octossh.errors import ModelError
 from octossh.model import Channel, Image, Lifecycle, Pairs, Phase, Process, Project, Registry, SecretRef, Target
-from octossh.nouns import frozen
 from octossh.versions import Rule
 
 __all__ = ["expression", "octofile", "targets_file"]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 import attrs
+from attrs import frozen
 
 from octossh.errors import ModelError, did_you_mean
 from octossh.model import (
@@ -22,7 +23,6 @@ from octossh.model import (
     check_untagged,
     slug,
 )
-from octossh.nouns import frozen
 from octossh.octofiles.sources import octofile, targets_file
 
 __all__ = ["Start", "environments_of", "image_of", "target_at", "targets_of_hosts"]

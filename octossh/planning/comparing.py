@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from attrs import frozen
+
 from octossh.errors import PlanError
 from octossh.model import Described, Pin, Release, SecretRef, Step, Table, Variable
-from octossh.nouns import frozen
 from octossh.planning.tasks import Change, changes_between
 
 __all__ = ["ImageChange", "ReleaseDiff", "StepChange", "compare"]

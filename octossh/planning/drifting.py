@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
+from attrs import frozen
 
 from octossh.model import Deployment, Deviation, Problem, Release, Resource, Snapshot, State, Step, StopResource
-from octossh.nouns import frozen
 from octossh.planning.wanting import next_name, old_name
 
 __all__ = ["Left", "Legacy", "deviations", "left_by"]

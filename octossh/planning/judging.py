@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from attrs import frozen
+
 from octossh.model import Finding, Grade
-from octossh.nouns import frozen
 
 __all__ = ["Visit", "judge"]
 

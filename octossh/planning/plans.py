@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model import CONTROLLER, Described, Mode, Options, Pairs, Release, Rollout, Table, Target, Templates
-from octossh.nouns import frozen
 from octossh.planning.resolving import Resolver
 from octossh.planning.tasks import Action, Task
 from octossh.planning.waves import Stage, rounds

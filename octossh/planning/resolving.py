@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Self
 
 import attrs
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError, did_you_mean
 from octossh.model import (
@@ -25,7 +25,6 @@ from octossh.model import (
     slug,
     value_of,
 )
-from octossh.nouns import frozen
 from octossh.planning.wanting import Wanted, next_name, old_name, wanted_of
 from octossh.shell import Secret
 from octossh.templating import NotYetKnown, evaluate, has_expression, references, value_alone

@@ -6,9 +6,10 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
+from attrs import frozen
+
 from octossh.errors import PlanError
 from octossh.model import Deployment, Described, Keep, Mode, Project, Release, State, columns
-from octossh.nouns import frozen
 from octossh.planning.rules import current, to_roll_back
 
 __all__ = ["Tidy", "Tidying", "needed_by_drift", "to_tidy"]

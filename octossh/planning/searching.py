@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import Self
 
+from attrs import frozen
+
 from octossh.errors import ModelError
 from octossh.model import split_reference
-from octossh.nouns import frozen
 
 __all__ = ["Sought"]
 

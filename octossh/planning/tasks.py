@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from attrs import frozen
+
 from octossh.model import Described, Step, Target
-from octossh.nouns import frozen
 from octossh.planning.wanting import Wanted
 
 __all__ = ["Action", "Change", "Task", "changes_between"]

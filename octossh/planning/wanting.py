@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import PlanError
 from octossh.model import (
@@ -26,7 +26,6 @@ from octossh.model import (
     SwarmStack,
     kept,
 )
-from octossh.nouns import frozen
 from octossh.planning.composing import service_fields
 from octossh.planning.swarming import file_names, stack_fields, swarm_fields
 from octossh.shell import Secret

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from attrs import frozen
+
 from octossh.errors import PlanError
 from octossh.model import Rolling, Step, Target, share
-from octossh.nouns import frozen
 from octossh.planning.tasks import Action, Task
 
 __all__ = ["Stage", "rounds"]

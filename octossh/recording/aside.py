@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from attrs import frozen
+
 from octossh.errors import RecordError
-from octossh.nouns import frozen
 
 __all__ = ["Aside", "SideFile", "Unwritable"]
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from attrs import frozen
 from sqlalchemy import Select, delete, func, or_, select
 
 from octossh.model import AuditEntry
-from octossh.nouns import frozen
 from octossh.recording.rows import Row, clean, moment_of, time_text
 from octossh.recording.tables import deployments, events, meta
 from octossh.recording.working import UNREADABLE, Work

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from attrs import frozen
+
 from octossh.model import Deployment, Described
-from octossh.nouns import frozen
 
 __all__ = ["Lease", "in_the_way"]
 

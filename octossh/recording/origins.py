@@ -9,7 +9,7 @@ import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 
-from octossh.nouns import frozen
+from attrs import frozen
 
 __all__ = ["Origin", "origin_here"]
 

@@ -6,10 +6,9 @@ import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlencode
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.nouns import frozen
 
 __all__ = ["Server", "place_of"]
 

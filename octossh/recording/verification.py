@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from attrs import frozen
+
 from octossh.model import Described
-from octossh.nouns import frozen
 
 __all__ = ["Verification"]
 

@@ -10,10 +10,9 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model.platforms import serves
-from octossh.nouns import frozen
 from octossh.registry.manifests import Layer, Manifest, read_config
 from octossh.registry.questions import Question
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Self
 
-from octossh.nouns import frozen
+from attrs import frozen
 
 __all__ = ["Deadline"]
 

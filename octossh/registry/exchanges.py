@@ -20,11 +20,10 @@ import requests
 import requests.adapters
 import requests.auth
 import urllib3.exceptions
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import RegistryError
 from octossh.model.images import Registry
-from octossh.nouns import frozen
 from octossh.registry import certificates
 from octossh.registry.bodies import TooLong, Unreadable, read_body
 from octossh.registry.connections import Adapter, Bounds, Inner, Late, Lengthy, NoNetrc, bounded

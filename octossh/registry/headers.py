@@ -9,9 +9,7 @@ import urllib.parse
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from attrs import field
-
-from octossh.nouns import frozen
+from attrs import field, frozen
 
 __all__ = [
     "Challenge",

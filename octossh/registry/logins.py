@@ -11,11 +11,10 @@ import urllib.parse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from octossh.errors import RegistryError
 from octossh.model.credentials import Credentials
-from octossh.nouns import frozen
 from octossh.registry.headers import Challenge, challenges, place, realm_fault, same_host
 from octossh.shell import Secret
 

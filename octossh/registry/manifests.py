@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from attrs import frozen
+
 from octossh.model.platforms import platform
-from octossh.nouns import frozen
 from octossh.registry.bodies import is_web_page, read_json
 
 if TYPE_CHECKING:

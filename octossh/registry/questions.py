@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import IO, TYPE_CHECKING
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import RegistryError, to_type
-from octossh.nouns import frozen
 from octossh.registry import lists, manifests, probing
 from octossh.registry.deadlines import Deadline
 from octossh.registry.headers import origin, place, retry_after_s

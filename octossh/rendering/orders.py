@@ -7,11 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model import LABELS, SecretRef, Step, Target, Templates
-from octossh.nouns import frozen
 from octossh.planning import Wanted
 from octossh.shell import Words, quote
 

@@ -16,11 +16,10 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import IO, Any, Protocol
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError, Refused, did_you_mean
 from octossh.model import Deployment, Event, HookCall, Moment
-from octossh.nouns import frozen
 from octossh.sinks.http import Posting, check_seconds
 
 __all__ = ["CommandHook", "Hook", "Hooks", "Webhook"]

@@ -10,11 +10,10 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import Attribute, field
+from attrs import Attribute, field, frozen
 
 from octossh.errors import ModelError
 from octossh.model import AuditEntry
-from octossh.nouns import frozen
 from octossh.shell import Secret
 
 __all__ = ["HttpSink", "Posting", "check_seconds"]

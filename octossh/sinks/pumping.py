@@ -8,9 +8,10 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from attrs import frozen
+
 from octossh.errors import ModelError
 from octossh.model import AuditEntry, Described
-from octossh.nouns import frozen
 from octossh.recording import Store
 
 __all__ = ["Backlog", "Pump", "Sink"]

@@ -10,11 +10,10 @@ import urllib.parse
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model import AuditEntry
-from octossh.nouns import frozen
 from octossh.recording.rows import canonical
 
 if TYPE_CHECKING:

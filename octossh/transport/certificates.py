@@ -6,8 +6,7 @@ import time
 from collections.abc import Iterator
 
 import paramiko
-
-from octossh.nouns import frozen
+from attrs import frozen
 
 __all__ = ["SUFFIX", "Certificate", "read_certificate", "why_not"]
 

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from attrs import frozen
+
 from octossh.errors import ConnectError, ModelError
-from octossh.nouns import frozen
 
 __all__ = ["OFF", "Configuration", "Options", "home_differs", "of_home"]
 

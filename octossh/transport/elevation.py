@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import AuthError, ModelError
 from octossh.model.targets import Target
-from octossh.nouns import frozen
 from octossh.shell import Result, Secret
 from octossh.transport.contract import Sealed
 from octossh.transport.faults import Where

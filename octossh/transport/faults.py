@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import socket
 
+from attrs import frozen
+
 from octossh.errors import AuthError, ConnectError, HostKeyError
-from octossh.nouns import frozen
 
 __all__ = ["KINDS", "Fault", "Where", "connect_fault", "ssh_fault"]
 

@@ -12,9 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from attrs import field
-
-from octossh.nouns import frozen
+from attrs import field, frozen
 
 __all__ = ["DEFAULT_FILES", "Entry", "KnownHosts", "fingerprint", "spellings"]
 

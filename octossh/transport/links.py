@@ -8,9 +8,9 @@ import time
 from typing import Any
 
 import paramiko
+from attrs import frozen
 
 from octossh.errors import ConnectError, ConnectionLost, TimedOut
-from octossh.nouns import frozen
 from octossh.shell import Result, Script
 from octossh.transport import sockets
 from octossh.transport.contract import Feed

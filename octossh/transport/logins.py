@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import paramiko
-from attrs import field
+from attrs import field, frozen
 from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import PublicBlob, UnknownKeyType
 
 from octossh.errors import AuthError
-from octossh.nouns import frozen
 from octossh.shell import Secret
 from octossh.transport.certificates import SUFFIX
 from octossh.transport.faults import Where

@@ -11,8 +11,9 @@ import subprocess
 import time
 from pathlib import Path
 
+from attrs import frozen
+
 from octossh.errors import ConnectError, ConnectionLost, HostKeyError, TimedOut
-from octossh.nouns import frozen
 from octossh.shell import Result, Script
 from octossh.transport.contract import Feed
 from octossh.transport.elevation import Start

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Self
 
+from attrs import frozen
+
 from octossh.errors import ConnectError
 from octossh.model.targets import Target
-from octossh.nouns import frozen
 from octossh.shell import Frame, Result, Script, Secret, payload
 from octossh.transport.contract import NO_SECRETS, Feed, new_nonce
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from attrs import field
+from attrs import field, frozen
 
-from octossh.nouns import frozen
 from octossh.transport.faults import Where
 from octossh.transport.known_hosts import KnownHosts
 

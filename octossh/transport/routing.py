@@ -9,9 +9,10 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from attrs import frozen
+
 from octossh.errors import ConnectError
 from octossh.model.targets import Target
-from octossh.nouns import frozen
 from octossh.transport.configs import Configuration, Options
 from octossh.transport.faults import Where
 from octossh.transport.known_hosts import KnownHosts

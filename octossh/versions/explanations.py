@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
-from octossh.nouns import frozen
 from octossh.versions.tags import Version
 
 __all__ = ["Explanation", "Verdict", "counted"]

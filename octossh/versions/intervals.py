@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
-from octossh.nouns import frozen
 from octossh.versions.tags import Version
 
 __all__ = ["Bound", "Interval", "at_least", "below", "beyond", "complement", "intersection", "union", "up_to"]

@@ -7,8 +7,9 @@ import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from attrs import frozen
+
 from octossh.errors import ModelError, did_you_mean
-from octossh.nouns import frozen
 from octossh.versions import created as creation
 from octossh.versions import dates, docker, octopus, patterned, pep440, plain, semver
 from octossh.versions.tags import Version, check_tag

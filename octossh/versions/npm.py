@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from octossh.nouns import frozen
+from attrs import frozen
+
 from octossh.versions import intervals
 from octossh.versions.intervals import Interval, Union, at_least, below, beyond, up_to
 from octossh.versions.tags import Version

@@ -6,10 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.nouns import frozen
 from octossh.versions import intervals
 from octossh.versions.intervals import Union
 from octossh.versions.modes import check_mode

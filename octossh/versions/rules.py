@@ -6,10 +6,9 @@ import math
 import re
 from typing import Any, TypedDict
 
-from attrs import asdict, field
+from attrs import asdict, field, frozen
 
 from octossh.errors import ModelError, did_you_mean
-from octossh.nouns import frozen
 from octossh.versions import patterns
 from octossh.versions.modes import check_mode
 from octossh.versions.ranges import Range

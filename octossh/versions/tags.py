@@ -6,8 +6,9 @@ import functools
 import re
 from typing import Any
 
+from attrs import frozen
+
 from octossh.errors import ModelError
-from octossh.nouns import frozen
 
 __all__ = [
     "SCHEMES",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from attrs import frozen
+
 from octossh.errors import ModelError
-from octossh.nouns import frozen
 from octossh.versions import intervals
 from octossh.versions.intervals import Bound, Union
 from octossh.versions.modes import find_bound

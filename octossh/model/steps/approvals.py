@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import of, sorted_names, telling
 from octossh.model.steps.base import LITERAL, Step
-from octossh.nouns import frozen
 
 __all__ = ["Approve"]
 

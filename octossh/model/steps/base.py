@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import attrs
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Described, Pairs, named, of, sorted_names, telling
@@ -14,7 +14,6 @@ from octossh.model.images import Image
 from octossh.model.rollout import Retry, Rolling
 from octossh.model.secrets import SecretRef
 from octossh.model.steps.fields import seconds
-from octossh.nouns import frozen
 from octossh.templating import has_expression
 
 __all__ = [

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError, did_you_mean
 from octossh.model._values import Pairs, checked, of, telling, words
@@ -25,7 +25,6 @@ from octossh.model.steps.compose_files import (
     variables_of,
 )
 from octossh.model.steps.fields import check_plain, env_pairs, matching, seconds
-from octossh.nouns import frozen
 
 __all__ = ["ComposeStep", "ComposeUp"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import checked, of
@@ -13,7 +13,6 @@ from octossh.model.steps.flags import flag, normalised
 from octossh.model.steps.options import ContainerStep
 from octossh.model.steps.probes import Probe
 from octossh.model.steps.strategies import Replace, Strategy
-from octossh.nouns import frozen
 
 __all__ = ["RunContainer"]
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeGuard
 
 import attrs
+from attrs import frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Pairs, telling, words
-from octossh.nouns import frozen
 from octossh.templating import has_expression
 
 __all__ = ["Flag", "flag", "flags", "kept", "normalised", "options", "text"]

@@ -6,7 +6,7 @@ import ipaddress
 import itertools
 from typing import Any, ClassVar
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Pairs, checked, of
@@ -14,7 +14,6 @@ from octossh.model.steps.base import Part, Step
 from octossh.model.steps.fields import check_docker_name, check_driver_name, label_pairs, option_pairs
 from octossh.model.steps.flags import flag, normalised, text
 from octossh.model.steps.normal import address, addresses, network_range, plain
-from octossh.nouns import frozen
 from octossh.templating import has_expression
 
 __all__ = ["CreateNetwork", "Subnet", "subnets"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import field
+from attrs import field, frozen
 from attrs.validators import optional
 
 from octossh.errors import ModelError
@@ -12,7 +12,6 @@ from octossh.model._values import checked
 from octossh.model.steps.fields import check_idle, matching, seconds
 from octossh.model.steps.flags import normalised
 from octossh.model.steps.options import ContainerStep
-from octossh.nouns import frozen
 
 __all__ = ["RunOnce"]
 

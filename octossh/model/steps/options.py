@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Pairs, checked, of, words
@@ -55,7 +55,6 @@ from octossh.model.steps.parts import (
     mounts,
     secret_files,
 )
-from octossh.nouns import frozen
 
 __all__ = ["ContainerStep"]
 

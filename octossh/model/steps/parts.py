@@ -7,7 +7,7 @@ import io
 import re
 from typing import Any
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Pairs, checked, of, words
@@ -16,7 +16,6 @@ from octossh.model.steps.base import MAY_BE_SECRET, SHELL, Part
 from octossh.model.steps.fields import check_content, check_host_name, check_network_name, option_pairs, seconds
 from octossh.model.steps.flags import flag, flags, normalised, text
 from octossh.model.steps.normal import address, argument, number, one_of, plain, size, target_of
-from octossh.nouns import frozen
 from octossh.templating import has_expression
 
 __all__ = [

@@ -6,13 +6,12 @@ import re
 from typing import Any, ClassVar
 
 import attrs
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import Pairs, checked, of, telling, words
 from octossh.model.steps.base import Part
 from octossh.model.steps.fields import check_plain
-from octossh.nouns import frozen
 
 __all__ = ["PROBES", "Command", "Http", "LogLine", "Probe", "Tcp"]
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model._values import sorted_names, telling
 from octossh.model.steps.base import LITERAL, Step
-from octossh.nouns import frozen
 
 __all__ = ["Prune"]
 

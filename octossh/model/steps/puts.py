@@ -6,14 +6,13 @@ import posixpath
 import re
 from typing import Any, ClassVar
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import checked, telling, words
 from octossh.model.secrets import SecretRef
 from octossh.model.steps.base import MAY_BE_SECRET, Step
 from octossh.model.steps.fields import check_content, check_plain, matching
-from octossh.nouns import frozen
 from octossh.templating import has_expression
 
 __all__ = ["PutFile"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from attrs import field
+from attrs import field, frozen
 from attrs.validators import optional
 
 from octossh.errors import ModelError
@@ -14,7 +14,6 @@ from octossh.model.images import Image
 from octossh.model.secrets import SecretRef
 from octossh.model.steps.base import LITERAL, MAY_BE_SECRET, SHELL, Step, check_controller
 from octossh.model.steps.fields import check_idle, check_place, env_pairs, matching, seconds
-from octossh.nouns import frozen
 
 __all__ = ["Evaluated", "RunScript"]
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import of, sorted_names, telling
 from octossh.model.steps.base import LITERAL, Step
 from octossh.model.steps.fields import seconds
-from octossh.nouns import frozen
 
 __all__ = ["StopResource"]
 

@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model._values import checked, telling, words
 from octossh.model.steps.base import Part
 from octossh.model.steps.fields import check_network_name, check_plain, seconds
-from octossh.nouns import frozen
 from octossh.templating import has_expression
 
 __all__ = ["STRATEGIES", "Replace", "StartFirst", "Strategy"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError, did_you_mean
 from octossh.model._values import Pairs, as_json, checked, of, slug, telling, words
@@ -25,7 +25,6 @@ from octossh.model.steps.fields import (
     seconds,
 )
 from octossh.model.steps.normal import cpu_count, publish, size, target_of, volume
-from octossh.nouns import frozen
 
 __all__ = ["SwarmService", "SwarmStack", "SwarmUpdate"]
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.model._values import Pairs, checked, of, telling
 from octossh.model.steps.base import Step
 from octossh.model.steps.fields import check_docker_name, check_driver_name, label_pairs, option_pairs
 from octossh.model.steps.flags import flag
-from octossh.nouns import frozen
 
 __all__ = ["CreateVolume"]
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from attrs import field
+from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import checked, of, telling
 from octossh.model.steps.base import LITERAL, Step, check_controller
 from octossh.model.steps.fields import check_container, check_host, check_place, seconds
 from octossh.model.steps.probes import Command, LogLine, Probe
-from octossh.nouns import frozen
 
 __all__ = ["WaitFor"]
 
