@@ -198,4 +198,4 @@ class _Cell:
             or seen is None
             or (seen.id, seen.state) != (value.id, value.state)
         ):
-            raise NotImplementedError
+            raise NotImplementedError  # by which a formatter of IPython says: show it as ever

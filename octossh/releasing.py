@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import functools
-import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from attrs import frozen
 
 from octossh.errors import ModelError, PlanError, RegistryError, did_you_mean
 from octossh.model import Channel, Described, Image, Pin, Project, Release
 from octossh.planning import admits, explain_tags
+from octossh.promises import of_each
 from octossh.versions import AmbiguousScheme, Explanation, Rule
 from octossh.versions.tags import check_tag
 
@@ -22,9 +20,6 @@ __all__ = ["Feed", "MovedTag", "explain_image", "last_picked", "moved_tags", "pi
 
 # So many images at once. Each is a few small requests, and what takes time is the wait for them.
 _AT_ONCE = 32
-
-S = TypeVar("S")
-T = TypeVar("T")
 
 
 class Feed(Protocol):
@@ -122,7 +117,9 @@ def moved_tags(release: Release, ask: Callable[[Pin], str | None]) -> tuple[Move
             return made(unknown=str(error))
         return None if now == pin.digest else made(now=now)
 
-    return tuple(found for found in _of_each(release.pins, look) if found is not None)
+    return tuple(
+        found for found in of_each(release.pins, look, at_once=_AT_ONCE, name="octossh-registry") if found is not None
+    )
 
 
 def pin_images(
@@ -162,32 +159,7 @@ def pin_images(
             tag = _newest(project, image, feeds[image], channel, last_picked(image, channel, releases))
         return feeds[image].resolve(image, tag)
 
-    return _of_each(images, pin)
-
-
-def _of_each(things: Sequence[S], ask: Callable[[S], T]) -> tuple[T, ...]:
-    """What *ask* gives for each of *things*, all at the same time; or the first error."""
-    asked: list[Future[T]] = [Future() for _ in things]
-    left = deque(zip(things, asked, strict=True))
-
-    def work() -> None:
-        while left:
-            try:
-                thing, answer = left.popleft()
-            except IndexError:
-                return  # another thread has the last one
-            try:
-                answer.set_result(ask(thing))
-            except BaseException as error:  # noqa: BLE001 - it belongs to who waits for it
-                answer.set_exception(error)
-
-    try:
-        # Not a pool, whose threads the end of the process would wait for, also after Ctrl-C.
-        for _ in range(min(_AT_ONCE, len(things))):
-            threading.Thread(target=work, name="octossh-registry", daemon=True).start()
-        return tuple(answer.result() for answer in asked)
-    finally:
-        left.clear()
+    return of_each(images, pin, at_once=_AT_ONCE, name="octossh-registry")
 
 
 def _given(project: Project, versions: Mapping[str, str]) -> dict[str, str]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 
 from octossh.deploying.approving import Approver, check_approvals
 from octossh.deploying.asking import Decider
@@ -20,6 +18,7 @@ from octossh.errors import DeployFailed, DeployWaits, Hosts, PlanError, Refused
 from octossh.model import CONTROLLER, Cancellation, Deployment, Event, Image, Pause, State
 from octossh.model.credentials import Credentials
 from octossh.planning import Action, Plan, without
+from octossh.promises import promised
 from octossh.recording import Record
 from octossh.rendering import prepare
 from octossh.shell import Secret
@@ -81,19 +80,15 @@ def apply(
 
 def _attended(run: Run, cancelled: Callable[[], Cancellation | None] | None, *, check: bool) -> Deployment:
     """What comes of *run* in a thread of its own, while this one answers its questions and takes Ctrl-C."""
-    done: Future[Deployment] = Future()
 
-    def work() -> None:
+    def work() -> Deployment:
         try:
-            done.set_result(run.all())
-        except BaseException as error:  # noqa: BLE001 - it belongs to who called
-            done.set_exception(error)
+            return run.all()
         finally:
             run.questions.end()
 
-    context = contextvars.copy_context()
     with Watch(run.control, run.timeout_s, run.plan.rollout.timeout_s, cancelled), run.questions.signals():
-        threading.Thread(target=context.run, args=(work,), name="octossh-deployment", daemon=True).start()
+        done = promised(work, "octossh-deployment")
         run.questions.serve()
         ended = done.result()
     if check and ended.state is State.WAITING:

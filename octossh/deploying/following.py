@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 
 from octossh.deploying.control import Control
 from octossh.errors import AuthError, ConnectError, ConnectionLost, HostKeyError
 from octossh.model import Target
+from octossh.promises import promised
 from octossh.shell import Frame, Result, Script
 from octossh.transport import Transport
 
@@ -115,17 +115,7 @@ def begin(transport: Transport, target: Target, send: Callable[[], Result], told
 
 def _connect(transport: Transport, target: Target, control: Control) -> None:
     """Connect, for as long as somebody waits for it: a host that does not answer is waited for elsewhere."""
-    made: Future[None] = Future()
-
-    def work() -> None:
-        try:
-            transport.connect(target)
-        except BaseException as error:  # noqa: BLE001 - it belongs to who waits for it
-            made.set_exception(error)
-        else:
-            made.set_result(None)
-
-    threading.Thread(target=work, name=f"octossh {target} connect", daemon=True).start()
+    made = promised(lambda: transport.connect(target), f"octossh {target} connect")
     if not control.gets(made):
         raise ConnectError(f"{target}: the deployment was stopped while it connected again, so the step has not begun")
     made.result()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from octossh.errors import ConnectError, OctosshError
 from octossh.model import Mode, PutFile, Release, Runner, SecretRef, Snapshot, Target
 from octossh.planning import Resolver, Sought
+from octossh.promises import of_each
 from octossh.reading import read_runners, read_snapshot
 from octossh.rendering import observe as observing_script
 from octossh.rendering import runners
@@ -35,14 +35,8 @@ def on_each(targets: Iterable[Target], do: Callable[[Target], T]) -> dict[str, T
             return error
 
     hosts = list(targets)
-    if not hosts:
-        return {}
-    pool = ThreadPoolExecutor(min(len(hosts), MOST_HOSTS_AT_ONCE), thread_name_prefix="octossh")
-    try:
-        return dict(zip((target.name for target in hosts), pool.map(safely, hosts), strict=True))
-    finally:
-        # After Ctrl-C, hosts that hang are not waited for.
-        pool.shutdown(wait=False, cancel_futures=True)
+    made = of_each(hosts, safely, at_once=MOST_HOSTS_AT_ONCE, name="octossh-hosts")
+    return dict(zip((target.name for target in hosts), made, strict=True))
 
 
 def _raise_first(made: dict[str, T | OctosshError]) -> dict[str, T]:

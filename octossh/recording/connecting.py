@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, event, insert, select
 from octossh.errors import RecordError
 from octossh.recording.faults import BUSY_TIMEOUT_S, FAILURES, explain
 from octossh.recording.sqlite import SQLite
-from octossh.recording.tables import SCHEMA, create, meta, revisions
+from octossh.recording.tables import SCHEMA, meta, metadata, revisions
 from octossh.recording.urls import Server
 
 __all__ = ["Database"]
@@ -127,7 +127,7 @@ class Database:
             with connection.begin():
                 known = self._schema(connection)  # somebody else may have done it meanwhile
                 if known is None:
-                    create(connection)
+                    metadata.create_all(connection)
                     connection.execute(insert(meta).values(name="schema", value=str(SCHEMA)))
                     connection.execute(insert(revisions).values(version_num=f"{SCHEMA:04}"))
                 elif known != SCHEMA:

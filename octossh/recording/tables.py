@@ -13,7 +13,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -22,12 +21,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    event,
 )
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 __all__ = [
     "SCHEMA",
-    "create",
     "deployments",
     "events",
     "facts",
@@ -168,34 +166,16 @@ leases = Table(
 )
 
 
-_GUARDED = {events: ("UPDATE", "DELETE"), releases: ("UPDATE", "DELETE"), deployments: ("DELETE",)}
+def _forbid(table: Table, *acts: str) -> None:
+    def create(_table: Table, connection: Connection, **_options: object) -> None:
+        for statement in guards(table.name, acts, connection.dialect.name):
+            connection.exec_driver_sql(statement)
 
-
-_making: dict[str, tuple[str, ...]] = {}
-"""What makes the tables, by the name of the dialect: to compile it takes longer than to run it."""
-
-
-def create(connection: Connection) -> None:
-    """Make the tables of a store in an empty database."""
-    dialect = connection.dialect
-    if dialect.name not in _making:
-        _making[dialect.name] = tuple(_statements(dialect))
-    for statement in _making[dialect.name]:
-        connection.exec_driver_sql(statement)
-
-
-def _statements(dialect: Dialect) -> Iterator[str]:
-    for table in metadata.sorted_tables:
-        yield str(CreateTable(table).compile(dialect=dialect))
-        for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            yield str(CreateIndex(index).compile(dialect=dialect))
-        yield from guards(table.name, _GUARDED.get(table, ()), dialect.name)
+    event.listen(table, "after_create", create)
 
 
 def guards(table: str, acts: Sequence[str], dialect: str) -> Iterator[str]:
-    """The statements that keep careless hands from *acts* such as DELETE on *table*; none where there are no acts."""
-    if not acts:
-        return
+    """The statements that keep careless hands from *acts* such as DELETE on *table*."""
     said = "what is recorded stays as it is"
     if dialect == "sqlite":
         for act in acts:
@@ -215,3 +195,8 @@ def guards(table: str, acts: Sequence[str], dialect: str) -> Iterator[str]:
             f"CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table} "
             f"FOR EACH {each} EXECUTE FUNCTION octossh_no()"
         )
+
+
+_forbid(events, "UPDATE", "DELETE")
+_forbid(releases, "UPDATE", "DELETE")
+_forbid(deployments, "DELETE")

@@ -6,7 +6,6 @@ import os
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +16,7 @@ from attrs import evolve
 from octossh.errors import RegistryError
 from octossh.model.credentials import Credentials
 from octossh.model.images import Image, Pin, Registry, Repositories
+from octossh.promises import of_each
 from octossh.registry import lists
 from octossh.registry.archives import Archive, Blobs, archive
 from octossh.registry.deadlines import Deadline
@@ -183,10 +183,9 @@ class RegistryClient:
                 f"question, {MOST_DATED} at most"
             )
         questions = {tag: self._about(image, tag, _LISTS) for tag in tags}
-        if not questions:
-            return {}
-        with ThreadPoolExecutor(min(_DATED_AT_ONCE, len(questions)), thread_name_prefix="octossh-created") as pool:
-            made = list(pool.map(_created, questions.values(), questions))
+        made = of_each(
+            questions.items(), lambda one: _created(one[1], one[0]), at_once=_DATED_AT_ONCE, name="octossh-created"
+        )
         return {tag: moment for tag, moment in zip(questions, made, strict=True) if moment is not None}
 
     def credentials(self) -> Credentials | None:

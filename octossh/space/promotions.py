@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextvars
 import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from octossh.deploying import heard
 from octossh.errors import ModelError, OctosshError, RecordError, Refused
 from octossh.model import Deployment, Event, Mode, Outcome, Prevention, Release, State
 from octossh.planning import check_may_enter, current, to_follow
+from octossh.promises import promised
 from octossh.recording import Record, whoami
 from octossh.releasing import MovedTag, moved_tags
 from octossh.space.wiring import Wiring
@@ -135,21 +134,11 @@ class Promotions(Wiring):
 
     def _asking(self, release: Release, mode: Mode) -> Future[tuple[MovedTag, ...]]:
         """The same, while something else is done: a registry is as far away as the hosts are."""
-        asked: Future[tuple[MovedTag, ...]] = Future()
-
-        def ask() -> None:
-            try:
-                asked.set_result(self._moved(release, mode))
-            except BaseException as error:  # noqa: BLE001 - it belongs to who waits for it
-                asked.set_exception(error)
-
         if self.on_moved_tag == "ignore":
+            asked: Future[tuple[MovedTag, ...]] = Future()
             asked.set_result(())
-        else:
-            threading.Thread(
-                target=contextvars.copy_context().run, args=(ask,), name="octossh-tags", daemon=True
-            ).start()
-        return asked
+            return asked
+        return promised(lambda: self._moved(release, mode), "octossh-tags")
 
     def _noting(self, moved: Future[tuple[MovedTag, ...]], record: Record) -> Noting:
         """*record*, which also records what is to be said of tags."""

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 
 import paramiko
 
+from octossh.promises import promised
 from octossh.transport.sessions import let_go
 
 __all__ = ["FRESH_S", "Spares"]
@@ -109,16 +110,14 @@ class Spares:
     def _open(self, command: str) -> None:
         if self._full:
             return
-        made: Future[paramiko.Channel | None] = Future()
 
-        def begin() -> None:
+        def begin() -> paramiko.Channel | None:
             try:
                 session = self._begin(command)
-                self._granted_at = time.monotonic()
-                made.set_result(session)
             except Exception:  # noqa: BLE001 - whoever needs a session hears of it when it opens one itself
-                made.set_result(None)
+                return None
+            self._granted_at = time.monotonic()
+            return session
 
         with contextlib.suppress(RuntimeError):  # there may be no more threads
-            threading.Thread(target=begin, name=f"octossh ahead {self._name}", daemon=True).start()
-            self._made = command, made
+            self._made = command, promised(begin, f"octossh ahead {self._name}")

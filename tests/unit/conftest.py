@@ -8,6 +8,7 @@ import signal
 import sys
 
 import pytest
+from waiting import Shop
 
 from octossh.model.images import Registry
 
@@ -125,3 +126,24 @@ def octossh(in_tmp, monkeypatch, capsys):
 
     yield run
     signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture(params=["file", pytest.param("postgresql", marks=pytest.mark.slow)])
+def url(request, tmp_path):
+    """The URL of an empty store that several processes can open."""
+    if request.param == "file":
+        return f"sqlite:///{tmp_path}/octossh.db"
+    return request.getfixturevalue("postgresql").place()
+
+
+@pytest.fixture
+def shops(url):
+    made = []
+
+    def shop(*steps, **more):
+        made.append(Shop(url, *steps, **more))
+        return made[-1]
+
+    yield shop
+    for one in made:
+        one.close()

@@ -9,114 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 import pytest
+from waiting import ANN, FIRST, GO, NO, THEN, TOKEN, Shop
 from worlds import FAILED, says
 
 import octossh as oc
 from octossh.model import DueState, Pause
 from octossh.recording import Store
-from octossh.recording.sealing import new_key
-
-FIRST = oc.RunScript("first", script="echo {{ Count }}")
-GO = oc.Approve("Go live", instructions="Is the backup there?", approvers=["ann", "@ops"])
-THEN = oc.RunScript(
-    "then", script="echo {{ steps.first.outputs.token }} {{ steps['Go live'].outputs.notes }} {{ Count }}"
-)
-ANN = oc.Approval(True, by="ann", notes="it is")
-NO = oc.Approval(False, by="ann", notes="not today")
-TOKEN = {"token": "abc"}
-COUNT = (oc.Variable("Count", 2),)
-
-
-class Telling(oc.Replay):
-    """Remembers the values of the secrets that went with scripts."""
-
-    values = set()  # noqa: RUF012
-
-    def run(self, target, script, *, secrets=None, **given):
-        Telling.values |= {value.reveal() for value in (secrets or {}).values()}
-        return super().run(target, script, secrets=secrets or {}, **given)
-
-
-class Shop:
-    """A shop that is deployed to hosts which answer as they are told; each `space` is another process, as it were."""
-
-    def __init__(self, url, *steps, hosts=2, variables=COUNT, **more):
-        self.answers, self.sent, self.scripts = {"first": says(outputs=TOKEN)}, [], []
-        self.url, self.events, self.off = url, [], set()
-        self.targets = [oc.Target(f"h{n}", f"h{n}", environments=["Dev"]) for n in range(1, hosts + 1)]
-        self.more = more
-        self.project = oc.Project(
-            "shop",
-            process=steps or (FIRST, GO, THEN),
-            variables=variables,
-            rollout=more.pop("rollout", oc.Rollout()),
-        )
-        self._kept = None
-
-    @property
-    def space(self):
-        if self._kept is not None:
-            self._kept.close()
-
-        self._kept = oc.Space(
-                self.url, projects=[self.project], targets=self.targets, transport=Telling(self._answer, self._connect),
-                anchors=False, on_event=self.events.append, **self.more,
-            )  # fmt: skip
-        return self._kept
-
-    def _connect(self, target):
-        if target.name in self.off:
-            raise oc.ConnectError(f"{target.name}: nothing listens there", "refused")
-
-    def _answer(self, target, script):
-        name = script.name.partition(" ")[2]
-        self.sent.append(f"{name} {target.name}")
-        self.scripts.append(script.body)
-        answer = self.answers.get(f"{name} {target.name}", self.answers.get(name, says()))
-        return answer() if callable(answer) else answer
-
-    def waiting(self, **options):
-        """The deployment that waits."""
-        space = self.space
-        with pytest.raises(oc.DeployWaits) as caught:
-            space.deploy(space.create_release(), "Dev", **options)
-        return caught.value.deployment
-
-    def approve(self, made, answer=ANN, step="Go live"):
-        return self.space.schedules.approve(made.id, step, answer)
-
-    def go_on(self):
-        """What `run_due` has handled."""
-        return [one.state for one in self.space.run_due()]
-
-    def ended(self, made):
-        return self.space.deployment(made.id)
-
-    def close(self):
-        if self._kept is not None:
-            assert self._kept.verify().ok, self._kept.verify()
-            self._kept.close()
-
-
-@pytest.fixture(params=["file", pytest.param("postgresql", marks=pytest.mark.slow)])
-def url(request, tmp_path):
-    """The URL of an empty store that several processes can open."""
-    if request.param == "file":
-        return f"sqlite:///{tmp_path}/octossh.db"
-    return request.getfixturevalue("postgresql").place()
-
-
-@pytest.fixture
-def shops(url):
-    made = []
-
-    def shop(*steps, **more):
-        made.append(Shop(url, *steps, **more))
-        return made[-1]
-
-    yield shop
-    for one in made:
-        one.close()
 
 
 def test_what_nobody_approves_now_waits_in_the_store_and_goes_on_elsewhere_behind_the_approval(shops):
@@ -524,73 +422,6 @@ def test_going_on_by_hand_asks_whoever_can_be_asked(shops):
     assert space.go_on(made.id).ok
     with pytest.raises(oc.Refused, match="is succeeded, and waits for nothing"):
         shop.space.go_on(made.id)
-
-
-# Secrets.
-
-DATABASE = oc.RunScript("then", script="echo $P", env={"P": "{{ Password }}"})
-PASSWORD = oc.Variable("Password", prompt="Which?", sensitive=True)
-
-
-def with_password(shops, *steps, **more):
-    return shops(*(steps or (FIRST, GO, DATABASE)), variables=[oc.Variable("Count", 2), PASSWORD], **more)
-
-
-def test_a_secret_that_was_said_is_kept_encrypted_or_the_deployment_does_not_begin(shops):
-    said = {"variables": {"Password": oc.Secret("geheim/& value")}}
-    shop = with_password(shops, key=lambda name: None)
-    space = shop.space
-    with pytest.raises(oc.Refused, match=r"since the value of 'Password' is a secret .* set OCTOSSH_KEY"):
-        space.deploy(space.create_release(), "Dev", **said)
-    assert (shop.sent, len(space.history())) == ([], 0)
-    key = new_key().reveal()
-    shop.more["key"] = lambda name: key
-    made = shop.waiting(**said)
-    kept = repr([event.to_dict() for event in shop.space.store.events()])
-    assert "geheim" not in kept
-    shop.approve(made)
-    shop.go_on()
-    assert shop.ended(made).ok
-    assert "geheim/& value" in Telling.values
-
-
-def test_an_output_that_is_secret_is_kept_encrypted_and_masked_behind_the_approval(shops):
-    def secret_output():
-        return [oc.Frame("begin"), oc.Frame("secret", "token Z2VoZWltLzEyMzQ="), oc.Frame("end", "succeeded ran yes ")]
-
-    reads = oc.RunScript("then", script="true", env={"T": "{{ steps.first.outputs.token }}"})
-    shop = shops(FIRST, GO, reads, hosts=1, key=lambda name: None)
-    shop.answers["first"] = secret_output
-    space = shop.space
-    ended = space.deploy(space.create_release(), "Dev", check=False)
-    assert ended.state is oc.State.FAILED
-    assert "step 'Go live' failed: nobody has answered, and it cannot wait for that: " in ended.error
-    key = new_key().reveal()
-    shop.more["key"] = lambda name: key
-    made = shop.waiting()
-    assert "geheim" not in repr([event.to_dict() for event in shop.space.store.events()])
-    shop.approve(made)
-    shop.answers["then"] = says(outputs={"said": "geheim/1234"})
-    shop.go_on()
-    assert "geheim/1234" in Telling.values
-    assert shop.ended(made).ok
-    assert shop.ended(made).outcome("then", "h1").outputs["said"] == "***"
-
-
-def test_what_was_masked_is_not_taken_for_a_value(shops):
-    def tells():
-        return says(outputs={"token": "pass=word-1234"})
-
-    last = oc.RunScript("last", script="true", env={"P": "{{ Password }}"})
-    variables = [oc.Variable("Count", 2), oc.Variable("Password", oc.secret("P"))]
-    shop = shops(FIRST, GO, THEN, last, hosts=1, variables=variables)
-    shop.more["secrets"] = {"P": "word-1234"}
-    shop.answers["first"] = tells
-    made = shop.waiting()
-    shop.approve(made)
-    shop.go_on()
-    ended = shop.ended(made)
-    assert "a secret stands in it, so it was not kept while the deployment waited" in ended.outcome("then", "h1").why
 
 
 # The store.

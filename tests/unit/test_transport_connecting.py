@@ -302,6 +302,7 @@ def agent(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path = home / "agent"
     process = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
     while not path.exists():
+        assert process.poll() is None, "ssh-agent has ended; a path of more than 107 letters is too long for it"
         threading.Event().wait(0.01)
     monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
     yield path
