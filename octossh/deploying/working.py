@@ -369,14 +369,18 @@ class Worker:
             told = Told(silence.line(given["on_line"]), silence.frame(given["on_frame"]), silence.lost)
             given["on_line"], given["on_frame"] = told.line, told.frame
             self._goes_on(step, target)
-            numbered = self._numbered(script, run, step, target)
             try:
-                send = functools.partial(self.transport.run, target, numbered, **given)
-                return begin(self.transport, target, send, told, self._control)
+                return self._begun(step, target, script, run, told, given)
             except ConnectionLost:
                 return self._found(step, target, run, told, given)
             except TimedOut as late:
                 return self._out_of_time(step, target, run, told, late)
+
+    def _begun(self, step: Step, target: Target, script: Script, run: str, told: Told, given: _Given) -> Result:
+        """What comes of *script* as the next *run* of its name."""
+        numbered = self._numbered(script, run, step, target)
+        send = functools.partial(self.transport.run, target, numbered, **given)
+        return begin(self.transport, target, send, told, self._control)
 
     def _listening(self, step: Step, target: Target, run: str) -> Silence:
         """Ends the *run* of a script of the user's that is silent for too long; it says itself why it ended."""
@@ -413,9 +417,7 @@ class Worker:
         script = self._script(step, target, int(step.patience_s), again=True)
         try:
             given = {**given, "secrets": self._values(step, script)}
-            numbered = self._numbered(script, run, step, target)
-            send = functools.partial(self.transport.run, target, numbered, **given)
-            return begin(self.transport, target, send, told, self._control)
+            return self._begun(step, target, script, run, told, given)
         except OctosshError as error:
             raise self._unknown(step, target, str(error)) from error
 
