@@ -115,7 +115,17 @@ class Promotions(Wiring):
                 # What was said for one deployment is not said for the next one.
                 promote(self._stored(release.project, release.number) or release, environment)
             except OctosshError as error:
-                self._told("promotion_refused", ended, {**data, "why": str(error)})
+                self._refused(ended, {**data, "why": str(error)})
+
+    def _refused(self, ended: Deployment, data: Mapping[str, Any]) -> None:
+        """Say that a promotion came to nothing; where that cannot be recorded, a warning says both."""
+        try:
+            self._told("promotion_refused", ended, data)
+        except RecordError as error:
+            _log.warning(
+                "%s %s did not go on to %r by itself: %s; it could not be recorded: %s",
+                ended.project, ended.release, data["environment"], data["why"], error,
+            )  # fmt: skip
 
     def _check_newer(self, release: Release, environment: str, history: Sequence[Deployment]) -> None:
         stands = current(history, environment)

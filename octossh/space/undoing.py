@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import attrs
 
-from octossh.errors import DeployFailed, Hosts, OctosshError, PlanError
+from octossh.errors import DeployFailed, Hosts, OctosshError, PlanError, RecordError
 from octossh.model import CONTROLLER, Approval, ApprovalRequest, Deployment, Mode, Rollout, State
 from octossh.planning import Plan
 from octossh.space.plans import Plans
 
 __all__ = ["Undoing", "tell"]
+
+_log = logging.getLogger("octossh")
 
 Apply = Callable[[Plan, Deployment, Callable[[ApprovalRequest], Approval]], Deployment]
 """Applies a plan as a deployment; it raises nothing when that does not succeed."""
@@ -40,10 +43,13 @@ class Undoing(Plans):
             data = {"deployment": deployment.id, "release": deployment.release, "hosts": list(changed)}
             self._told("rollback_started", failed, data)
             ended = apply(made, deployment, _approved(failed))
-            said = {"deployment": ended.id, "state": ended.state.value, "error": ended.error}
-            self._told("rollback_finished", failed, said)
         except OctosshError as error:
             return None, f"{', '.join(changed)} could not be put back to what stood there before: {error}"
+        said = {"deployment": ended.id, "state": ended.state.value, "error": ended.error}
+        try:
+            self._told("rollback_finished", failed, said)
+        except RecordError as error:
+            _log.warning("that deployment %s has put hosts back could not be recorded: %s", ended.id, error)
         if ended.ok:
             return ended, f"{', '.join(changed)} went back to {ended.release} by deployment {ended.id}"
         return ended, f"the rollback to {ended.release} by deployment {ended.id} failed, too: {ended.error}"

@@ -102,6 +102,25 @@ def test_a_rollback_that_fails_is_hidden_neither_in_the_error_nor_in_the_record(
     assert [o.state for o in back.outcomes if o.target == "h3"] == [oc.State.SUCCEEDED] * 2
 
 
+def test_hosts_that_went_back_are_told_as_such_also_where_the_end_of_that_cannot_be_recorded(
+    careful, monkeypatch, caplog
+):
+    deploy(careful)
+    record = careful.space.store.record
+
+    def refuse(event, *more, **fields):
+        if event.type == "rollback_finished":
+            raise oc.RecordError("the disk is full")
+        return record(event, *more, **fields)
+
+    monkeypatch.setattr(careful.space.store, "record", refuse)
+    careful.answers["web h2"] = FAILED
+    with pytest.raises(oc.DeployFailed, match=r"h1, h3 went back to 0\.0\.1 by deployment") as caught:
+        deploy(careful)
+    assert caught.value.rollback.state is oc.State.SUCCEEDED
+    assert "could not be recorded: the disk is full" in caplog.text
+
+
 def test_where_nothing_stood_before_the_hosts_stay_as_they_are_and_the_error_says_so(careful):
     careful.answers["web h2"] = FAILED
     with pytest.raises(oc.DeployFailed, match=r"h1, h3 could not be put back .* no release stood there before"):

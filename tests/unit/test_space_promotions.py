@@ -138,6 +138,25 @@ def test_what_is_refused_by_itself_is_told_and_recorded():
     assert [e.data.items() >= said.items() for e in recorded] == [True]
 
 
+@pytest.mark.parametrize("kinds", [{"promotion_refused"}, {"promotion_started", "promotion_refused"}])
+def test_a_deployment_has_ended_well_also_where_it_cannot_be_recorded_that_it_goes_no_further(
+    kinds, monkeypatch, caplog
+):
+    def unreachable(target):
+        if target.name == "berlin":
+            raise oc.ConnectError("berlin: connection refused", "refused")
+
+    phases = "Dev", oc.Phase("Sites", ["Berlin", "Oslo"], automatic=True)
+    with space(*phases, transport=oc.Replay(done, unreachable)) as made:
+        deaf(made, monkeypatch, kinds)
+        ended = made.deploy(made.create_release(), "Dev")
+        assert (ended.state, made.deployment(ended.id).state) == (oc.State.SUCCEEDED, oc.State.SUCCEEDED)
+        # What is to go on elsewhere is tried all the same, if its beginning can be recorded.
+        assert ("0.0.1", "Oslo", "promote", "succeeded") in gone_to(made) or "promotion_started" in kinds
+    why = "the disk is full" if "promotion_started" in kinds else "berlin: connection refused"
+    assert f"shop 0.0.1 did not go on to 'Berlin' by itself: {why}; it could not be recorded: the disk" in caplog.text
+
+
 def test_what_is_held_back_is_not_promoted_by_itself_either():
     with space("Dev", oc.Phase("Berlin", automatic=True)) as made:
         made.create_release()
@@ -328,12 +347,12 @@ def asked(monkeypatch):
     return answer
 
 
-def deaf(made, monkeypatch):
-    """The store of *made* takes no word of tags."""
+def deaf(made, monkeypatch, kinds=("tag_moved",)):
+    """The store of *made* takes no events of these *kinds*."""
     record = made.store.record
 
     def refuse(event, *more, **fields):
-        if event.type == "tag_moved":
+        if event.type in kinds:
             raise oc.RecordError("the disk is full")
         return record(event, *more, **fields)
 
