@@ -101,7 +101,8 @@ class Access:
                     self.login(image)
 
         if wanted := [image for image in dict.fromkeys(pulling) if image.registry.name in logins]:
-            threading.Thread(target=get, name="octossh-logins", daemon=True).start()
+            with contextlib.suppress(RuntimeError):  # there may be no more threads
+                threading.Thread(target=get, name="octossh-logins", daemon=True).start()
 
     def meaning(self, pin: Pin, *, within_s: float) -> str | None:
         """See `octossh.registry.RegistryClient.meaning`."""

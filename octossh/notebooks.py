@@ -82,10 +82,10 @@ class Live:
         with self._lock:
             self._note(event)
         if self._ticker is None:
-            self._ticker = threading.Thread(
-                target=self._context.run, args=(self._run,), name="octossh-notebook", daemon=True
-            )
-            self._ticker.start()
+            ticker = threading.Thread(target=self._context.run, args=(self._run,), name="octossh-notebook", daemon=True)
+            with contextlib.suppress(RuntimeError):  # there may be no more threads
+                ticker.start()
+                self._ticker = ticker
 
     def close(self) -> None:
         """Show how the deployment ended."""

@@ -29,10 +29,11 @@ def promised(call: Callable[[], T], name: str) -> Future[T]:
 def of_each(things: Iterable[S], ask: Callable[[S], T], *, at_once: int, name: str) -> tuple[T, ...]:
     """What *ask* gives for each of *things*, of which *at_once* are asked beside each other; or the first error.
 
-    Then, and after Ctrl-C, no more of them are begun, and those that were are not waited for.
+    Then, and after Ctrl-C, no more of them are begun, and those that were are not waited for. Where there are not so
+    many threads, fewer are asked at once.
 
     Raises:
-        RuntimeError: There are no more threads.
+        RuntimeError: There is no thread at all.
     """
     # Not a pool of concurrent.futures, whose threads the end of the process waits for.
     asked: list[tuple[S, Future[T]]] = [(thing, Future()) for thing in things]
@@ -47,8 +48,13 @@ def of_each(things: Iterable[S], ask: Callable[[S], T], *, at_once: int, name: s
             _keep(answer, lambda thing=thing: ask(thing))  # type: ignore[misc]
 
     try:
-        for _ in range(min(at_once, len(asked))):
-            _start(work, name)
+        for number in range(min(at_once, len(asked))):
+            try:
+                _start(work, name)
+            except RuntimeError:
+                if not number:
+                    raise
+                break
         return tuple(answer.result() for _, answer in asked)
     finally:
         left.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -83,8 +84,10 @@ class Progress:
 
     def _tick(self) -> None:
         if self._ticker is None:
-            self._ticker = threading.Thread(target=self._run, name="octossh-progress", daemon=True)
-            self._ticker.start()
+            ticker = threading.Thread(target=self._run, name="octossh-progress", daemon=True)
+            with contextlib.suppress(RuntimeError):  # there may be no more threads
+                ticker.start()
+                self._ticker = ticker
 
     def _run(self) -> None:
         while not self._over.wait(_EVERY_S):

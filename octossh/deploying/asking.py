@@ -19,6 +19,8 @@ __all__ = ["Decider", "Interrupted", "Questions", "decide", "policy"]
 Decider = Callable[[FailureRequest], Decision]
 """Who says what shall be done when a step has failed on a host."""
 
+_LOOK_S = 0.5
+
 T = TypeVar("T")
 _Asked = tuple[Callable[[], Any], Future[Any]]
 
@@ -55,8 +57,12 @@ class Questions:
         self._queue.put("end")
 
     def serve(self) -> None:
-        """Answer until there are no more; each Ctrl-C meanwhile stops the deployment, or leaves it."""
-        while (asked := self._queue.get()) != "end":
+        """Answer until there are no more; each Ctrl-C meanwhile stops the deployment, or leaves it.
+
+        Whoever is asked may end the process (SystemExit): that comes once the deployment has been stopped.
+        """
+        leaves: BaseException | None = None
+        while (asked := self._next()) != "end":
             try:
                 if isinstance(asked, str):
                     self._control.interrupt()
@@ -64,6 +70,17 @@ class Questions:
                     self._answer(*asked)
             except KeyboardInterrupt:
                 self._control.interrupt()
+            except BaseException as error:  # noqa: BLE001 - it is raised again
+                leaves = error
+                self._control.interrupt()
+        if leaves is not None:
+            raise leaves
+
+    def _next(self) -> _Asked | str:
+        # A signal that comes just before it waits, or to another thread, does not wake it, and is handled only then.
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._queue.get(timeout=_LOOK_S)
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from octossh.deploying.control import Control
 from octossh.deploying.following import Told, begin
 from octossh.errors import ConnectionLost
 from octossh.model import Step, Target
+from octossh.promises import promised
 from octossh.rendering import fused
 from octossh.shell import Frame, Result, Script, Secret
 from octossh.transport import Transport
@@ -97,10 +97,12 @@ class Bundle:
         return self._parts
 
     def send(self) -> None:
-        """Send it, in a thread of its own."""
+        """Send it, in a thread of its own if there is one to be had: whoever waits hears of its end either way."""
         self._sent = True
-        name = f"octossh {self._target} {self._parts[0].step.name}"
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        try:
+            promised(self._run, f"octossh {self._target} {self._parts[0].step.name}")
+        except RuntimeError:
+            self._run()
 
     def begins(self, number: int) -> bool:
         """Whether part *number* has begun, or may do so still."""
@@ -111,7 +113,8 @@ class Bundle:
         """What came of part *number*, once it has ended; what is wrong with it is raised."""
         return self._heard[number].end.result()
 
-    def _run(self) -> None:
+    def _script(self) -> Callable[[], Result]:
+        """What sends it."""
         script = fused([(part.script, part.run) for part in self._parts], claim=self._claim, last=self._last)
         values = {
             f"{number}/{name}": value
@@ -125,8 +128,11 @@ class Bundle:
                 self._target, script, secrets=values, timeout_s=patience_s, on_line=self._line, on_frame=self._frame
             )
 
+        return send
+
+    def _run(self) -> None:
         try:
-            result = begin(self._transport, self._target, send, self._parts[0].told, self._control)
+            result = begin(self._transport, self._target, self._script(), self._parts[0].told, self._control)
         except ConnectionLost:
             self._rest(lambda heard: heard.end.set_result(Fate.LOST), Fate.LOST)
         except BaseException as error:  # noqa: BLE001 - it belongs to who waits for it

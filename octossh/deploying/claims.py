@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import threading
 import time
+from concurrent.futures import wait
 
 from octossh.deploying.observing import MOST_HOSTS_AT_ONCE
 from octossh.errors import OctosshError
 from octossh.model import Target
+from octossh.promises import promised
 from octossh.rendering import claimed, unclaim
 from octossh.shell import Frame
 from octossh.transport import Transport
@@ -53,15 +57,12 @@ class Claims:
         """
         with self._lock:
             waiting = list(self._held.values())
-        workers = [
-            threading.Thread(target=self._each, args=(waiting,), name="octossh-unclaim", daemon=True)
-            for _ in waiting[:MOST_HOSTS_AT_ONCE]
-        ]
+        workers, each = [], functools.partial(self._each, waiting)
         until = time.monotonic() + wait_s
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join(max(0.0, until - time.monotonic()))
+        with contextlib.suppress(RuntimeError):  # there may be no more threads
+            for _ in waiting[:MOST_HOSTS_AT_ONCE]:
+                workers.append(promised(each, "octossh-unclaim"))  # noqa: PERF401 - those that began are waited for
+        wait(workers, max(0.0, until - time.monotonic()))
 
     def _each(self, waiting: list[Target]) -> None:
         while True:

@@ -169,5 +169,5 @@ class Journal:
         with self._telling:
             try:
                 heard(self._on_event, event)
-            except KeyboardInterrupt:
+            except BaseException:  # noqa: BLE001 - Ctrl-C, or who listens wants the process to end
                 self._interrupt()

@@ -58,7 +58,14 @@ class Lanes:
                 if waited and not due(task):
                     continue
                 # One that cannot be started must not count; one that is done already waits for the bell to say so.
-                threading.Thread(target=work, args=(task,), name=f"octossh {task.target}", daemon=True).start()
+                try:
+                    threading.Thread(target=work, args=(task,), name=f"octossh {task.target}", daemon=True).start()
+                except RuntimeError:  # there are no more threads
+                    if not running[0]:
+                        raise
+                    waiting.insert(place, task)
+                    most = running[0]
+                    continue
                 running[0] += 1
                 self._count(task.target, 1)
 

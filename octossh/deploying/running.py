@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from octossh.deploying.working import Access, Worker
 from octossh.errors import ModelError, OctosshError, RecordError, Refused
 from octossh.model import CONDITIONS, Approve, Deployment, Event, Outcome, Pairs, Pause, State
 from octossh.planning import Plan, Stage, Task
+from octossh.promises import promised
 from octossh.recording import Record
 from octossh.templating import NotYetKnown
 from octossh.transport import Transport
@@ -183,12 +184,16 @@ class Run:
 
     def _round(self, stages: Sequence[Stage]) -> None:
         """Stages that run beside each other."""
-        others = [threading.Thread(target=self._stage, args=(stage,), daemon=True) for stage in stages[1:]]
+        others, here = [], [stages[0]]
+        for stage in stages[1:]:
+            try:
+                others.append(promised(functools.partial(self._stage, stage), f"octossh {stage.step.name}"))
+            except RuntimeError:  # there are no more threads, so it comes after the others
+                here.append(stage)
+        for stage in here:
+            self._stage(stage)
         for other in others:
-            other.start()
-        self._stage(stages[0])
-        for other in others:
-            other.join()
+            other.result()
 
     def _stage(self, stage: Stage) -> None:
         try:
@@ -197,7 +202,7 @@ class Run:
             self._waited.append(unanswered.waited)
         except (RecordError, Interrupted):
             return  # the journal and the control keep it, and nothing more is started
-        except Exception as error:  # noqa: BLE001 - it must not end a thread in silence
+        except BaseException as error:  # noqa: BLE001 - it must not end a thread in silence
             self._broken(error)
 
     def _waves(self, stage: Stage) -> None:
@@ -311,10 +316,10 @@ class Run:
             self._waited.append(unanswered.waited)
         except (RecordError, Interrupted):
             return  # the journal and the control keep it
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing more must be started
+        except BaseException as error:  # noqa: BLE001 - whatever it is, nothing more must be started
             self._broken(error)
 
-    def _broken(self, error: Exception) -> None:
+    def _broken(self, error: BaseException) -> None:
         _log.exception("octossh itself failed")
         why = self.worker.mask(f"{type(error).__name__}: {error}")
         self.budget.stop(f"octossh itself failed with {why}; this is a fault of octossh")

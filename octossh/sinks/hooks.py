@@ -249,8 +249,10 @@ class _Calling:
         for moment in self._hooks.wanted(event):
             self._calls.put(_call(moment, self._deployment, event))
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="octossh-hooks", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="octossh-hooks", daemon=True)
+                with contextlib.suppress(RuntimeError):  # there may be no more threads
+                    thread.start()
+                    self._thread = thread
         if self._on_event is not None:
             self._on_event(event)
 
@@ -260,9 +262,11 @@ class _Calling:
 
     def close(self) -> None:
         """Wait until all have been called."""
+        self._calls.put(None)
         if self._thread is not None:
-            self._calls.put(None)
             self._thread.join()
+        else:
+            self._run()
 
 
 def _call(moment: Moment, deployment: Deployment, event: Event | None = None) -> HookCall:

@@ -84,8 +84,12 @@ class Pump:
             return
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="octossh-sinks", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="octossh-sinks", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # there are no more threads; the next event wakes it
+                    return
+                self._thread = thread
         self._woken.set()
 
     def send(self) -> tuple[Backlog, ...]:

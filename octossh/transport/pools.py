@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import threading
@@ -166,8 +167,9 @@ class Pool(ABC, Generic[L]):
         if self._slots:
             return
         # One to each address, so that those that nobody will want take no place from others.
-        for target in {target.address: target for target in targets}.values():
-            threading.Thread(target=self._approach, args=(target,), name=f"octossh {target}", daemon=True).start()
+        with contextlib.suppress(RuntimeError):  # there may be no more threads
+            for target in {target.address: target for target in targets}.values():
+                threading.Thread(target=self._approach, args=(target,), name=f"octossh {target}", daemon=True).start()
 
     def _approach(self, target: Target) -> None:
         try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import attrs
@@ -16,8 +18,8 @@ from octossh.deploying.control import Control, Watch
 from octossh.deploying.journal import Journal as _Journal
 
 
-def interrupting(monkeypatch, times, *, apart=False):
-    """A world whose first step waits until Ctrl-C was pressed so many times."""
+def interrupting(monkeypatch, times, *, apart=False, into=lambda: threading.main_thread().ident):
+    """A world whose first step waits until Ctrl-C was pressed so many times, which comes *into* a thread."""
     stopped, go_on = threading.Event(), threading.Event()
     stop = Control.stop
 
@@ -27,7 +29,7 @@ def interrupting(monkeypatch, times, *, apart=False):
 
     def slow():
         for number in range(times):
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            signal.pthread_kill(into(), signal.SIGINT)
             if apart or number == times - 1:
                 assert stopped.wait(10)
         assert not apart or go_on.wait(10)
@@ -46,6 +48,20 @@ def test_an_interruption_waits_for_what_runs_and_starts_nothing_more(monkeypatch
     assert (ended.state, ended.error) == (oc.State.INTERRUPTED, "interrupted by the user")
     assert states(ended) == {"net h1": "succeeded", "net h2": "succeeded", "web h1": "skipped", "web h2": "skipped"}
     assert ended.outcome("web", "h1").why == "the deployment was interrupted"
+
+
+def test_an_interruption_is_seen_also_where_its_signal_wakes_nobody(monkeypatch):
+    def into():
+        main = threading.main_thread().ident
+        while not sys._current_frames()[main].f_code.co_filename.endswith("asking.py"):
+            time.sleep(0.01)  # until it waits for questions
+        time.sleep(0.1)
+        return threading.get_ident()
+
+    world, _ = interrupting(monkeypatch, 1, into=into)
+    with pytest.raises(KeyboardInterrupt):
+        world.apply(planned(NET, WEB))
+    assert states(world.journal.finished) == {"net h1": "succeeded", "web h1": "skipped"}
 
 
 def test_a_second_interruption_leaves_at_once_and_says_what_is_unknown(monkeypatch):
