@@ -3,7 +3,8 @@
     ./dev bench deploy [--hosts 1,10] [--rtt 0,50] [--rounds 5] [--only ssh,octossh] [--against COMMIT] [--write]
     ./dev bench thin [--hosts 200] [--rtt 50] [--rounds 3] [--write]
     ./dev bench fleet [--hosts 100,1000,10000] [--parallel 64] [--write]
-    ./dev bench pure [--against COMMIT] [--write]
+    ./dev bench pure [--against COMMIT] [--most 1.05] [--write]
+    ./dev bench overlap [--rounds 5] [--write]
     ./dev bench store [--scale 0.02] [--write]
     ./dev bench cold [--rounds 5] [--against COMMIT] [--write]
     ./dev bench choosing [--rounds 5]
@@ -17,10 +18,12 @@ machine's noise is in all of them: what counts is the ratio to the first one. ``
 at another commit.
 
 *thin*: a file with some text on each of many hosts, beside as many ssh at once. *fleet*: simulated hosts: time,
-memory, threads, descriptors. *pure*: instructions of Python for planning, rendering and choosing. *store*: how long a
-store of so much of 200,000 deployments takes to answer, in SQLite and in PostgreSQL. *cold*: CPU, memory and modules of
-a new process that imports octossh, prints its help, or deploys to hosts that answer at once. *choosing*: one of 100,000
-tags, beside reading and sorting as many versions with packaging. The last five need no lab.
+memory, threads, descriptors. *pure*: instructions of Python for planning, rendering and choosing, beside those that the
+page shows, or those of another commit; it ends with 1 where one takes more than ``--most`` times as many. *overlap*: what
+waits for the pulls of other hosts and for a registry. *store*: how long a store of so much of 200,000 deployments takes
+to answer, in SQLite and in PostgreSQL. *cold*: time, CPU, memory and modules of a new process that imports octossh,
+prints its help, or deploys to hosts that answer at once. *choosing*: one of 100,000 tags, beside reading and sorting as
+many versions with packaging. The last six need no lab.
 
 ``--write`` puts the figures into docs/performance/, as JSON, as tables that a page includes, and as plots. *page*
 measures all that docs/performance.rst shows, and writes it: half an hour of a machine that does nothing else; what is
@@ -42,6 +45,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import counting
 import deploying
 import fleets
+import overlapping
 import starting
 import stores
 import ways
@@ -122,8 +126,21 @@ def pure(given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         if given.against:
             ways.unpack(given.against, Path(folder))
-        found = counting.show(ways.ROOT, Path(folder) if given.against else None)
-    keep(given, "pure", "all", found)
+        kept = {} if given.write else Figures().all.get("pure", {}).get("all", {})
+        found, most = counting.show(ways.ROOT, Path(folder) if given.against else None, kept)
+    if given.write:
+        about = now()
+        keep(given, "pure", "all", found | about)
+        keep(given, "pure", "large", {work: counting.seconds(work) for work in ("planning", "rendering")} | about)
+    elif most > given.most:
+        sys.exit(f"bench: {most:.3f} times as many instructions, more than {given.most:g}; if so it shall be: --write")
+
+
+def overlap(given: argparse.Namespace) -> None:
+    about = now()
+    said = overlapping.measure(given.rounds)
+    overlapping.show(said)
+    keep(given, "overlap", "all", said | about)
 
 
 def store(given: argparse.Namespace) -> None:
@@ -177,7 +194,11 @@ def main() -> None:
     one.set_defaults(act=fleet)
     one = kinds.add_parser("pure", help="instructions of what needs no host")
     one.add_argument("--against", metavar="COMMIT", help="octossh as it was there, too")
+    one.add_argument("--most", type=float, default=1.05, help="times as many instructions")
     one.set_defaults(act=pure)
+    one = kinds.add_parser("overlap", help="what goes on beside each other")
+    one.add_argument("--rounds", type=int, default=5)
+    one.set_defaults(act=overlap)
     one = kinds.add_parser("store", help="large stores")
     one.add_argument("--scale", type=float, default=0.02, help="1: 200,000 deployments; a quarter of an hour and 12 GB")
     one.set_defaults(act=store)

@@ -55,9 +55,9 @@ def check(lab: Lab, way: Way, work: str) -> None:
     )
 
     def look(host: str) -> None:
-        said = lab.sh(host, f"docker container inspect --format '{form}' web-{way.key}")
-        words = [way.digests[IMAGES[work]] + " true unless-stopped", way.env["BENCH_PORT"], f'"net-{way.key}"']
-        for word in [*words, f'"vol-{way.key}"', "LEVEL=info", "REGION=eu", "WORKERS=4"]:
+        said = lab.sh(host, f"docker container inspect --format '{form}' {way.container(work)}")
+        words = [" true unless-stopped", f'"vol-{way.key}"', "LEVEL=info", "REGION=eu", "WORKERS=4"]
+        for word in [*way.signs(work), *words]:
             if word not in said:
                 sys.exit(f"bench: {way.name}, {work}, {host}: no {word} in {said}")
 
@@ -99,6 +99,13 @@ def measure(hosts: int, rtts: Sequence[float], rounds: int, names: Sequence[str]
                     way.end()
 
 
+def in_turns(ways: Sequence[Way], number: int) -> list[Way]:
+    """The order of a round: nobody always comes first, or always behind the same other one, whose work may linger."""
+    count = len(ways)
+    zigzag = [place // 2 if place % 2 == 0 else count - 1 - place // 2 for place in range(count)]
+    return [ways[(place + number) % count] for place in zigzag]
+
+
 def take_turns(lab: Lab, rtt_ms: float, rounds: int, ways: Sequence[Way], *, docker: bool = True) -> dict[str, Any]:
     """The figures of *ways* on the hosts of *lab*, and how they relate to the first; *docker*: it is what they use."""
     samples: dict[tuple[str, str], list[Sample]] = {}
@@ -108,8 +115,7 @@ def take_turns(lab: Lab, rtt_ms: float, rounds: int, ways: Sequence[Way], *, doc
             lab.clean()
         counter = Counts(lab, docker=docker) if number == 0 else None
         for work in WORKS:
-            # Nobody always comes first.
-            for way in [*ways[number % len(ways) :], *ways[: number % len(ways)]]:
+            for way in in_turns(ways, number):
                 if counter is None:
                     samples.setdefault((work, way.name), []).append(way.run(work))
                     continue

@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from aims import HEAVY
+
 HERE = Path(__file__).parent
 WORKS = {
     "import octossh": ["-c", "import octossh"],
@@ -45,9 +47,10 @@ def _once(work: str, sources: Path, folder: str) -> dict[str, float]:
     return done
 
 
-def _modules(work: str, sources: Path, folder: str) -> int:
+def _modules(work: str, sources: Path, folder: str) -> list[str]:
     said = _python(["-X", "importtime", *WORKS[work]], sources, folder).stderr
-    return sum(line.startswith("import time:") for line in said.splitlines()) - 1  # the head of the table
+    lines = [line for line in said.splitlines() if line.startswith("import time:")]
+    return [line.rpartition("|")[2].strip() for line in lines[1:]]  # the first one is the head of the table
 
 
 def measure(here: Path, before: Path | None, rounds: int) -> dict[str, Any]:
@@ -64,17 +67,22 @@ def measure(here: Path, before: Path | None, rounds: int) -> dict[str, Any]:
                     made = _once(work, source, folder)
                     if number:  # the first one writes what Python keeps of its sources
                         runs[place].append(made)
+            loaded = _modules(work, here, folder)
             found[work] = {
+                "seconds": round(statistics.median(run["seconds"] for run in runs[0]), 3),
                 "cpu_s": round(statistics.median(run["cpu_s"] for run in runs[0]), 3),
                 "memory_mb": round(statistics.median(run["memory_mb"] for run in runs[0]), 1),
-                "modules": _modules(work, here, folder),
+                "modules": len(loaded),
+                "heavy": [name for name in HEAVY if name in loaded],
             }
-            text = f"{work}: CPU {{cpu_s:.3f}} s, {{memory_mb:.0f}} MB, {{modules}} modules".format(**found[work])
+            text = f"{work}: {{seconds:.3f}} s, CPU {{cpu_s:.3f}} s, {{memory_mb:.0f}} MB, {{modules}} modules".format(
+                **found[work]
+            )
             if before:
                 ratios = [run["cpu_s"] / was["cpu_s"] for run, was in zip(*runs, strict=True)]
                 found[work]["ratio"] = round(statistics.median(ratios), 3)
                 was = statistics.median(run["memory_mb"] for run in runs[1])
                 text += f"; before: ratio of CPU {found[work]['ratio']:.3f}, {was:.0f} MB"
-                text += f", {_modules(work, before, folder)} modules"
+                text += f", {len(_modules(work, before, folder))} modules"
             print(text, flush=True)
     return found

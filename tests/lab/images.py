@@ -77,11 +77,12 @@ TIMES = {"Interval": S, "Timeout": 2 * S, "Retries": 3}
 
 @dataclass(frozen=True)
 class Mode:
-    """How an image behaves: its MODE variable, its health check, further variables."""
+    """How an image behaves: its MODE variable, its health check, further variables and labels."""
 
     run: str = "ok"
     health: dict[str, Any] | None = None
     env: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 MODES = {
@@ -93,6 +94,7 @@ MODES = {
     "crash": Mode("crash"),  # BROKEN: dies after 5 s, code 1
     "slow-stop": Mode("slow-stop"),  # SIGTERM is ignored
     "needs-env": Mode(env={"REQUIRE": "DATABASE_URL"}),  # code 78 without DATABASE_URL
+    "labelled": Mode(labels={"service": "bench"}),  # as Kamal wants it of the images of its service
 }
 
 IMAGES = [
@@ -205,6 +207,7 @@ def build(registry: Registry, repo: str, tag: str, mode: str = "ok") -> bytes:
         "Labels": {
             "org.opencontainers.image.version": tag,
             "org.opencontainers.image.source": f"https://example.com/{repo}",
+            **how.labels,
         },
     }
     if app == "web":

@@ -79,7 +79,8 @@ class Lab:
         """
         name = name or default_name()
         pid = os.getpid() if owner is None else owner
-        lab_sh("up", str(n), "--rtt", f"{rtt_ms:g}", "--thin", str(thin), "--owner", str(pid), name=name)
+        words = ["up", str(n), "--rtt", f"{rtt_ms:g}", "--thin", str(thin), "--owner", str(pid)]
+        lab_sh(*words, name=name, timeout_s=_patience_s(n + thin))
         return cls.named(name)
 
     @classmethod
@@ -114,7 +115,7 @@ class Lab:
         self.down()
 
     def _run(self, *args: str) -> str:
-        return lab_sh(*args, name=self.name)
+        return lab_sh(*args, name=self.name, timeout_s=_patience_s(len(self.hosts)))
 
     def down(self) -> None:
         """End and remove everything; done already is fine."""
@@ -179,6 +180,11 @@ class Lab:
     def push_tags(self, repo: str, count: int) -> str:
         """Push one image under so many tags (images.many_tags), for reading only; return its digest."""
         return push_tags(f"http://{self.registry}", repo, count, self.state / "registry/data")
+
+
+def _patience_s(hosts: int) -> float:
+    """How long a command may take for so many hosts, on a machine that has other things to do."""
+    return 180 + 3 * hosts
 
 
 def default_name() -> str:

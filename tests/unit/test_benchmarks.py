@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,8 +59,12 @@ def test_tables_and_plots_are_made_of_figures(tmp_path: Path) -> None:
         "load": 1.0,
     }
     put(tmp_path, "deploy", "2 50", block)
-    assert "     - 3.00 (2.00-4.00)" in (tmp_path / "deploy.inc").read_text()
-    assert "3.00 s" in (tmp_path / "deploy-2-50.svg").read_text()
+    told = (tmp_path / "deploy.inc").read_text()
+    assert "     - 3.00\n     - 2.00-4.00\n     - 1.25\n" in told
+    # The plot stands in the page itself, where it has the colour of its text.
+    assert ":file: deploy-2-50.svg" in told
+    assert "3.00 s (1.25)" in (tmp_path / "deploy-2-50.svg").read_text()
+    assert "white" not in (tmp_path / "deploy-2-50.svg").read_text()
     assert "Not measured" in (tmp_path / "thin.inc").read_text()
 
 
@@ -71,8 +78,88 @@ def test_an_aim_is_met_missed_or_not_measured_round_by_round(tmp_path: Path) -> 
     ]
     told = {"hosts": 10, "rtt_ms": 50, "rounds": 3, "versions": {}, "rows": rows, "commit": "c0ffee", "load": 1.0}
     put(tmp_path, "deploy", "10 50", told)
-    lines = (tmp_path / "aims.inc").read_text().replace("\n     - ", " | ").splitlines()
-    said = {line.strip(" *-").split(" | ")[0]: line.split(" | ")[1:] for line in lines if " | " in line}
+    said = aims_in(tmp_path)
     assert said["no-op of octossh, 10 hosts, 50 ms: at most 1.10 of the time of ssh"] == ["1.20", "**missed**"]
-    assert said["fresh of octossh, 10 hosts, 50 ms: at most 1.00 of the starts of docker of ssh"] == ["0.62", "met"]
+    starts = "fresh, 10 hosts, 50 ms: fewer starts of docker than by hand, as a ratio to these"
+    assert said[starts] == ["0.62", "met"]
     assert said["no-op of octossh, 10 hosts, 0 ms: at most 1.40 of the time of ssh"] == ["", "not measured"]
+    assert said["change, 10 hosts, 50 ms: at most one channel for each host"] == ["3", "**missed**"]
+
+
+def aims_in(folder: Path) -> dict[str, list[str]]:
+    """Measured and verdict, by aim."""
+    lines = re.sub(r"\n     -", " |", (folder / "aims.inc").read_text()).splitlines()
+    cells = [[cell.strip() for cell in line.removeprefix("   * -").split("|")] for line in lines if "|" in line]
+    return {aim: found for aim, *found in cells}
+
+
+@pytest.mark.parametrize(
+    ("kamal", "told"), [([6.0, 9.0], ["3", "met"]), ([5.996, 8.994], ["2.998", "**missed**"])], ids=["met", "missed"]
+)
+def test_an_aim_that_is_missed_by_little_does_not_look_met(tmp_path: Path, kamal: list[float], told: list[str]) -> None:
+    rest = {
+        "ratio": 1.0,
+        "cpu_s": 0.5,
+        "memory_mb": 41.0,
+        "connections": 1,
+        "channels": 1,
+        "docker": 8,
+        "work": "change",
+    }
+    rows = [rest | {"way": way, "seconds": seconds} for way, seconds in (("octossh", [2.0, 3.0]), ("kamal", kamal))]
+    block = {"hosts": 10, "rtt_ms": 50, "rounds": 2, "versions": {}, "commit": "c0ffee", "load": 1.0}
+    every = [row | {"work": work} for work in ("fresh", "no-op", "change") for row in rows]
+    put(tmp_path, "deploy", "10 50", block | {"rows": every})
+    assert aims_in(tmp_path)["change of octossh, 10 hosts, 50 ms: at least 3 times as fast as kamal"] == told
+
+
+def test_one_part_that_is_measured_anew_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    rest = {"ratio": 1.0, "cpu_s": 0.5, "memory_mb": 41.0, "connections": 1, "channels": 1, "docker": 3, "way": "ssh"}
+    for hosts, rtt_ms, seconds in ((1, 50, 1.25), (10, 50, 2.25), (10, 200, 3.25), (1, 50, 4.25)):
+        rows = [rest | {"work": work, "seconds": [seconds]} for work in ("fresh", "no-op", "change")]
+        block = {
+            "hosts": hosts,
+            "rtt_ms": rtt_ms,
+            "rounds": 1,
+            "versions": {},
+            "rows": rows,
+            "commit": "c",
+            "load": 1.0,
+        }
+        put(tmp_path, "deploy", f"{hosts} {rtt_ms}", block)
+    told = (tmp_path / "deploy.inc").read_text()
+    titles = [line.removeprefix(".. rubric:: ") for line in told.splitlines() if line.startswith(".. rubric")]
+    assert titles == ["1 host, 50 ms, 1 round", "10 hosts, 50 ms, 1 round", "10 hosts, 200 ms, 1 round"]
+    assert [f"- {seconds}\n" in told for seconds in (1.25, 2.25, 3.25, 4.25)] == [False, True, True, True]
+
+
+def test_more_instructions_than_the_page_has_are_told_by_the_exit_code() -> None:
+    code = (
+        "import sys, counting\n"
+        "counting.instructions = lambda work, sources: 110\n"
+        "kept = {'python': counting.python(), **dict.fromkeys(counting.WORKS, int(sys.argv[1]))}\n"
+        "import bench, pages\n"
+        "pages.Figures.__init__ = lambda self: setattr(self, 'all', {'pure': {'all': kept}})\n"
+        "sys.argv = ['bench', 'pure']\n"
+        "bench.main()\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(BENCH.parent)}
+    for kept, exit_code in (("100", 1), ("109", 0)):
+        done = subprocess.run([sys.executable, "-c", code, kept], env=env, check=False, capture_output=True, text=True)
+        assert done.returncode == exit_code, done.stderr
+        assert f"on the page {kept}" in done.stdout
+
+
+def test_each_way_comes_behind_another_one_in_each_round() -> None:
+    code = "import deploying\nprint([deploying.in_turns(list('abcdef'), number) for number in range(6)])"
+    env = {**os.environ, "PYTHONPATH": f"{BENCH.parent}:{BENCH.parents[1]}"}
+    said = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True, text=True).stdout
+    rounds = ast.literal_eval(said)
+    assert sorted(order[0] for order in rounds) == list("abcdef")
+    pairs = [pair for order in rounds for pair in itertools.pairwise(order)]
+    assert len(set(pairs)) == len(pairs) == 30
+
+
+@pytest.mark.slow
+def test_nobody_waits_for_the_pull_of_another_host() -> None:
+    assert "0 of 3 others wait" in bench("overlap", "--rounds", "1")
