@@ -24,10 +24,12 @@ Every message says its subject, what is wrong and what to do, in one paragraph.
 from __future__ import annotations
 
 import enum
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import TracebackType
 
 __all__ = [
     "AuthError",
@@ -64,6 +66,34 @@ class OctosshError(Exception):
 
     hosts: Hosts = Hosts.UNTOUCHED
     exit_code: int = 1
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it in place of a traceback: the line of the notebook, what is wrong, and the hosts."""
+        deployment = getattr(self, "deployment", None)
+        # How each step ended stands in the output of the cell.
+        said = [getattr(deployment, "error", "") or str(self), *getattr(self, "__notes__", ())]
+        if self.hosts is not Hosts.UNTOUCHED:
+            see = "" if deployment is None else f"; see: space.deployment({deployment.id!r})"
+            said.append(f"hosts: {self.hosts.value}{see}")
+        first, *rest = (_CONTROL.sub("?", line) for line in "\n".join(said).splitlines() or [""])
+        return [*_line_of_main(self.__traceback__), f"\x1b[31m{type(self).__name__}\x1b[0m: {first}", *rest]
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""What hosts have said is told in messages, and moves no cursor."""
+
+
+def _line_of_main(traceback: TracebackType | None) -> list[str]:
+    import linecache
+
+    made: list[str] = []
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if frame.f_globals.get("__name__") == "__main__":
+            line = linecache.getline(frame.f_code.co_filename, traceback.tb_lineno).strip()
+            made = [f"line {traceback.tb_lineno}: {line}"]
+        traceback = traceback.tb_next
+    return made
 
 
 class ModelError(OctosshError, ValueError):

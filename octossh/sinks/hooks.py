@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import json
 import logging
 import os
@@ -21,6 +22,7 @@ from attrs import field, frozen
 from octossh.errors import ModelError, Refused, did_you_mean
 from octossh.model import Deployment, Event, HookCall, Moment
 from octossh.sinks.http import Posting, check_seconds
+from octossh.sinks.spans import carried
 
 __all__ = ["CommandHook", "Hook", "Hooks", "Webhook"]
 
@@ -66,7 +68,8 @@ def _words(value: Iterable[str]) -> tuple[str, ...]:
 class CommandHook:
     """Runs a command on this machine, with a `HookCall` as JSON on its standard input.
 
-    It succeeds with exit code 0. What it says is shown only where it fails: the last line of it.
+    It succeeds with exit code 0. What it says is shown only where it fails: the last line of it. Where there is a span
+    of OpenTelemetry, its environment names it: ``TRACEPARENT``, with ``TRACESTATE``.
 
     Attributes:
         command: Its words, which go through no shell.
@@ -106,6 +109,7 @@ class CommandHook:
                 stdin=subprocess.PIPE,
                 stdout=said,
                 stderr=subprocess.STDOUT,
+                env=_environment(),
                 start_new_session=True,  # Ctrl-C at the terminal is for the deployment
             )
         except OSError as error:
@@ -122,6 +126,14 @@ class CommandHook:
         return running.returncode
 
 
+def _environment() -> dict[str, str] | None:
+    """That of this process, with the current span in place of the one above; None: just that."""
+    span = {name.upper(): value for name, value in carried().items()}
+    if not span:
+        return None
+    return {name: value for name, value in os.environ.items() if name not in {"TRACEPARENT", "TRACESTATE"}} | span
+
+
 def _last_line(said: IO[bytes]) -> str:
     said.seek(max(0, said.seek(0, os.SEEK_END) - 65536))
     lines = said.read().decode("utf-8", "backslashreplace").strip().splitlines()
@@ -132,6 +144,8 @@ def _last_line(said: IO[bytes]) -> str:
 class Webhook(Posting):
     """POSTs a `HookCall` as JSON, signed as an `HttpSink` signs.
 
+    Where there is a span of OpenTelemetry, the headers ``traceparent`` and ``tracestate`` name it.
+
     Attributes:
         on: The moments at which it is called. Default: before and after each deployment, and where a step fails.
     """
@@ -140,7 +154,7 @@ class Webhook(Posting):
 
     def call(self, call: HookCall) -> None:
         """Send it; an error says that it was not taken."""
-        self.post(call.to_dict())
+        self.post(call.to_dict(), carried())
 
 
 @frozen
@@ -241,13 +255,14 @@ class _Calling:
 
     def __init__(self, hooks: Hooks, deployment: Deployment, on_event: Callable[[Event], None] | None) -> None:
         self._hooks, self._deployment, self._on_event = hooks, deployment, on_event
-        self._calls: queue.SimpleQueue[HookCall | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[tuple[contextvars.Context, HookCall] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def hear(self, event: Event) -> None:
         """Have hooks called that want to know of *event*, and pass it on."""
         for moment in self._hooks.wanted(event):
-            self._calls.put(_call(moment, self._deployment, event))
+            # The span that the event is about is current now, and not when the thread comes to it.
+            self._calls.put((contextvars.copy_context(), _call(moment, self._deployment, event)))
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="octossh-hooks", daemon=True)
                 with contextlib.suppress(RuntimeError):  # there may be no more threads
@@ -257,8 +272,9 @@ class _Calling:
             self._on_event(event)
 
     def _run(self) -> None:
-        while (call := self._calls.get()) is not None:
-            self._hooks.tell(call)
+        while (wanted := self._calls.get()) is not None:
+            context, call = wanted
+            context.run(self._hooks.tell, call)
 
     def close(self) -> None:
         """Wait until all have been called."""

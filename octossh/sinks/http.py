@@ -86,12 +86,12 @@ class Posting:
                 f"the {kind} to {host} would send what it sends readable for all; write its url with https://"
             )
 
-    def post(self, document: Mapping[str, Any]) -> None:
-        """Send *document*; an error says that it was not taken."""
+    def post(self, document: Mapping[str, Any], more: Mapping[str, str] | None = None) -> None:
+        """Send *document*, with *more* headers; an error says that it was not taken."""
         from octossh.registry.posting import post
 
         body = json.dumps(document, ensure_ascii=True).encode()
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **(more or {})}
         if self.key is not None:
             at = str(int(time.time()))
             signed = hmac.new(self.key.reveal().encode(), f"{at}.".encode() + body, hashlib.sha256)

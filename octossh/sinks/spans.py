@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Link, Span, SpanContext, Tracer
 
-__all__ = ["Spans"]
+__all__ = ["Spans", "carried"]
 
 _log = logging.getLogger("octossh.sinks")
 
@@ -48,7 +48,10 @@ class Spans:
     def during(
         self, deployment: Deployment, on_event: Callable[[Event], None] | None = None
     ) -> Iterator[Callable[[Event], None] | None]:
-        """What hears events of *deployment*, makes spans of them and passes them on; at the end all spans end."""
+        """What hears events of *deployment*, makes spans of them and passes them on; at the end all spans end.
+
+        While an event is passed on, the span that it is about is the current one.
+        """
         tree: _Tree | None = None
         with _tried("the deployment"):
             if (tracer := _tracer() if self._wanted else None) is not None:
@@ -58,10 +61,12 @@ class Spans:
             return
 
         def hear(event: Event) -> None:
+            about: Span | None = None
             with _tried(event.type):
-                tree.hear(event)
+                about = tree.hear(event)
             if on_event is not None:
-                on_event(event)
+                with _current(about):
+                    on_event(event)
 
         try:
             yield hear
@@ -88,6 +93,26 @@ def _tried(what: str) -> Iterator[None]:
         yield
     except Exception as error:  # noqa: BLE001 - they are others'
         _log.warning("a span of %s could not be made: %s", what, error)
+
+
+def carried() -> dict[str, str]:
+    """The current span as W3C trace context: ``traceparent``, and ``tracestate`` if it has one; nothing without one."""
+    try:
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+    except ImportError:
+        return {}
+    made: dict[str, str] = {}
+    with _tried("what is called"):
+        TraceContextTextMapPropagator().inject(made)
+    return made
+
+
+def _current(span: Span | None) -> contextlib.AbstractContextManager[object]:
+    if span is None:
+        return contextlib.nullcontext()
+    from opentelemetry.trace import use_span
+
+    return use_span(span, record_exception=False, set_status_on_exception=False)
 
 
 def _tracer() -> Tracer | None:
@@ -124,8 +149,20 @@ class _Tree:
         self._heard: dict[str, datetime] = {}
         self.context: SpanContext | None = None
 
-    def hear(self, event: Event) -> None:
-        """Begin, end or mark the span that *event* is about."""
+    def hear(self, event: Event) -> Span | None:
+        """Begin, end or mark the span that *event* is about, and give it."""
+        before = self._about(event)
+        self._hear(event)
+        # What begins is open now, and what has ended was so before.
+        return max(before, self._about(event), key=lambda found: len(found[0]))[1]
+
+    def _about(self, event: Event) -> tuple[tuple[str, ...], Span | None]:
+        """The key and the open span of the host that *event* is about, or else of its step, or of the deployment."""
+        keys = [key for key in self._open if event.target and _is_of(key, event)]
+        key = next((key for key in (*keys, (event.step,)) if key in self._open), ())
+        return key, self._open.get(key)
+
+    def _hear(self, event: Event) -> None:
         for name in ("", event.step):
             self._heard[name] = max(event.at, self._heard.get(name, event.at))
         match event.type:
@@ -177,7 +214,7 @@ class _Tree:
         self._begin((*self._waves.get(event.step, (event.step,)), event.target), event.at, said)
 
     def _end_host(self, event: Event) -> None:
-        found = [key for key in self._open if key[:1] == (event.step,) and key[-1] == event.target and key[1:]]
+        found = [key for key in self._open if _is_of(key, event)]
         state, why = str(event.data["state"]), str(event.data["why"])
         failed = self._failed.setdefault(event.step, {})
         failed.pop(event.target, None)  # it may have been tried again
@@ -232,6 +269,11 @@ class _Tree:
             span.set_status(Status(StatusCode.ERROR, why or state))
         with _tried(" ".join(key) or "the deployment"):
             span.end(_nanoseconds(max(at, self._began[key])))
+
+
+def _is_of(key: tuple[str, ...], event: Event) -> bool:
+    """Whether *key* is the span of the step of *event* on its host."""
+    return key[:1] == (event.step,) and key[-1] == event.target and key[1:] != ()
 
 
 def _where(event: Event) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -9,10 +10,10 @@ from typing import Any
 
 from octossh.deploying import Container, Wanted, execute_in, find_containers, listen
 from octossh.errors import ModelError, OctosshError, did_you_mean
-from octossh.model import ContainerLine, Event, Execution, Executions, Project, Target
+from octossh.model import ComposeStep, ContainerLine, Event, Execution, Executions, Project, Step, Target, slug
 from octossh.rendering import terminal
 from octossh.space.wiring import Wiring
-from octossh.transport import Interactive
+from octossh.transport import Interactive, Transport
 
 __all__ = ["Containers"]
 
@@ -139,13 +140,12 @@ class Containers(Wiring):
         """
         words = _words(command) if command else ()
         self._meant(project, environment, () if on is None else (on,))
-        if not isinstance(self._transport, Interactive):
-            raise ModelError(f"{self._transport!r} gives no terminal; use the transport SSH or OpenSSH")
+        transport = _with_terminal(self._transport)
         found, faults = self._inside(project, environment, () if on is None else (on,), steps)
         for error in faults.values():
             raise error
         chosen = _one(_one_each(found))
-        there = self._transport.terminal(chosen.target, terminal(chosen.target, chosen.seen.id, words, user=user))
+        there = transport.terminal(chosen.target, terminal(chosen.target, chosen.seen.id, words, user=user))
         about = self._act(project, environment, words, [chosen], user)
         self._note("shell_started", about)
         code = subprocess.run(list(there), check=False).returncode  # noqa: S603 - ssh itself
@@ -157,8 +157,9 @@ class Containers(Wiring):
     ) -> tuple[list[Container], dict[str, OctosshError]]:
         """The containers that are meant, and what was wrong with hosts, of which at least one could be looked at."""
         owner, place, targets = self._meant(project, environment, tuple(on))
-        found, faults = find_containers(owner.name, place, targets, self._transport)
         wanted = tuple(steps)
+        self._check_steps(owner, place, wanted)
+        found, faults = find_containers(owner.name, place, targets, self._transport)
         names = {name for one in found for name in (one.seen.step, one.seen.member, one.seen.name) if name}
         if found and (stray := next((name for name in wanted if name not in names), None)):
             raise ModelError(f"no container of {owner.name} in {place} is of {stray!r}; {did_you_mean(stray, names)}")
@@ -179,6 +180,23 @@ class Containers(Wiring):
         if environment is None:
             raise ModelError(f"where? Name an environment: {', '.join(self._places(owner))}")
         return owner, environment, self._there(self._catalog.environment(environment), on)
+
+    def _check_steps(self, owner: Project, environment: str, wanted: Sequence[str]) -> None:
+        """Check that each name may be of a step, a service or a container of *owner*; no host is asked.
+
+        What the octofile has no more may still run, so releases are looked through for a name that it does not have.
+        """
+        strays = [name for name in wanted if not _may_be(name, owner, environment, owner.process.steps)]
+        if not strays:
+            return
+        steps = list(owner.process.steps)
+        for release in self.store.releases(owner.name):
+            steps += release.process.steps
+            strays = [name for name in strays if not _may_be(name, owner, environment, release.process.steps)]
+            if not strays:
+                return
+        names = {name for step in steps for name in (step.name, *_services(step))}
+        raise ModelError(f"project {owner.name!r} has no step {strays[0]!r}; {did_you_mean(strays[0], names)}")
 
     def _there(self, environment: str, on: tuple[str, ...]) -> list[Target]:
         targets = [target for target in self.targets if environment in target.environments]
@@ -203,10 +221,35 @@ class Containers(Wiring):
         self.store.record(Event(type=kind, at=datetime.now(UTC), deployment="", data=data))
 
 
+def _with_terminal(transport: Transport) -> Interactive:
+    if not isinstance(transport, Interactive):
+        raise ModelError(f"{transport!r} gives no terminal; use the transport SSH or OpenSSH")
+    if not os.isatty(0):
+        raise ModelError(
+            "a shell needs a terminal, and standard input is none; execute a command instead: octossh exec"
+        )
+    return transport
+
+
 def _with_faults(lines: Iterator[ContainerLine], faults: dict[str, OctosshError]) -> Iterator[ContainerLine]:
     yield from lines
     for error in faults.values():
         raise error
+
+
+def _services(step: Step) -> tuple[str, ...]:
+    """Of compose; a service is meant by its name as a step is."""
+    return tuple(step.document["services"]) if isinstance(step, ComposeStep) else ()
+
+
+def _may_be(name: str, owner: Project, environment: str, steps: Iterable[Step]) -> bool:
+    """Whether *name* is one of *steps*, a service, or begins as docker's name of what one of them keeps."""
+    for step in steps:
+        kept = step.given_name or step.docker_name(slug(owner.name), slug(environment), slug(step.name))
+        # A name that is known late begins with what stands before its first expression.
+        if name in {step.name, *_services(step)} or name.startswith(kept.partition("{{")[0]):
+            return True
+    return False
 
 
 def _words(command: Sequence[str]) -> tuple[str, ...]:

@@ -263,8 +263,9 @@ class Deployments(Continuing):
         given = approver if isinstance(approver, Mapping) else {}
         with (
             live(deployment, self.on_event, self.store.deployment) as listener,
-            self._spans.during(deployment, listener) as told,
-            self._hooks.during(deployment, told) as heard,
+            self._hooks.during(deployment, listener) as told,
+            # Outermost: what hooks are called with knows the span that it is about.
+            self._spans.during(deployment, told) as heard,
         ):
             return apply(
                 plan,

@@ -72,6 +72,24 @@ def test_one_that_fails_says_in_its_output_why_and_raises(notebook: Kernel) -> N
     assert error["ename"] == "DeployFailed"
 
 
+def test_an_error_is_one_statement_with_its_line_and_no_traceback(notebook: Kernel) -> None:
+    fresh(notebook, ONE)
+    _, error = notebook.run('space._transport.fail("one", "h02", "no \\x1b[2J left")\nspace.deploy(release, "Test")')
+    deployment = notebook.run("print(space.history()[0].id)")[0]["text"].strip()
+    assert error["traceback"] == [
+        'line 2: space.deploy(release, "Test")',
+        "\x1b[31mDeployFailed\x1b[0m: h02: step 'one' failed: no ?[2J left",
+        f"hosts: changed; see: space.deployment({deployment!r})",
+    ]
+    (error,) = notebook.run('1\nspace.plan(release, "Tset")')
+    assert error["traceback"] == [
+        'line 2: space.plan(release, "Tset")',
+        "\x1b[31mModelError\x1b[0m: there is no environment 'Tset'; did you mean 'Test'?",
+    ]
+    (error,) = notebook.run('oc.Target("h01", "deploy@10.0.0.11")')
+    assert [line.partition(":")[0] for line in error["traceback"]] == ["line 1", "\x1b[31mModelError\x1b[0m"]
+
+
 def test_whoever_listens_to_events_alone_sees_no_progress(notebook: Kernel) -> None:
     fresh(notebook, ONE)
     (output,) = notebook.run('space.on_event = lambda event: None\nspace.deploy(release, "Test")')

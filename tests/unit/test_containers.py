@@ -15,6 +15,7 @@ import pytest
 import octossh as oc
 from octossh.cli import main
 from octossh.rendering import terminal
+from octossh.testing import release_of
 from octossh.transport import SSH, OpenSSH
 
 # Answers what a look asks, and says what the containers say; `slow` says nothing and stays. Who runs is noted.
@@ -76,10 +77,14 @@ def host(tmp_path, monkeypatch):
     return made
 
 
+STACK = "services:\n  db: {image: 'registry.example.com/acme/db'}\n"
+
+
 @pytest.fixture
 def space():
     targets = [oc.Target(name, name, environments=["Test"]) for name in ("h01", "h02")]
-    project = oc.Project("shop", process=[oc.RunScript("hello", script="true")])
+    steps = [oc.RunScript(name, script="true") for name in ("web", "job", "My Step")]
+    project = oc.Project("shop", process=[*steps, oc.ComposeUp("stack", file=STACK, allow_unpinned=True)])
     with oc.Space("sqlite://", projects=[project], targets=targets, transport=oc.Local()) as made:
         yield made
 
@@ -183,7 +188,7 @@ def test_more_containers_of_a_host_than_it_has_sessions_for_are_not_followed(hos
     with pytest.raises(oc.ModelError, match=r"h01 has 9 containers to follow, and at most 8 .* with steps= \(--step\)"):
         space.logs("shop", "Test", follow=True)
     assert host.read("logs.words") == ""
-    assert list(space.logs("shop", "Test", follow=True, steps=names[:8])) == []
+    assert list(space.logs("shop", "Test", follow=True, steps=[f"shop-test-{name}" for name in names[:8]])) == []
 
 
 def test_whoever_closes_logs_waits_once_for_all_that_do_not_end(host, monkeypatch):
@@ -290,7 +295,7 @@ COMPOSED = {"com.docker.compose.project": "shop-test", "com.docker.compose.servi
             "h01 runs several containers; say of which step: job, web",
         ),
         ([container("web", "web", status="exited")], {}, "shop-test-web on h01 is exited"),
-        ([container("web", "web")], {"steps": ["wbe"]}, "no container of shop in Test is of 'wbe'; did you mean 'web'"),
+        ([container("web", "web")], {"steps": ["job"]}, "no container of shop in Test is of 'job'; there is 'shop-t"),
         ([container("web", "web")], {"on": ["h1"]}, "Test has no target 'h1'; did you mean 'h01'"),
         ([], {}, "no container of shop is there in Test"),
     ],
@@ -300,6 +305,38 @@ def test_what_is_not_there_or_not_one_is_said_before_anything_is_done(host, spac
     with pytest.raises(oc.ModelError, match=said):
         space.exec("shop", "Test", ["true"], **given)
     assert len(space.audit()) == 0
+
+
+@pytest.mark.parametrize("wrong", ["wbe", "shop-prod-web", "shop-test-wbe"])
+def test_a_step_that_is_none_is_refused_before_any_host_is_asked(space, wrong):
+    space._transport = oc.Replay(lambda *_: pytest.fail("a host was asked"))
+    for ask in (
+        lambda: space.logs("shop", "Test", steps=[wrong]),
+        lambda: space.exec("shop", "Test", ["true"], steps=["web", wrong]),
+    ):
+        with pytest.raises(
+            oc.ModelError, match=rf"^project 'shop' has no step '{wrong}'; (did you mean 'web'|there is)"
+        ):
+            ask()
+
+
+@pytest.mark.parametrize(
+    "name", ["web", "My Step", "stack", "db", "shop-test-web", "shop-test-my-step", "shop-test-stack-db-1"]
+)
+def test_steps_services_and_names_of_containers_may_be_meant(space, name):
+    asked = []
+    space._transport = oc.Replay(lambda target, _script: asked.append(target.name) or "")
+    with pytest.raises(oc.OctosshError) as refused:
+        list(space.logs("shop", "Test", steps=[name]))
+    assert "has no step" not in str(refused.value)
+    assert set(asked) == {"h01", "h02"}
+
+
+def test_a_step_that_only_an_older_release_has_may_be_meant(host, space):
+    older = oc.Project("shop", process=[oc.RunScript("cron", script="true")])
+    space.store.import_release(release_of(older), by="ada")
+    host.has(container("cron", "cron"), cron=at(1, "tick"))
+    assert [line.text for line in space.logs("shop", "Test", on=["h01"], steps=["cron"])] == ["tick"]
 
 
 def test_of_replicas_of_a_service_of_compose_the_first_is_taken(host, space):
@@ -376,10 +413,12 @@ class Terminal(oc.Local):
         return ["sh", "-c", command]
 
 
-def test_a_shell_is_recorded_and_its_exit_code_is_that_of_the_command(host, capfd):
+def test_a_shell_is_recorded_and_its_exit_code_is_that_of_the_command(host, capfd, monkeypatch):
     host.has(container("web", "web"))
+    monkeypatch.setattr(os, "isatty", lambda _fd: True)
     targets = [oc.Target("h01", "h01", environments=["Test"]), oc.Target("h02", "h02", environments=["Test"])]
-    project = oc.Project("shop", process=[oc.RunScript("hello", script="true")])
+    steps = [oc.RunScript(name, script="true") for name in ("web", "job", "My Step")]
+    project = oc.Project("shop", process=[*steps, oc.ComposeUp("stack", file=STACK, allow_unpinned=True)])
     with oc.Space("sqlite://", projects=[project], targets=targets, transport=Terminal()) as space:
         with pytest.raises(oc.ModelError, match="a terminal shows one; name it: h01, h02"):
             space.shell("shop", "Test")
@@ -389,6 +428,18 @@ def test_a_shell_is_recorded_and_its_exit_code_is_that_of_the_command(host, capf
     assert finished.data["exit_codes"] == {"h01": 5}
     assert (started.type, finished.type) == ("shell_started", "shell_finished")
     assert started.data["containers"] == {"h01": "shop-test-web"}
+
+
+def test_a_shell_without_a_terminal_is_refused_before_any_host_is_asked(space, monkeypatch):
+    class Untouched(oc.Replay):
+        def terminal(self, *_):
+            pytest.fail("a host was asked")
+
+    space._transport = Untouched(lambda *_: pytest.fail("a host was asked"))
+    monkeypatch.setattr(os, "isatty", lambda _fd: False)
+    with pytest.raises(oc.ModelError, match="standard input is none; execute a command instead: octossh exec"):
+        space.shell("shop", "Test", on="h01", command=["id"])
+    assert len(space.audit()) == 0
 
 
 # As sudo does it: nothing of the environment is handed on, and the PATH is its own.

@@ -193,6 +193,54 @@ def test_the_environment_says_below_what_a_deployment_stands_unless_a_span_is_cu
     assert ("pipeline", "deploy shop", "first", "h01") in spans()
 
 
+def test_what_a_hook_runs_stands_below_the_span_that_it_is_called_about(spans, deploy, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACEPARENT", PARENT)
+    monkeypatch.setenv("TRACESTATE", "vendor=value")
+    told = tmp_path / "told"
+    command = oc.CommandHook(
+        ["sh", "-c", 'echo "$TRACEPARENT $TRACESTATE" >>"$0"', told.as_posix()], on=list(oc.Moment)
+    )
+    seen = []
+
+    def function(call):
+        seen.append(trace.get_current_span().get_span_context().span_id)
+
+    deploy.hosts.fail("second", target="h01", why="no space left")
+    deploy(hooks=[command, function])
+    found = spans()
+    above, *rest = [line.split() for line in told.read_text().splitlines()]
+    assert above == [PARENT, "vendor=value"], "before it begins, it has no span of its own"
+    ids = {trace.format_span_id(span.context.span_id): path for path, span in found.items()}
+    paths = [ids[parent.split("-")[2]] for parent, _ in rest]
+    hosts = [("deploy shop", "first", name) for name in ("h01", "h02", "h03")]
+    failed = ("deploy shop", "second", "wave 1", "h01")
+    assert sorted(paths[:6]) == sorted(hosts * 2)
+    assert paths[6:] == [failed, failed, failed, ("deploy shop",)]
+    assert {state for _, state in rest} == {"vendor=value"}
+    assert [ids[trace.format_span_id(span)] for span in seen[1:]] == paths
+
+
+def test_the_command_of_a_hook_has_the_span_of_the_script_that_deploys(spans, deploy, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACEPARENT", PARENT)
+    monkeypatch.setenv("TRACESTATE", "vendor=value")
+    told = tmp_path / "told"
+    hook = oc.CommandHook(["sh", "-c", 'echo "$TRACEPARENT ($TRACESTATE)" >"$0"', told.as_posix()], on="before_deploy")
+    with trace.get_tracer("test").start_as_current_span("pipeline") as span:
+        deploy(hooks=[hook], spans=False)
+    context = span.get_span_context()
+    assert told.read_text() == f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x} ()\n"
+
+
+def test_a_webhook_names_the_span_that_it_is_called_about(spans, deploy, monkeypatch):
+    posted = []
+    monkeypatch.setattr("octossh.registry.posting.post", lambda _url, _body, headers, **_given: posted.append(headers))
+    deploy(hooks=[oc.Webhook("https://hooks.example.com/")])
+    context = spans()["deploy shop",].context
+    before, after = posted
+    assert "traceparent" not in before
+    assert after["traceparent"] == f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
 def test_a_parent_that_is_none_is_as_if_there_were_none(spans, deploy, monkeypatch):
     monkeypatch.setenv("TRACEPARENT", "yesterday")
     assert deploy().ok
