@@ -65,7 +65,8 @@ def ratio(kind: str, block: str, work: str, way: str, to: str) -> Figure:
         rows = _rows(figures, kind, block, work)
         if way not in rows or to not in rows:
             return None
-        return statistics.median(a / b for a, b in zip(rows[way]["seconds"], rows[to]["seconds"], strict=True))
+        # Who has fewer rounds has the first ones.
+        return statistics.median(a / b for a, b in zip(rows[way]["seconds"], rows[to]["seconds"], strict=False))
 
     return found
 

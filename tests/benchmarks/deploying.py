@@ -115,7 +115,7 @@ def take_turns(lab: Lab, rtt_ms: float, rounds: int, ways: Sequence[Way], *, doc
             lab.clean()
         counter = Counts(lab, docker=docker) if number == 0 else None
         for work in WORKS:
-            for way in in_turns(ways, number):
+            for way in in_turns([way for way in ways if way.rounds is None or number <= way.rounds], number):
                 if counter is None:
                     samples.setdefault((work, way.name), []).append(way.run(work))
                     continue
@@ -137,7 +137,9 @@ def take_turns(lab: Lab, rtt_ms: float, rounds: int, ways: Sequence[Way], *, doc
                     "way": way.name,
                     "seconds": [round(run.seconds, 3) for run in runs],
                     "ratio": round(
-                        statistics.median(run.seconds / to.seconds for run, to in zip(runs, base, strict=True)), 3
+                        # Who has fewer rounds has the first ones.
+                        statistics.median(run.seconds / to.seconds for run, to in zip(runs, base, strict=False)),
+                        3,
                     ),
                     "cpu_s": round(statistics.median(run.cpu_s for run in runs), 3),
                     "memory_mb": round(max(run.memory_mb for run in runs), 1),
