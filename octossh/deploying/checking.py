@@ -39,6 +39,7 @@ def check(targets: Sequence[Target], registries: Iterable[Registry], transport: 
                 call=target.docker,
                 socket=target.docker_host,
                 registries=tuple((registry.name, registry.pull_url) for registry in there),
+                watched=getattr(transport, "silence_s", 0) > 0,
             ),
         )
 

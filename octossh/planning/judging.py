@@ -20,6 +20,7 @@ _LOW_KB = 3_000_000
 _SKEW_S = 30
 _LONG = 400
 _FAR_SKEW_S = 300  # registry tokens and certificates begin to fail
+_FIRST_USER = 1000  # from this number on, users are people
 
 
 @frozen(kw_only=True)
@@ -33,6 +34,7 @@ class Visit:
         call: How docker is called there.
         socket: Of its engine, where the target says which.
         registries: Name and address of the registries that it was to ask, in their order.
+        watched: Whether a connection to it that falls silent shall be noticed there by others.
     """
 
     facts: Mapping[str, str]
@@ -41,11 +43,12 @@ class Visit:
     call: tuple[str, ...] = ("docker",)
     socket: str | None = None
     registries: tuple[tuple[str, str], ...] = ()
+    watched: bool = False
 
 
 def judge(target: str, visit: Visit) -> tuple[Finding, ...]:
     """What is well on *target*, and what is not, with what to do."""
-    made = (*_system(visit), *_docker(visit), *_disk(visit), *_clock(visit), *_registries(visit))
+    made = (*_system(visit), *_claims(visit), *_docker(visit), *_disk(visit), *_clock(visit), *_registries(visit))
     return tuple(
         Finding(target=target, subject=subject, grade=grade, found=found, advice=advice)
         for subject, grade, found, advice in made
@@ -75,6 +78,29 @@ def _system(visit: Visit) -> Iterator[_Row]:
     if "memory" not in facts:
         what = "there is no /dev/shm to write to"
         yield "memory", Grade.FAULT, what, "mount a tmpfs there: logins and secrets are kept in memory only"
+
+
+def _claims(visit: Visit) -> Iterator[_Row]:
+    """What may keep deployments from knowing of each other on the host, where several deploy to it."""
+    facts = visit.facts
+    server = facts.get("session", "")
+    gone = "whether whoever deploys is there still after a silence cannot be seen"
+    if "hidden" in facts:
+        what = f"/proc hides what runs there from other users (hidepid), so {gone}"
+        yield "claims", Grade.WARNING, what, "let the group of those who deploy see it: mount /proc with gid=GROUP"
+    elif visit.watched and server and not re.match(r"sshd($|-)", server):
+        what = f"its SSH server is {server} and not OpenSSH's sshd, so {gone}"
+        yield "claims", Grade.WARNING, what, f"let {server} end dead connections by itself, such as after a minute"
+    user = facts.get("user", "").partition(" ")[0]
+    others = sorted({*facts.get("deployers", "").rpartition(":")[2].split(",")} - {"", "root", user})
+    uid = facts.get("uid", "")
+    if facts.get("removes") == "b true" and others and uid.isdigit() and int(uid) >= _FIRST_USER:
+        yield (
+            "claims",
+            Grade.WARNING,
+            f"what {user} has in /dev/shm goes when {user} logs out, also a lock that keeps {' and '.join(others)} out",
+            "where they deploy the same project, set RemoveIPC=no in logind.conf and restart systemd-logind",
+        )
 
 
 def _docker(visit: Visit) -> Iterator[_Row]:

@@ -56,3 +56,19 @@ def test_a_user_without_rights_and_a_registry_that_no_host_reaches_are_findings(
     assert "add guest to the group docker" in found["h01", "docker"][1]
     assert found["h01", "registry hub"][0] is Grade.FAULT
     assert "cannot be reached" in found["h01", "registry hub"][1]
+
+
+def test_a_host_that_hides_processes_is_told_where_it_does_and_to_whom(clean_lab: Lab, tmp_path: Path) -> None:
+    (root,) = shops.targets(clean_lab, "Dev")
+    guest = attrs.evolve(root, name="guest", user="guest")
+    clean_lab.sh("h01", "mount -o remount,hidepid=invisible /proc")
+    try:
+        found = checked(clean_lab, tmp_path, [root, guest])
+    finally:
+        clean_lab.sh("h01", "mount -o remount,hidepid=off /proc")
+    grade, text = found["guest", "claims"]
+    assert grade is Grade.WARNING
+    assert text.startswith(
+        "/proc hides what runs there from other users (hidepid), so whether whoever deploys is there"
+    )
+    assert (root.name, "claims") not in found

@@ -14,6 +14,10 @@ AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 WELL = {
     "system": "Linux 6.1.0 x86_64",
     "user": "deploy deploy docker",
+    "uid": "1000",
+    "session": "sshd",
+    "removes": "b true",
+    "deployers": "docker:x:999:deploy",
     "shell": "/usr/bin/dash",
     "time": str(int(AT.timestamp())),
     **{f"tool.{tool}": f"/usr/bin/{tool}" for tool in ("docker", "flock", "base64", "tr", "sed", "mktemp", "curl")},
@@ -28,11 +32,11 @@ WELL = {
 REGISTRIES = (("hub", "https://registry.example.com"),)
 
 
-def judged(without=(), call=("docker",), socket=None, **facts):
+def judged(without=(), call=("docker",), socket=None, *, watched=True, **facts):
     """The grade and the text of each subject."""
     facts = {key.replace("__", "."): value for key, value in facts.items()}
     kept = {name: value for name, value in {**WELL, **facts}.items() if name not in without}
-    visit = Visit(facts=kept, at=AT, within_s=0.5, registries=REGISTRIES, call=call, socket=socket)
+    visit = Visit(facts=kept, at=AT, within_s=0.5, registries=REGISTRIES, call=call, socket=socket, watched=watched)
     return {f.subject: (f.grade, f"{f.found}; {f.advice}") for f in judge("h01", visit)}
 
 
@@ -54,6 +58,12 @@ def test_a_host_that_has_all_it_needs_is_ok_in_everything():
         ({"without": ["tool.flock", "tool.base64"]}, "tools", Grade.FAULT, "no flock, no base64; install coreutils and util-linux"),
         ({"without": ["tool.curl"]}, "tools", Grade.WARNING, "no curl, bash or wget"),
         ({"without": ["memory"]}, "memory", Grade.FAULT, "tmpfs"),
+        ({"hidden": "/proc", "session": ""}, "claims", Grade.WARNING, "(hidepid), so whether whoever deploys is there still"),
+        ({"session": "dropbear"}, "claims", Grade.WARNING, "SSH server is dropbear and not OpenSSH's sshd"),
+        (
+            {"deployers": "docker:x:999:ann,deploy,root"}, "claims", Grade.WARNING,
+            "/dev/shm goes when deploy logs out, also a lock that keeps ann out; where they deploy the same project, set Re",
+        ),
         ({"without": ["tool.docker"]}, "docker", Grade.FAULT, "no docker command for deploy; install docker"),
         ({"docker__silent": "20"}, "docker", Grade.FAULT, "did not answer within 20 s"),
         (
@@ -93,6 +103,21 @@ def test_what_is_wrong_is_told_with_what_to_do(facts, subject, grade, words):
     found, text = judged(**facts)[subject]
     assert found is grade
     assert words in text
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"session": "sshd-session"},
+        {"session": "python3", "watched": False},
+        {"deployers": ""},
+        {"deployers": "docker:x:999:ann", "removes": "b false"},
+        {"deployers": "docker:x:999:ann", "without": ["removes"]},
+        {"deployers": "docker:x:999:ann", "uid": "998"},
+    ],
+)
+def test_where_nothing_keeps_deployments_from_knowing_of_each_other_nothing_is_said_of_it(facts):
+    assert "claims" not in judged(**facts)
 
 
 @pytest.mark.parametrize("off_s", [-31, -1, 0, 1, 31])

@@ -45,6 +45,42 @@ octossh_fact user "$(id -un 2>&1) $(id -Gn 2>&1)"
 octossh_fact shell "$(readlink /proc/$$/exe 2>&1)"
 octossh_fact time "$(date -u +%s)"
 
+# Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it cannot be seen, and 2
+# where it has ended.
+octossh_process() {
+    octossh_began='' octossh_comm=''
+    read -r octossh_stat <"/proc/$1/stat" || return 1
+    octossh_comm=${octossh_stat#*\(}
+    octossh_comm=${octossh_comm%)*}
+    # shellcheck disable=SC2086
+    set -- ${octossh_stat##*') '}
+    case $1 in Z | X) return 2 ;; esac
+    octossh_parent=$2
+    shift 19
+    octossh_began=$1
+} 2>/dev/null
+
+# Sets octossh_session: the process on this host that lives as long as the connection, and when it began.
+octossh_find_session() {
+    octossh_session=${octossh_session_pid:-$PPID}
+    while octossh_process "$octossh_session" && [ "$octossh_comm" = sudo ]; do
+        octossh_session=$octossh_parent
+    done
+    octossh_session="$octossh_session ${octossh_began:-0}"
+}
+
+# By these, others judge whether whoever deploys here is there still; root sees all.
+octossh_find_session
+octossh_fact session "$octossh_comm"
+(read -r _ </proc/1/status) 2>/dev/null || octossh_fact hidden /proc
+# Whether what a user has in memory goes when that one logs out, and who else may deploy here.
+if octossh_has busctl; then
+    octossh_said=$(octossh_soon busctl --system get-property org.freedesktop.login1 /org/freedesktop/login1 \
+        org.freedesktop.login1.Manager RemoveIPC 2>/dev/null) && octossh_fact removes "$octossh_said"
+fi
+octossh_fact uid "$(id -u)"
+octossh_fact deployers "$(grep '^docker:' /etc/group 2>/dev/null)"
+
 for octossh_tool in docker flock base64 tr sed mktemp curl bash wget; do
     octossh_has "$octossh_tool" && octossh_fact "tool.$octossh_tool" "$(command -v "$octossh_tool")"
 done
