@@ -8,7 +8,7 @@
     ./dev bench store [--scale 0.02] [--write]
     ./dev bench cold [--rounds 5] [--against COMMIT] [--write]
     ./dev bench choosing [--rounds 5]
-    ./dev bench page
+    ./dev bench page [--minutes 25]
     ./dev bench pages
 
 *deploy*: one network, one volume and one container (a port, three variables, a restart policy) on each host of a lab.
@@ -26,8 +26,8 @@ prints its help, or deploys to hosts that answer at once. *choosing*: one of 100
 many versions with packaging. The last six need no lab.
 
 ``--write`` puts the figures into docs/performance/, as JSON, as tables that a page includes, and as plots. *page*
-measures all that docs/performance.rst shows, and writes it: half an hour of a machine that does nothing else; what is
-broken off leaves the rest as it was. *pages* makes tables and plots anew of the figures that are there.
+measures all that docs/performance.rst shows, and writes it, or what fits into so many minutes of a machine that does
+nothing else; what is broken off leaves the rest as it was. *pages* makes tables and plots anew of the figures that are there.
 """
 
 from __future__ import annotations
@@ -153,10 +153,14 @@ def store(given: argparse.Namespace) -> None:
         keep(given, "store", f"{database} {given.scale:g}", said | about)
 
 
-def page(_given: argparse.Namespace) -> None:
+def page(given: argparse.Namespace) -> None:
     """Each by itself: one that fails takes no other one along."""
-    failed = []
+    failed, left = [], given.minutes
     for words, minutes in PAGE.items():
+        left -= minutes
+        if left < 0:
+            print(f"bench: left as it was: {words}", flush=True)
+            continue
         print(f"bench: {words} (about {minutes:g} min)", flush=True)
         if subprocess.run([sys.executable, __file__, *shlex.split(words), "--write"], check=False).returncode:
             failed.append(words)
@@ -215,6 +219,7 @@ def main() -> None:
     one.add_argument("--rounds", type=int, default=5)
     one.set_defaults(act=lambda given: beside_packaging(given.rounds, scheme="dotted"))
     one = kinds.add_parser("page", help="all that the page on performance shows")
+    one.add_argument("--minutes", type=float, default=60, help="what fits into these, the most important first")
     one.set_defaults(act=page)
     one = kinds.add_parser("pages", help="tables and plots of the figures that are there")
     one.set_defaults(act=lambda given: Figures().write())

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.lab import Lab
-from ways import IMAGES, WAYS, Sample, Way
+from ways import IMAGES, WAYS, NotThereError, Sample, Way
 
 WORKS = ("fresh", "no-op", "change")
 FIRST_PORT = 8081
@@ -88,11 +88,14 @@ def measure(hosts: int, rtts: Sequence[float], rounds: int, names: Sequence[str]
     with stage(hosts) as (lab, digests, folder):
         for rtt_ms in rtts:
             lab.rtt(rtt_ms)
-            made = [
-                WAYS[name](name, FIRST_PORT + list(WAYS).index(name), lab, digests, folder / f"{rtt_ms:g}-{number}")
-                for number, name in enumerate(names)
-            ]
+            made: list[Way] = []
             try:
+                for number, name in enumerate(names):
+                    port, place = FIRST_PORT + list(WAYS).index(name), folder / f"{rtt_ms:g}-{number}"
+                    try:
+                        made.append(WAYS[name](name, port, lab, digests, place))
+                    except NotThereError as error:
+                        print(f"bench: {error}", file=sys.stderr)
                 yield take_turns(lab, rtt_ms, rounds, made)
             finally:
                 for way in made:

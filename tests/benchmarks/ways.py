@@ -37,6 +37,10 @@ def unpack(commit: str, folder: Path) -> None:
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
 
 
+class NotThereError(Exception):
+    """What a way needs cannot be installed here."""
+
+
 class Sample(NamedTuple):
     """What one run took: of the processes here, not of the hosts."""
 
@@ -71,6 +75,8 @@ class Way:
             "BENCH_KNOWN_HOSTS": str(lab.known_hosts),
             "BENCH_KEY": str(lab.key),
         }
+        if self.package:
+            self.bin("python")
         self.prepare()
 
     def prepare(self) -> None:
@@ -113,7 +119,8 @@ class Way:
         if not (home / "done").exists():
             print(f"bench: installing {self.package} into {home}", file=sys.stderr)
             subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
-            subprocess.run([str(home / "bin/pip"), "install", "-q", self.package], check=True)
+            if subprocess.run([str(home / "bin/pip"), "install", "-q", self.package], check=False).returncode:
+                raise NotThereError(f"{self.name} is left out, since {self.package} cannot be installed here")
             (home / "done").touch()
         return str(home / "bin" / program)
 
