@@ -7,16 +7,22 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+import sqlalchemy
 from clusters import Cluster, cluster
 from environments import of_the_user
 from lab.lab import Lab
 
 hypothesis.settings.register_profile("whole", deadline=None, derandomize=True, max_examples=100)
-hypothesis.settings.register_profile("fast", deadline=None, derandomize=True, max_examples=6)
+hypothesis.settings.register_profile("fast", deadline=None, database=None, max_examples=4)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "whole"))
+
+FAST = os.environ.get("HYPOTHESIS_PROFILE") == "fast"
+if FAST:
+    gc.disable()  # until all tests are found
 
 LAB_HOSTS = 4
 
@@ -25,13 +31,35 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(autouse=True)
-def _nothing_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+# For each test, since what tests share (a lab, a wheel) is made with what the user has; in the fast set there is none.
+@pytest.fixture(scope="session" if FAST else "function", autouse=True)
+def _nothing_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test reads the keys, known hosts, docker login or proxies of whoever runs it."""
-    monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp()))
-    for name in list(os.environ):
-        if of_the_user(name):
-            monkeypatch.delenv(name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.getbasetemp()))
+        for name in filter(of_the_user, list(os.environ)):
+            patch.delenv(name)
+        yield
+
+
+class Compiled(dict[Any, Any]):
+    """Statements of SQL as text, of all databases of a kind: SQLAlchemy keeps them for one database."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get((type(key[0]), *key[1:]), default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__((type(key[0]), *key[1:]), compiled)
+
+
+@pytest.fixture(scope="session", autouse=FAST)
+def _compiled_once() -> None:
+    """The fast set opens a thousand stores, and would spend a tenth of its time on the same statements."""
+    compiled = Compiled()
+
+    @sqlalchemy.event.listens_for(sqlalchemy.Engine, "engine_connect")
+    def share(connection: sqlalchemy.Connection) -> None:
+        connection.execution_options(compiled_cache=compiled)
 
 
 @pytest.fixture(scope="session")
@@ -71,12 +99,19 @@ def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """The fast set draws the same examples each time by one number, and not by the text of each test."""
+    if FAST:
+        config.option.hypothesis_seed = config.option.hypothesis_seed or "0"
+
+
 def pytest_collection_finish() -> None:
     """In the fast set, what thousands of tests consist of is no garbage, and is not looked through again and again."""
-    if os.environ.get("HYPOTHESIS_PROFILE") == "fast":
-        gc.collect()
+    if FAST:
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

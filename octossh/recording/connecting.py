@@ -127,7 +127,7 @@ class Database:
             with connection.begin():
                 known = self._schema(connection)  # somebody else may have done it meanwhile
                 if known is None:
-                    metadata.create_all(connection)
+                    metadata.create_all(connection, checkfirst=False)
                     connection.execute(insert(meta).values(name="schema", value=str(SCHEMA)))
                     connection.execute(insert(revisions).values(version_num=f"{SCHEMA:04}"))
                 elif known != SCHEMA:

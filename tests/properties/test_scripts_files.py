@@ -215,7 +215,12 @@ def test_looking_at_files_tells_what_is_there(host: Host, place: Path, tmp_path:
     assert link.status == "link"
 
 
-@settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=max(4, settings().max_examples // 7),
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0{"), max_size=40),
     st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/{"), min_size=1, max_size=20),

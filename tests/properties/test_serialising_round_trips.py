@@ -28,7 +28,7 @@ def base(kind: type) -> type:
 
 
 each = pytest.mark.parametrize("kind", NOUNS, ids=lambda kind: kind.__name__)
-quick = settings(max_examples=max(3, settings().max_examples // 12))
+quick = settings(max_examples=max(2, settings().max_examples // 12))
 
 
 def test_there_is_a_strategy_for_every_noun_of_the_model():

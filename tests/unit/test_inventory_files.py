@@ -95,7 +95,7 @@ def test_a_file_that_cannot_be_read_is_told_with_the_reason(name, tmp_path):
         read_targets(tmp_path / name)
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples * 3 // 5)
 @given(st.text(st.sampled_from("ab01:{}[]-!&*|>?'\"%@,# \n\ttargets"), max_size=30) | st.binary(max_size=20))
 def test_whatever_is_in_a_file_it_gives_targets_or_a_model_error(tmp_path_factory, text):
     file = tmp_path_factory.getbasetemp() / "garbage.yml"

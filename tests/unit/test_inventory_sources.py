@@ -229,7 +229,7 @@ def test_ranges_are_those_of_ansible(pattern: str, names: list[str]) -> None:
     assert expanded(pattern, "x") == names
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples * 3 // 5)
 @given(st.text(st.sampled_from("ab01[]:= '\"#\n;vrchilden"), max_size=40))
 def test_whatever_is_in_an_inventory_it_gives_groups_or_a_model_error(text: str) -> None:
     try:

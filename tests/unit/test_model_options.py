@@ -201,7 +201,7 @@ def test_extra_args_take_the_rest(words: list[str]) -> None:
 
 @example(step=container(healthcheck=oc.HealthCheck("true", interval_s=1, timeout_s=2.5), stop_grace_s=3))
 @given(step=step_strategies.RUN_CONTAINERS | step_strategies.CREATE_NETWORKS)
-@settings(max_examples=15)
+@settings(max_examples=max(3, settings().max_examples // 7))
 def test_a_step_that_was_stored_is_the_same_when_it_is_read(step: oc.RunContainer | oc.CreateNetwork) -> None:
     again = from_dict(oc.Step, json.loads(json.dumps(step.to_dict() | {"kind": step.kind})))
     assert (again, options(again)) == (step, options(step))
@@ -216,7 +216,7 @@ def test_every_option_has_a_sample() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(step_strategies.OPTIONS))
-@settings(max_examples=4)
+@settings(max_examples=max(2, settings().max_examples // 25))
 @given(data=st.data())
 def test_each_option_becomes_its_flag_and_makes_another_container(name: str, data: st.DataObject) -> None:
     more = {other: data.draw(step_strategies.OPTIONS[other]) for other in [step_strategies.NEEDED.get(name)] if other}

@@ -202,7 +202,7 @@ def keys(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("keys")
     for name, words in (("id", ["-t", "ed25519"]), ("rsa", ["-t", "rsa", "-b", "2048"]), ("locked", ["-t", "ed25519"])):
         phrase = "secret phrase" if name == "locked" else ""
-        subprocess.run(["ssh-keygen", "-q", "-N", phrase, *words, "-f", folder / name], check=True)
+        subprocess.run(["ssh-keygen", "-q", "-a", "1", "-N", phrase, *words, "-f", folder / name], check=True)
     subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", folder / "pem"], check=True)
     subprocess.run(["openssl", "pkey", "-in", folder / "pem", "-pubout", "-out", folder / "pem.pub"], check=True)
     return folder

@@ -238,7 +238,7 @@ def test_every_document_that_is_printed_fits_its_schema(run):
     ],
 )
 def test_whatever_stands_in_a_document_it_fits_its_schema(name, kind):
-    @settings(max_examples=20, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=max(3, settings().max_examples // 5), database=None, suppress_health_check=list(HealthCheck))
     @given(VIEWS[kind])
     def check(value):
         fits(name, json.loads(json.dumps(value.to_dict())))

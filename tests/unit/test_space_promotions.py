@@ -439,6 +439,7 @@ with oc.Space("sqlite://", projects=[project], targets=[target], transport=hosts
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_leaves_a_deployment_ends_though_a_registry_never_answers(fake):
     asked, over = threading.Event(), threading.Event()
 

@@ -336,6 +336,7 @@ def test_a_provider_of_spans_that_raises_does_not_harm_the_deployment(exporter, 
     assert "a span of the deployment could not be made: no such provider" in caplog.text
 
 
+@pytest.mark.slow
 def test_without_the_library_deployments_go_as_they_do_and_nothing_else_loads_it():
     code = """if True:
         import sys, octossh as oc

@@ -273,6 +273,7 @@ def test_where_no_thread_is_to_be_had_a_connection_that_dies_meanwhile_changes_n
         ssh.run(host.target(), Script("say", "echo hi\n"))
 
 
+@pytest.mark.slow
 def test_what_others_import_is_as_it_would_be_without_us() -> None:
     code = """
         import sys; from octossh.transport.ssh import SSH; SSH()._made_options()

@@ -251,7 +251,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def keygen(path: Path, *, kind: str = "ed25519", passphrase: str = "") -> Path:
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", path], check=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-a", "1", "-N", passphrase, "-f", path], check=True)
     return path
 
 
@@ -329,7 +329,7 @@ def test_an_identity_behind_a_passphrase_is_taken_from_the_agent(home: Path) -> 
     subprocess.run(["ssh-add", "-q", keygen(home / "other")], check=True)
     locked = keygen(home / "locked")
     subprocess.run(["ssh-add", "-q", locked], check=True)
-    subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "hush-hush", "-f", locked], check=True)
+    subprocess.run(["ssh-keygen", "-q", "-p", "-a", "1", "-P", "", "-N", "hush-hush", "-f", locked], check=True)
     assert offered([str(locked)])[0] == [f"{locked} of the agent"]
     assert offered([f"{locked}.pub"])[0] == [f"{locked}.pub of the agent"]
 
