@@ -72,7 +72,7 @@ class OctosshError(Exception):
         deployment = getattr(self, "deployment", None)
         # How each step ended stands in the output of the cell.
         said = [getattr(deployment, "error", "") or str(self), *getattr(self, "__notes__", ())]
-        if self.hosts is not Hosts.UNTOUCHED:
+        if deployment is not None or self.hosts is not Hosts.UNTOUCHED:
             see = "" if deployment is None else f"; see: space.deployment({deployment.id!r})"
             said.append(f"hosts: {self.hosts.value}{see}")
         first, *rest = (_CONTROL.sub("?", line) for line in "\n".join(said).splitlines() or [""])

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.rst", ROOT / "CHANGELOG.rst", *sorted((ROOT / "docs").rglob("*.rst"))]
 USER, MACHINE = "ann", "pc"
-_BY_HAND = re.compile(r"\./dev |(\.venv/bin/)?python3? -m (venv|pip) ")
+_BY_HAND = re.compile(r"\./dev |(\.venv/bin/)?python3? -m (venv|pip) |PATH=\$PWD/\.venv/bin:")
 """Commands that are not run here: they set things up, and take the tests themselves along."""
 
 

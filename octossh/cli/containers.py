@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 import octossh as oc
+from octossh.cli.mistakes import Command
 from octossh.cli.options import COLOURS, CONTROL, Options, coloured, command, octossh
 from octossh.cli.times import since
 
@@ -23,7 +24,7 @@ _step = click.option(
 _user = click.option("--user", default="", metavar="USER", help="Who runs it. Default: as the container says.")
 
 
-class _WithWords(click.Command):
+class _WithWords(Command):
     """A command with another one behind ``--``, whose words are none of its own."""
 
     words = "-- COMMAND..."

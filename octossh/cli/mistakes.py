@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import click
 
 from octossh.errors import did_you_mean
 
-__all__ = ["Group", "told"]
+__all__ = ["Command", "Group", "told"]
+
+
+class Command(click.Command):
+    """A command whose mistakes all say of which command they are."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """What is left of *args* behind its parameters.
+
+        Raises:
+            click.UsageError: Something is wrong with them.
+        """
+        try:
+            return super().parse_args(context, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or context
+            raise
 
 
 class Group(click.Group):
@@ -58,7 +75,13 @@ def _said(error: click.ClickException, environments: Callable[[], Sequence[str]]
         option = f"{error.param.opts[0]} " if isinstance(error.param, click.Option) else ""
         choices = environments() if error.param.name == "environment" else ()
         return f"it needs {option}{name}" + (f"; there is {', '.join(map(repr, choices))}" if choices else "")
+    if isinstance(error, click.BadOptionUsage) and "requires" in error.message and error.ctx is not None:
+        param = next((one for one in error.ctx.command.params if error.option_name in one.opts), None)
+        name = "" if param is None or param.metavar is None else f": {param.metavar}"
+        return f"{error.option_name} needs a value{name}"
     if isinstance(error, click.BadParameter):
+        if missing := re.fullmatch(r"File '(.*)' does not exist\.", error.message):
+            return f"there is no file {missing[1]}"
         hint = error.param_hint or (error.param.opts[0] if error.param is not None else "")
         return f"{hint if isinstance(hint, str) else ' '.join(hint)}: {error.message}"
     return error.message

@@ -18,7 +18,7 @@ import click
 
 import octossh as oc
 from octossh._version import __version__
-from octossh.cli.mistakes import Group
+from octossh.cli.mistakes import Command, Group
 from octossh.errors import ModelError, OctosshError, did_you_mean
 
 __all__ = ["COLOURS", "CONTROL", "CONTROL_BUT_LINES", "Options", "coloured", "command", "load", "octossh"]
@@ -220,9 +220,7 @@ def octossh(context: click.Context, file: str) -> None:
     context.ensure_object(Options).file = file
 
 
-def command(
-    group: click.Group, name: str, cls: type[click.Command] = click.Command
-) -> Callable[[Callable[..., Any]], Any]:
+def command(group: click.Group, name: str, cls: type[click.Command] = Command) -> Callable[[Callable[..., Any]], Any]:
     """Make a function the command *name* of *group*; it gets the options first."""
 
     def wrap(function: Callable[..., Any]) -> Any:

@@ -148,9 +148,21 @@ def _targets(said: dict[str, Any], environments: tuple[str, ...], ask: _Ask | No
 
         return placed
 
+    known = _known_to_ssh()
     for name in environments:
-        hosts += _asked(ask, f"Hosts of {name}, such as deploy@10.0.0.11", None, read(name))
+        hosts += _asked(ask, f"Hosts of {name}, such as {known or 'deploy@10.0.0.11'}", None, read(name))
     return targets_of_hosts(hosts, environments)
+
+
+def _known_to_ssh() -> str:
+    """Some of the names in ssh's configuration, for a question; empty where there is none, or it cannot be read."""
+    from octossh.inventory import SSHConfigTargets
+
+    try:
+        names = [target.address for target in SSHConfigTargets()()]
+    except ModelError:
+        return ""
+    return f"{', '.join(names[:5])}{', ...' if names[5:] else ''} of ~/.ssh/config" if names else ""
 
 
 def _from_ssh_config(patterns: tuple[str, ...]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
@@ -46,7 +47,8 @@ def check(targets: Sequence[Target], registries: Iterable[Registry], transport: 
     findings: list[Finding] = []
     for name, made in on_each(targets, look).items():
         if isinstance(made, OctosshError):
-            why = str(made).removeprefix(f"{name}: ").removeprefix(f"{name} ")
+            # What stands in a row of its own does not say again of whom it is; how it was reached, it does.
+            why = re.sub(rf"^{re.escape(name)}(?:: | \((.*?)\)(?=: )| )", r"\1", str(made))
             findings.append(Finding(target=name, subject="connection", grade=Grade.FAULT, found=why))
         else:
             findings.append(Finding(target=name, subject="connection", grade=Grade.OK, found="it answers"))

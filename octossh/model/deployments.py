@@ -86,7 +86,7 @@ class Outcome(Described):
         """In a few words: what was done or how it ended, how long it took, and why it did not succeed."""
         took = f" {self.duration_s:.1f} s" if self.duration_s is not None else ""
         did = f"{self.action or self.state.value}{took}"
-        return did if self.state is State.SUCCEEDED else f"{self.state.value}: {self.why}{took}" if self.why else did
+        return did if self.state is State.SUCCEEDED or not self.why else f"{self.state.value}{took}: {self.why}"
 
 
 _MOST_COLUMNS = 6  # hosts beside each other
@@ -172,9 +172,12 @@ class Deployment(Described):
         head, rows = ("step", *hosts), [(step, *(told.get((step, host), "") for host in hosts)) for step in steps]
         if len(hosts) > _MOST_COLUMNS:
             head, rows = ("host", *steps), [(host, *(told.get((step, host), "") for step in steps)) for host in hosts]
-        who = f"by {self.by}, started {self.started_at:%Y-%m-%d %H:%M:%S} UTC, deployment {self.id}"
-        notes = (who, *([str(self.options)] if self.options else []), *([self.error] if self.error else []))
-        return (Table(head=head, rows=rows, caption=self.summary, empty=f"{self.summary}: no step", notes=notes),)
+        about = f"by {self.by}, started {self.started_at:%Y-%m-%d %H:%M:%S} UTC, deployment {self.id}"
+        # Of a single step that failed, the table says why already.
+        told_already = {f"{o.target}: step {o.step!r} {o.state.value}: {o.why}" for o in self.outcomes}
+        notes = tuple(filter(None, (str(self.options), "" if self.error in told_already else self.error)))
+        empty = f"{self.summary}: no step"
+        return (Table(head=head, rows=rows, caption=self.summary, empty=empty, about=about, notes=notes),)
 
     def __str__(self) -> str:
         lines = [self.summary, *([f"  {self.options}"] if self.options else [])]

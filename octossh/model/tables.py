@@ -18,6 +18,8 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069
 # Colours and fonts are those of the page, light or dark; only what lies between cells is drawn.
 _TABLE = "border-collapse:collapse;color:inherit;background:transparent"
 _CELL = "text-align:left;vertical-align:top;padding:0.2em 0.8em;border-bottom:1px solid;border-color:inherit"
+# A time, a number or a name stays on one line, and what is longer takes as many as it needs.
+_WHOLE = 25
 # A caption is a sentence: in a table of two narrow columns it would stand in four lines.
 _CAPTION = "caption-side:top;text-align:left;color:inherit;padding:0.2em 0.8em;min-width:30em"
 
@@ -66,6 +68,7 @@ class Table:
         rows: As many cells in each.
         caption: What the table shows, for HTML: a screen reader says it first.
         empty: What is said where there are no rows.
+        about: A line about all of it, below.
         notes: What else there is to know, below it.
     """
 
@@ -73,24 +76,29 @@ class Table:
     rows: tuple[tuple[str, ...], ...] = field(converter=_rows)
     caption: str
     empty: str = "nothing"
+    about: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def _below(self) -> list[str]:
+        return [*filter(None, [self.about]), *(f"note: {note}" for note in self.notes)]
 
     def __str__(self) -> str:
         shown = columns(self.rows, self.head) if self.rows else self.empty
-        return "\n".join([shown, *(f"note: {one_line(note)}" for note in self.notes)])
+        return "\n".join([shown, *map(one_line, self._below)])
 
     def html(self) -> str:
         """The table as HTML: no script, no colours of its own, and everything escaped."""
-        notes = "".join(prose(f"note: {note}") for note in self.notes)
+        below = "".join(map(prose, self._below))
         if not self.rows:
-            return prose(self.empty) + notes
+            return prose(self.empty) + below
         head = "".join(_cell("th", name, ' scope="col"') for name in self.head)
         body = "".join(f"<tr>{_row(row)}</tr>" for row in self.rows[:MOST_ROWS])
         left = len(self.rows) - MOST_ROWS
         more = prose(f"... and {left} more") if left > 0 else ""
         return (
             f'<table style="{_TABLE}"><caption style="{_CAPTION}">{escaped(self.caption)}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}{notes}"
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}{below}"
         )
 
 
@@ -100,5 +108,6 @@ def _row(row: Sequence[str]) -> str:
 
 
 def _cell(tag: str, text: str, more: str = "") -> str:
-    lines = "<br>".join(escaped(one_line(line)) for line in text.split("\n"))
-    return f'<{tag}{more} style="{_CELL}">{lines}</{tag}>'
+    lines = text.split("\n")
+    style = _CELL if max(map(len, lines)) > _WHOLE else f"{_CELL};white-space:nowrap"
+    return f'<{tag}{more} style="{style}">{"<br>".join(escaped(one_line(line)) for line in lines)}</{tag}>'

@@ -50,8 +50,8 @@ class SSH(Pool["Link"]):
         user: Who logs in where the target does not say. None: as the configuration says, else the current user of
             this machine.
         connect_timeout_s: Seconds for everything up to the key exchange; the login has 20 s of its own.
-        keepalive_s: Seconds between questions whether the host is there. A host that is silent for three times
-            as long is given up.
+        keepalive_s: Seconds between questions whether the host is there. A host that is silent for two and
+            a half times as long is given up.
         parallel: How many connections to one address are being opened at once. Above 10, an sshd that many targets
             share drops some (its MaxStartups).
         config: The configuration file of ssh to read. True: those that ssh reads (``~/.ssh/config`` and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,8 @@ def test_one_that_fails_says_in_its_output_why_and_raises(notebook: Kernel) -> N
     output, error = notebook.run(
         'space._transport.fail("one", "h02", "no <b>space</b> left")\nspace.deploy(release, "Test")'
     )
-    assert "failed: no &lt;b&gt;space&lt;/b&gt; left" in output["data"]["text/html"]
+    assert re.search(r">failed \d+\.\d s: no &lt;b&gt;space&lt;/b&gt; left<", output["data"]["text/html"])
+    assert output["data"]["text/html"].count("space&lt;/b&gt; left") == 1, "said once"
     assert error["ename"] == "DeployFailed"
 
 
@@ -119,7 +121,7 @@ def test_an_interrupt_lets_what_runs_end_starts_nothing_more_and_is_recorded(not
     notebook.run(LOCAL.format(go=tmp_path / "go"))
     store = f"sqlite:///{tmp_path}/octossh.db"
     fresh(notebook, "slow, then", "oc.Local()", store)
-    moments = {"running: it has begun": notebook.interrupt, "interrupted: waiting": (tmp_path / "go").touch}
+    moments = {" s: it has begun": notebook.interrupt, "interrupted: waiting": (tmp_path / "go").touch}
     output, warning, error = notebook.run(DEPLOY, moments)
     assert error["ename"] == "KeyboardInterrupt"
     assert "once more to leave at once" in text(warning)
@@ -139,7 +141,7 @@ def test_a_second_interrupt_leaves_at_once_and_what_became_of_it_is_found_out_in
     notebook.run(LOCAL.format(go=tmp_path / "go"))
     store = f"sqlite:///{tmp_path}/octossh.db"
     fresh(notebook, "slow, then", "oc.Local()", store)
-    moments = {"running: it has begun": notebook.interrupt, "interrupted: waiting": notebook.interrupt}
+    moments = {" s: it has begun": notebook.interrupt, "interrupted: waiting": notebook.interrupt}
     output, _, error = notebook.run(DEPLOY, moments)
     assert error["ename"] == "KeyboardInterrupt"
     assert "slow  unknown" in text(output)

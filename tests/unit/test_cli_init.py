@@ -197,10 +197,12 @@ def test_an_image_brings_its_registry(text, url, repository):
 def test_what_is_not_given_is_asked_for_at_a_terminal(in_tmp):
     answers = ["acme/web:1\n", "ghcr.io/acme/web\n", "Dev, Live\n", "a b=c\n", "dev1\n", "deploy@10.0.0.2 10.0.0.3\n",
                "8080:x\n", "8080:80\n", "health\n", "/health\n"]  # fmt: skip
-    code, screen = typed(
-        [sys.executable, "-m", "octossh", "init"], in_tmp, dict(os.environ), (":", "[Production]:", "[]:"), answers
-    )
+    (in_tmp / ".ssh").mkdir()
+    (in_tmp / ".ssh" / "config").write_text("Host dev1 live1\nHost *\n  Port 22\n")
+    env = {**os.environ, "HOME": str(in_tmp)}
+    code, screen = typed([sys.executable, "-m", "octossh", "init"], in_tmp, env, (":", "[Production]:", "[]:"), answers)
     assert code == 0, screen
+    assert "Hosts of Dev, such as dev1, live1 of ~/.ssh/config:" in screen
     assert "write 'acme/web'" in screen
     assert "8080:x" in screen.replace("8080:x\r\n", "", 1)
     assert "write it as '/health'" in screen

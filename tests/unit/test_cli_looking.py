@@ -81,7 +81,7 @@ def test_a_deployment_is_shown_step_by_step_and_host_by_host(run):
     lines = said.out.splitlines()
     assert lines[0].startswith("shop 0.0.1 -> Dev (deploy): succeeded in ")
     assert [line.split()[0] for line in lines[1:4]] == ["step", "net", "hello"]
-    assert "note: by " in said.out
+    assert "\nby " in said.out
     assert "a line" not in said.out
 
 

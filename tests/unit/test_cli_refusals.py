@@ -198,6 +198,9 @@ USAGE = {
     "no pair": (["release", "create", "--set", "acme/web"], ["--set", "IMAGE=TAG", "acme/web=1.2.0"]),
     "no tag in a pair": (["release", "create", "--set", "acme/web="], ["IMAGE=TAG"]),
     "no number": (["history", "--limit", "some"], ["--limit"]),
+    "nothing behind an option": (["history", "--log"], ["--log needs a value: ID; see: octossh history --help"]),
+    "a value behind a flag": (["history", "--quiet=3"], ["does not take a value; see: octossh history --help"]),
+    "no such file": (["import", "kamal", "nope.yml"], ["there is no file nope.yml; see: octossh import kamal --help"]),
     "none at all": (["history", "--limit", "0"], ["--limit"]),
 }
 

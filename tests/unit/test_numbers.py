@@ -1,0 +1,132 @@
+"""The page of numbers: each that the code decides by stands there, with the value that it has."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import importlib
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+import octossh as oc
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "octossh"
+PAGE = (ROOT / "docs" / "reference" / "numbers.rst").read_text(encoding="utf-8")
+UNITS = {"s": 1, "min": 60, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2}
+KB = {"planning.judging._FEW_KB": 1000, "planning.judging._LOW_KB": 1000}
+"""Numbers that are no plain ones in the code: how many of what the page says is one of them."""
+
+
+def rows() -> list[list[str]]:
+    lines = (line.strip() for line in PAGE.splitlines() if line.startswith('   "'))
+    return list(csv.reader(lines, skipinitialspace=True))
+
+
+def values(text: str) -> list[float]:
+    """``64 KiB, 256 KiB`` or ``0.2, 0.5 s``: the unit of the last one is that of those without."""
+    parts = [part.split() for part in text.split(", ")]
+    last = parts[-1][1:]
+    return [float(number) * UNITS[(unit or last)[0]] if unit or last else float(number) for number, *unit in parts]
+
+
+LISTED = {
+    name: (found, row[1])
+    for row in rows()
+    for found in [re.findall(r"``([\w.]+)``", row[0])]
+    for name in found
+    if not name.endswith(".j2")
+}
+
+
+def said(name: str) -> Any:
+    """What the page says about *name*: the one value of its row, or that in its place; a tuple where it is one."""
+    names, text = LISTED[name]
+    found = [value / KB.get(name, 1) for value in values(text)]
+    if len(names) == 1:
+        return found[0] if len(found) == 1 else tuple(found)
+    return found[0] if len(found) == 1 else found[names.index(name)]
+
+
+def code(name: str) -> Any:
+    """The value in the code: of a constant in a module, of a field, or of an argument."""
+    parts = name.split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(["octossh", *parts[:end]]))
+        except ImportError:
+            continue
+        break
+    else:
+        found, end = oc, 0
+    *way, last = parts[end:]
+    for part in way:
+        found = getattr(found, part)
+    if inspect.ismodule(found):
+        return getattr(found, last)
+    return inspect.signature(found).parameters[last].default
+
+
+def is_number(value: object) -> bool:
+    if isinstance(value, tuple):
+        return bool(value) and all(map(is_number, value))
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def constants() -> list[str]:
+    """Names in capitals that modules give a number to, or several."""
+    found = []
+    for file in sorted(PACKAGE.rglob("*.py")):
+        parts = file.relative_to(PACKAGE).with_suffix("").parts
+        if "migrations" in parts or parts[-1] == "__main__":
+            continue
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            for target in targets:
+                if isinstance(target, ast.Name) and target.id.strip("_").isupper():
+                    module = importlib.import_module(".".join(["octossh", *parts]).removesuffix(".__init__"))
+                    if is_number(getattr(module, target.id, None)):
+                        found.append(".".join([*parts, target.id]))
+    return found
+
+
+def defaults() -> list[str]:
+    """Arguments of public classes that are times, counts or sizes by default; counters of documents are none."""
+    found = []
+    for name in oc.__all__:
+        made = getattr(oc, name)
+        if not inspect.isclass(made) or issubclass(made, oc.OctosshError) or "Enum" in str(type(made)):
+            continue
+        for parameter in inspect.signature(made).parameters.values() if made.__init__ is not object.__init__ else ():
+            if is_number(parameter.default) and parameter.name not in {"version", "size", "attempt"}:
+                found.append(f"{name}.{parameter.name}")
+    return found
+
+
+@pytest.mark.parametrize("find", [constants, defaults])
+def test_every_number_that_the_code_decides_by_stands_on_the_page(find):
+    assert [name for name in find() if name not in LISTED] == []
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_a_number_on_the_page_is_that_of_the_code(name):
+    found = code(name)
+    if isinstance(found, attrs.Attribute):
+        found = found.default
+    assert said(name) == (found if not isinstance(found, tuple) or len(found) > 1 else found[0])
+
+
+def test_what_is_said_of_scripts_on_hosts_stands_in_their_templates():
+    told = [(row[0].strip("`"), row[1].strip("`"), row[2]) for row in rows() if ".j2``" in row[0]]
+    assert len(told) > 5
+    for template, text, _ in told:
+        assert text in (PACKAGE / "rendering" / "templates" / template).read_text(encoding="utf-8"), (template, text)
+
+
+def test_each_number_has_a_reason():
+    assert [row for row in rows() if len(row) != 3 or len(row[2]) < 4] == []
