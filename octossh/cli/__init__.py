@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import errno
 import gc
 import json
 import os
@@ -59,6 +61,12 @@ __all__ = [
 
 
 def _complain(error: BaseException, code: int, *, as_json: bool, message: str = "") -> NoReturn:
+    with contextlib.suppress(OSError):  # where that cannot be written either, the exit code tells
+        _say(error, as_json=as_json, message=message)
+    sys.exit(code)
+
+
+def _say(error: BaseException, *, as_json: bool, message: str) -> None:
     message = message or (error.deployment.error if isinstance(error, DeployFailed) else " ".join(str(error).split()))
     if as_json and not isinstance(error, DeployFailed | DeployWaits):  # of which the deployment is shown
         hosts = error.hosts.value if isinstance(error, OctosshError) else "untouched"
@@ -74,7 +82,18 @@ def _complain(error: BaseException, code: int, *, as_json: bool, message: str = 
         if any(outcome.why.startswith("docker does not answer") for outcome in error.deployment.outcomes):
             see.append(to_type("check", "--in", error.deployment.environment))
         click.echo(f"octossh: hosts: {error.hosts.value}; see: {' and '.join(see)}", err=True)
-    sys.exit(code)
+
+
+def _open_closed() -> None:
+    """Open to nowhere what was closed of the three streams: what is opened next would be taken for it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
+
+
+def _let_go_of_output() -> None:
+    """What is left to write goes nowhere, so that the end of the process does not try it again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _environments(file: str) -> tuple[str, ...]:
@@ -88,6 +107,7 @@ def _environments(file: str) -> tuple[str, ...]:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; the exit codes are 0 done, 1 failed, 2 usage, 3 changes, 4 refused, 5 waits, 130 interrupted."""
     options = Options()
+    _open_closed()
     # What a command loads stays to its end. By default, looking for garbage in it takes a twentieth of the time.
     gc.set_threshold(200_000, 10, 10)
     # Python looks for it once more when it ends, which takes a quarter of a deployment's time, and nobody gains by it.
@@ -114,5 +134,10 @@ def main(arguments: list[str] | None = None) -> None:
         _complain(error, error.exit_code, as_json=options.as_json)
     except BrokenPipeError:
         # Whoever read the output has gone; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_output()
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG} or error.filename is not None:
+            raise
+        _let_go_of_output()
+        _complain(OSError(f"the output cannot be written: {error.strerror}"), 1, as_json=False)
