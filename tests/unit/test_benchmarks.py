@@ -160,6 +160,25 @@ def test_each_way_comes_behind_another_one_in_each_round() -> None:
     assert len(set(pairs)) == len(pairs) == 30
 
 
+def test_the_page_measures_what_fits_into_the_minutes_and_what_fails_takes_nothing_along() -> None:
+    code = (
+        "import subprocess, sys, types, bench\n"
+        "done = lambda words, check: types.SimpleNamespace(returncode='first' in words)\n"
+        "bench.subprocess = types.SimpleNamespace(run=done)\n"
+        "bench.PAGE = {'first': 2, 'long': 5, 'last --only \\'a,b c\\'': 1}\n"
+        "sys.argv = ['bench', 'page', '--minutes', '3']\n"
+        "bench.main()\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(BENCH.parent)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, check=False, capture_output=True, text=True)
+    assert [line.split()[1:3] for line in done.stdout.splitlines()] == [
+        ["first", "(about"],
+        ["left", "as"],
+        ["last", "--only"],
+    ]
+    assert done.stderr.strip() == "bench: not measured: first"
+
+
 @pytest.mark.slow
 def test_nobody_waits_for_the_pull_of_another_host() -> None:
     assert "0 of 3 others wait" in bench("overlap", "--rounds", "1")
