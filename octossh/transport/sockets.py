@@ -15,16 +15,27 @@ __all__ = ["Piped", "Socket", "Tunnel", "dial"]
 
 
 class Socket(socket.socket):
-    """A socket that remembers the first words of the other end, for the message when they were no good."""
+    """A socket that remembers the first words of the other end, for the message when they were no good.
 
-    __slots__ = ("heard",)
+    It has one reader, paramiko, which asks for each packet in two pieces: what is there is read at once and kept.
+    """
+
+    __slots__ = ("_at", "_read", "heard")
 
     def __init__(self, family: int, kind: int, protocol: int) -> None:
         super().__init__(family, kind, protocol)
         self.heard = b""
+        self._read, self._at = b"", 0
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         """As always."""
+        if self._at == len(self._read):
+            self._read, self._at = self._received(max(size, _AT_ONCE), flags), 0
+        data = self._read[self._at : self._at + size]
+        self._at += len(data)
+        return data
+
+    def _received(self, size: int, flags: int) -> bytes:
         data = super().recv(size, flags)
         if len(self.heard) < _FIRST_WORDS:
             self.heard += data[:_FIRST_WORDS]
@@ -41,6 +52,7 @@ class Socket(socket.socket):
 
 
 _FIRST_WORDS = 255
+_AT_ONCE = 32_768
 _QUICK = getattr(socket, "TCP_QUICKACK", None)  # of Linux; the kernel forgets it from time to time
 
 

@@ -90,6 +90,30 @@ class TestOneConnection:
         for thread in threads:
             thread.join(10)
 
+    @pytest.mark.parametrize("cipher", ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes256-ctr"])
+    def test_carries_much_with_each_cipher_that_a_host_may_want(
+        self,
+        lab: Any,
+        host: str,
+        make: Callable[..., SSH],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        cipher: str,
+    ) -> None:
+        monkeypatch.setattr("paramiko.packet.Packetizer.REKEY_BYTES", 300_000)  # new keys on the way, as after hours
+        lab.sh(host, f"/usr/sbin/sshd -p 2345 -o Ciphers={cipher} -o PidFile=/run/cipher.pid")
+        try:
+            keys = [line.split()[1:] for line in lab.known_hosts.read_text().splitlines() if lab.hosts[host] in line]
+            known = tmp_path / "known"
+            known.write_text("".join(f"[{lab.hosts[host]}]:2345 {kind} {key}\n" for kind, key, *_ in keys))
+            target = Target("h", lab.hosts[host], user="root", port=2345)
+            lines: list[str] = []
+            much = script(f"seq 100000\n: {'x' * 1_000_000}")
+            result = make(known_hosts=known).run(target, much, on_line=lines.append)
+        finally:
+            lab.sh(host, "kill $(cat /run/cipher.pid)")
+        assert (result.exit_code, lines) == (0, [str(number) for number in range(1, 100_001)])
+
 
 class TestOneAhead:
     """A session for the next script, begun while another script runs."""
