@@ -117,7 +117,7 @@ class Figures:
         self._write("fleet.inc", f"{measured(runs)}\n\n{image}{table(head, rows)}")
 
 
-HEAD = ["Work", "Way", "Seconds", "Least-most", "Ratio", "CPU s", "MB", "Conn.", "Chan.", "docker"]
+HEAD = ["Work", "Way", "Seconds", "Least-most", "Ratio", "CPU\N{NO-BREAK SPACE}s", "MB", "Conn.", "Chan.", "docker"]
 
 
 def measured(blocks: Sequence[dict[str, Any]]) -> str:
@@ -133,9 +133,9 @@ def lines(block: dict[str, Any]) -> list[list[object]]:
     return [
         [
             row["work"] if number == 0 else "",
-            row["way"],
+            row["way"].replace("ssh://", "``ssh://``"),
             f"{statistics.median(row['seconds']):.2f}",
-            f"{min(row['seconds']):.2f}-{max(row['seconds']):.2f}",
+            f"{min(row['seconds']):.2f}\N{NON-BREAKING HYPHEN}{max(row['seconds']):.2f}",
             f"{row['ratio']:.2f}",
             f"{row['cpu_s']:.2f}",
             f"{row['memory_mb']:.0f}",

@@ -60,7 +60,7 @@ def test_tables_and_plots_are_made_of_figures(tmp_path: Path) -> None:
     }
     put(tmp_path, "deploy", "2 50", block)
     told = (tmp_path / "deploy.inc").read_text()
-    assert "     - 3.00\n     - 2.00-4.00\n     - 1.25\n" in told
+    assert "     - 3.00\n     - 2.00\N{NON-BREAKING HYPHEN}4.00\n     - 1.25\n" in told
     # The plot stands in the page itself, where it has the colour of its text.
     assert ":file: deploy-2-50.svg" in told
     assert "3.00 s (1.25)" in (tmp_path / "deploy-2-50.svg").read_text()

@@ -4,11 +4,7 @@ import os
 
 import octossh as oc
 
-SCRIPT = """
-have=$(cat ~/bench-octossh 2>/dev/null) || :
-[ "$have" = {{ text }} ] || printf %s {{ text }} >~/bench-octossh
-"""
-process = [oc.RunScript("file", script=SCRIPT)]
+process = [oc.PutFile("file", "/home/deploy/bench-octossh", content="{{ text }}")]
 hosts = [host.split("=") for host in os.environ["BENCH_HOSTS"].split()]
 space = oc.Space(
     projects=[oc.Project("bench", process=process, variables=[oc.Variable("text", os.environ["BENCH_TEXT"])])],
