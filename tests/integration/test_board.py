@@ -119,6 +119,22 @@ def test_the_first_stroke_of_tab_leads_past_the_menu(browser, folder):
     assert browser.run("return document.activeElement.id") == "main"
 
 
+@pytest.mark.parametrize("page", ["index", "deployments", "releases", "drift", "audit"])
+def test_in_a_narrow_window_times_stay_on_one_line_and_only_tables_are_wider_than_the_page(browser, folder, page):
+    browser.picture(500, 900)
+    opened(browser, folder, f"{page}.html")
+    heights = browser.run(
+        "return [...document.querySelectorAll('main td, main th, .since')].filter((one) => !one.children.length && "
+        "/^\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d(:\\d\\d)?$/.test(one.textContent.trim())).map((one) => {"
+        "const range = document.createRange(); range.selectNodeContents(one); return range.getClientRects().length; })"
+    )
+    assert set(heights) <= {1}, page
+    assert page in {"index", "deployments", "drift"} or heights
+    assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+    menu = browser.run("return new Set([...document.querySelectorAll('nav a')].map((one) => one.offsetTop)).size")
+    assert menu == 1, "all of the menu is on one line"
+
+
 def test_an_address_with_a_step_opens_its_log(browser, folder):
     page = "deployment/d000.html"
     browser.open((folder / page).as_uri())
