@@ -132,8 +132,10 @@ def evaluate(text: str, values: Mapping[str, object], *, where: str, language: s
 
     try:
         return _template(text, language).render(values)
-    except (NotYetKnown, ModelError):
+    except NotYetKnown:
         raise
+    except ModelError as error:
+        raise ModelError(f"{where}: {error}") from error
     except TemplateSyntaxError as error:
         raise _no_jinja(where, text, error) from error
     except UndefinedError as error:
@@ -288,6 +290,8 @@ def rendered(environment: jinja2.Environment, name: str, values: Mapping[str, An
 
     try:
         return compiled(environment, name).render(values)
+    except ModelError:
+        raise  # of a value, which says so itself
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
         known = ", ".join(sorted(values))
         raise ModelError(f"template {name} cannot be rendered: {error}; what it may read: {known}") from error

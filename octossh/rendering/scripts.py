@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from octossh.errors import ModelError
 from octossh.model import (
     GROUPS,
     LABELS,
@@ -69,7 +70,10 @@ def render(order: Order) -> Script:
         **docker_values(order.target),
         **make(order, secrets),
     }
-    body = rendered(environment_of(order.templates), f"{order.step.kind}.sh.j2", values)
+    try:
+        body = rendered(environment_of(order.templates), f"{order.step.kind}.sh.j2", values)
+    except ModelError as error:
+        raise ModelError(f"step {order.step.name!r}: {error}") from error
     return Script(f"{order.step.kind} {order.step.name}", body, tuple(secrets.names))
 
 

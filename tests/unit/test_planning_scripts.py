@@ -44,3 +44,14 @@ def test_a_step_may_bear_the_name_of_a_method() -> None:
 def test_half_of_a_surrogate_pair_in_a_variable_is_refused_when_the_step_is_made() -> None:
     with pytest.raises(oc.ModelError, match="environment variable A holds half of a surrogate pair"):
         oc.RunScript("it", script="true", env={"A": "\udcff"})
+
+
+def test_half_of_a_surrogate_pair_in_a_script_is_refused_when_the_step_is_made() -> None:
+    with pytest.raises(oc.ModelError, match="RunScript 'it': the script holds half of a surrogate pair"):
+        oc.RunScript("it", script="echo \udcff")
+
+
+@pytest.mark.parametrize("value", ["a\0b", "a\udcffb"])
+def test_a_value_that_no_script_can_hold_is_told_with_its_step_and_field(value: str) -> None:
+    with pytest.raises(oc.ModelError, match=r"shop: step 'it' on 'h01', field script: 'a.*take it out"):
+        evaluated("echo {{ Name }}", value)

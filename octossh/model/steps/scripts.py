@@ -25,6 +25,7 @@ class Evaluated(str):
 
 
 _NETWORK = matching(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*(:[a-zA-Z0-9][a-zA-Z0-9_.-]*)?", "a network, or container:NAME")
+_HALVES = re.compile("[\ud800-\udfff]")
 _LOST = ("continue", "abort")
 _SHELLS = ("sh", "bash", "python3")
 
@@ -79,6 +80,8 @@ class RunScript(Step):
     def __attrs_post_init__(self) -> None:
         if "\0" in self.script or "\r" in self.script:
             raise ModelError(f"RunScript {self.name!r}: the script holds a NUL or a carriage return; take it out")
+        if _HALVES.search(self.script):
+            raise ModelError(f"RunScript {self.name!r}: the script holds half of a surrogate pair; take it out")
         if not isinstance(self.script, Evaluated) and (line := _quoted_expression(self.script, self.language)):
             raise ModelError(
                 f"RunScript {self.name!r}: in line {line} an expression stands inside quotes; each {{{{ }}}} is "
