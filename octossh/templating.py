@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib.util
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from attrs import frozen
 
+from octossh import shell
 from octossh.errors import ModelError, did_you_mean
 from octossh.shell import Words, quote
 
@@ -233,10 +238,37 @@ def script_environment(
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=_kept(),
     )
     environment.tests.update(tests or {})
     environment.globals["fail"] = _fail
     return environment
+
+
+def _kept() -> jinja2.BytecodeCache | None:
+    """What compiled templates are kept in: beside the bytecode that Python keeps of this module, and as that is.
+
+    Whoever may write there may change octossh itself. Where nobody may, nothing is kept.
+    """
+    from jinja2 import FileSystemBytecodeCache
+
+    try:
+        # What constants in a template come out as is compiled with it, and these modules say what that is.
+        made_by = "".join(f"{Path(str(file)).stat().st_mtime_ns} " for file in (__file__, shell.__file__))
+        folder = Path(importlib.util.cache_from_source(__file__)).parent
+    except (OSError, NotImplementedError):
+        return None
+
+    class Kept(FileSystemBytecodeCache):
+        def get_source_checksum(self, source: str) -> str:
+            return super().get_source_checksum(made_by + source)
+
+        def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+            if not sys.dont_write_bytecode:
+                with contextlib.suppress(OSError):
+                    super().dump_bytecode(bucket)
+
+    return Kept(str(folder), "template-%s.cache")
 
 
 def page_environment(load: Callable[[str], str], text: Callable[[str], str]) -> jinja2.Environment:
