@@ -14,7 +14,10 @@ from octossh.cli.options import Options, command, octossh
 @click.option("--port", type=click.IntRange(0, 65535), default=8686, show_default=True, help="0: one that is free.")
 @click.option("--deployments", type=click.IntRange(1), default=10_000, show_default=True, help="How many at most.")
 def _board(options: Options, folder: str | None, port: int, deployments: int, *, serve: bool) -> None:
-    """Make pages of the record: status, deployments with logs, releases, drift and audit."""
+    """Make pages of the record for a browser, or serve them.
+
+    They show status, deployments with logs, releases, drift and audit.
+    """
     if serve == (folder is not None):
         raise click.UsageError("a board is written with --out DIR, or served with --serve: name one of them")
     board = oc.Board(options.space(), deployments=deployments)

@@ -80,7 +80,7 @@ _COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="So many lines of each at first. Default: all.")
 @click.option("--time", is_flag=True, help="When each line was said.")
 def _logs(options: Options, project: str | None, *, on: tuple[str, ...], time: bool, **wanted: Any) -> None:
-    """Show what the containers of PROJECT have said, on all hosts, in the order of time.
+    """Show what the containers of PROJECT have said, on all hosts. Lines come in the order of time.
 
     With --json, each line is a document of its own.
     """
@@ -145,5 +145,5 @@ def _exec(options: Options, project: str | None, environment: str, **given: Any)
 @_step
 @_user
 def _shell(options: Options, project: str | None, environment: str, **given: Any) -> None:
-    """Open a shell in a container, or run COMMAND at a terminal there. The record tells who did, and where."""
+    """Open a shell in a container, or run COMMAND at a terminal. The record tells who did, and where."""
     sys.exit(options.space().shell(project, environment, command=_given(), **given))

@@ -41,7 +41,7 @@ def _plan(
     detailed_exitcode: bool,
     **choices: Unpack[OptionFields],
 ) -> None:
-    """Show what deploying RELEASE (default: the latest) would do on which host. Hosts are only looked at."""
+    """Show what deploying RELEASE would do on which host. Default: the latest. Hosts are only looked at."""
     space = asking(options.space())
     made = space.plan(space.release(project, release), environment, **choices)
     options.show(made, colours=MARKS)
@@ -90,7 +90,7 @@ def _deploy(
     outdated: bool,
     **choices: Unpack[OptionFields],
 ) -> None:
-    """Deploy RELEASE (default: the latest) to an environment, now or later."""
+    """Deploy RELEASE to an environment, now or later. Default: the latest."""
     if outdated and (release != "latest" or later):
         raise click.UsageError("--outdated deploys the release that stands there, and now; leave out the rest")
     if later:
@@ -138,7 +138,7 @@ def _promote(
     later: Later | None,
     **choices: Unpack[OptionFields],
 ) -> None:
-    """Deploy what stands in the environment before to the next one, now or later."""
+    """Deploy what stands in the environment before to the next one."""
     if later:
         space = asking(options.space())
         made = space.schedule_promotion(project, to=environment, channel=channel, **later.times, **choices)
@@ -168,7 +168,7 @@ def _rollback(
     later: Later | None,
     **choices: Unpack[OptionFields],
 ) -> None:
-    """Deploy to an environment the release that stood there before, now or later."""
+    """Deploy to an environment the release that stood there before."""
     if later:
         space = asking(options.space())
         made = space.schedule_rollback(project, environment, to=release, **later.times, **choices)
@@ -192,7 +192,7 @@ def _deployed(options: Options, deploy: Callable[[], oc.Deployment]) -> None:
 @click.argument("id", metavar="DEPLOYMENT")
 @with_going
 def _continue(options: Options, id: str, going: Going) -> None:  # noqa: A002 - the argument's name
-    """Go on with a DEPLOYMENT that waits for an approval: it has been given, or is asked for here."""
+    """Go on with a DEPLOYMENT that waits for an approval. It has been given, or is asked for here."""
     space = approving(options.space(), going)
     _deployed(options, lambda: space.go_on(id, wait_s=going.wait_s))
 
@@ -220,7 +220,7 @@ def _resume(options: Options, id: str | None) -> None:  # noqa: A002 - the argum
 def _prune(
     options: Options, project: str | None, environment: str, keep: int, *, yes: bool, override_freeze: str
 ) -> None:
-    """Remove images and stopped containers of old releases from an environment."""
+    """Remove images and stopped containers of old releases. Those of one environment."""
     space = options.space()
     made = space.plan_prune(environment, project=project, keep=keep)
     if yes:

@@ -26,7 +26,7 @@ _force = click.option("--force", is_flag=True, help="Write over files that are t
 
 @octossh.group("import")
 def _import() -> None:
-    """Make an octofile of the file of another tool, and say what could not be carried over."""
+    """Make an octofile of the file of another tool. What could not be carried over is told."""
 
 
 @command(_import, "compose")

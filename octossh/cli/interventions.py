@@ -15,7 +15,7 @@ from octossh.cli.options import Options, command, octossh
 @click.option("--now", is_flag=True, help="Do not wait for what runs on the hosts; its end is unknown then.")
 @click.option("--why", default="", help="The reason; it is recorded.")
 def _cancel(options: Options, deployment: str | None, *, now: bool, why: str) -> None:
-    """Stop a deployment that runs in another process, or waits for an approval; default: the only one."""
+    """Stop a deployment that runs in another process, or waits. Default: the only one."""
     ended = options.space().cancel(deployment, now=now, why=why)
     options.show(ended)
     if ended.state is oc.State.RUNNING:

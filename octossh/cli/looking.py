@@ -24,7 +24,7 @@ def _drift(options: Options, project: str | None, environment: str | None) -> No
 @click.argument("image")
 @click.option("--look", is_flag=True, help="Ask all hosts, too, whoever started it there.")
 def _who(options: Options, image: str, *, look: bool) -> None:
-    """Show where IMAGE runs: a digest, a name, a tag, NAME:TAG or NAME@DIGEST."""
+    """Show where IMAGE runs. It is a digest, a name, a tag, NAME:TAG or NAME@DIGEST."""
     found = options.space().who(image, look=look)
     options.show(found)
     if found.unseen:

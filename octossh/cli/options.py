@@ -208,10 +208,44 @@ def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+SECTIONS = {
+    "To begin": "init import check completion man schema",
+    "Releases": "release tags images",
+    "Deployments": "plan deploy promote rollback render schedule run-due approve continue cancel resume prune",
+    "When and where not": "freeze maintain",
+    "Looking": "status history deployment drift who audit board",
+    "Containers": "logs exec shell",
+    "The store": "values tidy",
+}
+"""Under which heading --help shows each command."""
+
+
+class _Sections(Group):
+    """Shows its commands by what they are for."""
+
+    group_class = Group
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a list of commands for each section; all of them as wide."""
+        width = max(map(len, self.commands))
+        room = formatter.width - 6 - width
+        for section, names in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl(
+                    [(name.ljust(width), self.commands[name].get_short_help_str(room)) for name in names.split()]
+                )
+
+
+@click.group(cls=_Sections, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="octossh")
 @click.option(
-    "-f", "--file", "file", default="octofile.py", show_default=True, help="The octofile; it defines 'space'."
+    "-f",
+    "--file",
+    "file",
+    metavar="FILE",
+    default="octofile.py",
+    show_default=True,
+    help="The octofile; it defines 'space'.",
 )
 @with_common_options
 @click.pass_context

@@ -40,7 +40,7 @@ def _status(options: Options, project: str | None, *, watch: bool, every: float,
 def _history(
     options: Options, project: str | None, environment: str | None, limit: int, deployment: str | None
 ) -> None:
-    """Show what was deployed, newest first; 'deployment show' tells how each step ended."""
+    """Show what was deployed, newest first. 'deployment show' tells how each step ended."""
     space = options.space()
     if deployment is not None:
         found = space.deployment(deployment)
@@ -83,7 +83,7 @@ def _sheet(deployment: oc.Deployment) -> str:
 @command(octossh, "check")
 @click.option("--in", "environment", metavar="ENVIRONMENT", help="Only the targets of this one.")
 def _check(options: Options, environment: str | None) -> None:
-    """Look at channels, images and targets: could a release be made, and deployed there?"""
+    """Look whether a release could be made, and deployed. Channels, images and targets are looked at."""
     found = options.space().check(environment)
     for warning in found.warnings:
         click.echo(CONTROL_BUT_LINES.sub("?", f"octossh: warning: {warning}"), err=True)

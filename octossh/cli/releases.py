@@ -54,7 +54,7 @@ def _tags_text(explanation: oc.versions.Explanation) -> str:
 @click.option("--registry", metavar="NAME", help="Default: the only one that projects have images of.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
 def _images(options: Options, text: str, registry: str | None, limit: int) -> None:
-    """List the repositories of a registry that have TEXT in their name, where the registry tells."""
+    """List repositories of a registry that have TEXT in their name. Not every registry tells."""
     options.show(options.space().images(text, registry=registry, limit=limit))
 
 

@@ -14,7 +14,7 @@ _id = click.argument("deployment")
 
 @command(octossh, "run-due")
 def _run_due(options: Options) -> None:
-    """Start the deployments that are due, and go on with those that have their approval; for cron and its like."""
+    """Start deployments that are due, or have their approval. For cron and its like."""
     space = options.space()
     handled = space.run_due()
     options.show(handled, str(handled) if handled else "nothing is due")
@@ -29,7 +29,7 @@ def _run_due(options: Options) -> None:
 @click.option("--notes", default="", help="They are recorded.")
 @click.option("--reject", is_flag=True, help="Do not approve it: it is cancelled, or fails.")
 def _approve(options: Options, deployment: str, step: str, notes: str, *, reject: bool) -> None:
-    """Answer for STEP of a DEPLOYMENT that waits for it, as you; 'run-due' starts it, or goes on."""
+    """Answer for STEP of a DEPLOYMENT that waits for it, as you. 'run-due' starts it, or goes on."""
     from octossh.recording import groups_here, whoami
 
     answer = oc.Approval(not reject, by=whoami(), notes=notes, groups=groups_here())
@@ -38,7 +38,7 @@ def _approve(options: Options, deployment: str, step: str, notes: str, *, reject
 
 @octossh.group("schedule")
 def _schedule() -> None:
-    """Look at what is deployed later; 'deploy', 'promote' and 'rollback' with --at add to it."""
+    """Look at what is deployed later. 'deploy', 'promote' and 'rollback' with --at add to it."""
 
 
 @command(_schedule, "list")

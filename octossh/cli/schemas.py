@@ -21,7 +21,7 @@ __all__ = ["COMMANDS", "NAMES", "schema"]
 @command(octossh, "schema")
 @click.argument("name", required=False)
 def _schema(_options: Options, name: str | None) -> None:
-    """Print the JSON schema of the document NAME; without it, the names that there are."""
+    """Print the JSON schema of the document NAME. Without it, the names that there are."""
     if name is None:
         width = max(map(len, NAMES))
         click.echo("\n".join(f"{one.ljust(width)}  {text}" for one, text in NAMES.items()))

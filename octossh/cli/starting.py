@@ -33,7 +33,7 @@ _TARGETS = "targets.yml"
 @click.option("--health", metavar="PATH", help="The path that answers on that port when all is well.")
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 def _init(options: Options, force: bool, **said: Any) -> None:
-    """Write an octofile and a file of targets for an image and hosts, and say what comes next.
+    """Write an octofile for an image, and a file of its targets. What comes next is told.
 
     What is not given is asked for, where there is a terminal.
     """

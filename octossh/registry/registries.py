@@ -50,8 +50,10 @@ class Registries:
         names = {registry.name: registry for registry in self._known}
         if name is None and len(names) == 1:
             name = next(iter(names))
+        if name is None and not names:
+            raise ModelError("there is no registry to search in; a step of a project has to have an image of it")
         if name is None:
-            raise ModelError(f"there are {len(names) or 'no'} registries to search in; say which: {', '.join(names)}")
+            raise ModelError(f"there are {len(names)} registries to search in; say which: {', '.join(names)}")
         if name not in names:
             raise ModelError(f"no project has images of a registry {name!r}; {did_you_mean(name, names)}")
         return self.client(names[name]).repositories(text, limit=limit)

@@ -108,7 +108,7 @@ COMMANDS = {
     "no environment": (PLAIN, [], ["plan"], 2, ["it needs --to ENVIRONMENT; there is 'Dev', 'Test', 'Production'; see: octossh plan --help"]),
     "no argument": (PLAIN, [], ["who"], 2, ["it needs IMAGE; see: octossh who --help"]),
     "no choice": (PLAIN, [], ["plan", "--to", "Dev", "--offline", "x"], 2, ["--offline: 'x'", "'fail', 'skip'", "octossh plan --help"]),
-    "search in no registry": (PLAIN, [], ["images", "web"], 2, ["no registries to search in"]),
+    "search in no registry": (PLAIN, [], ["images", "web"], 2, ["there is no registry to search in"]),
     "search in an unknown registry": (
         "space = space(project(oc.RunContainer('web', image=hub.image('acme/web'))))", [],
         ["images", "web", "--registry", "hubb"], 2, ["'hubb'", "did you mean 'hub'?"],
