@@ -31,7 +31,7 @@ class Command(click.Command):
 class Group(click.Group):
     """A group of commands that says which one may have been meant."""
 
-    group_class = type
+    group_class: type = type
 
     def resolve_command(
         self, context: click.Context, arguments: list[str]
