@@ -29,9 +29,10 @@ _SYSTEM = "/etc/ssh/ssh_config"
 _WORDS = ("userknownhostsfile", "globalknownhostsfile")
 _READ = re.compile(r"^debug1: Reading configuration data (?P<file>.+?)\s*$", re.MULTILINE)
 _REMARK = re.compile(r"^(debug1: |OpenSSH_|Pseudo-terminal ).*\n?", re.MULTILINE)
-_VERSION = re.compile(r"^OpenSSH_", re.MULTILINE)
+_VERSION = re.compile(r"^(debug1: )?OpenSSH_", re.MULTILINE)  # from 10.0 on it is a remark
 _ADDRESS = re.compile(r":|(^|\.)([0-9]+|0x[0-9a-f]*)$")
 _PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9._:-]*")
+_NO_PLAIN_NAME = re.compile(r"^\.|[/%]")  # in a pattern: what it matches is none
 _STDIN = "/dev/stdin"
 
 _Asked = tuple[str, str | None, int | None]
@@ -102,7 +103,7 @@ class _Answer:
         """What is said of *host*; None where it has to be asked about by itself."""
         if host == self.host:
             return self.options
-        plain = _stays_as_it_is(host) and self.options.get("hostname") == (self.host,)
+        plain = _stays_as_it_is(host) and _stays_as_it_is(self.host) and self.options.get("hostname") == (self.host,)
         if not (self.alike and plain):
             return None
         return {**self.options, "hostname": (host,)}
@@ -129,18 +130,30 @@ def _alike(remarks: str) -> bool:
         texts = [Path(file).read_text(encoding="utf-8", errors="replace") for file in files if file != _STDIN]
     except OSError:
         return False
-    return all(_says_it_of_all(line.strip()) for text in texts for line in text.splitlines())
+    return all(map(_says_it_of_all, texts))
 
 
-def _says_it_of_all(line: str) -> bool:
-    if not line or line.startswith("#"):
-        return True
-    words = line.replace("=", " ", 1).lower().split()
-    if words[0] in ("host", "match"):
-        return words in (["host", "*"], ["match", "all"])
+def _says_it_of_all(text: str) -> bool:
+    """Whether a file says the same of all hosts with a plain name."""
+    of_others = False
+    for line in map(str.strip, text.splitlines()):
+        if not line or line.startswith("#"):
+            continue
+        words = line.replace("=", " ", 1).lower().split()
+        if words[0] in ("host", "match"):
+            # Systemd brings such a section for its machines, "Host unix/* vsock/*", to each new system.
+            of_others = words[0] == "host" and all(map(_NO_PLAIN_NAME.search, words[1:]))
+            if not of_others and words not in (["host", "*"], ["match", "all"]):
+                return False
+        elif words[0].startswith('"') or not (of_others or _is_as_it_stands(words[0], line)):
+            return False
+    return True
+
+
+def _is_as_it_stands(name: str, line: str) -> bool:
     # ssh fills in or looks up some things for each host; a path for sockets is none that counts here.
-    asks = words[0] == "hostname" or words[0].startswith(("canonical", '"')) or "%" in line or "$" in line
-    return not asks or words[0] in ("controlpath", "sendenv", "setenv")
+    asks = name == "hostname" or name.startswith("canonical") or "%" in line or "$" in line
+    return not asks or name in ("controlpath", "sendenv", "setenv")
 
 
 def home_differs() -> bool:

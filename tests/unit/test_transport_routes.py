@@ -21,6 +21,7 @@ from octossh.transport.masters import Master
 from octossh.transport.routes import Hop, Route, hops
 
 Way = Callable[..., Route]
+Says = Callable[[str], None]
 
 
 @pytest.fixture
@@ -83,6 +84,13 @@ echo "hostname $host.example"
         ("", 2),  # of capital letters ssh makes small ones
         ("Host *\n User ann\n ControlPath ~/%C\n IdentityFile ~/.ssh/mine\nMatch all\n Port 2200\n", 2),
         ("ProxyCommand nc gate 22\n", 2),
+        (
+            "Host .host machine/.host\n Port 9\nHost unix/* vsock%*\n User root\n ProxyCommand x %h\nHost *\n User ann\n",
+            2,
+        ),
+        ('Host unix/*\n User root\n"Host" b\n User eve\n', 4),
+        ("Host unix/* b\n User eve\n", 4),
+        ("Host unix/*\n User root\nHost *\n ProxyCommand nc %h 22\n", 4),
         ("ProxyCommand nc %h 22\n", 4),
         ("Include more\n", 4),
         ("Host b\n User eve\n", 4),
@@ -118,14 +126,39 @@ def test_an_address_is_read_as_ssh_does_however_it_is_spelled(way: Way, address:
     assert transport._routing.route(oc.Target(address, address)) == alone
 
 
-def test_an_ssh_that_does_not_say_which_files_it_reads_is_asked_about_each_host(
-    way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    silent = tmp_path / "ssh"
-    silent.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} "$@" 2>/dev/null\n')
-    silent.chmod(0o755)
+@pytest.fixture
+def ssh_that_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Says:
+    """Put an ssh in front of which each remark goes through a command, and which counts how often it was asked."""
+
+    def make(filtered: str) -> None:
+        file = tmp_path / "ssh"
+        file.write_text(
+            f'#!/bin/sh\necho >>{tmp_path}/asked\n{{ {shutil.which("ssh")} "$@" 2>&1 >&3 | {filtered} >&2; }} 3>&1\n'
+        )
+        file.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    return make
+
+
+def test_how_a_newer_ssh_tells_its_version_is_known(way: Way, tmp_path: Path, ssh_that_says: Says) -> None:
+    way("User ann\n")
+    ssh_that_says("sed 's/^OpenSSH_/debug1: OpenSSH_/'")
+    transport = SSH()
+    assert {transport._routing.route(oc.Target(name, name)).where.user for name in ("a", "b", "c")} == {"ann"}
+    assert len((tmp_path / "asked").read_text().splitlines()) == 1
+
+
+def test_what_is_said_of_an_address_with_a_zone_is_not_said_of_a_name(way: Way) -> None:
+    way("Host *%eth0\n User eve\n")
+    transport = SSH()
+    users = [transport._routing.route(oc.Target("x", address)).where.user for address in ("fe80::1%eth0", "b")]
+    assert users[0] == "eve" != users[1]
+
+
+def test_an_ssh_that_does_not_say_which_files_it_reads_is_asked_about_each_host(way: Way, ssh_that_says: Says) -> None:
     way("Host b\n User eve\n")
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    ssh_that_says("cat >/dev/null")
     transport = SSH()
     users = [transport._routing.route(oc.Target(name, name)).where.user for name in ("a", "b")]
     assert users[1] == "eve" != users[0]
