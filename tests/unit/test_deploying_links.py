@@ -154,6 +154,16 @@ def test_a_script_that_does_not_end_in_time_is_ended_on_its_host():
     assert (states(error.deployment), error.hosts) == ({"do h1": "failed"}, oc.Hosts.CHANGED)
 
 
+def test_a_script_is_ended_once_its_host_has_room_for_the_session_that_does_so(monkeypatch):
+    monkeypatch.setattr("octossh.deploying.working._ROOM_S", (0.0, 0.0))
+    full = oc.ConnectError("h1: it did not open one more session")
+    ends = says(action="stopped"), says("failed", "ran", "yes", "it was ended")
+    world = World({"do": [oc.TimedOut("h1: 900 s"), full, full, *ends]})
+    assert states(failing(world, planned(DO)).deployment) == {"do h1": "failed"}
+    world = World({"do": [oc.TimedOut("h1: 900 s"), full, full, full]})
+    assert "it cannot be ended: h1: it did not open" in failing(world, planned(DO)).deployment.error
+
+
 def test_the_container_of_a_script_that_is_ended_is_removed():
     world = World({"do": [oc.TimedOut("h1: 900 s"), says(action="stopped"), says(), FAILED]})
     failing(world, planned(attrs.evolve(DO, image=WEB.image, on_lost_link="abort")))
@@ -174,7 +184,7 @@ def test_a_script_that_is_found_again_is_ended_in_time_too():
 
 @pytest.mark.parametrize(
     "answers",
-    [[oc.ConnectError("h1: refused")], [GONE, GONE], [says(action="stopped"), oc.TimedOut("h1: 30 s")]],
+    [[oc.ConnectError("h1: refused", "refused")], [GONE, GONE], [says(action="stopped"), oc.TimedOut("h1: 30 s")]],
     ids=["it is not reached", "it knows nothing of it", "it goes on"],
 )
 def test_a_script_that_may_still_run_after_its_time_is_unknown_not_failed(answers):
