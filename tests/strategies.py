@@ -303,6 +303,7 @@ EVENTS = st.builds(
     oc.Event, type=NAMES, at=TIMES, deployment=NAMES, step=TEXT, target=TEXT, data=DATA, version=st.integers(1, 9)
 )
 PREVENTIONS = st.builds(oc.Prevention, project=NAMES, release=NAMES, why=NAMES, by=TEXT, at=TIMES)
+RELEASE_LISTS = st.builds(oc.Releases, few(RELEASES))
 HISTORIES = st.builds(oc.History, few(DEPLOYMENTS))
 STANDINGS = st.builds(
     Standing,
@@ -372,6 +373,7 @@ NOUNS: dict[type, st.SearchStrategy[Any]] = {
     oc.PutFile: PUT_FILES,
     oc.Registry: REGISTRIES,
     oc.Release: RELEASES,
+    oc.Releases: RELEASE_LISTS,
     Repositories: FOUND,
     oc.Replace: REPLACES,
     oc.Resource: RESOURCES,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from attrs import field, frozen
 
-from octossh.model import AuditTrail, Deployment, Freeze, History, Release, Status
+from octossh.model import AuditTrail, Deployment, Freeze, History, Release, Releases, Status
 from octossh.space import Space
 
 __all__ = ["Picture", "take"]
@@ -33,7 +33,7 @@ class Picture:
     status: Status
     history: History
     detailed: frozenset[str]
-    releases: Mapping[str, tuple[Release, ...]]
+    releases: Mapping[str, Releases]
     freezes: tuple[Freeze, ...]
     audit: AuditTrail
     _deployments: Mapping[str, Deployment] = field(init=False, repr=False, eq=False)

@@ -102,20 +102,7 @@ def _pair(text: str) -> tuple[str, str]:
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 def _release_list(options: Options, project: str | None, limit: int) -> None:
     """List the releases of PROJECT, newest first."""
-    releases = options.space().releases(project, limit=limit)
-    options.show({"releases": [release.to_dict() for release in releases]}, _releases_text(releases))
-
-
-def _releases_text(releases: tuple[oc.Release, ...]) -> str:
-    if not releases:
-        return "there is no release yet; make one with 'octossh release create'"
-    rows = [
-        (r.number, r.channel, f"{r.created_at:%Y-%m-%d %H:%M:%S}", r.created_by, ", ".join(map(str, r.pins)))
-        for r in releases
-    ]
-    from octossh.model import columns
-
-    return columns(rows, ("release", "channel", "created (UTC)", "by", "images"))
+    options.show(options.space().releases(project, limit=limit))
 
 
 @command(_release, "show")

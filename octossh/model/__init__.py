@@ -76,7 +76,7 @@ from octossh.model.targets import CONTROLLER, Environment, Target
 from octossh.model.templates import Templates
 from octossh.model.values import Sealed, StoredValue, StoredValues
 from octossh.model.variables import Value, Variable, value_of
-from octossh.model.views import History, Standing, Status
+from octossh.model.views import History, Releases, Standing, Status
 
 __all__ = [
     "CONDITIONS",
@@ -161,6 +161,7 @@ __all__ = [
     "Reference",
     "Registry",
     "Release",
+    "Releases",
     "Replace",
     "Repositories",
     "Resource",

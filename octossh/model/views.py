@@ -10,9 +10,10 @@ from attrs import field, frozen
 
 from octossh.model._values import Described
 from octossh.model.deployments import Deployment, State
+from octossh.model.releases import Release
 from octossh.model.tables import Table, columns
 
-__all__ = ["History", "Standing", "Status"]
+__all__ = ["History", "Releases", "Standing", "Status"]
 
 
 def _moment(moment: datetime | None) -> str:
@@ -68,6 +69,43 @@ class History(Described, Sequence[Deployment]):
         (table,) = self.tables()
         # Without the ids, which `to_dict` has: the line is long enough.
         return columns([row[:-1] for row in table.rows], table.head[:-1]) if table.rows else table.empty
+
+
+@frozen
+class Releases(Described, Sequence[Release]):
+    """Releases of a project, newest first."""
+
+    releases: tuple[Release, ...]
+
+    @overload
+    def __getitem__(self, index: int) -> Release: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Release, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Release | tuple[Release, ...]:
+        return self.releases[index]
+
+    def __len__(self) -> int:
+        return len(self.releases)
+
+    def tables(self) -> tuple[Table, ...]:
+        """One row for each release."""
+        rows = [
+            (r.number, r.channel, _moment(r.created_at), r.created_by, ", ".join(map(str, r.pins)))
+            for r in self.releases
+        ]
+        projects = ", ".join(dict.fromkeys(release.project for release in self.releases))
+        caption = f"Releases of {projects}, newest first"
+        empty = "there is no release yet; make one with 'octossh release create'"
+        return (
+            Table(
+                head=("release", "channel", "created (UTC)", "by", "images"), rows=rows, caption=caption, empty=empty
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(self.tables()[0])
 
 
 @frozen(kw_only=True)

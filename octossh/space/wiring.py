@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -20,6 +20,7 @@ from octossh.model import (
     Mode,
     Project,
     Release,
+    Releases,
     Target,
     Value,
     Variable,
@@ -186,9 +187,9 @@ class Wiring:
             raise ModelError(f"{number!r} is a project and no release; say --project {number}, or project={number!r}")
         return self.project(project).name
 
-    def releases(self, project: str | None = None, *, limit: int | None = None) -> tuple[Release, ...]:
+    def releases(self, project: str | None = None, *, limit: int | None = None) -> Releases:
         """The releases of a project, newest first."""
-        return self.store.releases(self.project(project).name, limit=limit)
+        return Releases(self.store.releases(self.project(project).name, limit=limit))
 
     def _anchored(self, record: Record) -> Record:
         return Anchored(record, self.store.head, self.targets, self._transport) if self.anchors else record
@@ -233,4 +234,8 @@ class Wiring:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Space({self.store!r}, {len(self.projects)} projects, {len(self.targets)} targets)"
+        return f"Space({self.store!r}, {_count(self.projects, 'project')}, {_count(self.targets, 'target')})"
+
+
+def _count(items: Sized, noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"

@@ -128,7 +128,7 @@ def looking(space: oc.Space) -> None:
     assert_type(history[0], oc.Deployment)
     assert_type(history[:2], tuple[oc.Deployment, ...])
     assert_type([deployment.duration_s for deployment in history], list[float | None])
-    assert_type(space.releases("shop", limit=5), tuple[oc.Release, ...])
+    assert_type(space.releases("shop", limit=5), oc.Releases)
     assert_type(space.release("shop"), oc.Release)
     assert_type(space.check("Dev"), oc.Checkup)
     assert_type(space.plan_prune("Dev", keep=3), oc.Plan)
