@@ -12,6 +12,7 @@ from attrs import field, frozen
 from octossh.errors import ModelError
 from octossh.model._values import Described, Pairs, named, of, sorted_names, telling, unique_names, words
 from octossh.model.rollout import Rollout
+from octossh.shell import MASK
 
 __all__ = ["CONTROLLER", "Environment", "Target"]
 
@@ -37,6 +38,11 @@ class Environment(Described):
         return self.name
 
 
+def _shown(value: object) -> str:
+    """*value* without what may be a password: between a colon and an ``@``."""
+    return repr(re.sub(r":(?!//).*@", f":{MASK}@", value) if isinstance(value, str) else value)
+
+
 def _address(instance: Target, _attribute: Any, address: Any) -> None:
     if not isinstance(address, str) or not address:
         raise ModelError(f"target {instance.name!r} has no address; give a host name or an IP address")
@@ -47,7 +53,7 @@ def _address(instance: Target, _attribute: Any, address: Any) -> None:
         good = _HOST.fullmatch(address)
     if not good:
         raise ModelError(
-            f"target {instance.name!r}: {address!r} is neither a host name nor an IP address; "
+            f"target {instance.name!r}: {_shown(address)} is neither a host name nor an IP address; "
             "the user and the port have fields of their own"
         )
 
@@ -63,8 +69,9 @@ def _port(instance: Target, _attribute: Any, port: Any) -> None:
 
 def _user(instance: Target, _attribute: Any, user: Any) -> None:
     if user is not None and (not isinstance(user, str) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]*\$?", user)):
+        shown = re.sub(":.*", f":{MASK}", user) if isinstance(user, str) else user
         raise ModelError(
-            f"target {instance.name!r}: {user!r} is not a user name; give one such as 'deploy', or leave it out"
+            f"target {instance.name!r}: {shown!r} is not a user name; give one such as 'deploy', or leave it out"
         )
 
 
@@ -105,7 +112,8 @@ def _images(instance: Target, _attribute: Any, way: Any) -> None:
 def _sudo(instance: Target, _attribute: Any, sudo: Any) -> None:
     if not isinstance(sudo, bool):
         raise ModelError(
-            f"target {instance.name!r}: sudo is {sudo!r}; give True or False, and the password to the transport"
+            f"target {instance.name!r}: sudo is a {type(sudo).__name__}; "
+            "give True or False, and the password to the transport"
         )
     if sudo and instance.images == "push":
         raise ModelError(
@@ -116,7 +124,7 @@ def _sudo(instance: Target, _attribute: Any, sudo: Any) -> None:
 def _docker_host(instance: Target, _attribute: Any, host: Any) -> None:
     if host is not None and (not isinstance(host, str) or not re.fullmatch(r"unix:///[A-Za-z0-9_./@%+,-]+", host)):
         raise ModelError(
-            f"target {instance.name!r}: docker_host {host!r} is no socket on that host; give one such as "
+            f"target {instance.name!r}: docker_host {_shown(host)} is no socket on that host; give one such as "
             "'unix:///run/user/1000/docker.sock'"
         )
 
@@ -140,7 +148,7 @@ def _jump(instance: Target, _attribute: Any, jump: Any) -> None:
         return
     if not isinstance(jump, str) or not all(_HOP.fullmatch(hop) for hop in jump.split(",")):
         raise ModelError(
-            f"target {instance.name!r}: jump {jump!r} names no hosts to go through; give one such as "
+            f"target {instance.name!r}: jump {_shown(jump)} names no hosts to go through; give one such as "
             "'deploy@bastion.example.com:22', several with commas between them, or 'none'"
         )
 

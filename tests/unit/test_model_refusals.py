@@ -344,3 +344,21 @@ def test_hosts_pull_from_the_registry_path_and_octossh_asks_at_the_url(url, regi
     image = registry.image("acme/web")
     pin = oc.Pin(image=image, tag="1.0", digest="sha256:" + "a" * 64)
     assert (image.name, pin.reference, registry.pull_host) == (asked, f"{pulled}@sha256:{'a' * 64}", login)
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"address": "ssh://ann:pa55word@h01"}, "'ssh://ann:***@h01' is neither"),
+        ({"address": "ann:pa55/w@rd@h01"}, "'ann:***@h01' is neither"),
+        ({"user": "ann:pa55word"}, "'ann:***' is not a user name"),
+        ({"docker_host": "tcp://ann:pa55word@h01:2376"}, "docker_host 'tcp://ann:***@h01:2376' is no socket"),
+        ({"jump": "ann:pa55word@gate"}, "jump 'ann:***@gate' names no hosts"),
+        ({"sudo": "pa55word"}, "sudo is a str; give True or False"),
+    ],
+)
+def test_a_password_that_stands_where_none_belongs_is_in_no_message(fields, shown):
+    with pytest.raises(oc.ModelError) as caught:
+        oc.Target("h01", **{"address": "h01", **fields})
+    assert shown in str(caught.value)
+    assert "pa55" not in str(caught.value)
