@@ -75,7 +75,7 @@ class Silence:
         return heard
 
     def _listen(self, limit_s: float) -> None:
-        again_at = -math.inf
+        again_at, said = -math.inf, ""
         while not self._over.wait(self._wait_s(limit_s, again_at)):
             if time.monotonic() < max(self._heard_at + limit_s, again_at):
                 continue
@@ -85,7 +85,9 @@ class Silence:
                 if self._end():
                     return
             except OctosshError as error:
-                _log.warning("a step that has said nothing for %g s could not be ended: %s", limit_s, error)
+                if str(error) != said:  # it may be the same for as long as it runs
+                    _log.warning("a step that has said nothing for %g s could not be ended: %s", limit_s, error)
+                said = str(error)
             again_at = time.monotonic() + _AGAIN_S
 
     def _wait_s(self, limit_s: float, again_at: float) -> float:

@@ -211,3 +211,19 @@ def test_who_comes_after_it_meets_no_end_that_is_still_under_way():
 def test_what_makes_no_sense_is_refused(fields, words):
     with pytest.raises(oc.ModelError, match=words):
         oc.RunScript("do", script="true", **fields)
+
+
+def test_that_a_silent_script_cannot_be_ended_is_told_once_and_tried_again(monkeypatch, caplog):
+    monkeypatch.setattr("octossh.deploying.silence._AGAIN_S", 0.01)
+    tries, ended = [], threading.Event()
+
+    def end():
+        tries.append(time.monotonic())
+        if len(tries) < 4:
+            raise oc.ConnectError("h1: it did not open one more session")
+        ended.set()
+        return True
+
+    with Silence(0.01, end):
+        assert ended.wait(30)
+    assert caplog.text.count("could not be ended: h1: it did not open one more session") == 1
