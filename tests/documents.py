@@ -39,6 +39,8 @@ from unittest import mock
 import yaml
 from unit.vendors import Internet
 
+import octossh
+
 if TYPE_CHECKING:
     from lab.lab import Lab
 
@@ -295,6 +297,9 @@ class Stage:
 
     def close(self) -> None:
         self.exits.close()
+        for made in self.globals.values():
+            if isinstance(made, octossh.Space):
+                made.close()
         if self.shell is not None:
             # Its end of input, then the rest of its output: closes both, and waits.
             self.shell.communicate(timeout=30)

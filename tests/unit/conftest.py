@@ -8,6 +8,7 @@ import signal
 import sys
 
 import pytest
+import sqlalchemy
 from waiting import Shop
 
 from octossh.model.images import Registry
@@ -72,6 +73,27 @@ def authority(tmp_path_factory):
 
     make.ca = str(ca)
     return make
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_open():
+    """What a test opens, and all that octossh opens in it, is closed: of a database, the collector is told too late."""
+    opened = []
+
+    def note(connection, _record):
+        opened.append(connection)
+
+    def forget(connection, _record):
+        opened[:] = [one for one in opened if one is not connection]
+
+    for name, listener in (("connect", note), ("close", forget)):
+        sqlalchemy.event.listen(sqlalchemy.Pool, name, listener)
+    yield
+    for name, listener in (("connect", note), ("close", forget)):
+        sqlalchemy.event.remove(sqlalchemy.Pool, name, listener)
+    for connection in opened:
+        connection.close()
+    assert not opened, f"{len(opened)} connections of databases are left open"
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,15 @@ def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+MADE = contextlib.ExitStack()
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    with MADE:
+        yield
+
+
 class Deploying:
     """A space whose hosts answer by the name of the step; what they were sent is kept."""
 
@@ -36,6 +46,7 @@ class Deploying:
             on_event=self.events.append,
             **options,
         )
+        MADE.callback(self.space.close)
         self.release = self.space.create_release()
 
     def deploy(self) -> oc.Deployment:

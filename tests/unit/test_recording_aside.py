@@ -250,6 +250,7 @@ def aside(url, link, targets=("h01", "h02", "h03")):
     for target in targets:
         store.record(event(target), outcome(target))
     store._aside.close()
+    store._opened().close()
     link.cut = False
 
 

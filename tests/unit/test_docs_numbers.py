@@ -15,6 +15,7 @@ import pytest
 
 import octossh as oc
 
+pytestmark = pytest.mark.checkout
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "octossh"
 PAGE = (ROOT / "docs" / "reference" / "numbers.rst").read_text(encoding="utf-8")
