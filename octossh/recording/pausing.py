@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import update
-
 from octossh.errors import RecordError, Refused
 from octossh.model import Deployment, Event, Held, Schedule, State
 from octossh.model.serialising import to_dict
@@ -13,7 +11,6 @@ from octossh.recording.controllers import controller_here, whoami
 from octossh.recording.facts import Facts
 from octossh.recording.leases import Lease
 from octossh.recording.rows import Row, deployment_row, subject_hash
-from octossh.recording.tables import deployments
 from octossh.recording.transactions import Transaction
 
 __all__ = ["Pausing"]
@@ -70,6 +67,3 @@ class Pausing(Transaction):
         facts.keep("schedule", before.id, after, why, before, told=True)
         if facts.kept_one("held", before.id, Held) is not None:
             facts.drop("held", before.id, why, ..., told=False)
-
-    def _set(self, row: Row) -> None:
-        self.connection.execute(update(deployments).where(deployments.c.id == row["id"]).values(**row))

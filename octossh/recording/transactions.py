@@ -61,6 +61,7 @@ class Transaction(Work):
     """Releases, deployments and events within one transaction."""
 
     fenced = True
+    _under_way: tuple[str, Lease | None, Row] | None = None
 
     # Releases
 
@@ -183,9 +184,7 @@ class Transaction(Work):
 
     def record(self, event: Event, outcome: Outcome | None, lease: Lease | None) -> None:
         """See `Store.record`."""
-        known = self._known(event.deployment) if event.deployment or outcome is not None else None
-        if known is not None:
-            self._fence(known, lease)
+        known = self._may_record(event.deployment, lease) if event.deployment or outcome is not None else None
         if event.type in _OWN:
             raise ModelError(f"the event {event.type!r} is the store's own; record it under another name")
         if outcome is None:
@@ -223,10 +222,14 @@ class Transaction(Work):
             deployment=deployment.id,
             data={"state": row["state"], "error": row["error"], "hosts": deployment.hosts.value},
         )
-        self.connection.execute(update(deployments).where(deployments.c.id == row["id"]).values(**row))
+        self._set(row)
         self.connection.execute(delete(outcomes).where(outcomes.c.deployment == row["id"]))
         self.insert_all(outcomes, ended)
         self.append(event, subject_hash(row, ended))
+
+    def _set(self, row: Row) -> None:
+        self._under_way = None
+        self.connection.execute(update(deployments).where(deployments.c.id == row["id"]).values(**row))
 
     def _check_fixed(self, before: Row, row: Row) -> None:
         if other := [name for name in _FIXED if row[name] != before[name]]:
@@ -295,6 +298,14 @@ class Transaction(Work):
         if lives is not False and row["token"] is not None:
             lives = Leasing(self.connection, self.where).lives(row["project"], row["environment"], row["token"], lives)
         return State.INTERRUPTED if lives is False else state
+
+    def _may_record(self, id: str, lease: Lease | None) -> Row:  # noqa: A002 - the field's name
+        """The row of a deployment about which *lease* may record. Looked up once: nobody else writes meanwhile."""
+        if self._under_way is None or self._under_way[:2] != (id, lease):
+            known = self._known(id)
+            self._fence(known, lease)
+            self._under_way = id, lease, known
+        return self._under_way[2]
 
     def _fence(self, known: Row, lease: Lease | None) -> None:
         """Raise if whoever runs the deployment *known*, or writes under *lease*, has been overtaken."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
-from octossh.errors import ModelError
-from octossh.model import Deployment, Event, Mode, State
+from octossh.errors import ModelError, RecordError
+from octossh.model import Deployment, Event, Mode, Outcome, State
 from octossh.recording import Store, controller_here
 from octossh.recording.aside import Unwritable
 from octossh.recording.connecting import Database
@@ -63,12 +66,16 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
 
 def at_once(store: Store, events: list[Event]) -> list[Future[None]]:
     """Record them from as many threads, which come one after the other while another one writes."""
+    return all_at_once(store, [functools.partial(store.record, one) for one in events])
+
+
+def all_at_once(store: Store, works: list[Callable[[], None]]) -> list[Future[None]]:
     store._waiting = queue = Queue()
-    with ThreadPoolExecutor(len(events)) as pool:
+    with ThreadPoolExecutor(len(works)) as pool:
         with store._apart:
             futures = []
-            for one in events:
-                futures.append(pool.submit(store.record, one))
+            for work in works:
+                futures.append(pool.submit(work))
                 assert queue.came.acquire(timeout=10)
     return futures
 
@@ -93,6 +100,34 @@ def test_what_the_store_refuses_is_told_to_its_own_thread_alone(tmp_path: Path, 
         with pytest.raises(ModelError, match="cannot be recorded"):
             wrong.result()
         assert [found.target for found in store.events("d1")][1:] == ["h01", "h03"]
+
+
+def test_whose_deployment_is_of_all_that_comes_is_looked_up_once_but_not_beyond_its_end(tmp_path: Path) -> None:
+    ends = attrs.evolve(DEPLOYMENT, state=State.SUCCEEDED, finished_at=NOW)
+    ran = Outcome(step="s", target="h01", state=State.SUCCEEDED)
+    last = attrs.evolve(event("h01"), type="step_finished")
+    with Store(f"sqlite:///{tmp_path}/s.db") as store:
+        store.start(DEPLOYMENT)
+        record = functools.partial(store.record, last, ran)
+        first, end, late = all_at_once(store, [record, functools.partial(store.finish, ends), record])
+        assert (first.result(), end.result()) == (None, None)
+        with pytest.raises(RecordError, match="has ended"):
+            late.result()
+
+
+def test_of_two_deployments_each_has_its_own(tmp_path: Path) -> None:
+    other = attrs.evolve(DEPLOYMENT, id="d2", environment="Test")
+    with Store(f"sqlite:///{tmp_path}/s.db") as store:
+        store.start(DEPLOYMENT)
+        store.start(other)
+        lease = store.lease("shop", "Test")
+        mine = functools.partial(store.record, event("h01"))
+        with_lease = functools.partial(store.record, event("h02"), lease=lease)
+        theirs = functools.partial(store.record, attrs.evolve(event("h03"), deployment="d2"), lease=lease)
+        first, wrong, last = all_at_once(store, [mine, with_lease, theirs])
+        assert (first.result(), last.result()) == (None, None)
+        with pytest.raises(ModelError, match="a lease to deploy 'shop' to 'Test' is none"):
+            wrong.result()
 
 
 def test_all_of_it_goes_aside_where_the_store_takes_nothing(tmp_path: Path, counted: Counted) -> None:
