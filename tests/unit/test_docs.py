@@ -8,6 +8,8 @@ import importlib
 import importlib.util
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import attrs
@@ -186,3 +188,22 @@ def test_the_floors_are_as_the_design_says() -> None:
                 of = other.split(".")
                 if of[0] == "octossh" and len(of) > 1 and of[1] != mine:
                     assert floors[of[1]] < floors[mine], f"{name} imports {other}"
+
+
+@pytest.mark.slow
+def test_the_types_of_the_examples_are_right(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    for page in documents.PAGES:
+        for number, block in enumerate(documents.blocks(page)):
+            if block.language == "python":
+                name = re.sub(r"\W", "_", str(page.relative_to(documents.ROOT)))
+                # What follows another block goes on with what that one has.
+                before = "" if "import octossh" in "\n".join(block.lines) else "import octossh as oc\n"
+                (tmp_path / f"{name}_{number}.py").write_text(before + "\n".join(block.lines) + "\n")
+    config = tmp_path / "mypy.ini"
+    config.write_text(
+        "[mypy]\ncheck_untyped_defs = True\nfollow_imports = silent\ndisable_error_code = name-defined, import-not-found\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--config-file", config, "--cache-dir", tmp_path / "cache", tmp_path]
+    done = subprocess.run(command, cwd=documents.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
