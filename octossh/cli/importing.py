@@ -83,6 +83,8 @@ def _tell(options: Options, file: Path, made: Imported, output: Path | None, *, 
         check_loads({"octofile.py": source}, "octofile.py")
         notes = [{"place": note.place, "why": note.why, "advice": note.advice} for note in made.notes]
         options.show({"octofile": source, "notes": notes}, source.removesuffix("\n"))
+        if sys.stdout.isatty():
+            click.echo("octossh: nothing is written; -o octofile.py writes it, and the hosts beside it", err=True)
         return
     texts = {output.name: octofile([made.project], targets=_TARGETS if made.targets else (), about=about)}
     texts |= {_TARGETS: targets_file(made.targets)} if made.targets else {}

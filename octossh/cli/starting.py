@@ -46,10 +46,13 @@ def _init(options: Options, force: bool, **said: Any) -> None:
     steps = (["check"], ["release", "create"], ["plan", "--to", environment], ["deploy", "--to", environment])
     following = [to_type_with(options.file, *words) for words in steps]
     placed = [str(file.with_name(name)) for name in texts]
-    standing = [f"{target.name} in {' and '.join(target.environments)}" for target in start.targets]
+    standing: dict[str, list[str]] = {}
+    for target in start.targets:
+        standing.setdefault(" and ".join(target.environments), []).append(target.name)
+    told = [f"{', '.join(names)} in {place}" for place, names in standing.items()]
     lines = [
         f"{placed[0]}: project {start.described.name}, a container of {start.image}",
-        f"{placed[1]}: {', '.join(standing)}",
+        f"{placed[1]}: {'; '.join(told)}",
     ]
     text = "\n".join([*lines, "next:", *(f"  {line}" for line in following)])
     options.show({"files": placed, "next": following}, text)

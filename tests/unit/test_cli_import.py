@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tokenize
 
 import pytest
+from terminals import typed
 
 import octossh as oc
 from octossh.cli.options import load
@@ -443,3 +445,13 @@ def test_octofile_and_targets_are_two_files(octossh, in_tmp):
     assert (code, out) == (2, "")
     assert "the octofile cannot be 'targets.yml': the targets are written there" in err
     assert not (in_tmp / "targets.yml").exists()
+
+
+@pytest.mark.slow
+def test_at_a_terminal_it_is_said_that_what_is_printed_is_not_written(in_tmp):
+    (in_tmp / "compose.yml").write_text("services: {web: {image: nginx}}")
+    command = [sys.executable, "-m", "octossh", "import", "compose", "compose.yml"]
+    code, screen = typed(command, in_tmp, dict(os.environ), (), ())
+    assert code == 0, screen
+    assert "nothing is written; -o octofile.py writes it, and the hosts beside it" in screen
+    assert [file.name for file in in_tmp.iterdir()] == ["compose.yml"]

@@ -90,6 +90,11 @@ def test_hosts_may_be_those_of_the_ssh_configuration(init, in_tmp, monkeypatch):
     assert "no name in ~/.ssh/config fits 'app*'" in err
 
 
+def test_hosts_are_told_by_where_they_stand(init):
+    hosts = [word for host in ("Test=a", "Live=b", "Live=c") for word in ("--host", host)]
+    assert "\ntargets.yml: a in Test; b, c in Live\n" in init(*IMAGE, *hosts)[1]
+
+
 def test_files_that_are_there_are_written_over_with_force_only(init, in_tmp):
     (in_tmp / "targets.yml").write_text("mine")
     code, out, err = init(*IMAGE, *HOST)
