@@ -91,6 +91,8 @@ def _attended(run: Run, cancelled: Callable[[], Cancellation | None] | None, *, 
         done = promised(work, "octossh-deployment")
         run.questions.serve()
         ended = done.result()
+    if run.journal.leaves is not None:
+        raise run.journal.leaves
     if check and ended.state is State.WAITING:
         raise DeployWaits(how_to_go_on(ended, run.asks), ended, ended.hosts)
     if check and not ended.ok:

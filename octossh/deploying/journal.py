@@ -27,6 +27,7 @@ class Journal:
         begun: When steps began on hosts, by step and target.
         started: Whether it stands in the record.
         broken: Why the record cannot be written; nothing more is started then.
+        leaves: With what a listener wants to end the process.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Journal:
         self.begun: dict[tuple[str, str], datetime] = {}
         self.started = False
         self.broken: RecordError | None = None
+        self.leaves: BaseException | None = None
         self._closed = False
         self._lock = threading.Lock()
         self._telling = threading.Lock()
@@ -169,5 +171,8 @@ class Journal:
         with self._telling:
             try:
                 heard(self._on_event, event)
-            except BaseException:  # noqa: BLE001 - Ctrl-C, or who listens wants the process to end
+            except KeyboardInterrupt:
+                self._interrupt()
+            except BaseException as error:  # noqa: BLE001 - it is raised again when the deployment has its end
+                self.leaves = self.leaves or error
                 self._interrupt()

@@ -49,8 +49,6 @@ __all__ = ["Access", "Worker"]
 
 _log = logging.getLogger("octossh")
 
-_ROOM_S = (0.5, 1.0, 2.0, 4.0)
-
 
 class _Given(TypedDict):
     """What each run of a script is given."""
@@ -440,15 +438,15 @@ class Worker:
         return result
 
     def _end_run(self, target: Target, script: Script) -> None:
-        """Send what ends a run. Where sshd allows one session, that of the run counts a little longer there."""
-        for pause_s in (*_ROOM_S, None):
-            try:
-                self.transport.run(target, script, timeout_s=30)
-            except ConnectError as error:
-                if pause_s is None or error.kind != "other" or self._left.wait(pause_s):
-                    raise
-            else:
-                return
+        """Send what ends a run, for which nobody listens any more."""
+        try:
+            self.transport.run(target, script, timeout_s=30)
+        except ConnectError as error:
+            hang_up = getattr(self.transport, "hang_up", None)
+            if error.kind != "other" or hang_up is None or not hang_up(target):
+                raise
+            # Where sshd allows one session, that of the run counts until it has ended; but only over its connection.
+            self.transport.run(target, script, timeout_s=30)
 
     def _end_container(self, step: RunScript, target: Target) -> None:
         """Away with the container of a script that was ended, also where nothing was left there to do that."""

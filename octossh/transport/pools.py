@@ -213,6 +213,24 @@ class Pool(ABC, Generic[L]):
         slot = self._slots.get(self._routing.route(target).key)
         return slot is not None and (link := slot.link) is not None and link.alive
 
+    def hang_up(self, target: Target) -> bool:
+        """Close the connection to *target*, unless others go through it; what runs over it ends with `ConnectionLost`.
+
+        The next script opens another one. False: there was none, or it is needed.
+        """
+        key = self._routing.route(target).key
+        with self._lock:
+            slot = self._slots.get(key)
+            needed = any(other.via == key and other.link is not None for other in self._slots.values())
+        if slot is None or needed:
+            return False
+        with slot.lock:
+            if slot.link is None:
+                return False
+            self._drop(slot.link, "its host had no room for another session")
+            slot.link = None
+        return True
+
     def run(
         self,
         target: Target,

@@ -241,6 +241,30 @@ class TestAHostWithFewSessions:
         thread.join(20)
         assert logs == ["ready\nover\n"]
 
+    def test_of_one_has_room_again_over_another_connection(
+        self, target: Target, make: Callable[..., SSH], allowing: Callable[[int], None]
+    ) -> None:
+        allowing(1)
+        ssh = make()
+        assert not ssh.hang_up(target)
+        ready = threading.Event()
+        lost: list[ConnectionLost] = []
+
+        def hold() -> None:
+            with pytest.raises(ConnectionLost, match="no room for another session") as caught:
+                ssh.run(target, script("echo ready; sleep 60"), on_line=lambda _: ready.set())
+            lost.append(caught.value)
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        assert ready.wait(20)
+        with pytest.raises(ConnectError, match="MaxSessions"):
+            ssh.run(target, script("echo in"))
+        assert ssh.hang_up(target)
+        assert ssh.run(target, script("echo in")).log == "in\n"
+        thread.join(20)
+        assert len(lost) == 1
+
     def test_of_one_makes_room_where_what_was_begun_is_of_no_use(
         self, lab: Any, host: str, make: Callable[..., SSH], allowing: Callable[[int], None]
     ) -> None:

@@ -154,14 +154,16 @@ def test_a_script_that_does_not_end_in_time_is_ended_on_its_host():
     assert (states(error.deployment), error.hosts) == ({"do h1": "failed"}, oc.Hosts.CHANGED)
 
 
-def test_a_script_is_ended_once_its_host_has_room_for_the_session_that_does_so(monkeypatch):
-    monkeypatch.setattr("octossh.deploying.working._ROOM_S", (0.0, 0.0))
+def test_a_script_is_ended_over_another_connection_where_its_own_has_no_room():
     full = oc.ConnectError("h1: it did not open one more session")
     ends = says(action="stopped"), says("failed", "ran", "yes", "it was ended")
-    world = World({"do": [oc.TimedOut("h1: 900 s"), full, full, *ends]})
-    assert states(failing(world, planned(DO)).deployment) == {"do h1": "failed"}
-    world = World({"do": [oc.TimedOut("h1: 900 s"), full, full, full]})
-    assert "it cannot be ended: h1: it did not open" in failing(world, planned(DO)).deployment.error
+    closed = []
+    for hangs_up, answers, state in ((True, ends, "failed"), (False, (), "unknown"), (None, (), "unknown")):
+        world = World({"do": [oc.TimedOut("h1: 900 s"), full, *answers]})
+        if hangs_up is not None:
+            world.transport.hang_up = lambda target, hangs_up=hangs_up: closed.append(target.name) or hangs_up
+        assert states(failing(world, planned(DO)).deployment) == {"do h1": state}
+    assert closed == ["h1", "h1"]
 
 
 def test_the_container_of_a_script_that_is_ended_is_removed():
