@@ -66,7 +66,7 @@ def settle(
             open_.setdefault(target, []).append((step, at))
     try:
         found = on_each(
-            [hosts.get(name, Target(name, name)) for name in open_],
+            [hosts.get(name) or _not_asked(name) for name in open_],
             lambda target: asking.outcomes(target, open_[target.name], known, behind, there=target.name in hosts),
         )
         for target in {target for _, target in begun} - set(open_):
@@ -78,6 +78,11 @@ def settle(
         if not isinstance(outcomes, OctosshError):
             known |= {(one.step, name): _newer(known.get((one.step, name)), one) for one in outcomes}
     return _ended(deployment, release, [*hosts.values()], known)
+
+
+def _not_asked(name: str) -> Target:
+    """What stands for a target that nobody asks: the machine that deployed, or a host that is not known any more."""
+    return CONTROLLER if name == CONTROLLER.name else Target(name, "gone.invalid")
 
 
 def _begun(events: Iterable[Event]) -> tuple[dict[tuple[str, str], datetime], dict[tuple[str, str], str]]:

@@ -78,7 +78,7 @@ def leave(made, gone, *begun, done=()):
     lease = made.store.lease("shop", "Dev", holder=gone)
     made.store.start(left, lease=lease)
     for place in (*done, *begun):
-        step, target = place.split()
+        step, target = place.split(maxsplit=1)
         made.store.record(oc.Event(type="step_started", at=MOMENT, deployment="d1", step=step, target=target))
         if place in done:
             event = oc.Event(type="step_finished", at=MOMENT, deployment="d1", step=step, target=target)
@@ -256,3 +256,18 @@ def test_where_a_step_gave_out_a_secret_what_hosts_say_behind_it_is_not_kept(gon
         "what it said may hold secrets, and was not kept\n",
     )
     assert heard == []
+
+
+@pytest.mark.parametrize("settle", ["resume", "deploy"])
+def test_what_ran_on_the_machine_that_deployed_or_on_a_host_that_has_gone_hinders_nobody(gone, settle):
+    hosts = Hosts()
+    with space(hosts) as made:
+        leave(made, gone, "one (controller)", "one an old host", "one h1")
+        if settle == "deploy":
+            assert made.deploy("0.0.1", "Dev").ok
+        else:
+            made.resume("d1")
+        outcomes = {outcome.target: outcome for outcome in made.deployment("d1").outcomes if outcome.step == "one"}
+    assert outcomes["(controller)"].why == "it ran on the machine that deployed, which cannot be asked any more"
+    assert "is not among those that are known here any more" in outcomes["an old host"].why
+    assert outcomes["h1"].state is oc.State.SUCCEEDED
