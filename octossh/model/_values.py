@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import attrs
@@ -82,6 +82,13 @@ class Pairs(Mapping[str, V]):
 
     def __len__(self) -> int:
         return len(self._items)
+
+    # Mapping has these, and asks for each item by itself.
+    def items(self) -> ItemsView[str, V]:
+        return self._items.items()
+
+    def __eq__(self, other: object) -> bool:
+        return self._items == other._items if isinstance(other, Pairs) else super().__eq__(other)
 
     def __hash__(self) -> int:
         return hash(tuple(self._items.items()))

@@ -235,6 +235,7 @@ class Resolver:
     _reach: dict[str, Mapping[str, Target]] = field(factory=dict, init=False, repr=False, eq=False)
     _kept: dict[str, _Kept] = field(factory=dict, init=False, repr=False, eq=False)
     _named: dict[str, dict[str | None, list[Variable]]] = field(factory=dict, init=False, repr=False, eq=False)
+    _evaluated: dict[tuple[object, ...], str] = field(factory=dict, init=False, repr=False, eq=False)
 
     def reach(self, step: Step) -> Mapping[str, Target]:
         """The targets that *step* runs on, by name."""
@@ -372,7 +373,13 @@ class Resolver:
                 )
         if whole and "steps" in read and isinstance(alone := value_alone(text, values), SecretOutput):
             return alone.ref
-        return evaluate(text, values, where=where, language=language)
+        if not read.isdisjoint(("target", "steps")):
+            return evaluate(text, values, where=where, language=language)
+        # A thousand hosts have few different values; 1 and true are equal, and no text shows them so.
+        key = (text, language, *((values[name], type(values[name])) for name in sorted(read & values.keys())))
+        if key not in self._evaluated:
+            self._evaluated[key] = evaluate(text, values, where=where, language=language)
+        return self._evaluated[key]
 
     def _always(self, target: Target, known: Mapping[tuple[str, str], Facts], failed: bool | None) -> dict[str, Any]:
         """What expressions know without a variable."""

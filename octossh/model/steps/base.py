@@ -267,11 +267,12 @@ def changed(value: P, changes: Mapping[str, Any]) -> P:
         value: A step, or a part of one.
         changes: Values by the names of fields.
     """
-    made = object.__new__(type(value))
-    for attribute in attrs.fields(type(value)):
-        name = attribute.name
-        new = attrs.setters.convert(made, attribute, changes[name]) if name in changes else getattr(value, name)
-        object.__setattr__(made, name, new)  # frozen, and still in the making
+    made, put = object.__new__(type(value)), object.__setattr__  # frozen, and still in the making
+    fields = attrs.fields_dict(type(value))
+    for name in fields:
+        put(made, name, getattr(value, name))
+    for name, content in changes.items():
+        put(made, name, attrs.setters.convert(made, fields[name], content))
     attrs.validate(made)
     if hasattr(made, "__attrs_post_init__"):
         made.__attrs_post_init__()
