@@ -55,8 +55,12 @@ def outliving(
     return attrs.evolve(script, ahead=ahead, repeatable=repeatable)
 
 
+def _numbered(run: str, number: int) -> str:
+    return f"{run}.{number:02d}"
+
+
 def _named(run: str, number: int, *, ends: bool = False) -> str:
-    lines = [f"octossh_run={quote(f'{run}.{number:02d}')}", f"octossh_run_ends={'yes' if ends else 'no'}"]
+    lines = [f"octossh_run={quote(_numbered(run, number))}", f"octossh_run_ends={'yes' if ends else 'no'}"]
     return "\n".join([*lines, "octossh_go=octossh_run_go", ""])
 
 
@@ -85,7 +89,8 @@ def fused(parts: Sequence[tuple[Script, str]], *, claim: str = "", last: bool = 
         # In brackets, it is read to its end before anything of it is done.
         held = _claiming(claim, last=last and number == len(parts))
         # The last one sweeps for all of them.
-        sweeps = "" if number == len(parts) else "octossh_run_sweeps=no\n"
+        before = " ".join(_numbered(run, 1) for _, run in parts[:-1])
+        sweeps = f"octossh_run_before={quote(before)}\n" if number == len(parts) else "octossh_run_sweeps=no\n"
         text += ["(\n", *values, _named(run, 1), sweeps, held, script.body, ') || exit "$?"\n']
         names += [f"{number}/{name}" for name in script.secrets]
     return Script(parts[0][0].name, "".join(text), tuple(names), ahead=_outlive(), repeatable=True)

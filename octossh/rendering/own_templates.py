@@ -31,7 +31,20 @@ HARMLESS: Mapping[str, str] = {
 
 _ENDING = ".sh.j2"
 _FIRST, _LAST = '{% include "_begin.sh.j2" %}', '{% include "_end.sh.j2" %}'
-_SHARED = {"_begin", "_claim", "_end", "_find_run", "_follow", "_lock", "_open", "_outlive", "_session"}
+_SHARED = {
+    "_act",
+    "_begin",
+    "_claim",
+    "_end",
+    "_find_run",
+    "_follow",
+    "_glance",
+    "_lock",
+    "_locking",
+    "_open",
+    "_outlive",
+    "_session",
+}
 _FIXED = {
     *_SHARED,
     "anchor",

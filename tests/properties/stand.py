@@ -254,6 +254,14 @@ class Host:
         return {seen["Name"][1:]: seen for seen in self.docker.containers.values()}
 
 
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until that is so."""
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def write(file: Path, data: bytes) -> None:
     """Into what another process has open, or an `OSError` where nobody reads it any more."""
     at = os.open(file, os.O_WRONLY | os.O_NONBLOCK)

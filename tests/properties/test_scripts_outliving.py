@@ -6,15 +6,14 @@ import os
 import re
 import signal
 import subprocess
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from attrs import frozen
 from golden.cases import IMAGE, order
-from properties.stand import EACH_SHELL, SHELLS, forget_runs, syntax_errors
+from properties.stand import EACH_SHELL, SHELLS, eventually, forget_runs, syntax_errors
 
 import octossh as oc
 from octossh.deploying.following import Told
@@ -105,13 +104,6 @@ def drop(shell: list[str], script: Script, until: str) -> bytes:
 
 def folder(run: str) -> Path:
     return MEMORY / f"octossh-run-{run}.01"
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_run_says_the_same_as_without_anything_around_it(shell: list[str], run: str) -> None:

@@ -42,8 +42,47 @@ command -v docker >/dev/null ||
 # The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
 # shellcheck disable=SC2317
 docker() { command docker "$@" 3>&- 9>&-; }
+# The same in place of the shell of a $( ), which would wait for it.
+# shellcheck disable=SC2317
+octossh_docker() { exec docker "$@" 3>&- 9>&-; }
 octossh_nl='
 '
+
+# A step that finds all there needs no process of its own, and nobody beside it: it looks first, under the lock, and
+# what it says meanwhile is kept for the end of that.
+octossh_kept='' octossh_kept_log=''
+[ -z "${octossh_go:-}" ] || octossh_run_enter 1>&3 || octossh_go=''
+[ -z "${octossh_go:-}" ] || octossh_run_tell stat || exit 255
+octossh_frame() {
+    if [ "$octossh_glances" = no ]; then
+        printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3
+        return
+    fi
+    octossh_kept="$octossh_kept##octossh ${octossh_nonce:?} $*$octossh_nl"
+    case $* in
+        'end succeeded '*) octossh_glanced 0 ;;
+        'end '*) octossh_glanced 1 ;;
+    esac
+}
+octossh_say() {
+    if [ "$octossh_glances" = no ]; then
+        printf 'octossh: %s\n' "$1"
+    else
+        octossh_kept_log="${octossh_kept_log}octossh: $1$octossh_nl"
+    fi
+}
+
+# All is said, with exit code $1. Whoever does not take it shall not hold the lock.
+octossh_glanced() {
+    exec 9<&-
+    if [ -n "${octossh_go:-}" ]; then
+        octossh_run_all "$octossh_kept" "$octossh_kept_log" "$1"
+    else
+        printf '%s' "$octossh_kept_log"
+        printf '%s' "$octossh_kept" >&3
+    fi
+}
+
 
 # Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it cannot be seen, and 2
 # where it has ended.
@@ -149,7 +188,7 @@ octossh_take_claim() {
             octossh_fail "the claim $octossh_file of a deployment that has gone cannot be taken over; remove it"
     done
     [ -e "$octossh_mine" ] || (umask 0; set -C; : >"$octossh_mine") 2>/dev/null || :
-    (printf '%s\n' "$octossh_session ${octossh_silence:-0} $octossh_since" >"$octossh_mine") 2>/dev/null || {
+    { printf '%s\n' "$octossh_session ${octossh_silence:-0} $octossh_since" >"$octossh_mine"; } 2>/dev/null || {
         rm -f "$octossh_mine"
         octossh_fail "the claim $octossh_mine cannot be written: is the place full, or the file a stranger's? make room, or remove it, and deploy again"
     }
@@ -182,53 +221,90 @@ octossh_locks() {
     fi
     return 1
 }
-octossh_waited=0
-until octossh_locks; do
-    if [ "$octossh_waited" -eq 0 ]; then
-        octossh_say "waiting for $octossh_holder"
-    fi
-    [ "$octossh_waited" -lt 30 ] || octossh_end locked none no "$octossh_why"
-    octossh_waited=$((octossh_waited + 1))
-    sleep 1
-done
-[ -z "${octossh_claim:-}" ] || octossh_take_claim
-# What a stranger has made cannot be opened by its name (fs.protected_regular), but by what is open already. Where
-# neither can be written, it shall tell nothing rather than what is not so.
-(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >/proc/self/fd/9) 2>/dev/null || (printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null ||
-    truncate -c -s 0 "$octossh_lock" 2>/dev/null || :
-# What a run that was killed while it pulled has left: a folder without a login.
-for octossh_config in "$octossh_lock".login.*; do
-    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
-done
+# It is ours: say so there.
+octossh_holds() {
+    [ -z "${octossh_claim:-}" ] || octossh_take_claim
+    # What a stranger has made cannot be opened by its name (fs.protected_regular), but by what is open already. Where
+    # neither can be written, it shall tell nothing rather than what is not so.
+    { printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >/proc/self/fd/9 || printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock"; } 2>/dev/null ||
+        truncate -c -s 0 "$octossh_lock" 2>/dev/null || :
+    # What a run that was killed while it pulled has left: a folder without a login.
+    for octossh_config in "$octossh_lock".login.*; do
+        [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+    done
+}
+# Wait until it is.
+octossh_wait_for_lock() {
+    octossh_waited=0
+    until octossh_locks; do
+        if [ "$octossh_waited" -eq 0 ]; then
+            octossh_say "waiting for $octossh_holder"
+        fi
+        [ "$octossh_waited" -lt 30 ] || octossh_end locked none no "$octossh_why"
+        octossh_waited=$((octossh_waited + 1))
+        sleep 1
+    done
+    octossh_holds
+}
 
-octossh_look() { docker network inspect --format '{{.Name}} {{if and (eq (index .Labels "octossh.project") "O'"'"'Brien") (eq (index .Labels "octossh.environment") "$(id)") (eq (index .Labels "octossh.step") "b'"'"'a\"c$k`end")}}ours{{else}}other{{end}} {{with (index .Labels "octossh.spec")}}{{.}}{{else}}-{{end}}
+# Look, and where that was not the end of it, go on with octossh_act: it outlives its link.
+octossh_glance() {
+    octossh_looked=no
+    [ -z "${octossh_go:-}" ] || trap 'octossh_run_stopped "$octossh_kept_log"' TERM
+    if octossh_locks; then
+        octossh_looked=yes
+        octossh_holds
+        octossh_compare
+    fi
+    octossh_glances=no
+    trap - TERM
+    exec 1>&3 3>&-
+    if [ -n "${octossh_go:-}" ]; then octossh_run_on octossh_act; else octossh_act; fi
+}
+
+octossh_look() { octossh_docker network inspect --format '{{.Name}} {{if and (eq (index .Labels "octossh.project") "O'"'"'Brien") (eq (index .Labels "octossh.environment") "$(id)") (eq (index .Labels "octossh.step") "b'"'"'a\"c$k`end")}}ours{{else}}other{{end}} {{with (index .Labels "octossh.spec")}}{{.}}{{else}}-{{end}}
 {{json .}}' o-brien-id-b-a-c-k-end 2>/dev/null; }
 
 # What was to be made is not there, as octossh_said says.
 octossh_unmade() {
-    octossh_answer=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_answer"
+    octossh_answer=$(octossh_docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_answer"
     octossh_fail "$1: $octossh_said"
 }
 
-octossh_did=created
-octossh_seen=$(octossh_look) || octossh_seen=''
-octossh_head=${octossh_seen%%"$octossh_nl"*}
-octossh_json=${octossh_seen#*"$octossh_nl"}
-case $octossh_head in
-    "o-brien-id-b-a-c-k-end ours sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91")
-        octossh_frame "inspect $octossh_json"
-        octossh_end succeeded unchanged no ""
-        ;;
-    "o-brien-id-b-a-c-k-end ours "*) octossh_fail 'the network o-brien-id-b-a-c-k-end is there and differs from what is wanted; containers hang on it, so it is not replaced: remove it yourself, or give this step another name' ;;
-    "o-brien-id-b-a-c-k-end "*) octossh_fail 'the network o-brien-id-b-a-c-k-end was not made by this step; remove it, or give this step another name' ;;
-    # Another one: docker also takes the name for the beginning of an id.
-esac
-octossh_say 'creating network o-brien-id-b-a-c-k-end'
-octossh_said=$(docker network create --driver bridge --label 'octossh.project=O'"'"'Brien' --label 'octossh.environment=$(id)' --label 'octossh.step=b'"'"'a"c$k`end' --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91 --label 'octossh.fields={"v":1}' o-brien-id-b-a-c-k-end 2>&1) ||
-    octossh_unmade "docker network create"
-octossh_changed=yes
-octossh_seen=$(octossh_look) || octossh_fail 'network o-brien-id-b-a-c-k-end was created, and cannot be inspected'
-octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"
-octossh_end succeeded "$octossh_did" yes ""
+
+# Ends where there is nothing to do, or nothing can be done.
+octossh_compare() {
+    octossh_did=created
+    octossh_seen=$(octossh_look) || octossh_seen=''
+    octossh_json=${octossh_seen#*"$octossh_nl"}
+    case ${octossh_seen%%"$octossh_nl"*} in
+        "o-brien-id-b-a-c-k-end ours sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91")
+            octossh_frame "inspect $octossh_json"
+            octossh_end succeeded unchanged no ""
+            ;;
+        "o-brien-id-b-a-c-k-end ours "*) octossh_fail 'the network o-brien-id-b-a-c-k-end is there and differs from what is wanted; containers hang on it, so it is not replaced: remove it yourself, or give this step another name' ;;
+        "o-brien-id-b-a-c-k-end "*) octossh_fail 'the network o-brien-id-b-a-c-k-end was not made by this step; remove it, or give this step another name' ;;
+        # Another one: docker also takes the name for the beginning of an id.
+    esac
 }
-{ "${octossh_go:-octossh_main}" </dev/null; }
+
+octossh_act() {
+    exec 3>&1 1>&2
+    printf '%s' "$octossh_kept" >&3
+    printf '%s' "$octossh_kept_log"
+    if [ "$octossh_looked" = no ]; then
+        octossh_wait_for_lock
+        octossh_compare
+    fi
+    octossh_say 'creating network o-brien-id-b-a-c-k-end'
+    octossh_said=$(octossh_docker network create --driver bridge --label 'octossh.project=O'"'"'Brien' --label 'octossh.environment=$(id)' --label 'octossh.step=b'"'"'a"c$k`end' --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91 --label 'octossh.fields={"v":1}' o-brien-id-b-a-c-k-end 2>&1) ||
+        octossh_unmade "docker network create"
+    octossh_changed=yes
+    octossh_seen=$(octossh_look) || octossh_fail 'network o-brien-id-b-a-c-k-end was created, and cannot be inspected'
+    octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"
+    octossh_end succeeded "$octossh_did" yes ""
+}
+octossh_glance
+}
+octossh_glances=yes
+{ octossh_main </dev/null; }

@@ -114,7 +114,8 @@ octossh_run_stop() {
     [ ! -s "$octossh_run_dir/code" ] || return 0
     octossh_run_begun || return 0
     octossh_run_mark end failed ran yes "$1" >>"$octossh_run_dir/answer"
-    read -r octossh_run_pid octossh_run_stat <"$octossh_run_dir/stat" || return 0
+    # A run that goes on in another process writes that anew.
+    until read -r octossh_run_pid octossh_run_stat <"$octossh_run_dir/stat"; do octossh_run_begun || return 0; done
     octossh_run_tree "$octossh_run_pid"
     # shellcheck disable=SC2086
     kill -TERM $octossh_run_all 2>/dev/null
@@ -181,6 +182,9 @@ octossh_run_clear() {
     sleep 180
     rm -rf "$octossh_run_dir"
     [ "${octossh_run_sweeps:-yes}" = yes ] || return 0
+    for octossh_run_try in ${octossh_run_before:-}; do
+        rm -rf "${octossh_run_dir%/*}/octossh-run-$octossh_run_try"
+    done
     find "${octossh_run_dir%/*}" -maxdepth 1 -name 'octossh-run-*' -user "$(id -u)" -mmin +1440 |
         while read -r octossh_run_dir; do
             octossh_run_lives "$octossh_run_dir" || rm -rf "$octossh_run_dir"

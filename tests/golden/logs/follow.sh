@@ -42,6 +42,9 @@ command -v docker >/dev/null ||
 # The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
 # shellcheck disable=SC2317
 docker() { command docker "$@" 3>&- 9>&- 4<&-; }
+# The same in place of the shell of a $( ), which would wait for it.
+# shellcheck disable=SC2317
+octossh_docker() { exec docker "$@" 3>&- 9>&- 4<&-; }
 
 # All of it goes into the log, the one stream in which no frame can fall between two halves of a line.
 (

@@ -42,6 +42,9 @@ command -v sudo >/dev/null ||
 # The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
 # shellcheck disable=SC2317,SC2032,SC2033
 docker() { command sudo -n docker "$@" 3>&- 9>&-; }
+# The same in place of the shell of a $( ), which would wait for it.
+# shellcheck disable=SC2317,SC2032,SC2033
+octossh_docker() { exec sudo -n docker "$@" 3>&- 9>&-; }
 
 # All of it goes into the log, the one stream in which no frame can fall between two halves of a line.
 docker logs --timestamps --since 2026-11-24T12:00:00.000000Z --tail 20 4f0c

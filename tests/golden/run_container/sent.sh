@@ -42,8 +42,47 @@ command -v docker >/dev/null ||
 # The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
 # shellcheck disable=SC2317
 docker() { command docker "$@" 3>&- 9>&- 4<&-; }
+# The same in place of the shell of a $( ), which would wait for it.
+# shellcheck disable=SC2317
+octossh_docker() { exec docker "$@" 3>&- 9>&- 4<&-; }
 octossh_nl='
 '
+
+# A step that finds all there needs no process of its own, and nobody beside it: it looks first, under the lock, and
+# what it says meanwhile is kept for the end of that.
+octossh_kept='' octossh_kept_log=''
+[ -z "${octossh_go:-}" ] || octossh_run_enter 1>&3 || octossh_go=''
+[ -z "${octossh_go:-}" ] || octossh_run_tell stat || exit 255
+octossh_frame() {
+    if [ "$octossh_glances" = no ]; then
+        printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3
+        return
+    fi
+    octossh_kept="$octossh_kept##octossh ${octossh_nonce:?} $*$octossh_nl"
+    case $* in
+        'end succeeded '*) octossh_glanced 0 ;;
+        'end '*) octossh_glanced 1 ;;
+    esac
+}
+octossh_say() {
+    if [ "$octossh_glances" = no ]; then
+        printf 'octossh: %s\n' "$1"
+    else
+        octossh_kept_log="${octossh_kept_log}octossh: $1$octossh_nl"
+    fi
+}
+
+# All is said, with exit code $1. Whoever does not take it shall not hold the lock.
+octossh_glanced() {
+    exec 9<&-
+    if [ -n "${octossh_go:-}" ]; then
+        octossh_run_all "$octossh_kept" "$octossh_kept_log" "$1"
+    else
+        printf '%s' "$octossh_kept_log"
+        printf '%s' "$octossh_kept" >&3
+    fi
+}
+
 
 # Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it cannot be seen, and 2
 # where it has ended.
@@ -149,7 +188,7 @@ octossh_take_claim() {
             octossh_fail "the claim $octossh_file of a deployment that has gone cannot be taken over; remove it"
     done
     [ -e "$octossh_mine" ] || (umask 0; set -C; : >"$octossh_mine") 2>/dev/null || :
-    (printf '%s\n' "$octossh_session ${octossh_silence:-0} $octossh_since" >"$octossh_mine") 2>/dev/null || {
+    { printf '%s\n' "$octossh_session ${octossh_silence:-0} $octossh_since" >"$octossh_mine"; } 2>/dev/null || {
         rm -f "$octossh_mine"
         octossh_fail "the claim $octossh_mine cannot be written: is the place full, or the file a stranger's? make room, or remove it, and deploy again"
     }
@@ -182,28 +221,50 @@ octossh_locks() {
     fi
     return 1
 }
-octossh_waited=0
-until octossh_locks; do
-    if [ "$octossh_waited" -eq 0 ]; then
-        octossh_say "waiting for $octossh_holder"
+# It is ours: say so there.
+octossh_holds() {
+    [ -z "${octossh_claim:-}" ] || octossh_take_claim
+    # What a stranger has made cannot be opened by its name (fs.protected_regular), but by what is open already. Where
+    # neither can be written, it shall tell nothing rather than what is not so.
+    { printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >/proc/self/fd/9 || printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock"; } 2>/dev/null ||
+        truncate -c -s 0 "$octossh_lock" 2>/dev/null || :
+    # What a run that was killed while it pulled has left: a folder without a login.
+    for octossh_config in "$octossh_lock".login.*; do
+        [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+    done
+}
+# Wait until it is.
+octossh_wait_for_lock() {
+    octossh_waited=0
+    until octossh_locks; do
+        if [ "$octossh_waited" -eq 0 ]; then
+            octossh_say "waiting for $octossh_holder"
+        fi
+        [ "$octossh_waited" -lt 30 ] || octossh_end locked none no "$octossh_why"
+        octossh_waited=$((octossh_waited + 1))
+        sleep 1
+    done
+    octossh_holds
+}
+
+# Look, and where that was not the end of it, go on with octossh_act: it outlives its link.
+octossh_glance() {
+    octossh_looked=no
+    [ -z "${octossh_go:-}" ] || trap 'octossh_run_stopped "$octossh_kept_log"' TERM
+    if octossh_locks; then
+        octossh_looked=yes
+        octossh_holds
+        octossh_compare
     fi
-    [ "$octossh_waited" -lt 30 ] || octossh_end locked none no "$octossh_why"
-    octossh_waited=$((octossh_waited + 1))
-    sleep 1
-done
-[ -z "${octossh_claim:-}" ] || octossh_take_claim
-# What a stranger has made cannot be opened by its name (fs.protected_regular), but by what is open already. Where
-# neither can be written, it shall tell nothing rather than what is not so.
-(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >/proc/self/fd/9) 2>/dev/null || (printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null ||
-    truncate -c -s 0 "$octossh_lock" 2>/dev/null || :
-# What a run that was killed while it pulled has left: a folder without a login.
-for octossh_config in "$octossh_lock".login.*; do
-    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
-done
+    octossh_glances=no
+    trap - TERM
+    exec 1>&3 3>&-
+    if [ -n "${octossh_go:-}" ]; then octossh_run_on octossh_act; else octossh_act; fi
+}
 
 # docker, with all that it says kept: a docker that writes to the closed pipe of a lost link dies of it.
 octossh_try() {
-    octossh_said=$(docker "$@" 2>&1) && return 0
+    octossh_said=$(octossh_docker "$@" 2>&1) && return 0
     octossh_say "docker $1: $octossh_said"
     return 1
 }
@@ -214,7 +275,7 @@ octossh_try() {
 octossh_look() {
     octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
     octossh_told=0 octossh_json=''
-    octossh_seen=$(docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} - {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}
+    octossh_seen=$(octossh_docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} - {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}
 {{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}{{json .}}{{end}}{{else}}{{json .}}{{end}}{{end}}' shop-dev-web--old shop-dev-web--next shop-dev-web 2>&1) || :
     case $octossh_seen in
         *"$octossh_nl"'{"Id":'*)
@@ -309,7 +370,7 @@ octossh_put_back() {
     octossh_try start shop-dev-web--old
     octossh_restart_policy "$octossh_old_restart" shop-dev-web--old
     octossh_try rename shop-dev-web--old shop-dev-web || return 1
-    octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}
+    octossh_state=$(octossh_docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}
 {{json .}}' shop-dev-web 2>/dev/null) &&
         [ "${octossh_state%% *}" = running ]
 }
@@ -359,7 +420,7 @@ octossh_now() {
 octossh_answering() {
     octossh_now
     octossh_patience=$((octossh_now + 3000))
-    until octossh_answer=$(docker version --format '{{.Server.Version}}' 2>&1); do
+    until octossh_answer=$(octossh_docker version --format '{{.Server.Version}}' 2>&1); do
         octossh_now
         [ "$octossh_now" -lt "$octossh_patience" ] || return 1
         sleep 0.2 2>/dev/null || sleep 1
@@ -384,7 +445,7 @@ octossh_gate() {
     octossh_since=''
     octossh_why=''
     while :; do
-        if ! octossh_state=$(docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}
+        if ! octossh_state=$(octossh_docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}
 {{json .}}' "$1" 2>/dev/null); then
             octossh_again "$1" || return 1
             continue
@@ -430,9 +491,9 @@ octossh_gate() {
 octossh_evidence() {
     octossh_say "the last lines of the container's log:"
     docker logs --tail 50 "$1" 2>&1 || :
-    octossh_said=$(docker container inspect --format '{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: {{.Output}}{{end}}{{end}}' "$1" 2>/dev/null) || :
+    octossh_said=$(octossh_docker container inspect --format '{{if .State.Health}}{{range .State.Health.Log}}health check: exit code {{.ExitCode}}: {{.Output}}{{end}}{{end}}' "$1" 2>/dev/null) || :
     [ -z "$octossh_said" ] || printf '%s\n' "$octossh_said"
-    octossh_said=$(octossh_line "$(docker logs --tail 3 "$1" 2>&1)")
+    octossh_said=$(octossh_line "$(octossh_docker logs --tail 3 "$1" 2>&1)")
     [ -z "$octossh_said" ] || octossh_why="$octossh_why; its log ends with: $(printf '%.300s' "$octossh_said")"
 }
 
@@ -446,7 +507,7 @@ octossh_receive() {
         { octossh_said="nothing came; the connection to this host sends no images"; return 1; }
     [ "$octossh_size" != no ] || { octossh_said=$octossh_id; return 1; }
     octossh_said=$(head -c "$octossh_size" <&4 | docker load -q 2>&1) || return 1
-    octossh_said=$(docker image inspect --format '{{.Id}}' registry.example.com/acme/web:sha256-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1) || return 1
+    octossh_said=$(octossh_docker image inspect --format '{{.Id}}' registry.example.com/acme/web:sha256-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1) || return 1
     [ "$octossh_said" = "$octossh_id" ] && return 0
     docker rmi registry.example.com/acme/web:sha256-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >/dev/null 2>&1
     octossh_said="it arrived as $octossh_said and not as $octossh_id"
@@ -455,8 +516,8 @@ octossh_receive() {
 
 octossh_pull() {
     octossh_say 'asking for registry.example.com/acme/web:sha256-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
-    octossh_platform=$(docker version --format '{{.Server.Os}}/{{.Server.Arch}}' 2>&1) || { octossh_said=$octossh_platform; return 1; }
-    octossh_ids=$(docker image ls -q --no-trunc)
+    octossh_platform=$(octossh_docker version --format '{{.Server.Os}}/{{.Server.Arch}}' 2>&1) || { octossh_said=$octossh_platform; return 1; }
+    octossh_ids=$(octossh_docker image ls -q --no-trunc)
     # shellcheck disable=SC2086
     octossh_layers=$([ -z "$octossh_ids" ] || docker image inspect --format '{{range .RootFS.Layers}}{{.}},{{end}}' $octossh_ids 2>/dev/null)
     octossh_layers=$(octossh_line "$octossh_layers")
@@ -465,12 +526,23 @@ octossh_pull() {
 }
 
 octossh_old_restart=no
-octossh_look
-# The usual case: the wanted container is well, and no cut run has left anything.
-[ -z "$octossh_main_id" ] || [ -z "$octossh_json" ] || [ -n "$octossh_old_id$octossh_next_id" ] || octossh_done unchanged no ""
+octossh_compare() {
+    octossh_look
+    # The usual case: the wanted container is well, and no cut run has left anything.
+    [ -z "$octossh_main_id" ] || [ -z "$octossh_json" ] || [ -n "$octossh_old_id$octossh_next_id" ] || octossh_done unchanged no ""
+}
+
+octossh_act() {
+    exec 3>&1 1>&2
+    printf '%s' "$octossh_kept" >&3
+    printf '%s' "$octossh_kept_log"
+    if [ "$octossh_looked" = no ]; then
+        octossh_wait_for_lock
+        octossh_compare
+    fi
 if [ "$octossh_told" -lt 3 ]; then
     # Not there, or nobody to ask?
-    octossh_said=$(docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
+    octossh_said=$(octossh_docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
     octossh_look
 fi
 [ -z "$octossh_main_id" ] || [ "$octossh_main_owner" = ours ] || octossh_fail 'the container shop-dev-web was not made by this step; remove it, or give this step another name'
@@ -588,10 +660,13 @@ fi
 octossh_old_id=$octossh_main_id
 octossh_changed=yes
 # Between these two, and only there, none runs.
-octossh_said=$(docker stop -t 10 shop-dev-web--old 2>&1) || { octossh_why="docker stop: $octossh_said"; octossh_undo shop-dev-web; }
-octossh_said=$(docker start shop-dev-web 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo shop-dev-web; }
+octossh_said=$(octossh_docker stop -t 10 shop-dev-web--old 2>&1) || { octossh_why="docker stop: $octossh_said"; octossh_undo shop-dev-web; }
+octossh_said=$(octossh_docker start shop-dev-web 2>&1) || { octossh_why="docker start: $octossh_said"; octossh_undo shop-dev-web; }
 octossh_gate shop-dev-web || octossh_undo shop-dev-web
 octossh_take_over
 octossh_done replaced yes ""
 }
-{ "${octossh_go:-octossh_main}" 4<&0 </dev/null; }
+octossh_glance
+}
+octossh_glances=yes
+{ octossh_main 4<&0 </dev/null; }

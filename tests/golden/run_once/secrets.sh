@@ -42,6 +42,9 @@ command -v docker >/dev/null ||
 # The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
 # shellcheck disable=SC2317
 docker() { command docker "$@" 3>&- 9>&-; }
+# The same in place of the shell of a $( ), which would wait for it.
+# shellcheck disable=SC2317
+octossh_docker() { exec docker "$@" 3>&- 9>&-; }
 octossh_nl='
 '
 # Sets octossh_now: hundredths of a second since this host was started, so that nobody can set that clock.
@@ -156,7 +159,7 @@ octossh_take_claim() {
             octossh_fail "the claim $octossh_file of a deployment that has gone cannot be taken over; remove it"
     done
     [ -e "$octossh_mine" ] || (umask 0; set -C; : >"$octossh_mine") 2>/dev/null || :
-    (printf '%s\n' "$octossh_session ${octossh_silence:-0} $octossh_since" >"$octossh_mine") 2>/dev/null || {
+    { printf '%s\n' "$octossh_session ${octossh_silence:-0} $octossh_since" >"$octossh_mine"; } 2>/dev/null || {
         rm -f "$octossh_mine"
         octossh_fail "the claim $octossh_mine cannot be written: is the place full, or the file a stranger's? make room, or remove it, and deploy again"
     }
@@ -189,24 +192,32 @@ octossh_locks() {
     fi
     return 1
 }
-octossh_waited=0
-until octossh_locks; do
-    if [ "$octossh_waited" -eq 0 ]; then
-        octossh_say "waiting for $octossh_holder"
-    fi
-    [ "$octossh_waited" -lt 30 ] || octossh_end locked none no "$octossh_why"
-    octossh_waited=$((octossh_waited + 1))
-    sleep 1
-done
-[ -z "${octossh_claim:-}" ] || octossh_take_claim
-# What a stranger has made cannot be opened by its name (fs.protected_regular), but by what is open already. Where
-# neither can be written, it shall tell nothing rather than what is not so.
-(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >/proc/self/fd/9) 2>/dev/null || (printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null ||
-    truncate -c -s 0 "$octossh_lock" 2>/dev/null || :
-# What a run that was killed while it pulled has left: a folder without a login.
-for octossh_config in "$octossh_lock".login.*; do
-    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
-done
+# It is ours: say so there.
+octossh_holds() {
+    [ -z "${octossh_claim:-}" ] || octossh_take_claim
+    # What a stranger has made cannot be opened by its name (fs.protected_regular), but by what is open already. Where
+    # neither can be written, it shall tell nothing rather than what is not so.
+    { printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >/proc/self/fd/9 || printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock"; } 2>/dev/null ||
+        truncate -c -s 0 "$octossh_lock" 2>/dev/null || :
+    # What a run that was killed while it pulled has left: a folder without a login.
+    for octossh_config in "$octossh_lock".login.*; do
+        [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+    done
+}
+# Wait until it is.
+octossh_wait_for_lock() {
+    octossh_waited=0
+    until octossh_locks; do
+        if [ "$octossh_waited" -eq 0 ]; then
+            octossh_say "waiting for $octossh_holder"
+        fi
+        [ "$octossh_waited" -lt 30 ] || octossh_end locked none no "$octossh_why"
+        octossh_waited=$((octossh_waited + 1))
+        sleep 1
+    done
+    octossh_holds
+}
+octossh_wait_for_lock
 
 # The secret files of containers that are gone.
 # shellcheck disable=SC2317
@@ -242,7 +253,7 @@ octossh_made() {
 
 # Join container $1, which does not run yet, to the networks beside its first one.
 octossh_connect_more() {
-    octossh_said=$(docker network connect front "$1" 2>&1) || return 1
+    octossh_said=$(octossh_docker network connect front "$1" 2>&1) || return 1
     return 0
 }
 

@@ -42,6 +42,9 @@ command -v docker >/dev/null ||
 # The descriptors of the answer and of the lock stay with this shell: what docker starts must not inherit them.
 # shellcheck disable=SC2317
 docker() { command docker "$@" 3>&- 9>&-; }
+# The same in place of the shell of a $( ), which would wait for it.
+# shellcheck disable=SC2317
+octossh_docker() { exec docker "$@" 3>&- 9>&-; }
 
 # Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it cannot be seen, and 2
 # where it has ended.
@@ -147,7 +150,7 @@ octossh_take_claim() {
             octossh_fail "the claim $octossh_file of a deployment that has gone cannot be taken over; remove it"
     done
     [ -e "$octossh_mine" ] || (umask 0; set -C; : >"$octossh_mine") 2>/dev/null || :
-    (printf '%s\n' "$octossh_session ${octossh_silence:-0} $octossh_since" >"$octossh_mine") 2>/dev/null || {
+    { printf '%s\n' "$octossh_session ${octossh_silence:-0} $octossh_since" >"$octossh_mine"; } 2>/dev/null || {
         rm -f "$octossh_mine"
         octossh_fail "the claim $octossh_mine cannot be written: is the place full, or the file a stranger's? make room, or remove it, and deploy again"
     }
@@ -180,24 +183,32 @@ octossh_locks() {
     fi
     return 1
 }
-octossh_waited=0
-until octossh_locks; do
-    if [ "$octossh_waited" -eq 0 ]; then
-        octossh_say "waiting for $octossh_holder"
-    fi
-    [ "$octossh_waited" -lt 30 ] || octossh_end locked none no "$octossh_why"
-    octossh_waited=$((octossh_waited + 1))
-    sleep 1
-done
-[ -z "${octossh_claim:-}" ] || octossh_take_claim
-# What a stranger has made cannot be opened by its name (fs.protected_regular), but by what is open already. Where
-# neither can be written, it shall tell nothing rather than what is not so.
-(printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >/proc/self/fd/9) 2>/dev/null || (printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock") 2>/dev/null ||
-    truncate -c -s 0 "$octossh_lock" 2>/dev/null || :
-# What a run that was killed while it pulled has left: a folder without a login.
-for octossh_config in "$octossh_lock".login.*; do
-    [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
-done
+# It is ours: say so there.
+octossh_holds() {
+    [ -z "${octossh_claim:-}" ] || octossh_take_claim
+    # What a stranger has made cannot be opened by its name (fs.protected_regular), but by what is open already. Where
+    # neither can be written, it shall tell nothing rather than what is not so.
+    { printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >/proc/self/fd/9 || printf '%s\n' 'deployment d-20260102-030405-1 by ada@desk since 2026-01-02 03:04:05 UTC' >"$octossh_lock"; } 2>/dev/null ||
+        truncate -c -s 0 "$octossh_lock" 2>/dev/null || :
+    # What a run that was killed while it pulled has left: a folder without a login.
+    for octossh_config in "$octossh_lock".login.*; do
+        [ ! -d "$octossh_config" ] || rm -rf "$octossh_config"
+    done
+}
+# Wait until it is.
+octossh_wait_for_lock() {
+    octossh_waited=0
+    until octossh_locks; do
+        if [ "$octossh_waited" -eq 0 ]; then
+            octossh_say "waiting for $octossh_holder"
+        fi
+        [ "$octossh_waited" -lt 30 ] || octossh_end locked none no "$octossh_why"
+        octossh_waited=$((octossh_waited + 1))
+        sleep 1
+    done
+    octossh_holds
+}
+octossh_wait_for_lock
 
 octossh_swarm=$(docker info --format '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}} {{.Swarm.Error}}' 2>/dev/null) || octossh_fail "docker does not answer: $(docker info 2>&1)"
 case $octossh_swarm in
