@@ -250,11 +250,12 @@ def _kept() -> jinja2.BytecodeCache | None:
 
     Whoever may write there may change octossh itself. Where nobody may, nothing is kept.
     """
-    from jinja2 import FileSystemBytecodeCache
+    from jinja2 import FileSystemBytecodeCache, compiler
 
     try:
-        # What constants in a template come out as is compiled with it, and these modules say what that is.
-        made_by = "".join(f"{Path(str(file)).stat().st_mtime_ns} " for file in (__file__, shell.__file__))
+        # What constants in a template come out as is compiled with it, and the first two say what that is.
+        makers = (__file__, shell.__file__, compiler.__file__)
+        made_by = "".join(f"{Path(str(file)).stat().st_mtime_ns} " for file in makers)
         folder = Path(importlib.util.cache_from_source(__file__)).parent
     except (OSError, NotImplementedError):
         return None
