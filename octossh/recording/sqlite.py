@@ -107,7 +107,11 @@ def _engine(path: Path | None) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, _record: object) -> None:
-        _settle(connection, path)
+        try:
+            _settle(connection, path)
+        except BaseException:
+            connection.close()  # older versions of SQLAlchemy leave it to the collector
+            raise
 
     return engine
 

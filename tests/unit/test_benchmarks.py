@@ -133,6 +133,7 @@ def test_one_part_that_is_measured_anew_leaves_the_others_as_they_are(tmp_path: 
     assert [f"- {seconds}\n" in told for seconds in (1.25, 2.25, 3.25, 4.25)] == [False, True, True, True]
 
 
+@pytest.mark.slow
 def test_more_instructions_than_the_page_has_are_told_by_the_exit_code() -> None:
     code = (
         "import sys, counting\n"
@@ -150,6 +151,7 @@ def test_more_instructions_than_the_page_has_are_told_by_the_exit_code() -> None
         assert f"on the page {kept}" in done.stdout
 
 
+@pytest.mark.slow
 def test_each_way_comes_behind_another_one_in_each_round() -> None:
     code = "import deploying\nprint([deploying.in_turns(list('abcdef'), number) for number in range(6)])"
     env = {**os.environ, "PYTHONPATH": f"{BENCH.parent}:{BENCH.parents[1]}"}

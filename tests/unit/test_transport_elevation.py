@@ -142,7 +142,7 @@ def test_the_password_is_asked_for_by_account_and_is_in_no_text_of_what_is_sent(
 
 
 def test_a_target_says_what_sudo_can_be() -> None:
-    with pytest.raises(oc.ModelError, match="sudo is 'geheim'; give True or False, and the password to the transport"):
+    with pytest.raises(oc.ModelError, match="sudo is a str; give True or False, and the password to the transport"):
         oc.Target("h01", "10.0.0.1", sudo="geheim")  # type: ignore[arg-type]
     with pytest.raises(oc.ModelError, match="images cannot be sent through sudo"):
         oc.Target("h01", "10.0.0.1", sudo=True, images="push")
