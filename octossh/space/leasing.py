@@ -44,9 +44,15 @@ def held(store: Store, project: str, environment: str, *, wait_s: float = 0) -> 
     finally:
         ended.set()
         beat.join()
-        # Where the store cannot be written any more, the lease ends by itself.
+        _give_back(store, lease)
+
+
+def _give_back(store: Store, lease: Lease) -> None:
+    """Give *lease* back; a server that was started anew tells so once. Else it ends by itself, in a minute."""
+    for _ in range(2):
         with contextlib.suppress(RecordError):
             store.give_back(lease)
+            return
 
 
 def _taken(store: Store, project: str, environment: str, deadline: float) -> Lease:

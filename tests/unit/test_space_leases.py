@@ -163,3 +163,21 @@ def test_while_it_runs_its_lease_is_renewed(monkeypatch):
         monkeypatch.setattr(made.store, "renew", renewing)
         assert made.deploy(made.create_release(), "Dev").ok
     assert renewed.is_set()
+
+
+@pytest.mark.parametrize(("fails", "held"), [(1, 0), (2, 1)])
+def test_a_lease_is_given_back_also_where_the_store_fails_once_and_a_deployment_ends_well_where_it_is_not(
+    monkeypatch, fails, held
+):
+    with space(done, "sqlite://") as made:
+        give_back, left = made.store.give_back, [None] * fails
+
+        def failing(lease):
+            if left:
+                left.pop()
+                raise oc.RecordError("the server was started anew")
+            give_back(lease)
+
+        monkeypatch.setattr(made.store, "give_back", failing)
+        assert made.deploy(made.create_release(), "Dev").ok
+        assert len(made.store.leases()) == held
