@@ -162,6 +162,7 @@ def test_each_way_comes_behind_another_one_in_each_round() -> None:
     assert len(set(pairs)) == len(pairs) == 30
 
 
+@pytest.mark.slow
 def test_the_page_measures_what_fits_into_the_minutes_and_what_fails_takes_nothing_along() -> None:
     code = (
         "import subprocess, sys, types, bench\n"

@@ -34,10 +34,12 @@ def run(folder, words):
 
 @pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", "<&- >&- 2>&-"])
 @pytest.mark.parametrize(("release", "code"), [("0.0.1", 0), ("0.0.9", 2)])
+@pytest.mark.slow
 def test_where_nobody_can_be_told_the_exit_code_tells(folder, streams, release, code):
     assert run(folder, f"deploy {release} --to Dev {streams}").returncode == code
 
 
+@pytest.mark.slow
 def test_a_result_that_cannot_be_written_is_told_in_one_line(folder):
     done = run(folder, "deploy 0.0.1 --to Dev >/dev/full")
     assert done.returncode == 1
