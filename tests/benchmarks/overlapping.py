@@ -6,9 +6,11 @@ No lab is needed: hosts and a registry take as long as they are told. What is me
 from __future__ import annotations
 
 import statistics
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -67,12 +69,17 @@ class Far(FakeRegistry):
         return super().answer(seen)
 
 
-def _space(registry: FakeRegistry, transport: oc.Replay, **more: Any) -> oc.Space:
+@contextmanager
+def _space(registry: FakeRegistry, transport: oc.Replay, **more: Any) -> Iterator[oc.Space]:
+    """With a store of its own, so that no run works on what an earlier one has left."""
     image = oc.Registry("fake", registry.url).image("acme/web")
     process = [oc.PullImage("pull", image=image), oc.RunContainer("web", image=image)]
     targets = [oc.Target(f"h{number}", "192.0.2.1", environments=["Dev"]) for number in range(1, HOSTS + 1)]
     project = oc.Project("bench", process=process)
-    return oc.Space(projects=[project], targets=targets, transport=transport, anchors=False, **more)
+    with tempfile.TemporaryDirectory() as folder:
+        more |= {"store": f"sqlite:///{folder}/octossh.db", "anchors": False}
+        with oc.Space(projects=[project], targets=targets, transport=transport, **more) as space:
+            yield space
 
 
 def pulls() -> dict[str, Any]:

@@ -18,8 +18,9 @@ import pytest
 BENCH = documents.ROOT / "tests" / "benchmarks" / "bench.py"
 
 
-def bench(*words: str) -> str:
-    return subprocess.run([sys.executable, str(BENCH), *words], check=True, capture_output=True, text=True).stdout
+def bench(*words: str, cwd: Path | None = None) -> str:
+    command = [sys.executable, str(BENCH), *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=cwd).stdout
 
 
 def put(folder: Path, kind: str, key: str, said: dict[str, Any]) -> None:
@@ -183,5 +184,6 @@ def test_the_page_measures_what_fits_into_the_minutes_and_what_fails_takes_nothi
 
 
 @pytest.mark.slow
-def test_nobody_waits_for_the_pull_of_another_host() -> None:
-    assert "0 of 3 others wait" in bench("overlap", "--rounds", "1")
+def test_nobody_waits_for_the_pull_of_another_host_and_no_store_is_left_behind(tmp_path: Path) -> None:
+    assert "0 of 3 others wait" in bench("overlap", "--rounds", "1", cwd=tmp_path)
+    assert list(tmp_path.iterdir()) == []
