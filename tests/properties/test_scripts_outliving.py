@@ -196,7 +196,7 @@ def test_a_run_that_is_ended_takes_what_it_started_along(shell: list[str], run: 
 
 @pytest.mark.slow
 def test_a_run_that_shall_not_outlive_its_link_is_ended_with_it(shell: list[str], run: str, tmp_path: Path) -> None:
-    script = Script("x", BODY % f"echo going; sleep 4; echo x >{tmp_path}/late")
+    script = Script("x", BODY % f"echo going; sleep 20; echo x >{tmp_path}/late")
     drop(shell, outliving(script, run, 1, ends=True), "going")
     eventually(lambda: (folder(run) / "over").exists())
     heard = hear(shell, attach(run, "x"))
@@ -208,7 +208,7 @@ def test_a_run_that_shall_not_outlive_its_link_is_ended_with_it(shell: list[str]
 def test_a_run_that_shall_not_outlive_its_link_is_ended_with_the_link_by_which_it_was_found_again(
     shell: list[str], run: str, tmp_path: Path
 ) -> None:
-    script = Script("x", BODY % f"echo going; sleep 5; echo x >{tmp_path}/late")
+    script = Script("x", BODY % f"echo going; sleep 20; echo x >{tmp_path}/late")
     # A link may be lost without the host seeing it.
     unseen, _ = start(shell, outliving(script, run, 1, ends=True))
     eventually(lambda: (folder(run) / "stat").exists())
@@ -347,7 +347,7 @@ def test_a_run_that_never_got_a_process_is_gone_and_stays_so(run: str) -> None:
 def test_a_run_that_shall_not_outlive_its_link_is_ended_though_its_follower_was_killed(
     shell: list[str], run: str, tmp_path: Path
 ) -> None:
-    script = outliving(Script("x", BODY % f"echo going; sleep 5; echo x >{tmp_path}/late"), run, 1, ends=True)
+    script = outliving(Script("x", BODY % f"echo going; sleep 20; echo x >{tmp_path}/late"), run, 1, ends=True)
     process, _ = start(shell, script)
     assert process.stderr is not None
     while b"going" not in process.stderr.readline():
