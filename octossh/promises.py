@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TypeVar
 
-__all__ = ["of_each", "promised"]
+__all__ = ["NoThreads", "of_each", "promised", "started"]
 
 S = TypeVar("S")
 T = TypeVar("T")
+
+
+class NoThreads(RuntimeError):
+    """There are no more threads."""
+
+    def __init__(self) -> None:
+        super().__init__("this process can have no more threads: it, or its machine, has too many")
+
+
+def started(work: Callable[[], object], name: str) -> threading.Thread | None:
+    """A thread of that *name* that does *work*, for which the end of the process does not wait; None: there is none."""
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        return None
+    return thread
 
 
 def promised(call: Callable[[], T], name: str) -> Future[T]:
     """What *call* gives or raises, in a thread of that *name*, which has the context of whoever asks.
 
     Raises:
-        RuntimeError: There are no more threads.
+        NoThreads: There are no more.
     """
     answer: Future[T] = Future()
-    _start(lambda: _keep(answer, call), name)
+    if not _started(lambda: _keep(answer, call), name):
+        raise NoThreads
     return answer
 
 
@@ -30,10 +49,7 @@ def of_each(things: Iterable[S], ask: Callable[[S], T], *, at_once: int, name: s
     """What *ask* gives for each of *things*, of which *at_once* are asked beside each other; or the first error.
 
     Then, and after Ctrl-C, no more of them are begun, and those that were are not waited for. Where there are not so
-    many threads, fewer are asked at once.
-
-    Raises:
-        RuntimeError: There is no thread at all.
+    many threads, fewer are asked at once; where there is none, one after the other in this one.
     """
     # Not a pool of concurrent.futures, whose threads the end of the process waits for.
     asked: list[tuple[S, Future[T]]] = [(thing, Future()) for thing in things]
@@ -49,11 +65,9 @@ def of_each(things: Iterable[S], ask: Callable[[S], T], *, at_once: int, name: s
 
     try:
         for number in range(min(at_once, len(asked))):
-            try:
-                _start(work, name)
-            except RuntimeError:
+            if not _started(work, name):
                 if not number:
-                    raise
+                    return tuple(ask(thing) for thing, _ in asked)
                 break
         return tuple(answer.result() for _, answer in asked)
     finally:
@@ -67,5 +81,6 @@ def _keep(answer: Future[T], call: Callable[[], T]) -> None:
         answer.set_exception(error)
 
 
-def _start(work: Callable[[], None], name: str) -> None:
-    threading.Thread(target=contextvars.copy_context().run, args=(work,), name=name, daemon=True).start()
+def _started(work: Callable[[], None], name: str) -> bool:
+    """Whether a thread does *work* in the context of whoever asks."""
+    return started(functools.partial(contextvars.copy_context().run, work), name) is not None

@@ -94,12 +94,7 @@ class Anchored:
             answer = read_answer(result)
             return "" if answer.state == "succeeded" else answer.why or "the script did not come to its end"
 
-        try:
-            left = on_each(hosts, leave)
-        except RuntimeError as error:  # there are no more threads
-            _log.warning("the head of the audit chain could not be left on the hosts: %s", error)
-            return
-        for name, said in left.items():
+        for name, said in on_each(hosts, leave).items():
             if said:
                 _log.warning("%s: the head of the audit chain could not be left there: %s", name, said)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import threading
+import logging
 from collections.abc import Callable, Iterator, Mapping
 
 from octossh.deploying.approving import Approver, check_approvals
@@ -14,17 +14,19 @@ from octossh.deploying.pauses import Shelf, how_to_go_on, layout
 from octossh.deploying.running import Run
 from octossh.deploying.sending import Pack
 from octossh.deploying.working import Access
-from octossh.errors import DeployFailed, DeployWaits, Hosts, PlanError, Refused
+from octossh.errors import DeployFailed, DeployWaits, Hosts, OctosshError, PlanError, Refused
 from octossh.model import CONTROLLER, Cancellation, Deployment, Event, Image, Pause, State
 from octossh.model.credentials import Credentials
 from octossh.planning import Action, Plan, without
-from octossh.promises import promised
+from octossh.promises import NoThreads, promised, started
 from octossh.recording import Record
 from octossh.rendering import prepare
 from octossh.shell import Secret
 from octossh.transport import Transport
 
 __all__ = ["apply"]
+
+_log = logging.getLogger("octossh")
 
 
 def apply(
@@ -87,12 +89,19 @@ def _attended(run: Run, cancelled: Callable[[], Cancellation | None] | None, *, 
         finally:
             run.questions.end()
 
-    with Watch(run.control, run.timeout_s, run.plan.rollout.timeout_s, cancelled), run.questions.signals():
-        done = promised(work, "octossh-deployment")
-        run.questions.serve()
-        ended = done.result()
-    if run.journal.leaves is not None:
-        raise run.journal.leaves
+    watch = Watch(run.control, run.timeout_s, run.plan.rollout.timeout_s, cancelled)
+    try:
+        with watch, run.questions.signals():
+            done = promised(work, "octossh-deployment")
+            run.questions.serve()
+            problem = done.exception()
+    except NoThreads as none:
+        raise OctosshError(f"the deployment has not begun: {none}; end something, and deploy again") from none
+    if run.control.leaves is not None:
+        if problem is not None:
+            _log.error("the deployment was to end the process, and has failed itself: %s", problem)
+        raise run.control.leaves from problem
+    ended = done.result()
     if check and ended.state is State.WAITING:
         raise DeployWaits(how_to_go_on(ended, run.asks), ended, ended.hosts)
     if check and not ended.ok:
@@ -102,11 +111,11 @@ def _attended(run: Run, cancelled: Callable[[], Cancellation | None] | None, *, 
 
 @contextlib.contextmanager
 def _meanwhile(do: Callable[[], None]) -> Iterator[None]:
-    """Do something in the time in which hosts are waited for."""
-    thread = threading.Thread(target=do, name="octossh-prepare", daemon=True)
-    thread.start()
+    """Do something in the time in which hosts are waited for; nothing where there is no thread for it."""
+    thread = started(do, "octossh-prepare")
     yield
-    thread.join()
+    if thread is not None:
+        thread.join()
 
 
 def _ready(plan: Plan, transport: Transport, approver: Approver | None, shelf: Shelf | None) -> Plan:

@@ -59,9 +59,8 @@ class Questions:
     def serve(self) -> None:
         """Answer until there are no more; each Ctrl-C meanwhile stops the deployment, or leaves it.
 
-        Whoever is asked may end the process (SystemExit): that comes once the deployment has been stopped.
+        Whoever is asked may end the process (SystemExit): that stops the deployment, and `Control.leaves` keeps it.
         """
-        leaves: BaseException | None = None
         while (asked := self._next()) != "end":
             try:
                 if isinstance(asked, str):
@@ -70,11 +69,8 @@ class Questions:
                     self._answer(*asked)
             except KeyboardInterrupt:
                 self._control.interrupt()
-            except BaseException as error:  # noqa: BLE001 - it is raised again
-                leaves = error
-                self._control.interrupt()
-        if leaves is not None:
-            raise leaves
+            except BaseException as error:  # noqa: BLE001 - it is raised again when the deployment has its end
+                self._control.exit(error, "whoever was asked")
 
     def _next(self) -> _Asked | str:
         # A signal that comes just before it waits, or to another thread, does not wake it, and is handled only then.

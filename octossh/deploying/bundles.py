@@ -13,7 +13,7 @@ from octossh.deploying.control import Control
 from octossh.deploying.following import Told, begin
 from octossh.errors import ConnectionLost
 from octossh.model import Step, Target
-from octossh.promises import promised
+from octossh.promises import NoThreads, promised
 from octossh.rendering import fused
 from octossh.shell import Frame, Result, Script, Secret
 from octossh.transport import Transport
@@ -101,7 +101,7 @@ class Bundle:
         self._sent = True
         try:
             promised(self._run, f"octossh {self._target} {self._parts[0].step.name}")
-        except RuntimeError:
+        except NoThreads:
             self._run()
 
     def begins(self, number: int) -> bool:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
+import math
 import threading
 import time
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 
 from octossh.deploying.observing import MOST_HOSTS_AT_ONCE
 from octossh.errors import OctosshError
 from octossh.model import Target
-from octossh.promises import promised
+from octossh.promises import NoThreads, promised
 from octossh.rendering import claimed, unclaim
 from octossh.shell import Frame
 from octossh.transport import Transport
@@ -57,21 +57,25 @@ class Claims:
         """
         with self._lock:
             waiting = list(self._held.values())
-        workers, each = [], functools.partial(self._each, waiting)
+        workers: list[Future[None]] = []
         until = time.monotonic() + wait_s
-        with contextlib.suppress(RuntimeError):  # there may be no more threads
-            for _ in waiting[:MOST_HOSTS_AT_ONCE]:
-                workers.append(promised(each, "octossh-unclaim"))  # noqa: PERF401 - those that began are waited for
+        for _ in waiting[:MOST_HOSTS_AT_ONCE]:
+            try:
+                workers.append(promised(functools.partial(self._each, waiting), "octossh-unclaim"))
+            except NoThreads:
+                break
+        if not workers:
+            self._each(waiting, until)
         wait(workers, max(0.0, until - time.monotonic()))
 
-    def _each(self, waiting: list[Target]) -> None:
-        while True:
+    def _each(self, waiting: list[Target], until: float = math.inf) -> None:
+        while (left_s := until - time.monotonic()) > 0:
             with self._lock:
                 target = waiting.pop() if waiting else None
             if target is None:
                 return
             try:
-                self._transport.run(target, unclaim(self.name), timeout_s=60)
+                self._transport.run(target, unclaim(self.name), timeout_s=min(60, left_s))
             except OctosshError as error:
                 _log.debug("%s: its claim could not be freed: %s", target.name, error)
             else:

@@ -11,6 +11,7 @@ from typing import Any
 
 from octossh.errors import OctosshError
 from octossh.model import Cancellation
+from octossh.promises import NoThreads, started
 
 __all__ = ["Control", "Watch"]
 
@@ -33,12 +34,14 @@ class Control:
         why: Why, in words; empty while it goes on.
         late: Whether it is the clock that stops it.
         by_user: Whether it is the user of this process.
+        leaves: With what code of the user's wants to end the process, once the deployment has its end.
     """
 
     def __init__(self, grace_s: float = 6.0) -> None:
         self.bell = threading.Condition()
         self.stopping = self.leaving = self.late = self.by_user = False
         self.why = ""
+        self.leaves: BaseException | None = None
         self._grace_s = grace_s
         self._stopped_at = 0.0
         self.on_stop: Callable[[], None] = lambda: None
@@ -69,6 +72,14 @@ class Control:
             self.stop("interrupted by the user")
         elif time.monotonic() - self._stopped_at > _ONE_INTERRUPT_S:
             self.leave()
+
+    def exit(self, error: BaseException, who: str) -> None:
+        """*who*, which is code of the user's, ends the process by *error*, such as SystemExit: stop, however often."""
+        with self.bell:
+            first, self.leaves = self.leaves is None, self.leaves or error
+        if first and not self.stopping:
+            _log.warning("ended by %s: waiting up to %g s for what runs on the hosts", who, self._grace_s)
+            self.stop(f"ended by {who}")
 
     def cancel(self, cancellation: Cancellation) -> None:
         """Somebody else wants it to stop."""
@@ -104,13 +115,16 @@ class Control:
 
 
 class Watch:
-    """A thread that looks at the clock, and at what somebody else may have said.
+    """A thread that looks at the clock, and at what somebody else may have said. A context manager.
 
     Args:
         control: Is told.
         left_s: Seconds that are left for all of it; None: any number.
         timeout_s: Those that it was given, for the message.
         cancelled: Is asked once in a second whether somebody wants it to stop.
+
+    Raises:
+        NoThreads: There is none for it.
     """
 
     def __init__(
@@ -123,14 +137,17 @@ class Watch:
         self._control, self._timeout_s, self._cancelled = control, timeout_s, cancelled
         self._ends_at = None if left_s is None else time.monotonic() + left_s
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="octossh-watch", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> None:
-        self._thread.start()
+        if (thread := started(self._look, "octossh-watch")) is None:
+            raise NoThreads
+        self._thread = thread
 
     def __exit__(self, *exc: object) -> None:
         self._done.set()
-        self._thread.join(_POLL_S)  # what it has asked is answered before the store is closed
+        if self._thread is not None:
+            self._thread.join(_POLL_S)  # what it has asked is answered before the store is closed
 
     def _look(self) -> None:
         asked_at = 0.0

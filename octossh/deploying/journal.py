@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from octossh.deploying.asking import Interrupted
+from octossh.deploying.control import Control
 from octossh.deploying.listening import heard
 from octossh.errors import RecordError
 from octossh.model import CONTROLLER, Deployment, Event, Outcome
@@ -27,7 +28,6 @@ class Journal:
         begun: When steps began on hosts, by step and target.
         started: Whether it stands in the record.
         broken: Why the record cannot be written; nothing more is started then.
-        leaves: With what a listener wants to end the process.
     """
 
     def __init__(
@@ -35,15 +35,14 @@ class Journal:
         record: Record,
         deployment: Deployment,
         on_event: Callable[[Event], None] | None,
-        interrupt: Callable[[], None],
+        control: Control,
     ) -> None:
-        self._interrupt = interrupt
+        self._control = control
         self._record, self._deployment, self._on_event = record, deployment, on_event
         self.outcomes: dict[tuple[str, str], Outcome] = {}
         self.begun: dict[tuple[str, str], datetime] = {}
         self.started = False
         self.broken: RecordError | None = None
-        self.leaves: BaseException | None = None
         self._closed = False
         self._lock = threading.Lock()
         self._telling = threading.Lock()
@@ -172,7 +171,6 @@ class Journal:
             try:
                 heard(self._on_event, event)
             except KeyboardInterrupt:
-                self._interrupt()
+                self._control.interrupt()
             except BaseException as error:  # noqa: BLE001 - it is raised again when the deployment has its end
-                self.leaves = self.leaves or error
-                self._interrupt()
+                self._control.exit(error, "a listener")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import threading
+import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 from octossh.deploying.control import Control
 from octossh.model import CONTROLLER, Rollout, Target
 from octossh.planning import Task
+from octossh.promises import started
 
 __all__ = ["Lanes"]
 
 
 class Lanes:
     """Does tasks in threads of their own, as many at once as a `Rollout` lets, and one at a time on each host.
+
+    Where there are not so many threads, fewer are in work at once; where there is none, they have that of the caller.
 
     The threads of a host that hangs end with its connection, or with the process: they are waited for only as long
     as *control* says.
@@ -57,17 +60,27 @@ class Lanes:
                 task = waiting.pop(place)
                 if waited and not due(task):
                     continue
-                # One that cannot be started must not count; one that is done already waits for the bell to say so.
-                try:
-                    threading.Thread(target=work, args=(task,), name=f"octossh {task.target}", daemon=True).start()
-                except RuntimeError:  # there are no more threads
-                    if not running[0]:
-                        raise
-                    waiting.insert(place, task)
-                    most = running[0]
-                    continue
+                # One that is done already waits for the bell to say so.
                 running[0] += 1
                 self._count(task.target, 1)
+                if started(functools.partial(work, task), f"octossh {task.target}") is not None:
+                    continue
+                waited = True
+                if sum(self._busy.values()) == 1:  # there is no end of another one to wait for
+                    self._here(work, task)
+                    continue
+                running[0] -= 1
+                self._count(task.target, -1)
+                waiting.insert(place, task)
+                self._control.bell.wait(1.0)
+
+    def _here(self, work: Callable[[Task], None], task: Task) -> None:
+        """Do it in this thread, which holds the bell, and does not meanwhile."""
+        self._control.bell.release()
+        try:
+            work(task)
+        finally:
+            self._control.bell.acquire()
 
     def _next(self, waiting: Sequence[Task]) -> int | None:
         if sum(self._busy.values()) >= self._rollout.parallel:

@@ -24,7 +24,7 @@ from octossh.deploying.working import Access, Worker
 from octossh.errors import ModelError, OctosshError, RecordError, Refused
 from octossh.model import CONDITIONS, Approve, Deployment, Event, Outcome, Pairs, Pause, State
 from octossh.planning import Plan, Stage, Task
-from octossh.promises import promised
+from octossh.promises import NoThreads, promised
 from octossh.recording import Record
 from octossh.templating import NotYetKnown
 from octossh.transport import Transport
@@ -59,7 +59,7 @@ class Run:
         self._shelf, self._pause, self._began = shelf, shelf.pause if shelf else None, time.monotonic()
         self.control = Control(plan.rollout.grace_s)
         self.questions = Questions(self.control)
-        self.journal = Journal(record, deployment, on_event, self.control.interrupt)
+        self.journal = Journal(record, deployment, on_event, self.control)
         self.worker = Worker(plan, deployment, transport, access, self.journal.tell, self.control)
         self.worker.ask = self.asked
         self.worker.comes_back = getattr(record, "comes_back", False)
@@ -188,7 +188,7 @@ class Run:
         for stage in stages[1:]:
             try:
                 others.append(promised(functools.partial(self._stage, stage), f"octossh {stage.step.name}"))
-            except RuntimeError:  # there are no more threads, so it comes after the others
+            except NoThreads:  # it comes after the others
                 here.append(stage)
         for stage in here:
             self._stage(stage)
@@ -320,6 +320,9 @@ class Run:
             self._broken(error)
 
     def _broken(self, error: BaseException) -> None:
+        if not isinstance(error, Exception):  # such as SystemExit, which octossh does not raise
+            self.control.exit(error, "code that it called")
+            return
         _log.exception("octossh itself failed")
         why = self.worker.mask(f"{type(error).__name__}: {error}")
         self.budget.stop(f"octossh itself failed with {why}; this is a fault of octossh")

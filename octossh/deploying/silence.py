@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import threading
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from octossh.errors import OctosshError
+from octossh.promises import started
 from octossh.shell import Frame
 
 __all__ = ["Silence"]
@@ -27,6 +29,9 @@ class Silence:
         limit_s: Seconds; None: it may be silent as long as it likes.
         end: Ends it, and tells whether it was there. Where it was not, or could not be ended, that is tried again a
             little later.
+
+    Raises:
+        OctosshError: There is no thread to listen with, so the run must not begin.
     """
 
     def __init__(self, limit_s: float | None, end: Callable[[], bool]) -> None:
@@ -39,10 +44,12 @@ class Silence:
     def __enter__(self) -> Silence:
         if self._limit_s is not None:
             self._heard_at = time.monotonic()
-            self._thread = threading.Thread(
-                target=self._listen, args=(self._limit_s,), name="octossh-silence", daemon=True
-            )
-            self._thread.start()
+            self._thread = started(functools.partial(self._listen, self._limit_s), "octossh-silence")
+            if self._thread is None:
+                raise OctosshError(
+                    "this process can have no more threads, so nobody would see whether the script is silent for too "
+                    "long: let fewer hosts be in work at once, with Rollout(parallel=...)"
+                )
         return self
 
     def __exit__(self, *exc: object) -> None:

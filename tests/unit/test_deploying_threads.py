@@ -7,22 +7,28 @@ import threading
 
 import attrs
 import pytest
-from worlds import DO, WEB, World, planned, says, states
+from worlds import DO, NET, WEB, World, failing, planned, says, states
 
 import octossh as oc
 
 BESIDE = oc.RunScript("beside", script="true", start="with_previous")
 
 
+class Few(dict):
+    def __init__(self):
+        self.refused = threading.Event()
+
+
 @pytest.fixture
 def few(monkeypatch):
     """Lets only so many threads live at one time whose name begins so."""
-    begin, most = threading.Thread.start, {}
+    begin, most = threading.Thread.start, Few()
 
     def start(thread):
         for name, count in most.items():
             alike = [one for one in threading.enumerate() if one.name.startswith(name)]
             if thread.name.startswith(name) and len(alike) >= count:
+                most.refused.set()
                 raise RuntimeError("can't start new thread")
         begin(thread)
 
@@ -46,21 +52,138 @@ def test_where_there_is_no_thread_for_a_step_beside_another_it_comes_after_it(fe
     assert world.sent == ["do h1", "beside h1"]
 
 
-def test_where_no_thread_is_to_be_had_at_all_a_deployment_has_its_end_in_the_record(few):
+def test_where_no_thread_is_to_be_had_for_hosts_they_have_their_turn_one_after_the_other(few):
     few["octossh h"] = 0
     world = World()
-    with pytest.raises(oc.DeployFailed, match="can't start new thread") as caught:
-        world.apply(planned(DO, hosts=2))
-    assert world.journal.finished == caught.value.deployment
-    assert caught.value.hosts is oc.Hosts.UNTOUCHED
+    assert world.apply(planned(DO, NET, hosts=2)).ok
+    assert world.sent == ["do h1", "do h2", "net h1", "net h2"]
 
 
-def test_where_no_thread_is_to_be_had_to_free_hosts_that_waits_for_the_end_of_the_connection(few):
+@pytest.mark.parametrize("most", [0, 1])
+def test_a_step_whose_neighbour_has_all_threads_waits_for_one_of_them(few, most):
+    few["octossh h"] = most
+    assert World().apply(planned(DO, BESIDE, hosts=2)).ok
+
+
+def test_where_there_are_more_threads_again_more_hosts_are_in_work_at_once(few):
+    few["octossh h"] = 1
+    together = threading.Barrier(2, timeout=5)
+
+    def do():
+        assert few.refused.wait(30)
+        few["octossh h"] = 2
+        return says()
+
+    waits = lambda: [together.wait(), says()][1]  # noqa: E731
+    assert World({"do h1": do, "do h2": waits, "do h3": waits}).apply(planned(DO, hosts=3)).ok
+
+
+def test_where_no_thread_is_to_be_had_to_free_hosts_they_are_freed_one_after_the_other(few):
     few["octossh-unclaim"] = 0
     claims = [oc.Frame("claimed"), *says()]
     world = World({"do": claims, "web": claims})
-    assert world.apply(planned(DO, attrs.evolve(WEB, when="always"))).ok
-    assert world.journal.finished.ok
+    assert world.apply(planned(DO, attrs.evolve(WEB, when="failure"), hosts=2)).ok
+    assert len([name for name in world.sent if "claim" in name]) == 2
+
+
+def test_a_script_is_not_sent_where_nobody_could_see_that_it_is_silent(few):
+    few["octossh-silence"] = 0
+    world = World()
+    error = failing(world, planned(attrs.evolve(DO, idle_timeout_s=5)))
+    assert (states(error.deployment), error.hosts, world.sent) == ({"do h1": "failed"}, oc.Hosts.UNTOUCHED, [])
+    assert "no more threads" in str(error)
+
+
+@pytest.mark.parametrize("name", ["octossh-watch", "octossh-deployment"])
+def test_a_deployment_for_which_there_is_no_thread_does_not_begin(few, name):
+    few[name] = 0
+    world = World()
+    with pytest.raises(oc.OctosshError, match="has not begun: this process can have no more threads"):
+        world.apply(planned(DO))
+    assert world.calls == []
+
+
+def test_templates_are_compiled_when_they_are_wanted_where_there_is_no_thread_to_do_that_ahead(few):
+    few["octossh-prepare"] = 0
+    assert World().apply(planned(DO)).ok
+
+
+def test_hosts_are_connected_one_after_the_other_where_there_is_no_thread_for_that(few):
+    few["octossh-hosts"] = 0
+    assert World().apply(planned(DO, hosts=2)).ok
+
+
+def test_a_listener_that_ends_the_process_at_each_event_does_so_once(monkeypatch):
+    monkeypatch.setattr("octossh.deploying.control._ONE_INTERRUPT_S", -1)
+
+    def heard(_event):
+        sys.exit("enough")
+
+    world = World(on_event=heard)
+    with pytest.raises(SystemExit, match="enough"):
+        world.apply(planned(DO, WEB, hosts=2))
+    assert world.journal.finished.error == "ended by a listener"
+    assert set(states(world.journal.finished).values()) == {"skipped"}
+
+
+def test_a_listener_that_ends_the_process_while_hosts_work_leaves_none_of_them(monkeypatch):
+    monkeypatch.setattr("octossh.deploying.control._ONE_INTERRUPT_S", -1)
+
+    def heard(event):
+        if event.step:
+            sys.exit("enough")
+
+    world = World(on_event=heard)
+    with pytest.raises(SystemExit, match="enough"):
+        world.apply(planned(DO, WEB, hosts=2))
+    ended = states(world.journal.finished)
+    assert ended["do h1"] == "succeeded"
+    assert "unknown" not in ended.values()
+
+
+def test_whoever_is_asked_and_ends_the_process_while_it_stops_leaves_no_host(monkeypatch):
+    monkeypatch.setattr("octossh.deploying.control._ONE_INTERRUPT_S", -1)
+    asked, left = threading.Event(), threading.Event()
+
+    def approve(_request):
+        asked.set()
+        try:
+            threading.Event().wait(30)  # ends as the deployment is cancelled
+        except KeyboardInterrupt:
+            left.set()
+            sys.exit("I want no part in this")
+
+    def do():
+        assert left.wait(30)
+        threading.Event().wait(0.3)  # a host that was left would be so by now
+        return says()
+
+    world, anna = World({"do": do}), lambda: oc.Cancellation(by="anna") if asked.is_set() else None
+    with pytest.raises(SystemExit, match="no part"):
+        world.apply(planned(DO, oc.Approve("ask", start="with_previous")), approver=approve, cancelled=anna)
+    assert states(world.journal.finished)["do h1"] == "succeeded"
+
+
+@pytest.mark.parametrize("who", ["listener", "approver"])
+def test_that_the_end_cannot_be_recorded_is_told_also_where_somebody_ends_the_process(who, caplog):
+    def leave(told):
+        if isinstance(told, oc.ApprovalRequest) or (who == "listener" and told.type == "step_started"):
+            sys.exit("enough")
+
+    world = World(on_event=leave, refuse=lambda what: what == "finish")
+    with pytest.raises(SystemExit, match="enough") as left:
+        world.apply(planned(oc.Approve("ask"), DO), approver=leave)
+    assert isinstance(left.value.__cause__, oc.RecordError)
+    assert "the disk is full" in caplog.text
+
+
+def test_what_a_host_needs_of_the_user_may_end_the_process_too(caplog):
+    world = World({"do h1": SystemExit("no password")})
+    with pytest.raises(SystemExit, match="no password"):
+        world.apply(planned(DO, WEB, hosts=2, rollout=oc.Rollout(parallel=1)))
+    ended = world.journal.finished
+    assert (ended.state, world.sent) == (oc.State.INTERRUPTED, ["do h1"])
+    assert "fault of octossh" not in ended.error + caplog.text
 
 
 @pytest.mark.parametrize("kind", ["deployment_started", "step_started", "step_finished"])
