@@ -13,6 +13,9 @@ from plots import WORKS, bars, growth
 
 HOME = Path(__file__).parents[2] / "docs" / "performance"
 
+METHODS = {"cold": 2, "deploy": 2, "thin": 2}
+"""By kind, how often it has been measured in yet another way, with figures that cannot stand beside older ones; else 1."""
+
 
 class Figures:
     """What was measured, each kind as of its last measurement; kept as JSON, so that tables can be made anew."""
@@ -23,13 +26,13 @@ class Figures:
 
     def put(self, kind: str, key: str, said: Any) -> None:
         """Keep *said*, write its tables and plots."""
-        self.all.setdefault(kind, {})[key] = said
+        self.all.setdefault(kind, {})[key] = said | {"method": METHODS.get(kind, 1)}
         self.write()
 
     def write(self) -> None:
         """Write the figures, and all tables and plots, of which those of what was not measured say just that."""
         self.home.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps(self.all, indent=1, sort_keys=True) + "\n")
+        self._write("figures.json", json.dumps(self.all, indent=1, sort_keys=True) + "\n")
         ways = {
             "cold": self._cold,
             "fleet": self._fleet,
@@ -48,9 +51,9 @@ class Figures:
 
     def _pure(self) -> None:
         said, large = self.all["pure"].get("all", {}), self.all["pure"].get("large", {})
-        works = [work for work in said if work not in ("commit", "load", "python")]
+        works = [work for work in said if work not in ("commit", "load", "python", "method")]
         rows = [[work, f"{said[work]:,}", f"{large[work]:.2f}" if work in large else ""] for work in works]
-        python = f"{said.get('python', 'Python')}; {measured([large])}" if large else said.get("python", "")
+        python = f"{said.get('python', 'Python')}; {measured('pure', [large])}" if large else said.get("python", "")
         self._write("pure.inc", f"{python}\n\n{table(['Work', 'Instructions', 'CPU s for 1,000 hosts'], rows)}")
 
     def _overlap(self) -> None:
@@ -61,7 +64,7 @@ class Figures:
             ["hosts that wait with their next step while one pulls", f"{pulls['waited']} of {pulls['hosts']}"],
             [f"added by a registry that answers after {asked['answer_s'] * 1000:.0f} ms", f"{added:.0f} ms"],
         ]
-        self._write("overlap.inc", f"{measured([said])}\n\n{table(['What', ''], rows)}")
+        self._write("overlap.inc", f"{measured('overlap', [said])}\n\n{table(['What', ''], rows)}")
 
     def _cold(self) -> None:
         said = self.all["cold"]["all"]
@@ -75,7 +78,9 @@ class Figures:
             ]
             for work, made in said["works"].items()
         ]
-        self._write("cold.inc", f"{measured([said])}\n\n{table(['Work', 'Seconds', 'CPU s', 'MB', 'Modules'], rows)}")
+        self._write(
+            "cold.inc", f"{measured('cold', [said])}\n\n{table(['Work', 'Seconds', 'CPU s', 'MB', 'Modules'], rows)}"
+        )
 
     def _store(self) -> None:
         stores = sorted(self.all["store"].items(), key=lambda pair: (pair[0].split()[0], -pair[1]["deployments"]))
@@ -86,10 +91,12 @@ class Figures:
             for key, said in stores
         ]
         head = ["Database", "Deployments", "Events", "KB each", *(f"{name}, ms" for name in asked)]
-        self._write("store.inc", f"{measured([said for _, said in stores])}\n\n{table(head, rows)}")
+        self._write("store.inc", f"{measured('store', [said for _, said in stores])}\n\n{table(head, rows)}")
 
     def _write(self, name: str, text: str) -> None:
-        (self.home / name).write_text(text)
+        whole = self.home / f"{name}.new"  # whoever is broken off while writing leaves what was there
+        whole.write_text(text)
+        whole.replace(self.home / name)
 
     def _deploy(self, kind: str) -> None:
         parts = []
@@ -99,7 +106,7 @@ class Figures:
             name = f"{kind}-{block['hosts']}-{block['rtt_ms']:g}.svg"
             self._write(name, bars(block, title))
             versions = ", ".join(f"{way} {number}" for way, number in sorted(block["versions"].items()) if number)
-            said = f"octossh at commit {block['commit']}; {versions or 'no peers'}; load {block['load']:.1f} before it.\n\n"
+            said = f"octossh at commit {block['commit']}; {versions or 'no peers'}; load {block['load']:.1f} before it{earlier(kind, [block])}.\n\n"
             image = f".. raw:: html\n   :file: {name}\n\n"
             parts.append(f".. rubric:: {title}\n\n{said}{image}{table(HEAD, lines(block))}")
         self._write(f"{kind}.inc", "\n".join(parts))
@@ -114,17 +121,23 @@ class Figures:
         ]  # fmt: skip
         self._write("fleet.svg", growth(runs))
         image = ".. raw:: html\n   :file: fleet.svg\n\n"
-        self._write("fleet.inc", f"{measured(runs)}\n\n{image}{table(head, rows)}")
+        self._write("fleet.inc", f"{measured('fleet', runs)}\n\n{image}{table(head, rows)}")
 
 
 HEAD = ["Work", "Way", "Seconds", "Least-most", "Ratio", "CPU\N{NO-BREAK SPACE}s", "MB", "Conn.", "Chan.", "docker"]
 
 
-def measured(blocks: Sequence[dict[str, Any]]) -> str:
+def measured(kind: str, blocks: Sequence[dict[str, Any]]) -> str:
     """What was measured, and how busy the machine was before."""
     commits = ", ".join(dict.fromkeys(block["commit"] for block in blocks))
     loads = ", ".join(f"{block['load']:.1f}" for block in blocks)
-    return f"octossh at commit {commits}; load {loads} before."
+    return f"octossh at commit {commits}; load {loads} before{earlier(kind, blocks)}."
+
+
+def earlier(kind: str, blocks: Sequence[dict[str, Any]]) -> str:
+    """What is said where one of them was measured by a method that the page does not describe any more."""
+    old = any(block.get("method", 1) < METHODS.get(kind, 1) for block in blocks)
+    return "; by an earlier method than this page tells" if old else ""
 
 
 def lines(block: dict[str, Any]) -> list[list[object]]:
@@ -147,8 +160,11 @@ def lines(block: dict[str, Any]) -> list[list[object]]:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], widths: str = "auto") -> str:
-    """As a list-table of reStructuredText."""
+    """As a list-table of reStructuredText; a column without a cell is left out."""
+    kept = [place for place in range(len(head)) if any(row[place] != "" for row in rows)]
+    if widths != "auto":
+        widths = " ".join(widths.split()[place] for place in kept)
     made = [".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", ""]
     for row in [head, *rows]:
-        made += [f"   {'*' if number == 0 else ' '} - {cell}".rstrip() for number, cell in enumerate(row)]
+        made += [f"   {'*' if number == 0 else ' '} - {row[place]}".rstrip() for number, place in enumerate(kept)]
     return "\n".join(made) + "\n"

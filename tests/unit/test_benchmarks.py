@@ -23,6 +23,14 @@ def bench(*words: str, cwd: Path | None = None) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, cwd=cwd).stdout
 
 
+OVERLAP = {
+    "pulls": {"hosts": 3, "waited": 0},
+    "questions": {"answer_s": 0.3, "added_s": [0.01]},
+    "commit": "c0ffee",
+    "load": 1.0,
+}
+
+
 def put(folder: Path, kind: str, key: str, said: dict[str, Any]) -> None:
     code = (
         "import json, sys, pathlib\n"
@@ -134,6 +142,49 @@ def test_one_part_that_is_measured_anew_leaves_the_others_as_they_are(tmp_path: 
     assert [f"- {seconds}\n" in told for seconds in (1.25, 2.25, 3.25, 4.25)] == [False, True, True, True]
 
 
+def cold(**more: Any) -> dict[str, Any]:
+    made = {"cpu_s": 0.021, "memory_mb": 13.0, "modules": 69} | more
+    return {"works": {"import octossh": made}, "commit": "c0ffee", "load": 1.0}
+
+
+def test_a_column_in_which_nothing_stands_is_left_out(tmp_path: Path) -> None:
+    put(tmp_path, "cold", "all", cold())
+    assert "Seconds" not in (tmp_path / "cold.inc").read_text()
+    put(tmp_path, "cold", "all", cold(seconds=0.03))
+    told = (tmp_path / "cold.inc").read_text()
+    assert "   * - Work\n     - Seconds\n" in told
+    assert "   * - import octossh\n     - 0.030\n" in told
+
+
+def test_what_was_measured_by_an_earlier_method_says_so_until_it_is_measured_anew(tmp_path: Path) -> None:
+    (tmp_path / "figures.json").write_text(json.dumps({"cold": {"all": cold()}}))
+    put(tmp_path, "overlap", "all", OVERLAP)
+    assert "c0ffee; load 1.0 before; by an earlier method" in (tmp_path / "cold.inc").read_text()
+    assert "earlier" not in (tmp_path / "overlap.inc").read_text()
+    put(tmp_path, "cold", "all", cold())
+    assert "earlier" not in (tmp_path / "cold.inc").read_text()
+
+
+def test_figures_stay_whole_when_their_writing_is_broken_off(tmp_path: Path) -> None:
+    put(tmp_path, "overlap", "all", OVERLAP)
+    before = (tmp_path / "figures.json").read_text()
+    code = (
+        "import pathlib, sys\n"
+        "from pages import Figures\n"
+        "figures = Figures(pathlib.Path(sys.argv[1]))\n"
+        "write = pathlib.Path.write_text\n"
+        "def broken(path, text):\n"
+        "    write(path, text[: len(text) // 2])\n"
+        "    raise KeyboardInterrupt\n"
+        "pathlib.Path.write_text = broken\n"
+        "figures.put('cold', 'all', {'works': {}, 'commit': 'c0ffee', 'load': 1.0})\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(BENCH.parent)}
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=env, check=False, capture_output=True)
+    assert b"KeyboardInterrupt" in done.stderr
+    assert (tmp_path / "figures.json").read_text() == before
+
+
 @pytest.mark.slow
 def test_more_instructions_than_the_page_has_are_told_by_the_exit_code() -> None:
     code = (
@@ -164,23 +215,45 @@ def test_each_way_comes_behind_another_one_in_each_round() -> None:
 
 
 @pytest.mark.slow
-def test_the_page_measures_what_fits_into_the_minutes_and_what_fails_takes_nothing_along() -> None:
+def page(*words: str) -> subprocess.CompletedProcess[str]:
+    """``bench page`` of three parts, of which the first takes three minutes, one more than it should, and fails."""
     code = (
-        "import subprocess, sys, types, bench\n"
-        "done = lambda words, check: types.SimpleNamespace(returncode='first' in words)\n"
+        "import sys, types, bench\n"
+        "clock = types.SimpleNamespace(now=0.0)\n"
+        "def done(words, check):\n"
+        "    clock.now += 180 * ('first' in words)\n"
+        "    return types.SimpleNamespace(returncode='first' in words)\n"
         "bench.subprocess = types.SimpleNamespace(run=done)\n"
-        "bench.PAGE = {'first': 2, 'long': 5, 'last --only \\'a,b c\\'': 1}\n"
-        "sys.argv = ['bench', 'page', '--minutes', '3']\n"
+        "bench.time = types.SimpleNamespace(monotonic=lambda: clock.now)\n"
+        "bench.PAGE = {'first': 2, 'long': 2, 'last --only \\'a,b c\\'': 1}\n"
+        "sys.argv = ['bench', 'page', *sys.argv[1:]]\n"
         "bench.main()\n"
     )
     env = {**os.environ, "PYTHONPATH": str(BENCH.parent)}
-    done = subprocess.run([sys.executable, "-c", code], env=env, check=False, capture_output=True, text=True)
-    assert [line.split()[1:3] for line in done.stdout.splitlines()] == [
-        ["first", "(about"],
-        ["left", "as"],
-        ["last", "--only"],
-    ]
+    return subprocess.run([sys.executable, "-c", code, *words], env=env, check=False, capture_output=True, text=True)
+
+
+def parts(said: str) -> list[list[str]]:
+    return [line.split()[1:3] for line in said.splitlines()]
+
+
+def test_the_page_measures_what_fits_into_the_minutes_and_what_fails_takes_nothing_along() -> None:
+    done = page("--minutes", "4")
+    assert parts(done.stdout) == [["first", "(about"], ["left", "as"], ["last", "--only"]]
     assert done.stderr.strip() == "bench: not measured: first"
+
+
+def test_the_page_measures_all_of_it_where_no_minutes_are_given() -> None:
+    assert parts(page().stdout) == [["first", "(about"], ["long", "(about"], ["last", "--only"]]
+
+
+def test_half_an_hour_is_what_the_whole_page_takes() -> None:
+    told = (documents.ROOT / "docs" / "performance.rst").read_text(encoding="utf-8")
+    assert re.search(r"\./dev bench page +# all of this page: half an hour\n", told)
+    env = {**os.environ, "PYTHONPATH": str(BENCH.parent)}
+    command = [sys.executable, "-c", "import bench; print(sum(bench.PAGE.values()))"]
+    said = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
+    assert float(said) == pytest.approx(30, abs=3)
 
 
 @pytest.mark.slow
