@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import errno
 import gc
 import json
 import os
@@ -35,6 +34,7 @@ from octossh.cli import (  # each adds its commands
 )
 from octossh.cli.mistakes import told
 from octossh.cli.options import CONTROL_BUT_LINES, Options, load, octossh
+from octossh.cli.outputs import OutputLost, open_outputs
 from octossh.errors import DeployFailed, DeployWaits, OctosshError, to_type
 
 __all__ = [
@@ -70,11 +70,9 @@ def _say(error: BaseException, *, as_json: bool, message: str) -> None:
     message = message or (error.deployment.error if isinstance(error, DeployFailed) else " ".join(str(error).split()))
     if as_json and not isinstance(error, DeployFailed | DeployWaits):  # of which the deployment is shown
         hosts = error.hosts.value if isinstance(error, OctosshError) else "untouched"
-        click.echo(
-            json.dumps(
-                {"error": {"kind": type(error).__name__, "message": message, "hosts": hosts}}, ensure_ascii=False
-            )
-        )
+        made = {"error": {"kind": type(error).__name__, "message": message, "hosts": hosts}}
+        with contextlib.suppress(OSError, OutputLost):  # there is a line for people as well
+            click.echo(json.dumps(made, ensure_ascii=False))
     notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
     click.echo(CONTROL_BUT_LINES.sub("?", f"octossh: {message}{notes}"), err=True)
     if isinstance(error, DeployFailed):
@@ -82,13 +80,6 @@ def _say(error: BaseException, *, as_json: bool, message: str) -> None:
         if any(outcome.why.startswith("docker does not answer") for outcome in error.deployment.outcomes):
             see.append(to_type("check", "--in", error.deployment.environment))
         click.echo(f"octossh: hosts: {error.hosts.value}; see: {' and '.join(see)}", err=True)
-
-
-def _open_closed() -> None:
-    """Open to nowhere what was closed of the three streams: what is opened next would be taken for it."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
 
 
 def _let_go_of_output() -> None:
@@ -107,7 +98,7 @@ def _environments(file: str) -> tuple[str, ...]:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; the exit codes are 0 done, 1 failed, 2 usage, 3 changes, 4 refused, 5 waits, 130 interrupted."""
     options = Options()
-    _open_closed()
+    open_outputs()
     # What a command loads stays to its end. By default, looking for garbage in it takes a twentieth of the time.
     gc.set_threshold(200_000, 10, 10)
     # Python looks for it once more when it ends, which takes a quarter of a deployment's time, and nobody gains by it.
@@ -118,6 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
         completing.know_names(octossh)
     try:
         octossh.main(arguments, obj=options, prog_name="octossh", standalone_mode=False)
+        sys.stdout.flush()
     except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the first out of the second
         _complain(
             KeyboardInterrupt("interrupted; 'octossh history' says how far it came"), 130, as_json=options.as_json
@@ -136,8 +128,5 @@ def main(arguments: list[str] | None = None) -> None:
         # Whoever read the output has gone; there is nobody left to tell.
         _let_go_of_output()
         sys.exit(1)
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG} or error.filename is not None:
-            raise
-        _let_go_of_output()
-        _complain(OSError(f"the output cannot be written: {error.strerror}"), 1, as_json=False)
+    except OutputLost as error:
+        _complain(error, 1, as_json=False)

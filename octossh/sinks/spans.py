@@ -45,6 +45,23 @@ class Spans:
         self._made: dict[str, SpanContext] = {}
 
     @contextlib.contextmanager
+    def before(self) -> Iterator[None]:
+        """What a deployment will stand below is the current span: for what is called before it begins."""
+        above: Context | None = None
+        with _tried("what is called"):
+            above = _above() if self._wanted and _tracer() is not None else None
+        if above is None:
+            yield
+            return
+        from opentelemetry import context
+
+        token = context.attach(above)
+        try:
+            yield
+        finally:
+            context.detach(token)
+
+    @contextlib.contextmanager
     def during(
         self, deployment: Deployment, on_event: Callable[[Event], None] | None = None
     ) -> Iterator[Callable[[Event], None] | None]:
@@ -125,13 +142,13 @@ def _tracer() -> Tracer | None:
 
 def _above() -> Context | None:
     """Where a span goes that nothing is said about: None below the current one."""
-    from opentelemetry import trace
+    from opentelemetry import context, trace
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     if trace.get_current_span().get_span_context().is_valid:
         return None
     given = {name: os.environ.get(name.upper(), "") for name in ("traceparent", "tracestate")}
-    return TraceContextTextMapPropagator().extract(given)
+    return TraceContextTextMapPropagator().extract(given, context.get_current())
 
 
 class _Tree:
@@ -154,7 +171,7 @@ class _Tree:
         before = self._about(event)
         self._hear(event)
         # What begins is open now, and what has ended was so before.
-        return max(before, self._about(event), key=lambda found: len(found[0]))[1]
+        return max(before, self._about(event), key=lambda found: (len(found[0]), found[1] is not None))[1]
 
     def _about(self, event: Event) -> tuple[tuple[str, ...], Span | None]:
         """The key and the open span of the host that *event* is about, or else of its step, or of the deployment."""

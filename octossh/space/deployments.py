@@ -254,7 +254,8 @@ class Deployments(Continuing):
     ) -> Deployment:
         self._check_scripts_here(plan)
         if waits is None:
-            self._hooks.before(deployment)
+            with self._spans.before():
+                self._hooks.before(deployment)
         record, put_aside = self._record_of(plan, lease, waits)
         secrets, logins = self._access.of(plan.release, plan.environment, plan.said)
         self._access.ahead(plan, logins)

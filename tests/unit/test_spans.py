@@ -210,6 +210,7 @@ def test_what_a_hook_runs_stands_below_the_span_that_it_is_called_about(spans, d
     found = spans()
     above, *rest = [line.split() for line in told.read_text().splitlines()]
     assert above == [PARENT, "vendor=value"], "before it begins, it has no span of its own"
+    assert trace.format_span_id(seen[0]) == PARENT.split("-")[2]
     ids = {trace.format_span_id(span.context.span_id): path for path, span in found.items()}
     paths = [ids[parent.split("-")[2]] for parent, _ in rest]
     hosts = [("deploy shop", "first", name) for name in ("h01", "h02", "h03")]
@@ -229,6 +230,35 @@ def test_the_command_of_a_hook_has_the_span_of_the_script_that_deploys(spans, de
         deploy(hooks=[hook], spans=False)
     context = span.get_span_context()
     assert told.read_text() == f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x} ()\n"
+
+
+def test_before_a_deployment_a_webhook_names_the_span_of_the_pipeline_which_is_current_no_longer_than_that(
+    spans, deploy, monkeypatch
+):
+    posted = []
+    monkeypatch.setattr("octossh.registry.posting.post", lambda _url, _body, headers, **_given: posted.append(headers))
+    monkeypatch.setenv("TRACEPARENT", PARENT)
+    monkeypatch.setenv("TRACESTATE", "vendor=value")
+    deploy(hooks=[oc.Webhook("https://hooks.example.com/", on="before_deploy")])
+    (before,) = posted
+    assert (before["traceparent"], before["tracestate"]) == (PARENT, "vendor=value")
+    assert not trace.get_current_span().get_span_context().is_valid
+
+
+def test_each_event_is_told_within_the_span_that_it_is_about(spans, deploy):
+    seen = []
+
+    def told(event):
+        seen.append((event.type, trace.get_current_span().get_span_context().span_id))
+
+    deploy(oc.Project("shop", process=PROJECT.process.steps[:1]), on_event=told)
+    names = {span.context.span_id: path for path, span in spans().items()}
+    assert {(kind, len(names.get(span, ()))) for kind, span in seen} == {
+        ("deployment_started", 1),
+        ("step_started", 3),
+        ("step_finished", 3),
+        ("deployment_finished", 1),
+    }
 
 
 def test_a_webhook_names_the_span_that_it_is_called_about(spans, deploy, monkeypatch):
