@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import importlib.util
+import io
 import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from attrs import frozen
 
@@ -251,6 +253,7 @@ def _kept() -> jinja2.BytecodeCache | None:
     Whoever may write there may change octossh itself. Where nobody may, nothing is kept.
     """
     from jinja2 import FileSystemBytecodeCache, compiler
+    from jinja2.bccache import Bucket
 
     try:
         # What constants in a template come out as is compiled with it, and the first two say what that is.
@@ -260,11 +263,32 @@ def _kept() -> jinja2.BytecodeCache | None:
     except (OSError, NotImplementedError):
         return None
 
+    class Sealed(Bucket):
+        """With its digest ahead: a machine that goes down may leave a part of a file, and Python runs what it finds."""
+
+        def load_bytecode(self, f: BinaryIO) -> None:
+            seal, code = f.read(hashlib.sha256().digest_size), f.read()
+            if seal == hashlib.sha256(code).digest():
+                super().load_bytecode(io.BytesIO(code))
+
+        def write_bytecode(self, f: IO[bytes]) -> None:
+            made = io.BytesIO()
+            super().write_bytecode(made)
+            f.write(hashlib.sha256(made.getvalue()).digest() + made.getvalue())
+
     class Kept(FileSystemBytecodeCache):
         def get_source_checksum(self, source: str) -> str:
             return super().get_source_checksum(made_by + source)
 
-        def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        def get_bucket(self, environment: jinja2.Environment, name: str, filename: str | None, source: str) -> Bucket:
+            bucket = Sealed(environment, self.get_cache_key(name, filename), self.get_source_checksum(source))
+            try:
+                self.load_bytecode(bucket)
+            except Exception:  # noqa: BLE001 - whatever is wrong there, it is compiled and written anew
+                bucket.reset()
+            return bucket
+
+        def dump_bytecode(self, bucket: Bucket) -> None:
             if not sys.dont_write_bytecode:
                 with contextlib.suppress(OSError):
                     super().dump_bytecode(bucket)

@@ -72,7 +72,7 @@ from octossh.model.steps import (
     texts,
 )
 from octossh.model.tables import Table, columns
-from octossh.model.targets import CONTROLLER, Environment, Target
+from octossh.model.targets import CONTROLLER, Environment, Target, veiled
 from octossh.model.templates import Templates
 from octossh.model.values import Sealed, StoredValue, StoredValues
 from octossh.model.variables import Value, Variable, value_of
@@ -221,5 +221,6 @@ __all__ = [
     "split_reference",
     "texts",
     "value_of",
+    "veiled",
     "write_whole",
 ]

@@ -10,11 +10,11 @@ from typing import Any
 from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model._values import Described, Pairs, named, of, sorted_names, telling, unique_names, words
+from octossh.model._values import Described, Pairs, check_name, named, of, sorted_names, telling, unique_names, words
 from octossh.model.rollout import Rollout
 from octossh.shell import MASK
 
-__all__ = ["CONTROLLER", "Environment", "Target"]
+__all__ = ["CONTROLLER", "Environment", "Target", "veiled"]
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?")
 _ZONE = re.compile(r"[A-Za-z0-9_.-]*")
@@ -38,9 +38,20 @@ class Environment(Described):
         return self.name
 
 
-def _shown(value: object) -> str:
-    """*value* without what may be a password: between a colon and an ``@``."""
-    return repr(re.sub(r":(?!//).*@", f":{MASK}@", value) if isinstance(value, str) else value)
+def veiled(value: object) -> str:
+    """*value* as messages show it: without what may be a password, behind the first colon or a blank."""
+    text = value if isinstance(value, str) else repr(value)
+    shown = re.sub(r"(:(?!//)|(?<=\S)\s+(?=\S)).*", lambda found: found[1] + MASK, text, flags=re.DOTALL)
+    return repr(shown) if isinstance(value, str) else shown
+
+
+def _name(_instance: Target, _attribute: Any, name: Any) -> None:
+    if isinstance(name, str) and ":" in name and "@" in name:
+        raise ModelError(
+            f"target {veiled(name)}: that is a login; give a name such as 'h01', the host as address, who logs in as "
+            "user, and a password to the transport"
+        )
+    check_name(name, "target")
 
 
 def _address(instance: Target, _attribute: Any, address: Any) -> None:
@@ -53,7 +64,7 @@ def _address(instance: Target, _attribute: Any, address: Any) -> None:
         good = _HOST.fullmatch(address)
     if not good:
         raise ModelError(
-            f"target {instance.name!r}: {_shown(address)} is neither a host name nor an IP address; "
+            f"target {instance.name!r}: {veiled(address)} is neither a host name nor an IP address; "
             "the user and the port have fields of their own"
         )
 
@@ -63,15 +74,14 @@ def _port(instance: Target, _attribute: Any, port: Any) -> None:
         return
     if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
         raise ModelError(
-            f"target {instance.name!r}: port {port!r} is not a number from 1 to 65535; leave it out for 22"
+            f"target {instance.name!r}: port {veiled(port)} is not a number from 1 to 65535; leave it out for 22"
         )
 
 
 def _user(instance: Target, _attribute: Any, user: Any) -> None:
     if user is not None and (not isinstance(user, str) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]*\$?", user)):
-        shown = re.sub(":.*", f":{MASK}", user) if isinstance(user, str) else user
         raise ModelError(
-            f"target {instance.name!r}: {shown!r} is not a user name; give one such as 'deploy', or leave it out"
+            f"target {instance.name!r}: {veiled(user)} is not a user name; give one such as 'deploy', or leave it out"
         )
 
 
@@ -81,7 +91,7 @@ def _call(value: Any) -> tuple[str, ...]:
         try:
             value = shlex.split(value)
         except ValueError:
-            raise ModelError(f"{value!r} has a quote without its other half; write a list of words") from None
+            raise ModelError(f"{veiled(value)} has a quote without its other half; write a list of words") from None
     return words(value)
 
 
@@ -91,11 +101,11 @@ def _docker(instance: Target, _attribute: Any, call: tuple[str, ...]) -> None:
     for word in call:
         if not re.fullmatch(r"[A-Za-z0-9_./:=@%+,-]+", word):
             raise ModelError(
-                f"target {instance.name!r}: {word!r} cannot be part of how docker is called; give words such as "
+                f"target {instance.name!r}: {veiled(word)} cannot be part of how docker is called; give words such as "
                 "['sudo', '-n', 'docker']"
             )
     if call[0].startswith("-") or "=" in call[0]:
-        raise ModelError(f"target {instance.name!r}: {call[0]!r} is no command; give one such as 'docker' first")
+        raise ModelError(f"target {instance.name!r}: {veiled(call[0])} is no command; give one such as 'docker' first")
     if call[0].rpartition("/")[2] == "sudo" and "-n" not in call and "--non-interactive" not in call:
         raise ModelError(
             f"target {instance.name!r}: nobody is there to type a password for sudo; write ['sudo', '-n', 'docker']"
@@ -105,7 +115,7 @@ def _docker(instance: Target, _attribute: Any, call: tuple[str, ...]) -> None:
 def _images(instance: Target, _attribute: Any, way: Any) -> None:
     if way not in ("pull", "push"):
         raise ModelError(
-            f"target {instance.name!r}: images {way!r} is no way for images to come there; give 'pull' or 'push'"
+            f"target {instance.name!r}: images {veiled(way)} is no way for images to come there; give 'pull' or 'push'"
         )
 
 
@@ -124,7 +134,7 @@ def _sudo(instance: Target, _attribute: Any, sudo: Any) -> None:
 def _docker_host(instance: Target, _attribute: Any, host: Any) -> None:
     if host is not None and (not isinstance(host, str) or not re.fullmatch(r"unix:///[A-Za-z0-9_./@%+,-]+", host)):
         raise ModelError(
-            f"target {instance.name!r}: docker_host {_shown(host)} is no socket on that host; give one such as "
+            f"target {instance.name!r}: docker_host {veiled(host)} is no socket on that host; give one such as "
             "'unix:///run/user/1000/docker.sock'"
         )
 
@@ -148,7 +158,7 @@ def _jump(instance: Target, _attribute: Any, jump: Any) -> None:
         return
     if not isinstance(jump, str) or not all(_HOP.fullmatch(hop) for hop in jump.split(",")):
         raise ModelError(
-            f"target {instance.name!r}: jump {_shown(jump)} names no hosts to go through; give one such as "
+            f"target {instance.name!r}: jump {veiled(jump)} names no hosts to go through; give one such as "
             "'deploy@bastion.example.com:22', several with commas between them, or 'none'"
         )
 
@@ -191,7 +201,7 @@ class Target(Described):
         maintenance: Why nothing is deployed there for now; empty: it is as the others. See `Space.maintain`.
     """
 
-    name: str = field(validator=named("target"))
+    name: str = field(validator=_name)
     address: str = field(validator=_address)
     user: str | None = field(default=None, kw_only=True, validator=_user)
     port: int | None = field(default=None, kw_only=True, validator=_port)

@@ -22,13 +22,14 @@ from octossh.model import (
     check_name,
     check_untagged,
     slug,
+    veiled,
 )
 from octossh.octofiles.sources import octofile, targets_file
 
 __all__ = ["Start", "environments_of", "image_of", "target_at", "targets_of_hosts"]
 
 _HOST = re.compile(
-    r"(?:(?P<environment>[^=]*)=)?(?:(?P<user>[^@]*)@)?(?P<address>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>\d+))?"
+    r"(?:(?P<environment>[^=@:]*)=)?(?:(?P<user>[^@:\s]*)@)?(?P<address>\[[^\]]*\]|[^@:\[\]\s]*)(?::(?P<port>\d{1,5}))?"
 )
 
 
@@ -58,18 +59,18 @@ def target_at(text: str, environments: Sequence[str], name: str = "") -> Target:
     Raises:
         ModelError: It is none, or several environments are there and it does not say which.
     """
-    match = _HOST.fullmatch(text.strip())
+    match, shown = _HOST.fullmatch(text.strip()), veiled(text)
     if match is None or not match["address"]:
-        raise ModelError(f"host {text!r} is none; write it as 'deploy@10.0.0.11', with ':PORT' if it is not 22")
+        raise ModelError(f"host {shown} is none; write it as 'deploy@10.0.0.11', with ':PORT' if it is not 22")
     address = match["address"].strip("[]")
     where = match["environment"]
     if where is None and len(environments) > 1:
         raise ModelError(
-            f"host {text!r}: it does not say where it stands; write '{environments[0]}={text}', or another of "
+            f"host {shown}: it does not say where it stands; write '{environments[0]}={shown[1:-1]}', or another of "
             f"{', '.join(map(repr, environments))}"
         )
     if where is not None and environments and where not in environments:
-        raise ModelError(f"host {text!r}: there is no environment {where!r}; {did_you_mean(where, environments)}")
+        raise ModelError(f"host {shown}: there is no environment {where!r}; {did_you_mean(where, environments)}")
     return Target(
         name or _short(address),
         address,
@@ -107,7 +108,9 @@ def targets_of_hosts(texts: Sequence[str], environments: Sequence[str]) -> tuple
             continue
         both = attrs.evolve(known, environments=(*known.environments, *target.environments))
         if attrs.evolve(target, environments=both.environments) != both:
-            raise ModelError(f"host {text!r} stands there twice, and not with the same user and port; write it once")
+            raise ModelError(
+                f"host {veiled(text)} stands there twice, and not with the same user and port; write it once"
+            )
         made[target.address] = both
     return _with_names(list(made.values()))
 

@@ -375,8 +375,9 @@ class Resolver:
             return alone.ref
         if not read.isdisjoint(("target", "steps")):
             return evaluate(text, values, where=where, language=language)
-        # A thousand hosts have few different values; 1 and true are equal, and no text shows them so.
-        key = (text, language, *((values[name], type(values[name])) for name in sorted(read & values.keys())))
+        # A thousand hosts have few different values; 1 and true are equal, as 0.0 and -0.0 are, and no text shows them
+        # so. What the filter `random` draws is the same for the same values, as it is where a text has none.
+        key = (text, language, *((type(v := values[name]), repr(v)) for name in sorted(read & values.keys())))
         if key not in self._evaluated:
             self._evaluated[key] = evaluate(text, values, where=where, language=language)
         return self._evaluated[key]

@@ -145,9 +145,9 @@ REFUSED = {
     "a digest": (["--image", "nginx@sha256:0", *HOST], ["write 'nginx'"]),
     "no image name": (["--image", "acme/Web", *HOST], ["'acme/Web' is not a repository name", "small letters"]),
     "no registry": (["--image", 'EVIL"/x', *HOST], ["'EVIL\"' is no host", "write a host name or an IP address"]),
-    "no host name": ([*IMAGE, "--host", "a b"], ["'a b' is neither a host name nor an IP address"]),
+    "no host name": ([*IMAGE, "--host", "a b"], ["host 'a ***' is none"]),
     "no host at all": ([*IMAGE, "--host", "deploy@"], ["'deploy@' is none", "deploy@10.0.0.11"]),
-    "no port": ([*IMAGE, "--host", "a:x"], ["host 'a:x' is none", "':PORT'"]),
+    "no port": ([*IMAGE, "--host", "a:x"], ["host 'a:***' is none", "':PORT'"]),
     "twice": ([*IMAGE, *HOST, "--host", "root@10.0.0.11"], ["stands there twice", "write it once"]),
     "which environment": (
         [*IMAGE, "--host", "Dev=a", "--host", "Prod=b", "--host", "c"],

@@ -64,7 +64,7 @@ WRONG = {
     "no fields": ("targets: {h01: }", ["'h01' has no fields", "give it an address"]),
     "no address": ("targets: {h01: {user: deploy}}", ["'h01' has no address", "give a host name"]),
     "an address that is a number": ("targets: {h01: {address: 10.0}}", ["'h01' has no address"]),
-    "an address with a port": ("targets: {h01: {address: 'h:22'}}", ["'h01'", "'h:22'", "fields of their own"]),
+    "an address with a port": ("targets: {h01: {address: 'h:22'}}", ["'h01'", "'h:***'", "fields of their own"]),
     "a port that is text": ("targets: {h01: {address: h, port: '22'}}", ["'h01'", "port '22'", "1 to 65535"]),
     "a field that is misspelt": ("targets: {h01: {adress: h}}", ["'h01'", "'adress'", "did you mean 'address'?"]),
     "a field that is a list": ("targets: {h01: {? [a] : b}}", ["is not YAML"]),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 import octossh as oc
+from octossh.octofiles import targets_of_hosts
 
 hub = oc.Registry("hub", "https://registry.example.com")
 IMAGE = hub.image("acme/web")
@@ -237,14 +240,14 @@ WRONG = {
     "docker with an open quote": (lambda: oc.Target("h01", "h01", docker="'docker"), ["'h01'", "docker", "without its other half"]),
     "docker without words": (lambda: oc.Target("h01", "h01", docker=[]), ["'h01'", "no words", "leave it out"]),
     "docker with a variable first": (lambda: oc.Target("h01", "h01", docker="A=b docker"), ["'h01'", "'A=b' is no command"]),
-    "docker_host by the network": (lambda: oc.Target("h01", "h01", docker_host="tcp://h02:2375"), ["'h01'", "'tcp://h02:2375'", "unix:///run/user/1000/docker.sock"]),
-    "target with a port in the address": (lambda: oc.Target("h01", "10.0.0.1:22"), ["'h01'", "'10.0.0.1:22'", "fields of their own"]),
-    "target with a command for a zone": (lambda: oc.Target("h01", "fe80::1%$(id)"), ["'h01'", "'fe80::1%$(id)'", "neither a host name"]),
+    "docker_host by the network": (lambda: oc.Target("h01", "h01", docker_host="tcp://h02:2375"), ["'h01'", "'tcp://h02:***'", "unix:///run/user/1000/docker.sock"]),
+    "target with a port in the address": (lambda: oc.Target("h01", "10.0.0.1:22"), ["'h01'", "'10.0.0.1:***'", "fields of their own"]),
+    "target with a command for a zone": (lambda: oc.Target("h01", "fe80::1%$(id)"), ["'h01'", "'fe80:***'", "neither a host name"]),
     "target with an option for an address": (lambda: oc.Target("h01", "-oProxyCommand=x"), ["'h01'", "neither a host name"]),
     "port as text": (lambda: oc.Target("h01", "h", port="22"), ["target 'h01'", "port '22'", "leave it out for 22"]),
     "port as a switch": (lambda: oc.Target("h01", "h", port=True), ["target 'h01'", "port True"]),
     "port above the highest one": (lambda: oc.Target("h01", "h", port=65536), ["target 'h01'", "65536"]),
-    "user": (lambda: oc.Target("h01", "h", user="-l root"), ["target 'h01'", "'-l root'", "such as 'deploy'"]),
+    "user": (lambda: oc.Target("h01", "h", user="-l root"), ["target 'h01'", "'-l ***'", "such as 'deploy'"]),
     "roles of a target": (lambda: oc.Target("h01", "h", roles="web"), ["Target 'h01'", "roles", "write ['web']"]),
     "environments of a target": (lambda: oc.Target("h01", "h", environments="Dev"), ["Target 'h01'", "environments", "write ['Dev']"]),
     # releases
@@ -349,16 +352,49 @@ def test_hosts_pull_from_the_registry_path_and_octossh_asks_at_the_url(url, regi
 @pytest.mark.parametrize(
     ("fields", "shown"),
     [
-        ({"address": "ssh://ann:pa55word@h01"}, "'ssh://ann:***@h01' is neither"),
-        ({"address": "ann:pa55/w@rd@h01"}, "'ann:***@h01' is neither"),
+        ({"address": "ssh://ann:pa55word@h01"}, "'ssh://ann:***' is neither"),
+        ({"address": "ann:pa55/w@rd@h01"}, "'ann:***' is neither"),
+        ({"address": "ann:x\npa55word@h01"}, "'ann:***' is neither"),
+        ({"address": "ann@h01:pa55word"}, "'ann@h01:***' is neither"),
         ({"user": "ann:pa55word"}, "'ann:***' is not a user name"),
-        ({"docker_host": "tcp://ann:pa55word@h01:2376"}, "docker_host 'tcp://ann:***@h01:2376' is no socket"),
-        ({"jump": "ann:pa55word@gate"}, "jump 'ann:***@gate' names no hosts"),
+        ({"user": "ann pa55word"}, "'ann ***' is not a user name"),
+        ({"port": "22:pa55word"}, "port '22:***' is not a number"),
+        ({"port": {"22": "pa55word"}}, "port {'22':*** is not a number"),
+        ({"docker_host": "tcp://ann:pa55word@h01:2376"}, "docker_host 'tcp://ann:***' is no socket"),
+        ({"docker": "echo 'pa55word | sudo -S docker"}, "'echo ***' has a quote"),
+        ({"docker": ["ann:pa55word&"]}, "'ann:***' cannot be part"),
+        ({"images": "ann:pa55word@r"}, "images 'ann:***' is no way"),
+        ({"jump": "ann:pa55word@gate"}, "jump 'ann:***' names no hosts"),
+        ({"jump": "ann:pa55word"}, "jump 'ann:***' names no hosts"),
         ({"sudo": "pa55word"}, "sudo is a str; give True or False"),
+        ({"name": "ann:pa55word@h01"}, "target 'ann:***': that is a login; give a name such as 'h01'"),
+        ({"name": "ann@h01:pa55word", "address": ""}, "target 'ann@h01:***': that is a login"),
     ],
 )
 def test_a_password_that_stands_where_none_belongs_is_in_no_message(fields, shown):
     with pytest.raises(oc.ModelError) as caught:
-        oc.Target("h01", **{"address": "h01", **fields})
+        oc.Target(**{"name": "h01", "address": "h01", **fields})
     assert shown in str(caught.value)
     assert "pa55" not in str(caught.value)
+
+
+# What no message says of its own.
+PASSWORDS = st.text(st.characters(codec="utf-8"), max_size=20).map(lambda text: f"Q7{text}q7Q")
+LOGINS = st.sampled_from(["ann:{}@h01", "ann@h01:{}", "ssh://ann:{}@h01:22", ":{}", "22:{}", "ann {}"])
+
+
+@given(password=PASSWORDS, login=LOGINS, field=st.sampled_from(["name", "address", "user", "port", "jump", "images"]))
+def test_no_password_in_any_field_of_a_login_is_in_a_message(password, login, field):
+    assume(field != "name" or "@" in login)
+    with pytest.raises(oc.ModelError) as caught:
+        oc.Target(**{"name": "h01", "address": "h01", field: login.format(password)})
+    assert "Q7" not in str(caught.value)
+    assert "q7Q" not in str(caught.value)
+
+
+@given(password=PASSWORDS, login=LOGINS, ahead=st.sampled_from(["", "Dev=", "Tset="]))
+def test_no_password_of_a_host_that_a_space_begins_with_is_in_a_message(password, login, ahead):
+    with pytest.raises(oc.ModelError) as caught:
+        targets_of_hosts([ahead + login.format(password)], ["Dev", "Test"])
+    assert "Q7" not in str(caught.value)
+    assert "q7Q" not in str(caught.value)

@@ -55,3 +55,20 @@ def test_half_of_a_surrogate_pair_in_a_script_is_refused_when_the_step_is_made()
 def test_a_value_that_no_script_can_hold_is_told_with_its_step_and_field(value: str) -> None:
     with pytest.raises(oc.ModelError, match=r"shop: step 'it' on 'h01', field script: 'a.*take it out"):
         evaluated("echo {{ Name }}", value)
+
+
+def test_values_that_are_equal_and_look_different_stay_apart() -> None:
+    values = (0.0, -0.0, 0, False, 1, True, 1.0, "1")
+    targets = tuple(oc.Target(f"h{number}", f"h{number}", environments=["Dev"]) for number in range(len(values)))
+    step = oc.RunScript("it", script="{{ Name }}")
+    release = oc.Release(
+        project="shop",
+        number="1",
+        channel="default",
+        process=oc.Process([step]),
+        variables=[oc.Variable("Name", value, target=there.name) for value, there in zip(values, targets, strict=True)],
+        created_at=datetime.now(UTC),
+    )
+    resolver = Resolver(release, "Dev", targets)
+    made = [getattr(resolver.resolve(step, target, {}), "script") for target in targets]  # noqa: B009
+    assert made == ["0.0", "-0.0", "0", "false", "1", "true", "1.0", "1"]

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import jinja2
 import pytest
+from jinja2.bccache import bc_magic
 
 from octossh import shell, templating
 from octossh.templating import rendered, script_environment
 
 Render = Callable[..., tuple[str, bool]]
+
+
+def sealed(code: bytes) -> bytes:
+    return hashlib.sha256(code).digest() + code
 
 
 @pytest.fixture
@@ -60,6 +67,34 @@ def test_another_octossh_compiles_it_anew(folder, render, monkeypatch, tmp_path)
     render(what="a")
     (tmp_path / "shell.py").touch()
     monkeypatch.setattr(shell, "__file__", str(tmp_path / "shell.py"))
+    assert render(what="a") == ("echo a", True)
+
+
+@pytest.mark.parametrize("damage", [
+    *(pytest.param(lambda was, cut=cut: was[:cut], id=f"cut to {cut}") for cut in (0, 1, 20, 32, 33, 45, 50, 60, 100, -1)),
+    pytest.param(lambda _: bc_magic + b"abc", id="the beginning of what Jinja itself keeps"),
+    pytest.param(lambda was: was[:-40] + bytes(40), id="zeros at its end"),
+    pytest.param(lambda was: was[:80] + bytes([was[80] ^ 1]) + was[81:], id="one bit"),
+    pytest.param(lambda was: random.Random(7).randbytes(len(was)), id="random"),
+    pytest.param(lambda was: sealed(random.Random(7).randbytes(len(was))), id="random, with its digest"),
+    pytest.param(lambda was: sealed(was[32:-9]), id="cut, with its digest"),
+    pytest.param(lambda was: sealed(bc_magic + b"abc"), id="no checksum, with its digest"),
+])  # fmt: skip
+def test_one_that_is_damaged_is_compiled_and_kept_anew(damage, folder, render):
+    render(what="a")
+    (kept,) = folder.iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(damage(whole))
+    assert render(what="a") == ("echo a", True)
+    assert render(what="b") == ("echo b", False)
+    assert kept.read_bytes() == whole
+
+
+def test_one_that_cannot_be_read_is_compiled_each_time(folder, render):
+    render(what="a")
+    (kept,) = folder.iterdir()
+    kept.unlink()
+    kept.symlink_to(kept)
     assert render(what="a") == ("echo a", True)
 
 
