@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 
 from octossh.errors import ModelError
 from octossh.model import Image, Pin, Registry, Release
 from octossh.model.credentials import Credentials
 from octossh.planning import Action, Plan, secrets_of
+from octossh.promises import started
 from octossh.registry import Archive, Registries
 from octossh.shell import Secret
 from octossh.vaults import SecretSource, find_secret, sources_of
@@ -101,8 +101,7 @@ class Access:
                     self.login(image)
 
         if wanted := [image for image in dict.fromkeys(pulling) if image.registry.name in logins]:
-            with contextlib.suppress(RuntimeError):  # there may be no more threads
-                threading.Thread(target=get, name="octossh-logins", daemon=True).start()
+            started(get, "octossh-logins")
 
     def meaning(self, pin: Pin, *, within_s: float) -> str | None:
         """See `octossh.registry.RegistryClient.meaning`."""

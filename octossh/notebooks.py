@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import logging
 import sys
 import threading
@@ -15,6 +16,7 @@ import attrs
 
 from octossh.errors import OctosshError
 from octossh.model import Deployment, Event, Outcome, State
+from octossh.promises import started
 
 __all__ = ["Live", "Output", "live"]
 
@@ -82,10 +84,7 @@ class Live:
         with self._lock:
             self._note(event)
         if self._ticker is None:
-            ticker = threading.Thread(target=self._context.run, args=(self._run,), name="octossh-notebook", daemon=True)
-            with contextlib.suppress(RuntimeError):  # there may be no more threads
-                ticker.start()
-                self._ticker = ticker
+            self._ticker = started(functools.partial(self._context.run, self._run), "octossh-notebook")
 
     def close(self) -> None:
         """Show how the deployment ended."""

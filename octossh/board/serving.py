@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import sys
-import threading
 import urllib.parse
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from octossh.errors import ModelError, OctosshError
+from octossh.promises import NoThreads, started
 
 __all__ = ["PORT", "serve"]
 
@@ -53,8 +54,9 @@ def serve(
         why = error.strerror if isinstance(error, OSError) else "there is no such port"
         raise ModelError(f"port {port} cannot be had: {why}; name another, or 0 for one that is free") from None
     with server:
-        answering = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
-        answering.start()
+        answering = started(functools.partial(server.serve_forever, 0.1), "octossh-board")
+        if answering is None:
+            raise OctosshError(f"the page cannot be shown: {NoThreads()}; end something, and try again")
         try:
             on_ready(f"http://{_HOST}:{server.server_address[1]}/")
             answering.join()

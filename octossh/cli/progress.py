@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
+
+from octossh.promises import started
 
 if TYPE_CHECKING:
     import octossh as oc
@@ -84,10 +85,7 @@ class Progress:
 
     def _tick(self) -> None:
         if self._ticker is None:
-            ticker = threading.Thread(target=self._run, name="octossh-progress", daemon=True)
-            with contextlib.suppress(RuntimeError):  # there may be no more threads
-                ticker.start()
-                self._ticker = ticker
+            self._ticker = started(self._run, "octossh-progress")
 
     def _run(self) -> None:
         while not self._over.wait(_EVERY_S):

@@ -9,10 +9,10 @@ import attrs
 
 from octossh.deploying.pauses import Shelf
 from octossh.errors import ModelError, Refused, did_you_mean
-from octossh.model import Approval, ApprovalRequest, Approve, Deployment, Outcome, Pairs, Process, State, Step
+from octossh.model import Approval, ApprovalRequest, Approve, Deployment, Event, Outcome, Pairs, Process, State, Step
 from octossh.planning import Plan
 
-__all__ = ["Approver", "ask", "asks_approval", "check_approvals", "check_beforehand"]
+__all__ = ["Approver", "approved", "ask", "asks_approval", "check_approvals", "check_beforehand"]
 
 Approver = Callable[[ApprovalRequest], Approval | None] | Mapping[str, Approval]
 """Who is asked: a function, which gives None where nobody can say now, or the answers by the name of the step."""
@@ -108,3 +108,17 @@ def ask(step: Approve, deployment: Deployment, approver: Approver | None, made: 
         return attrs.evolve(made, action="refused", why=why)
     notes = f": {answer.notes}" if answer.notes else ""
     return attrs.evolve(made, state=State.SUCCEEDED, action="approved", why=f"by {answer.by}{notes}")
+
+
+def approved(made: Outcome, answered: Event | None) -> Outcome:
+    """*made*, of a process that has gone since, with what it had recorded as the answer; None: there was none."""
+    if answered is None:
+        return attrs.evolve(made, state=State.SKIPPED, why="nobody had answered when the process that deployed went")
+    answer, by, notes = (str(answered.data.get(name, "")) for name in ("answer", "by", "notes"))
+    made = attrs.evolve(made, finished_at=answered.at, outputs=Pairs({"by": by, "notes": notes} if by else {}))
+    who = f"by {by}" + (f": {notes}" if notes else "")
+    if answer == "approved":
+        return attrs.evolve(made, state=State.SUCCEEDED, action="approved", why=who)
+    if answer == "refused":
+        return attrs.evolve(made, state=State.FAILED, action="refused", why=f"not approved {who}" if by else "refused")
+    return attrs.evolve(made, state=State.FAILED, why="asking for an approval failed")

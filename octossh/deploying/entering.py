@@ -17,6 +17,7 @@ from attrs import frozen
 from octossh.deploying.observing import look_again, on_each
 from octossh.errors import ModelError, OctosshError
 from octossh.model import ContainerLine, Execution, Resource, Target
+from octossh.promises import NoThreads, started
 from octossh.reading import read_answer, read_container_line, read_exit_code
 from octossh.rendering import execute, logs
 from octossh.shell import Frame, Result
@@ -111,9 +112,9 @@ def _all(containers: Sequence[Container], wanted: Wanted, transport: Transport) 
     shared: queue.Queue[ContainerLine | None] | None = queue.Queue(_WAITING) if wanted.follow else None
     gates: defaultdict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(_AT_ONCE))
     ears = [_Ear(one, wanted, transport, stop, shared, gates[one.target.name]) for one in containers]
-    for ear in ears:
-        ear.thread.start()
     try:
+        for ear in ears:
+            ear.start()
         if shared is None:
             yield from heapq.merge(*(ear.lines() for ear in ears), key=lambda line: line.at or _BEFORE_ALL)
         else:
@@ -122,7 +123,8 @@ def _all(containers: Sequence[Container], wanted: Wanted, transport: Transport) 
         stop.set()
         end_at = time.monotonic() + _END_S
         for ear in ears:
-            ear.thread.join(max(0.0, end_at - time.monotonic()))
+            if ear.thread is not None:
+                ear.thread.join(max(0.0, end_at - time.monotonic()))
     errors = [ear.error for ear in ears if ear.error is not None]
     if errors:
         if len(errors) > 1:
@@ -158,7 +160,21 @@ class _Ear:
         self._gate = gate
         self._at: datetime | None = None
         self.error: OctosshError | None = None
-        self.thread = threading.Thread(target=self._run, name="octossh-listen", daemon=True)
+        self.thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Hear it; where there is no thread for that, until its end.
+
+        Raises:
+            OctosshError: It has no end, since it is to be followed.
+        """
+        self.thread = started(self._run, "octossh-listen")
+        if self.thread is not None:
+            return
+        if self._wanted.follow:
+            seen = f"{self._container.target.name}: {self._container.seen.name}"
+            raise OctosshError(f"{seen} cannot be followed: {NoThreads()}; choose fewer with steps= (--step)")
+        self._run()
 
     def lines(self) -> Iterator[ContainerLine]:
         """What this container alone has said."""

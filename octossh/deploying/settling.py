@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import attrs
 
+from octossh.deploying.approving import approved
 from octossh.deploying.claims import Claims
 from octossh.deploying.following import Told, find_again
 from octossh.deploying.listening import heard
@@ -32,7 +33,7 @@ def settle(
     deployment: Deployment,
     release: Release,
     targets: Sequence[Target],
-    events: Iterable[Event],
+    events: Sequence[Event],
     transport: Transport,
     secrets: Mapping[str, Secret] | None,
     on_event: Callable[[Event], None] | None = None,
@@ -55,7 +56,7 @@ def settle(
     Hosts:
         as the outcomes say.
     """
-    asking = _Asking(deployment, release, transport, secrets, on_event, store)
+    asking = _Asking(deployment, release, transport, secrets, on_event, store, _answers(events))
     known = {(outcome.step, outcome.target): outcome for outcome in deployment.outcomes}
     begun, behind = _begun(events)
     hosts = {target.name: target for target in targets if deployment.environment in target.environments}
@@ -101,6 +102,19 @@ def _begun(events: Iterable[Event]) -> tuple[dict[tuple[str, str], datetime], di
     return begun, behind
 
 
+def _answers(events: Iterable[Event]) -> dict[str, Event]:
+    """What was answered last to each step that asked for an approval, and did not ask again."""
+    made: dict[str, Event] = {}
+    for event in events:
+        if event.data.get("about") != "approval":
+            continue
+        if event.type == "answered":
+            made[event.step] = event
+        elif event.type == "asked":
+            made.pop(event.step, None)
+    return made
+
+
 def _newer(before: Outcome | None, found: Outcome) -> Outcome:
     """What is known now; of an end that stays unknown, what was known of it *before* is kept."""
     if before is None or found.state is not State.UNKNOWN:
@@ -141,6 +155,7 @@ class _Asking:
         secrets: Mapping[str, Secret] | None,
         on_event: Callable[[Event], None] | None,
         store: str,
+        answers: Mapping[str, Event],
     ) -> None:
         self._deployment, self._transport = deployment, transport
         self._secrecy, self._masking = Secrecy(secrets or {}), secrets is not None
@@ -150,6 +165,7 @@ class _Asking:
         name = claim_name(deployment.project, deployment.environment, deployment.id, store)
         self.claims = Claims(name, transport)
         self.left = threading.Event()
+        self._answers = answers
 
     def outcomes(
         self,
@@ -179,8 +195,7 @@ class _Asking:
         made = Outcome(step=name, target=target.name, state=State.UNKNOWN, started_at=at)
         step = self._steps.get(name)
         if isinstance(step, Approve):
-            why = "nobody had answered when the process that deployed went"
-            return attrs.evolve(made, state=State.SKIPPED, why=why)
+            return approved(made, self._answers.get(name))
         if target.name == CONTROLLER.name:
             return attrs.evolve(made, why="it ran on the machine that deployed, which cannot be asked any more")
         if step is None or not there:

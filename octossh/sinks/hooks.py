@@ -21,6 +21,7 @@ from attrs import field, frozen
 
 from octossh.errors import ModelError, Refused, did_you_mean
 from octossh.model import Deployment, Event, HookCall, Moment
+from octossh.promises import started
 from octossh.sinks.http import Posting, check_seconds
 from octossh.sinks.spans import carried
 
@@ -236,7 +237,10 @@ class Hooks:
         for hook in self._at(call.moment):
             try:
                 hook.call(call)
-            except Exception as error:  # noqa: BLE001 - whatever a hook raises, the deployment goes on
+            except BaseException as error:
+                # Also where it wants to end the process; Ctrl-C, which strikes one thread only, is no fault of its own.
+                if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                    raise
                 _log.warning("the hook %s failed at %s: %s", hook.name, call.moment.value, _said(error))
 
     def _at(self, moment: Moment) -> list[Hook]:
@@ -264,10 +268,7 @@ class _Calling:
             # The span that the event is about is current now, and not when the thread comes to it.
             self._calls.put((contextvars.copy_context(), _call(moment, self._deployment, event)))
             if self._thread is None:
-                thread = threading.Thread(target=self._run, name="octossh-hooks", daemon=True)
-                with contextlib.suppress(RuntimeError):  # there may be no more threads
-                    thread.start()
-                    self._thread = thread
+                self._thread = started(self._run, "octossh-hooks")
         if self._on_event is not None:
             self._on_event(event)
 
@@ -301,5 +302,5 @@ def _call(moment: Moment, deployment: Deployment, event: Event | None = None) ->
     )
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from octossh.errors import ModelError
 from octossh.model import AuditEntry, Described
+from octossh.promises import started
 from octossh.recording import Store
 
 __all__ = ["Backlog", "Pump", "Sink"]
@@ -84,12 +85,7 @@ class Pump:
             return
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
-                thread = threading.Thread(target=self._run, name="octossh-sinks", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError:  # there are no more threads; the next event wakes it
-                    return
-                self._thread = thread
+                self._thread = started(self._run, "octossh-sinks")  # or by the next event
         self._woken.set()
 
     def send(self) -> tuple[Backlog, ...]:

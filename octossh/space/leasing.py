@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import threading
 import time
 from collections.abc import Iterator
 
-from octossh.errors import RecordError, Refused
+from octossh.errors import OctosshError, RecordError, Refused
+from octossh.promises import NoThreads, started
 from octossh.recording import Lease, Store
 
 __all__ = ["held"]
@@ -34,16 +36,22 @@ def held(store: Store, project: str, environment: str, *, wait_s: float = 0) -> 
     Raises:
         Refused: Somebody else holds it, and goes on doing so.
         RecordError: The store cannot be read or written.
+        OctosshError: There is no thread for that.
     """
     lease = _taken(store, project, environment, time.monotonic() + wait_s)
     ended = threading.Event()
-    beat = threading.Thread(target=_beat, args=(store, lease, ended), name="octossh-lease", daemon=True)
-    beat.start()
+    beat = None
     try:
+        if (beat := started(functools.partial(_beat, store, lease, ended), "octossh-lease")) is None:
+            raise OctosshError(
+                f"the lease to deploy {project!r} to {environment!r} cannot be kept: {NoThreads()}; end something, "
+                "and deploy again"
+            )
         yield lease
     finally:
         ended.set()
-        beat.join()
+        if beat is not None:
+            beat.join()
         _give_back(store, lease)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import math
 import random
 import threading
@@ -13,6 +13,7 @@ from typing import Generic, Protocol, Self, TypeVar
 from octossh.errors import ConnectError, ModelError, OctosshError
 from octossh.model.secrets import SecretRef
 from octossh.model.targets import Target
+from octossh.promises import started
 from octossh.shell import Frame, Result, Script, Secret, payload
 from octossh.transport.contract import NO_SECRETS, Feed, Sealed, new_nonce
 from octossh.transport.elevation import Start, refusal, start
@@ -167,9 +168,9 @@ class Pool(ABC, Generic[L]):
         if self._slots:
             return
         # One to each address, so that those that nobody will want take no place from others.
-        with contextlib.suppress(RuntimeError):  # there may be no more threads
-            for target in {target.address: target for target in targets}.values():
-                threading.Thread(target=self._approach, args=(target,), name=f"octossh {target}", daemon=True).start()
+        for target in {target.address: target for target in targets}.values():
+            if started(functools.partial(self._approach, target), f"octossh {target}") is None:
+                return
 
     def _approach(self, target: Target) -> None:
         try:

@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from octossh.promises import NoThreads, started
+
 __all__ = ["Pulse", "Watch"]
 
 
@@ -20,6 +22,9 @@ class Pulse:
         ask: Asks and waits for the answer; False or an exception means that there was none.
         interval_s: Seconds between an answer and the next question.
         on_death: Called once, by the `Watch`, with the seconds of silence.
+
+    Raises:
+        NoThreads: There is none to ask in.
     """
 
     def __init__(self, ask: Callable[[], bool], interval_s: float, on_death: Callable[[float], None]) -> None:
@@ -30,8 +35,9 @@ class Pulse:
         self._heard_at = time.monotonic()
         self._proved_at = 0.0
         self._dead = False
-        self._thread = threading.Thread(target=self._beat, name="octossh-pulse", daemon=True)
-        self._thread.start()
+        if (thread := started(self._beat, "octossh-pulse")) is None:
+            raise NoThreads
+        self._thread = thread
 
     def heard(self) -> None:
         """Something came from the peer: it lives."""
@@ -96,8 +102,7 @@ class Watch:
             self._pulses.append(pulse)
             if self._thread is None:
                 self._wake.clear()
-                self._thread = threading.Thread(target=self._look, name="octossh-watch", daemon=True)
-                self._thread.start()
+                self._thread = started(self._look, "octossh-watch")  # or when the next one is added
 
     def remove(self, pulse: Pulse) -> None:
         """Look at it no more."""

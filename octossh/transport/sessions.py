@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 
 import paramiko
 
+from octossh.promises import NoThreads, started
 from octossh.transport.contract import Feed
 from octossh.transport.framing import CHUNK, Collector
 from octossh.transport.pulse import Pulse
@@ -27,6 +27,9 @@ class Session:
         pulse: That of the connection.
         feed: Gives what it asks for.
 
+    Raises:
+        NoThreads: There is none to feed it.
+
     Attributes:
         abandoned: Whether it was given up.
     """
@@ -37,8 +40,9 @@ class Session:
         self.channel, self.abandoned = channel, False
         self._sent, self._more, self._wants, self._pulse = sent, feed, collector.wants, pulse
         collector.start()
-        self._feeder = threading.Thread(target=self._feed, name="octossh-feed", daemon=True)
-        self._feeder.start()
+        if (feeder := started(self._feed, "octossh-feed")) is None:
+            raise NoThreads
+        self._feeder = feeder
 
     def _feed(self) -> None:
         try:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 from typing import Any
+
+from octossh.promises import started
 
 __all__ = ["Piped", "Socket", "Tunnel", "dial"]
 
@@ -72,9 +74,11 @@ def resolve(address: str, port: int, timeout_s: float) -> list[tuple[Any, ...]]:
         except UnicodeError:
             answer.append(socket.gaierror(socket.EAI_NONAME, "that is no host name"))
 
-    thread = threading.Thread(target=ask, name=f"octossh-resolve-{address}", daemon=True)
-    thread.start()
-    thread.join(timeout_s)
+    thread = started(ask, f"octossh-resolve-{address}")
+    if thread is not None:
+        thread.join(timeout_s)
+    else:
+        ask()  # for as long as name servers are asked here
     if not answer:
         raise socket.gaierror(socket.EAI_AGAIN, f"no name server answered within {timeout_s:g} s")
     if isinstance(answer[0], OSError):
@@ -195,7 +199,7 @@ class Piped(Tunnel):
         super().close()
         if self._process.poll() is None:
             self._process.terminate()
-            threading.Thread(target=_reap, args=(self._process,), name="octossh-reap", daemon=True).start()
+            started(functools.partial(_reap, self._process), "octossh-reap")
         self._said.close()
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 
 import paramiko
 
-from octossh.promises import promised
+from octossh.promises import NoThreads, promised
 from octossh.transport.sessions import let_go
 
 __all__ = ["FRESH_S", "Spares"]
@@ -119,5 +119,5 @@ class Spares:
             self._granted_at = time.monotonic()
             return session
 
-        with contextlib.suppress(RuntimeError):  # there may be no more threads
+        with contextlib.suppress(NoThreads):
             self._made = command, promised(begin, f"octossh ahead {self._name}")

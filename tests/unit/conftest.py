@@ -7,6 +7,7 @@ import ipaddress
 import signal
 import sqlite3
 import sys
+import threading
 
 import pytest
 import sqlalchemy
@@ -181,3 +182,25 @@ def shops(url):
     yield shop
     for one in made:
         one.close()
+
+
+class Few(dict):
+    def __init__(self):
+        self.refused = threading.Event()
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Lets only so many threads live at one time whose name begins so."""
+    begin, most = threading.Thread.start, Few()
+
+    def start(thread):
+        for name, count in most.items():
+            alike = [one for one in threading.enumerate() if one.name.startswith(name)]
+            if thread.name.startswith(name) and len(alike) >= count:
+                most.refused.set()
+                raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    return most

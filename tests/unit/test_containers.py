@@ -191,6 +191,16 @@ def test_more_containers_of_a_host_than_it_has_sessions_for_are_not_followed(hos
     assert list(space.logs("shop", "Test", follow=True, steps=[f"shop-test-{name}" for name in names[:8]])) == []
 
 
+def test_logs_are_read_one_after_the_other_where_there_are_no_threads_and_are_not_followed(host, space, few):
+    host.has(container("web", "web"), container("job", "job"), web=at(1, "one") + at(4, "four"), job=at(2, "two"))
+    few["octossh-listen"] = 0
+    assert [line.text for line in space.logs("shop", "Test", on=["h01"])] == ["one", "two", "four"]
+    with pytest.raises(
+        oc.OctosshError, match=r"h01: shop-test-.* cannot be followed: this process can have no more threads"
+    ):
+        list(space.logs("shop", "Test", on=["h01"], follow=True))
+
+
 def test_whoever_closes_logs_waits_once_for_all_that_do_not_end(host, monkeypatch):
     host.has(container("web", "web"), container("job", "job"), web=at(1, "web"), job=at(2, "job"))
     stays, waits, join, local = threading.Event(), [], threading.Thread.join, oc.Local()

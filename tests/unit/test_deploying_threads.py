@@ -14,28 +14,6 @@ import octossh as oc
 BESIDE = oc.RunScript("beside", script="true", start="with_previous")
 
 
-class Few(dict):
-    def __init__(self):
-        self.refused = threading.Event()
-
-
-@pytest.fixture
-def few(monkeypatch):
-    """Lets only so many threads live at one time whose name begins so."""
-    begin, most = threading.Thread.start, Few()
-
-    def start(thread):
-        for name, count in most.items():
-            alike = [one for one in threading.enumerate() if one.name.startswith(name)]
-            if thread.name.startswith(name) and len(alike) >= count:
-                most.refused.set()
-                raise RuntimeError("can't start new thread")
-        begin(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", start)
-    return most
-
-
 def test_where_there_are_few_threads_fewer_hosts_are_in_work_at_once_and_all_have_their_turn(few):
     few["octossh h"] = 2
     together = threading.Barrier(2, timeout=30)

@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import signal
+import sys
 import threading
 
 import pytest
@@ -184,3 +185,18 @@ def test_a_rehearsal_calls_no_hooks():
     with oc.Space("sqlite://", projects=[PROJECT], targets=TARGETS, hooks=[oc.CommandHook(["false"])]) as space:
         with space.rehearsal(Hosts()) as rehearsal:
             assert rehearsal.deploy(release_of(PROJECT), "Test").ok
+
+
+@pytest.mark.parametrize("threads", [1, 0])
+def test_a_function_that_ends_the_process_silences_no_other_hook_and_stops_no_deployment(deploy, few, caplog, threads):
+    calls, few["octossh-hooks"] = [], threads
+
+    def leave(call):
+        if call.moment is not oc.Moment.BEFORE_DEPLOY:
+            sys.exit("enough")
+
+    assert deploy(leave, calls.append).ok
+    assert [call.moment.value for call in calls] == [
+        "before_deploy", "before_step", "after_step", "before_step", "after_step", "after_deploy",
+    ]  # fmt: skip
+    assert caplog.text.count("the hook leave failed at") == 5

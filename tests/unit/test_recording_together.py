@@ -19,6 +19,7 @@ from octossh.model import Deployment, Event, Mode, Outcome, State
 from octossh.recording import Store, controller_here
 from octossh.recording.aside import Unwritable
 from octossh.recording.connecting import Database
+from octossh.recording.transactions import Transaction
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 DEPLOYMENT = Deployment(
@@ -102,7 +103,25 @@ def test_what_the_store_refuses_is_told_to_its_own_thread_alone(tmp_path: Path, 
         assert [found.target for found in store.events("d1")][1:] == ["h01", "h03"]
 
 
-def test_whose_deployment_is_of_all_that_comes_is_looked_up_once_but_not_beyond_its_end(tmp_path: Path) -> None:
+def test_a_deployment_is_looked_up_once_for_all_of_it_that_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up, look_up = [], Transaction._known
+
+    def known(transaction: Transaction, id: str) -> Any:  # noqa: A002 - as it is there
+        looked_up.append(id)
+        return look_up(transaction, id)
+
+    monkeypatch.setattr(Transaction, "_known", known)
+    with Store(f"sqlite:///{tmp_path}/s.db") as store:
+        store.start(DEPLOYMENT)
+        looked_up.clear()
+        for future in at_once(store, [event(f"h{number:02}") for number in range(8)]):
+            future.result()
+    assert looked_up == ["d1"]
+
+
+def test_what_comes_behind_the_end_of_its_deployment_is_refused(tmp_path: Path) -> None:
     ends = attrs.evolve(DEPLOYMENT, state=State.SUCCEEDED, finished_at=NOW)
     ran = Outcome(step="s", target="h01", state=State.SUCCEEDED)
     last = attrs.evolve(event("h01"), type="step_finished")

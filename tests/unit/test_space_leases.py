@@ -181,3 +181,14 @@ def test_a_lease_is_given_back_also_where_the_store_fails_once_and_a_deployment_
         monkeypatch.setattr(made.store, "give_back", failing)
         assert made.deploy(made.create_release(), "Dev").ok
         assert len(made.store.leases()) == held
+
+
+def test_a_lease_that_no_thread_could_keep_is_given_back(in_tmp, few):
+    few["octossh-lease"] = 0
+    with space(done) as made:
+        release = made.create_release()
+        with pytest.raises(oc.OctosshError, match="cannot be kept: this process can have no more threads"):
+            made.deploy(release, "Dev")
+        assert not made.history().deployments
+        few.clear()
+        assert made.deploy(release, "Dev").ok

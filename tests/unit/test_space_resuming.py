@@ -56,8 +56,8 @@ class Hosts:
         return sorted(call.target.name for call in self.replay.calls if call.script.name.startswith("unclaim"))
 
 
-def space(hosts, **more):
-    project = oc.Project("shop", process=STEPS, lifecycle=oc.Lifecycle("Dev"))
+def space(hosts, process=STEPS, **more):
+    project = oc.Project("shop", process=process, lifecycle=oc.Lifecycle("Dev"))
     given = {"targets": TARGETS, "secrets": {"KEY": "geheim"}, "anchors": False, **more}
     return oc.Space("sqlite://", projects=[project], transport=hosts.replay, **given)
 
@@ -271,3 +271,29 @@ def test_what_ran_on_the_machine_that_deployed_or_on_a_host_that_has_gone_hinder
     assert outcomes["(controller)"].why == "it ran on the machine that deployed, which cannot be asked any more"
     assert "is not among those that are known here any more" in outcomes["an old host"].why
     assert outcomes["h1"].state is oc.State.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "why"),
+    [
+        ([{"answer": "approved", "by": "anna", "notes": "go"}], "succeeded", "by anna: go"),
+        ([{"answer": "refused", "by": "anna", "notes": ""}], "failed", "not approved by anna"),
+        ([{"answer": "failed", "by": "", "notes": ""}], "failed", "asking for an approval failed"),
+        ([{"answer": "failed", "by": "", "notes": ""}, None], "skipped", "nobody had answered"),
+        ([], "skipped", "nobody had answered"),
+    ],
+)
+def test_an_approval_that_was_recorded_is_told_though_the_process_went_before_its_step_ended(gone, told, state, why):
+    process = [oc.Approve("go"), *STEPS]
+    with space(Hosts(), process=process) as made:
+        leave(made, gone, "go (controller)")
+        for number, answer in enumerate([{}, *told]):
+            data = {"about": "approval", **(answer or {})}
+            kind = "answered" if number and answer else "asked"
+            event = oc.Event(type=kind, at=MOMENT, deployment="d1", step="go", target="(controller)", data=data)
+            made.store.record(event)
+        outcome = made.resume().outcome("go", "(controller)")
+        assert made.verify().ok
+    assert outcome.state.value == state
+    assert why in outcome.why
+    assert dict(outcome.outputs).get("by") == (told[0]["by"] if told and told[0]["by"] else None)

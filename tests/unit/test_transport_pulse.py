@@ -137,3 +137,18 @@ def test_the_watch_has_a_thread_only_while_there_is_something_to_watch(watch: Wa
     watch.remove(pulses[0])
     for pulse in pulses:
         pulse.stop()
+
+
+def test_a_peer_that_no_thread_looks_at_is_looked_at_as_soon_as_there_is_one(
+    watch: Watch, answers: threading.Event, few: dict[str, int]
+) -> None:
+    dead, none = threading.Event(), Pulse(lambda: True, 60, lambda _silent: None)
+    silent = Pulse(lambda: answers.wait(30), 0.05, lambda _silent: dead.set())
+    few["octossh-watch"] = 0
+    watch.add(silent)
+    few.clear()
+    watch.add(none)
+    assert dead.wait(5)
+    for pulse in (silent, none):
+        pulse.stop()
+        watch.remove(pulse)

@@ -54,3 +54,9 @@ def test_much_comes_whole(ends):
     while len(got) < len(sent):
         got += ours.recv(40_000)
     assert got == sent
+
+
+def test_a_name_is_looked_up_also_where_there_is_no_thread_for_that(few):
+    few["octossh-resolve"] = 0
+    with socket.create_server(("127.0.0.1", 0)) as server, dial("localhost", server.getsockname()[1], 5, 5) as ours:
+        assert ours.getpeername() == server.getsockname()
