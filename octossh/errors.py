@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = [
+    "UNSAFE",
     "AuthError",
     "ConnectError",
     "ConnectionLost",
@@ -75,12 +76,23 @@ class OctosshError(Exception):
         if deployment is not None or self.hosts is not Hosts.UNTOUCHED:
             see = "" if deployment is None else f"; see: space.deployment({deployment.id!r})"
             said.append(f"hosts: {self.hosts.value}{see}")
-        first, *rest = (_CONTROL.sub("?", line) for line in "\n".join(said).splitlines() or [""])
-        return [*_line_of_main(self.__traceback__), f"\x1b[31m{type(self).__name__}\x1b[0m: {first}", *rest]
+        first, *rest = (UNSAFE.sub("?", line) for line in "\n".join(said).splitlines() or [""])
+        kind = type(self).__name__
+        kind = f"\x1b[31m{kind}\x1b[0m" if _in_colours() else kind
+        return [*_line_of_main(self.__traceback__), f"{kind}: {first}", *rest]
 
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-"""What hosts have said is told in messages, and moves no cursor."""
+UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What moves a cursor, ends a line, or changes the direction of what stands around it; others may have written it."""
+
+
+def _in_colours() -> bool:
+    """Whether IPython, where it runs, shows errors in colours."""
+    import os
+    import sys
+
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return "NO_COLOR" not in os.environ and getattr(shell, "colors", "nocolor").lower() != "nocolor"
 
 
 def _line_of_main(traceback: TracebackType | None) -> list[str]:

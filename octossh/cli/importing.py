@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from octossh.cli.mistakes import ThereIs
 from octossh.cli.options import CONTROL, Options, command, octossh
 from octossh.cli.writing import check_free, check_loads, to_type_with, write_octofile
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 _TARGETS = "targets.yml"
 
-_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+_file = click.argument("file", type=ThereIs(allow_dash=True))
 _project = click.option("--project", metavar="NAME", help="Default: as the file says, or its folder is called.")
 _output = click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: standard output."
@@ -84,7 +85,8 @@ def _tell(options: Options, file: Path, made: Imported, output: Path | None, *, 
         notes = [{"place": note.place, "why": note.why, "advice": note.advice} for note in made.notes]
         options.show({"octofile": source, "notes": notes}, source.removesuffix("\n"))
         if sys.stdout.isatty():
-            click.echo("octossh: nothing is written; -o octofile.py writes it, and the hosts beside it", err=True)
+            beside = ", and the hosts beside it" if made.targets else ""
+            click.echo(f"octossh: nothing is written; -o octofile.py writes it{beside}", err=True)
         return
     texts = {output.name: octofile([made.project], targets=_TARGETS if made.targets else (), about=about)}
     texts |= {_TARGETS: targets_file(made.targets)} if made.targets else {}

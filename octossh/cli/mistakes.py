@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 
 from octossh.errors import did_you_mean
 
-__all__ = ["Command", "Group", "told"]
+__all__ = ["Command", "Group", "ThereIs", "told"]
 
 
-class Command(click.Command):
-    """A command whose mistakes all say of which command they are."""
+class ThereIs(click.Path):
+    """The path of a file that is there.
+
+    Args:
+        allow_dash: ``-`` stands for standard input.
+        resolve_path: Make it absolute.
+    """
+
+    def __init__(self, *, allow_dash: bool = False, resolve_path: bool = False) -> None:
+        super().__init__(allow_dash=allow_dash, resolve_path=resolve_path, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """*value* as a path.
+
+        Raises:
+            click.BadParameter: There is no such file, or it is a folder.
+        """
+        if not (self.allow_dash and value == "-"):
+            try:
+                there, folder = Path(value).exists(), Path(value).is_dir()
+            except OSError as error:
+                self.fail(f"{value} cannot be read: {error.strerror}", param, ctx)
+            if not there:
+                self.fail(f"there is no file {value}", param, ctx)
+            if folder:
+                self.fail(f"{value} is a folder; name a file", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Telling(click.Command):
+    """What it says of a mistake names the command."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         """What is left of *args* behind its parameters.
@@ -28,7 +58,11 @@ class Command(click.Command):
             raise
 
 
-class Group(click.Group):
+class Command(_Telling):
+    """A command whose mistakes all say of which command they are."""
+
+
+class Group(_Telling, click.Group):
     """A group of commands that says which one may have been meant."""
 
     group_class: type = type
@@ -75,13 +109,21 @@ def _said(error: click.ClickException, environments: Callable[[], Sequence[str]]
         option = f"{error.param.opts[0]} " if isinstance(error.param, click.Option) else ""
         choices = environments() if error.param.name == "environment" else ()
         return f"it needs {option}{name}" + (f"; there is {', '.join(map(repr, choices))}" if choices else "")
-    if isinstance(error, click.BadOptionUsage) and "requires" in error.message and error.ctx is not None:
-        param = next((one for one in error.ctx.command.params if error.option_name in one.opts), None)
-        name = "" if param is None or param.metavar is None else f": {param.metavar}"
-        return f"{error.option_name} needs a value{name}"
+    if isinstance(error, click.BadOptionUsage) and error.ctx is not None:
+        params = [one for one in error.ctx.command.params if error.option_name in (*one.opts, *one.secondary_opts)]
+        for param in params:
+            if getattr(param, "is_flag", False) or getattr(param, "count", False):
+                return f"{error.option_name} does not take a value"
+            many = "a value" if param.nargs == 1 else f"{param.nargs} values"
+            return f"{error.option_name} needs {many}" + (f": {param.metavar}" if param.metavar else "")
     if isinstance(error, click.BadParameter):
-        if missing := re.fullmatch(r"File '(.*)' does not exist\.", error.message):
-            return f"there is no file {missing[1]}"
-        hint = error.param_hint or (error.param.opts[0] if error.param is not None else "")
+        hint = error.param_hint or _name(error.param)
         return f"{hint if isinstance(hint, str) else ' '.join(hint)}: {error.message}"
     return error.message
+
+
+def _name(param: click.Parameter | None) -> str:
+    """Of an option or an argument, as the help has it."""
+    if isinstance(param, click.Option):
+        return param.opts[0]
+    return "" if param is None else param.metavar or param.human_readable_name.upper()

@@ -80,6 +80,8 @@ def load(path: str) -> oc.Space:
         ModelError: The file is not there, fails, or defines no space.
     """
     file = Path(path)
+    if file.exists() and not file.is_file():
+        raise ModelError(f"{path} is {'a folder' if file.is_dir() else 'no plain file'}; name an octofile with -f")
     if not file.is_file():
         raise ModelError(
             f"there is no file {path}; write one with 'octossh init', or by hand (it defines 'space'), or name another "

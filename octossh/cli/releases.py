@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 import octossh as oc
+from octossh.cli.mistakes import ThereIs
 from octossh.cli.options import Options, command, octossh
 
 
@@ -69,9 +70,7 @@ def _release() -> None:
 @click.option("--number", help="Default: the next one.")
 @click.option("--set", "versions", multiple=True, metavar="IMAGE=TAG", help="Take this tag instead of choosing.")
 @click.option("--notes", default="", help="Markdown.")
-@click.option(
-    "--notes-file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), help="A file of it."
-)
+@click.option("--notes-file", type=ThereIs(allow_dash=True), help="A file of it.")
 @click.option("--commit", help="Default: that of the CI job, or what is checked out here.")
 @click.option("--link", metavar="URL", help="A page about it. Default: that of the CI job.")
 def _release_create(
@@ -102,7 +101,8 @@ def _pair(text: str) -> tuple[str, str]:
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 def _release_list(options: Options, project: str | None, limit: int) -> None:
     """List the releases of PROJECT, newest first."""
-    options.show(options.space().releases(project, limit=limit))
+    found = options.space().releases(project, limit=limit)
+    options.show(found, None if found else f"{found}; make one with 'octossh release create'")
 
 
 @command(_release, "show")
@@ -161,7 +161,7 @@ def _release_diff(
 
 _key = click.option(
     "--key",
-    type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+    type=ThereIs(resolve_path=True),
     help="An Ed25519 key, or a secret of 16 characters or more. Default: what OCTOSSH_RELEASE_KEY holds, if anything.",
 )
 _file = click.argument("file", type=click.Path(dir_okay=False, resolve_path=True, path_type=Path))

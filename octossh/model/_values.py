@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from octossh.errors import ModelError
+from octossh.errors import UNSAFE, ModelError
 from octossh.model.tables import Table, escaped
 from octossh.templating import has_expression
 
@@ -97,19 +97,19 @@ class Pairs(Mapping[str, V]):
         return repr(self._items)
 
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
 def check_name(name: object, what: str) -> str:
-    """A name that people gave: 1 to 100 characters on one line, and something in it that docker takes too.
+    """A name that people gave: 1 to 100 characters on one line, in one direction, of which docker takes something, too.
 
     Raises:
         ModelError: It is none.
     """
     if not isinstance(name, str) or not name.strip():
         raise ModelError(f"the {what} {name!r} has no name; give it some text")
-    if name != name.strip() or len(name) > 100 or _CONTROL.search(name):
-        raise ModelError(f"{what} {name[:100]!r}: a name is one line of at most 100 characters, no blanks around it")
+    if name != name.strip() or len(name) > 100 or UNSAFE.search(name):
+        raise ModelError(
+            f"{what} {name[:100]!r}: a name is one line of at most 100 characters, no blanks around it, and nothing in "
+            "it that moves a cursor or turns the writing around"
+        )
     slug(name, what)
     return name
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from attrs import field, frozen
+
+from octossh.errors import UNSAFE
 
 __all__ = ["Table", "columns", "escaped", "one_line", "prose", "visible"]
 
 MOST_ROWS = 200
 """Rows of a table in HTML; a notebook with more of them gets slow."""
-
-# Beside control characters: those that change the direction of what stands around them.
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 # Colours and fonts are those of the page, light or dark; only what lies between cells is drawn.
 _TABLE = "border-collapse:collapse;color:inherit;background:transparent"
@@ -26,12 +24,12 @@ _CAPTION = "caption-side:top;text-align:left;color:inherit;padding:0.2em 0.8em;m
 
 def one_line(text: str) -> str:
     """*text* on one line, without what moves a cursor or turns the writing around."""
-    return _UNSAFE.sub(lambda found: " " if found[0] in "\n\t" else "?", text)
+    return UNSAFE.sub(lambda found: " " if found[0] in "\n\t" else "?", text)
 
 
 def visible(text: str) -> str:
     """*text* without what moves a cursor or turns the writing around; its lines stay lines."""
-    return _UNSAFE.sub(lambda found: found[0] if found[0] in "\n\t" else "?", text)
+    return UNSAFE.sub(lambda found: found[0] if found[0] in "\n\t" else "?", text)
 
 
 def columns(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:

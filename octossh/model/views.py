@@ -96,8 +96,8 @@ class Releases(Described, Sequence[Release]):
             for r in self.releases
         ]
         projects = ", ".join(dict.fromkeys(release.project for release in self.releases))
-        caption = f"Releases of {projects}, newest first"
-        empty = "there is no release yet; make one with 'octossh release create'"
+        caption = f"Releases of {projects}, newest first" if projects else "Releases, newest first"
+        empty = "there is no release yet"
         return (
             Table(
                 head=("release", "channel", "created (UTC)", "by", "images"), rows=rows, caption=caption, empty=empty

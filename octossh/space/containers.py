@@ -246,8 +246,11 @@ def _may_be(name: str, owner: Project, environment: str, steps: Iterable[Step]) 
     """Whether *name* is one of *steps*, a service, or begins as docker's name of what one of them keeps."""
     for step in steps:
         kept = step.given_name or step.docker_name(slug(owner.name), slug(environment), slug(step.name))
-        # A name that is known late begins with what stands before its first expression.
-        if name in {step.name, *_services(step)} or name.startswith(kept.partition("{{")[0]):
+        begun, late, _ = kept.partition("{{")
+        if name in {step.name, kept, *_services(step)}:
+            return True
+        # Of a name that is known late only what stands before its first expression is known; others go on at a border.
+        if name.startswith(begun if late else (f"{kept}-", f"{kept}_", f"{kept}.")):
             return True
     return False
 

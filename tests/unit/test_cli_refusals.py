@@ -191,6 +191,29 @@ def test_a_mistake_is_told_in_one_paragraph_before_any_host_is_touched(what, oct
     assert not (in_tmp / "touched").exists()
 
 
+@pytest.mark.parametrize(("given", "said"), [("/dev/null", "/dev/null is no plain file"), (".", ". is a folder")])
+def test_an_octofile_that_is_no_file_is_told_as_what_it_is(octossh, in_tmp, given, said):
+    refused(octossh("-f", given, "status"), 2, [f"octossh: {said}; name an octofile with -f"])
+
+
+def test_mistakes_are_told_in_the_same_words_whatever_language_click_speaks(octossh, in_tmp, monkeypatch):
+    for module in ("core", "parser", "types", "exceptions"):
+        monkeypatch.setattr(f"click.{module}._", lambda text: f"[{text}]", raising=False)
+    write(in_tmp, PLAIN)
+    for command, said in (
+        (["history", "--log"], "--log needs a value: ID"),
+        (["history", "--quiet=3"], "--quiet does not take a value"),
+        (["import", "kamal", "nope.yml"], "FILE: there is no file nope.yml"),
+    ):
+        assert octossh(*command)[2].startswith(f"octossh: {said}; see: octossh {command[0]}")
+
+
+def test_where_there_is_no_release_the_command_says_how_to_make_one(octossh, in_tmp):
+    write(in_tmp, PLAIN)
+    said = "there is no release yet; make one with 'octossh release create'\n"
+    assert octossh("release", "list") == (0, said, "")
+
+
 USAGE = {
     "no such command": (["deplyo"], ["deplyo"]),
     "no environment": (["deploy"], ["--to"]),
@@ -198,9 +221,18 @@ USAGE = {
     "no pair": (["release", "create", "--set", "acme/web"], ["--set", "IMAGE=TAG", "acme/web=1.2.0"]),
     "no tag in a pair": (["release", "create", "--set", "acme/web="], ["IMAGE=TAG"]),
     "no number": (["history", "--limit", "some"], ["--limit"]),
+    "nothing behind -f": (["-f"], ["octossh: -f needs a value: FILE; see: octossh --help"]),
+    "a folder": (["import", "kamal", "."], ["FILE: . is a folder; name a file; see: octossh import kamal --help"]),
+    "no file of an option": (
+        ["release", "create", "--notes-file", "no.md"],
+        ["--notes-file: there is no file no.md; see"],
+    ),
     "nothing behind an option": (["history", "--log"], ["--log needs a value: ID; see: octossh history --help"]),
     "a value behind a flag": (["history", "--quiet=3"], ["does not take a value; see: octossh history --help"]),
-    "no such file": (["import", "kamal", "nope.yml"], ["there is no file nope.yml; see: octossh import kamal --help"]),
+    "no such file": (
+        ["import", "kamal", "nope.yml"],
+        ["FILE: there is no file nope.yml; see: octossh import kamal --help"],
+    ),
     "none at all": (["history", "--limit", "0"], ["--limit"]),
 }
 

@@ -80,12 +80,20 @@ def host(tmp_path, monkeypatch):
 STACK = "services:\n  db: {image: 'registry.example.com/acme/db'}\n"
 
 
+def space_on(transport):
+    image = oc.Registry("hub", "https://registry.example.com").image("acme/late")
+    steps = [
+        *(oc.RunScript(name, script="true") for name in ("web", "job", "My Step")),
+        oc.ComposeUp("stack", file=STACK, allow_unpinned=True),
+        oc.RunContainer("late", image=image, container_name="late-{{ target.name }}"),
+    ]
+    targets = [oc.Target(name, name, environments=["Test"]) for name in ("h01", "h02")]
+    return oc.Space("sqlite://", projects=[oc.Project("shop", process=steps)], targets=targets, transport=transport)
+
+
 @pytest.fixture
 def space():
-    targets = [oc.Target(name, name, environments=["Test"]) for name in ("h01", "h02")]
-    steps = [oc.RunScript(name, script="true") for name in ("web", "job", "My Step")]
-    project = oc.Project("shop", process=[*steps, oc.ComposeUp("stack", file=STACK, allow_unpinned=True)])
-    with oc.Space("sqlite://", projects=[project], targets=targets, transport=oc.Local()) as made:
+    with space_on(oc.Local()) as made:
         yield made
 
 
@@ -183,7 +191,7 @@ def test_long_logs_of_hosts_that_wait_for_a_connection_come_to_an_end(host):
 
 
 def test_more_containers_of_a_host_than_it_has_sessions_for_are_not_followed(host, space):
-    names = [f"web{number}" for number in range(9)]
+    names = [f"web-{number}" for number in range(9)]
     host.has(*(container(name, name) for name in names))
     with pytest.raises(oc.ModelError, match=r"h01 has 9 containers to follow, and at most 8 .* with steps= \(--step\)"):
         space.logs("shop", "Test", follow=True)
@@ -317,7 +325,7 @@ def test_what_is_not_there_or_not_one_is_said_before_anything_is_done(host, spac
     assert len(space.audit()) == 0
 
 
-@pytest.mark.parametrize("wrong", ["wbe", "shop-prod-web", "shop-test-wbe"])
+@pytest.mark.parametrize("wrong", ["wbe", "shop-prod-web", "shop-test-wbe", "shop-test-webs", "shop-test-stacks"])
 def test_a_step_that_is_none_is_refused_before_any_host_is_asked(space, wrong):
     space._transport = oc.Replay(lambda *_: pytest.fail("a host was asked"))
     for ask in (
@@ -331,7 +339,18 @@ def test_a_step_that_is_none_is_refused_before_any_host_is_asked(space, wrong):
 
 
 @pytest.mark.parametrize(
-    "name", ["web", "My Step", "stack", "db", "shop-test-web", "shop-test-my-step", "shop-test-stack-db-1"]
+    "name",
+    [
+        "web",
+        "My Step",
+        "stack",
+        "db",
+        "shop-test-web",
+        "shop-test-web.1",
+        "shop-test-my-step",
+        "shop-test-stack-db-1",
+        "late-1",
+    ],
 )
 def test_steps_services_and_names_of_containers_may_be_meant(space, name):
     asked = []
@@ -426,10 +445,7 @@ class Terminal(oc.Local):
 def test_a_shell_is_recorded_and_its_exit_code_is_that_of_the_command(host, capfd, monkeypatch):
     host.has(container("web", "web"))
     monkeypatch.setattr(os, "isatty", lambda _fd: True)
-    targets = [oc.Target("h01", "h01", environments=["Test"]), oc.Target("h02", "h02", environments=["Test"])]
-    steps = [oc.RunScript(name, script="true") for name in ("web", "job", "My Step")]
-    project = oc.Project("shop", process=[*steps, oc.ComposeUp("stack", file=STACK, allow_unpinned=True)])
-    with oc.Space("sqlite://", projects=[project], targets=targets, transport=Terminal()) as space:
+    with space_on(Terminal()) as space:
         with pytest.raises(oc.ModelError, match="a terminal shows one; name it: h01, h02"):
             space.shell("shop", "Test")
         assert space.shell("shop", "Test", on="h01", command=["sh", "-c", "exit 5"]) == 5

@@ -72,6 +72,8 @@ WRONG = {
     # names
     "step without a name": (lambda: script(""), ["step", "give it some text"]),
     "step with two lines": (lambda: script("a\nb"), ["'a\\nb'", "one line"]),
+    "step written from the right": (lambda: script("a\u202eb"), [r"'a\u202eb'", "turns the writing around"]),
+    "target with a mark of direction": (lambda: oc.Target("h\u061c01", "h01"), ["target", "turns the writing around"]),
     "step that docker cannot name": (lambda: script("日本"), ["step '日本'", "letter a-z or a digit"]),
     "project without a name": (lambda: oc.Project(None, process=[script()]), ["project", "give it some text"]),
     # fields

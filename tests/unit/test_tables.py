@@ -53,6 +53,12 @@ def release(script):
     return oc.Release(project=EVIL, number="1", channel="a", process=process, created_at=NOW)
 
 
+def test_an_empty_list_of_releases_says_so_and_names_nothing_that_is_not_there():
+    made = oc.Releases(())
+    (table,) = made.tables()
+    assert (str(made), table.caption) == ("there is no release yet", "Releases, newest first")
+
+
 NOUNS = {
     "deployment": deployment,
     "history": lambda: oc.History((deployment(),)),
