@@ -59,6 +59,8 @@ __all__ = [
     "values",
 ]
 
+_GARBAGE = (200_000, 10, 10)
+
 
 def _complain(error: BaseException, code: int, *, as_json: bool, message: str = "") -> NoReturn:
     with contextlib.suppress(OSError):  # where that cannot be written either, the exit code tells
@@ -100,7 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = Options()
     open_outputs()
     # What a command loads stays to its end. By default, looking for garbage in it takes a twentieth of the time.
-    gc.set_threshold(200_000, 10, 10)
+    gc.set_threshold(*_GARBAGE)
     # Python looks for it once more when it ends, which takes a quarter of a deployment's time, and nobody gains by it.
     atexit.register(gc.freeze)
     # A job that is cancelled gets SIGTERM: end it as Ctrl-C does, so that the record says how far it came.

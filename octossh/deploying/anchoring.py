@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from octossh.deploying.observing import on_each
+from octossh.deploying.observing import QUESTION_S, on_each
 from octossh.errors import ConnectionLost, OctosshError, RecordError
 from octossh.model import Anchor, Deployment, Event, Outcome, State, Target
 from octossh.reading import read_anchors, read_answer
@@ -110,6 +110,6 @@ def seek_anchors(
 
     def seek(target: Target) -> tuple[Anchor, ...]:
         script = anchors(places[target.name])
-        return read_anchors(transport.run(target, script, timeout_s=60), target.name)
+        return read_anchors(transport.run(target, script, timeout_s=QUESTION_S), target.name)
 
     return on_each(targets, seek)

@@ -16,6 +16,8 @@ from octossh.transport import Transport
 
 __all__ = ["check"]
 
+_CHECK_S = 120.0
+
 
 def check(targets: Sequence[Target], registries: Iterable[Registry], transport: Transport) -> Checkup:
     """What each of *targets* has, whether it can be reached, and whether it can reach *registries*.
@@ -30,7 +32,7 @@ def check(targets: Sequence[Target], registries: Iterable[Registry], transport: 
     def look(target: Target) -> tuple[Finding, ...]:
         there = asked if target.images == "pull" else ()
         script = checking_script([registry.pull_url for registry in there], target)
-        result = transport.run(target, script, timeout_s=120)
+        result = transport.run(target, script, timeout_s=_CHECK_S)
         return judge(
             target.name,
             Visit(

@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import Future, wait
 
-from octossh.deploying.observing import MOST_HOSTS_AT_ONCE
+from octossh.deploying.observing import MOST_HOSTS_AT_ONCE, QUESTION_S
 from octossh.errors import OctosshError
 from octossh.model import Target
 from octossh.promises import NoThreads, promised
@@ -75,7 +75,7 @@ class Claims:
             if target is None:
                 return
             try:
-                self._transport.run(target, unclaim(self.name), timeout_s=min(60, left_s))
+                self._transport.run(target, unclaim(self.name), timeout_s=min(QUESTION_S, left_s))
             except OctosshError as error:
                 _log.debug("%s: its claim could not be freed: %s", target.name, error)
             else:

@@ -20,6 +20,7 @@ _log = logging.getLogger("octossh")
 # timeout(1) and others signal a process and then its group: that is one interrupt, and not the second one.
 _ONE_INTERRUPT_S = 0.5
 _POLL_S = 1.0
+_TICK_S = 0.2
 
 
 class Control:
@@ -151,7 +152,7 @@ class Watch:
 
     def _look(self) -> None:
         asked_at = 0.0
-        while not self._done.wait(min(0.2, _POLL_S)):
+        while not self._done.wait(min(_TICK_S, _POLL_S)):
             now = time.monotonic()
             if self._ends_at is not None and now >= self._ends_at:
                 self._control.stop(f"it did not end within {self._timeout_s:g} s", late=True)

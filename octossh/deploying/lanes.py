@@ -13,6 +13,8 @@ from octossh.promises import started
 
 __all__ = ["Lanes"]
 
+_LOOK_S = 1.0
+
 
 class Lanes:
     """Does tasks in threads of their own, as many at once as a `Rollout` lets, and one at a time on each host.
@@ -55,7 +57,7 @@ class Lanes:
                 place = None if most is not None and running[0] >= most else self._next(waiting)
                 if place is None:
                     waited = True
-                    self._control.bell.wait(1.0)
+                    self._control.bell.wait(_LOOK_S)
                     continue
                 task = waiting.pop(place)
                 if waited and not due(task):
@@ -72,7 +74,7 @@ class Lanes:
                 running[0] -= 1
                 self._count(task.target, -1)
                 waiting.insert(place, task)
-                self._control.bell.wait(1.0)
+                self._control.bell.wait(_LOOK_S)
 
     def _here(self, work: Callable[[Task], None], task: Task) -> None:
         """Do it in this thread, which holds the bell, and does not meanwhile."""

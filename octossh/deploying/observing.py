@@ -17,10 +17,13 @@ from octossh.shell import Secret
 from octossh.templating import NotYetKnown
 from octossh.transport import Transport
 
-__all__ = ["MOST_HOSTS_AT_ONCE", "connect", "find_runners", "look_again", "observe", "offline", "on_each"]
+__all__ = ["MOST_HOSTS_AT_ONCE", "QUESTION_S", "connect", "find_runners", "look_again", "observe", "offline", "on_each"]
 
 MOST_HOSTS_AT_ONCE = 64
 """Threads; a thread costs some 70 KB, and most of its time is waiting for a host."""
+
+QUESTION_S = 60.0
+"""For a host to answer what changes none of its resources."""
 
 T = TypeVar("T")
 
@@ -110,7 +113,7 @@ def observe(
         contents = _contents(resolver, target)
         script = observing_script(release.project, environment, _names(resolver, target), contents, target)
         given = {name: resolver.secrets[name] for name in script.secrets}
-        return read_snapshot(transport.run(target, script, secrets=given, timeout_s=60), target.name)
+        return read_snapshot(transport.run(target, script, secrets=given, timeout_s=QUESTION_S), target.name)
 
     return _raise_first(on_each(here, look))
 
@@ -137,7 +140,7 @@ def look_again(
 
     def look(target: Target) -> Snapshot:
         script = observing_script(project, environment, names.get(target.name, ()), None, target)
-        return read_snapshot(transport.run(target, script, timeout_s=60), target.name)
+        return read_snapshot(transport.run(target, script, timeout_s=QUESTION_S), target.name)
 
     return on_each(targets, look)
 
@@ -152,7 +155,7 @@ def find_runners(
     """
 
     def look(target: Target) -> tuple[Runner, ...]:
-        seen = read_runners(transport.run(target, runners(target), timeout_s=60), target.name)
+        seen = read_runners(transport.run(target, runners(target), timeout_s=QUESTION_S), target.name)
         return tuple(runner for runner, references in seen if sought.is_in(references))
 
     return on_each(targets, look)

@@ -13,12 +13,12 @@ from octossh.errors import OctosshError
 from octossh.promises import started
 from octossh.shell import Frame
 
-__all__ = ["Silence"]
+__all__ = ["END_S", "Silence"]
 
 _log = logging.getLogger("octossh")
 
 _AGAIN_S = 5.0
-_END_S = 30.0
+END_S = 30.0
 _LOOK_S = 60.0
 
 
@@ -55,7 +55,7 @@ class Silence:
     def __exit__(self, *exc: object) -> None:
         self._over.set()
         if self._thread is not None:
-            self._thread.join(_END_S)  # an end that is on its way would hit the next try of the same step
+            self._thread.join(END_S)  # an end that is on its way would hit the next try of the same step
 
     def lost(self) -> None:
         """The link is lost: until it is back, nobody knows whether the run says anything."""

@@ -17,12 +17,12 @@ from octossh.deploying.bundles import Bundle, Fate, Part
 from octossh.deploying.claims import Claims
 from octossh.deploying.control import Control
 from octossh.deploying.following import Told, begin, find_again
-from octossh.deploying.observing import MOST_HOSTS_AT_ONCE
+from octossh.deploying.observing import MOST_HOSTS_AT_ONCE, QUESTION_S
 from octossh.deploying.orders import login_names, order
 from octossh.deploying.pauses import Unanswered
 from octossh.deploying.secrecy import Secrecy
 from octossh.deploying.sending import Pack, send
-from octossh.deploying.silence import Silence
+from octossh.deploying.silence import END_S, Silence
 from octossh.deploying.syntax import script_of
 from octossh.errors import (
     AuthError,
@@ -284,7 +284,7 @@ class Worker:
         """Its end has been seen, so what it left is of no use any more; what stays, the next deployment removes."""
         try:
             script = forget(order(step, target, self.resolver, self.deployment, self.logins))
-            self.transport.run(target, script, timeout_s=60)
+            self.transport.run(target, script, timeout_s=QUESTION_S)
         except OctosshError as error:
             _log.warning("%s: what step %r left could not be removed: %s", target.name, step.name, error)
 
@@ -388,7 +388,7 @@ class Worker:
 
         def end() -> bool:
             why = f"it said nothing for {limit_s:g} s, and was ended"
-            result = self.transport.run(target, end_run(run, step.name, why), timeout_s=30)
+            result = self.transport.run(target, end_run(run, step.name, why), timeout_s=END_S)
             # It may be on its way to the host still.
             return read_answer(result).action != "gone"
 
@@ -430,7 +430,7 @@ class Worker:
             self._end_run(target, end_run(run, step.name, f"it {said}, and was ended"))
             self._end_container(step, target)
             script = attach(run, step.name, self.claims.ahead(target))
-            result = find_again(self.transport, target, script, told, 30, self._left)
+            result = find_again(self.transport, target, script, told, END_S, self._left)
         except (ConnectError, ConnectionLost, TimedOut) as error:
             raise self._unknown(step, target, f"it cannot be ended: {error}", said) from error
         if (answer := read_answer(result)).action == "gone":
@@ -440,13 +440,13 @@ class Worker:
     def _end_run(self, target: Target, script: Script) -> None:
         """Send what ends a run, for which nobody listens any more."""
         try:
-            self.transport.run(target, script, timeout_s=30)
+            self.transport.run(target, script, timeout_s=END_S)
         except ConnectError as error:
             hang_up = getattr(self.transport, "hang_up", None)
             if error.kind != "other" or hang_up is None or not hang_up(target):
                 raise
             # Where sshd allows one session, that of the run counts until it has ended; but only over its connection.
-            self.transport.run(target, script, timeout_s=30)
+            self.transport.run(target, script, timeout_s=END_S)
 
     def _end_container(self, step: RunScript, target: Target) -> None:
         """Away with the container of a script that was ended, also where nothing was left there to do that."""

@@ -14,6 +14,8 @@ from octossh.recording.origins import origin_here
 
 __all__ = ["actor_here"]
 
+_GIT_S = 5.0
+
 _SAYS = re.compile(
     r"(CI|GITHUB|GITLAB|GIT|BUILD|JOB|SYSTEM|BITBUCKET|CIRCLE|BUILDKITE|DRONE)(_.*)?|OCTOSSH_ACTOR|SUDO_USER|HOME"
 )
@@ -67,7 +69,8 @@ def _of_git(values: Mapping[str, str]) -> str:
 
 def _asked(key: str) -> str:
     try:
-        found = subprocess.run(["git", "config", "--get", key], capture_output=True, text=True, timeout=5, check=False)  # noqa: S603, S607
+        command = ["git", "config", "--get", key]
+        found = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_S, check=False)  # noqa: S603
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return ""
     return found.stdout.strip() if found.returncode == 0 else ""

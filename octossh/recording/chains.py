@@ -16,6 +16,8 @@ from octossh.recording.working import UNREADABLE
 
 __all__ = ["verify"]
 
+_AT_ONCE = 200
+
 
 def verify(connection: Connection) -> Verification:
     """Look over the whole chain, and over each release, deployment and outcome that it speaks of."""
@@ -166,7 +168,7 @@ class _Walk:
         return list(self._rows(query))
 
     def _rows(self, query: Select[Any]) -> Iterator[Row]:
-        result = self._connection.execution_options(yield_per=200).execute(query)
+        result = self._connection.execution_options(yield_per=_AT_ONCE).execute(query)
         return (dict(row) for row in result.mappings())
 
 

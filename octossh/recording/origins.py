@@ -13,6 +13,8 @@ from attrs import frozen
 
 __all__ = ["Origin", "origin_here"]
 
+_GIT_S = 10.0
+
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 # A system, its variable with the commit, the link made of others, and the number of the job, which tells the system.
 _SYSTEMS = (
@@ -96,7 +98,7 @@ def _is_link(text: str) -> bool:
 def _of_git(folder: Path) -> str:
     command = ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+        found = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_S, check=False)  # noqa: S603
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return ""
     return _commit(found.stdout.strip()) if found.returncode == 0 else ""

@@ -14,6 +14,7 @@ from octossh.recording.urls import Server
 __all__ = ["PostgreSQL"]
 
 _LOCK = 0x6F63746F737368  # "octossh": all stores of one database wait for each other
+_IDLE = 5
 
 # What is acknowledged is on the disk, whatever the server does for others.
 _TO_THE_DISK = (
@@ -143,7 +144,12 @@ def _engine(server: Server) -> Engine:
         return made
 
     return create_engine(
-        "postgresql+psycopg://", creator=connect, poolclass=QueuePool, pool_size=5, max_overflow=-1, pool_pre_ping=True
+        "postgresql+psycopg://",
+        creator=connect,
+        poolclass=QueuePool,
+        pool_size=_IDLE,
+        max_overflow=-1,
+        pool_pre_ping=True,
     )
 
 

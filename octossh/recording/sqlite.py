@@ -20,6 +20,8 @@ from octossh.recording.tables import events, meta
 __all__ = ["SQLite"]
 
 _log = logging.getLogger("octossh.recording")
+
+_NAP_S = 0.01
 _creating = threading.Lock()
 
 
@@ -144,4 +146,4 @@ def _journal(connection: sqlite3.Connection) -> str:
             # SQLite does not wait here by itself while another process turns it on or off.
             if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
                 raise
-            time.sleep(0.01)
+            time.sleep(_NAP_S)

@@ -17,6 +17,8 @@ __all__ = ["Resuming"]
 
 _log = logging.getLogger("octossh")
 
+_LOOK_BACK = 100
+
 
 class Resuming(Wiring):
     """The verb of a space that takes up what was left."""
@@ -59,7 +61,7 @@ class Resuming(Wiring):
             return self._settle(found, lease)
 
     def _unsettled(self) -> Deployment | None:
-        return next((deployment for deployment in self.store.deployments(limit=100) if _open(deployment)), None)
+        return next((deployment for deployment in self.store.deployments(limit=_LOOK_BACK) if _open(deployment)), None)
 
     def _settle(self, left: Deployment, lease: Lease) -> Deployment:
         release = self.store.release(left.project, left.release)

@@ -22,7 +22,7 @@ from octossh.transport.handshakes import Handshake
 from octossh.transport.host_keys import HostKeyPolicy
 from octossh.transport.logins import Ask, Keys, Login
 from octossh.transport.pools import NotSent
-from octossh.transport.pulse import Pulse
+from octossh.transport.pulse import THREAD_S, Pulse
 from octossh.transport.routes import Route
 from octossh.transport.runners import ScriptRunner, connected
 from octossh.transport.sessions import Session, let_go
@@ -32,6 +32,7 @@ __all__ = ["Link", "Options"]
 
 _SETTLE_S = 0.5
 _TICK_S = 0.1
+_NAP_S = 0.01
 _AUTH_S = 20.0
 _CHANNEL_S = 20.0
 
@@ -118,8 +119,8 @@ class Link:
 
     def join(self) -> None:
         """Wait for the threads of a link that has been closed."""
-        self.pulse.join(1)
-        self._transport.join(1)
+        self.pulse.join(THREAD_S)
+        self._transport.join(THREAD_S)
 
     def ahead(self, start: Start, *, now: bool = False) -> None:
         """Begin a session for the next script, once one runs, or *now*. Does not block."""
@@ -214,7 +215,7 @@ class Link:
         # paramiko ends the channels a moment before it calls the connection inactive.
         deadline = time.monotonic() + _SETTLE_S
         while self.alive and time.monotonic() < deadline:
-            time.sleep(0.01)
+            time.sleep(_NAP_S)
         return not self.alive
 
     def _lost(self, script: Script, error: BaseException | None = None) -> ConnectionLost:
@@ -325,4 +326,4 @@ class _Opening:
         if self._sock is not None:
             self._sock.close()
         if self._transport is not None and self._transport.is_alive():
-            self._transport.join(1)
+            self._transport.join(THREAD_S)

@@ -14,6 +14,7 @@ from typing import IO, Self
 __all__ = ["MuxError", "Session", "answers"]
 
 _HELLO, _VERSION = 0x00000001, 4
+_LEAST_S = 0.01  # none would mean: do not wait at all
 _NEW_SESSION = 0x10000002
 _DENIED, _FAILURE, _EXIT, _OPENED = 0x80000002, 0x80000003, 0x80000004, 0x80000006
 _NO_ESCAPE = 0xFFFFFFFF
@@ -131,7 +132,7 @@ class Session:
 
     def _expect(self, kind: int, deadline: float) -> None:
         while (message := self._next()) is None:
-            self._sock.settimeout(max(0.01, deadline - time.monotonic()))
+            self._sock.settimeout(max(_LEAST_S, deadline - time.monotonic()))
             data = self._sock.recv(4096)
             if not data:
                 raise MuxError("the master has ended")

@@ -27,6 +27,7 @@ __all__ = ["Given", "NotSent", "Pool", "Withheld"]
 
 _BACKOFF_S = (0.3, 0.6, 1.2)
 _TICK_S = 0.1
+_SUDO_S = 60.0
 _SILENCE_S = 15  # at least: a machine that is busy may ask late
 
 Given = Secret | SecretRef | str | Callable[[str], Secret | str | None]
@@ -206,7 +207,7 @@ class Pool(ABC, Generic[L]):
         with slot.lock:
             link = self._ready(slot, route)
         if target.sudo and link not in self._let:
-            self.run(target, Script("sudo", ":\n"), timeout_s=60)
+            self.run(target, Script("sudo", ":\n"), timeout_s=_SUDO_S)
             self._let.add(link)
 
     def reaches(self, target: Target) -> bool:

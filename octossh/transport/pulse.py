@@ -12,7 +12,10 @@ from collections.abc import Callable
 
 from octossh.promises import NoThreads, started
 
-__all__ = ["Pulse", "Watch"]
+__all__ = ["THREAD_S", "Pulse", "Watch"]
+
+THREAD_S = 1.0
+"""For a thread of a link that has been closed to end."""
 
 
 class Pulse:
@@ -114,7 +117,7 @@ class Watch:
                 thread, self._thread = self._thread, None
                 self._wake.set()
         if thread is not None and thread is not threading.current_thread():
-            thread.join(1)
+            thread.join(THREAD_S)
 
     def _look(self) -> None:
         looked_at = time.monotonic()

@@ -10,7 +10,7 @@ import paramiko
 from octossh.promises import NoThreads, started
 from octossh.transport.contract import Feed
 from octossh.transport.framing import CHUNK, Collector
-from octossh.transport.pulse import Pulse
+from octossh.transport.pulse import THREAD_S, Pulse
 
 __all__ = ["Session", "let_go"]
 
@@ -76,7 +76,7 @@ class Session:
         """Let go of it, and wait for the thread that feeds it."""
         self.hang_up()
         self._wants.put(None)
-        self._feeder.join(1)
+        self._feeder.join(THREAD_S)
 
 
 def let_go(channel: paramiko.Channel) -> None:

@@ -55,6 +55,7 @@ class Socket(socket.socket):
 
 _FIRST_WORDS = 255
 _AT_ONCE = 32_768
+_REAP_S = 2.0
 _QUICK = getattr(socket, "TCP_QUICKACK", None)  # of Linux; the kernel forgets it from time to time
 
 
@@ -205,7 +206,7 @@ class Piped(Tunnel):
 
 def _reap(process: subprocess.Popen[bytes]) -> None:
     try:
-        process.wait(2)
+        process.wait(_REAP_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
