@@ -33,15 +33,22 @@ def started(work: Callable[[], object], name: str) -> threading.Thread | None:
     return thread
 
 
-def promised(call: Callable[[], T], name: str) -> Future[T]:
+def promised(call: Callable[[], T], name: str, *, or_here: bool = False) -> Future[T]:
     """What *call* gives or raises, in a thread of that *name*, which has the context of whoever asks.
 
+    Args:
+        call: What is called.
+        name: Of the thread.
+        or_here: Where there is no thread, call it in this one, and be back once it has ended.
+
     Raises:
-        NoThreads: There are no more.
+        NoThreads: There is none, and *or_here* is false.
     """
     answer: Future[T] = Future()
     if not _started(lambda: _keep(answer, call), name):
-        raise NoThreads
+        if not or_here:
+            raise NoThreads
+        _keep(answer, call)
     return answer
 
 

@@ -13,7 +13,7 @@ from octossh.deploying.control import Control
 from octossh.deploying.following import Told, begin
 from octossh.errors import ConnectionLost
 from octossh.model import Step, Target
-from octossh.promises import NoThreads, promised
+from octossh.promises import promised
 from octossh.rendering import fused
 from octossh.shell import Frame, Result, Script, Secret
 from octossh.transport import Transport
@@ -99,10 +99,7 @@ class Bundle:
     def send(self) -> None:
         """Send it, in a thread of its own if there is one to be had: whoever waits hears of its end either way."""
         self._sent = True
-        try:
-            promised(self._run, f"octossh {self._target} {self._parts[0].step.name}")
-        except NoThreads:
-            self._run()
+        promised(self._run, f"octossh {self._target} {self._parts[0].step.name}", or_here=True)
 
     def begins(self, number: int) -> bool:
         """Whether part *number* has begun, or may do so still."""

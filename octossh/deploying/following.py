@@ -115,7 +115,7 @@ def begin(transport: Transport, target: Target, send: Callable[[], Result], told
 
 def _connect(transport: Transport, target: Target, control: Control) -> None:
     """Connect, for as long as somebody waits for it: a host that does not answer is waited for elsewhere."""
-    made = promised(lambda: transport.connect(target), f"octossh {target} connect")
+    made = promised(lambda: transport.connect(target), f"octossh {target} connect", or_here=True)
     if not control.gets(made):
         raise ConnectError(f"{target}: the deployment was stopped while it connected again, so the step has not begun")
     made.result()

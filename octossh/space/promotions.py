@@ -148,7 +148,7 @@ class Promotions(Wiring):
             asked: Future[tuple[MovedTag, ...]] = Future()
             asked.set_result(())
             return asked
-        return promised(lambda: self._moved(release, mode), "octossh-tags")
+        return promised(lambda: self._moved(release, mode), "octossh-tags", or_here=True)
 
     def _noting(self, moved: Future[tuple[MovedTag, ...]], record: Record) -> Noting:
         """*record*, which also records what is to be said of tags."""

@@ -8,7 +8,6 @@ import threading
 import time
 from types import SimpleNamespace
 
-import attrs
 import pytest
 from worlds import NET, WEB, Journal, World, planned, says, states
 
@@ -120,20 +119,6 @@ def test_whoever_went_on_after_a_wait_is_told_the_limit_and_not_what_was_left_of
     with Watch(control, 0.0, 600, None), control.bell:
         assert control.bell.wait_for(lambda: control.stopping, 10)
     assert control.why == "it did not end within 600 s"
-
-
-def test_a_host_for_which_there_is_no_thread_holds_up_nothing(monkeypatch):
-    start = threading.Thread.start
-
-    def refuse(thread):
-        if thread.name == "octossh h1":
-            monkeypatch.setattr(threading.Thread, "start", start)
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    both = [NET, attrs.evolve(NET, name="beside", start="with_previous")]
-    assert World().apply(planned(*both)).ok
 
 
 def test_an_interruption_at_any_other_moment_leaves_an_end_in_the_record_too():

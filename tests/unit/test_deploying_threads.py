@@ -10,6 +10,7 @@ import pytest
 from worlds import DO, NET, WEB, World, failing, planned, says, states
 
 import octossh as oc
+from octossh.testing import release_of
 
 BESIDE = oc.RunScript("beside", script="true", start="with_previous")
 
@@ -79,6 +80,33 @@ def test_a_deployment_for_which_there_is_no_thread_does_not_begin(few, name):
     with pytest.raises(oc.OctosshError, match="has not begun: this process can have no more threads"):
         world.apply(planned(DO))
     assert world.calls == []
+
+
+@pytest.mark.parametrize("most", range(9))
+def test_however_few_threads_there_are_a_deployment_ends_or_does_not_begin(few, most):
+    def answer(target, _script):
+        seen.append(target.name)
+        return says()
+
+    few["octossh"], seen = most, []
+    targets = [oc.Target(f"h{number}", f"h{number}", environments=["Dev"]) for number in range(1, 4)]
+    project = oc.Project("shop", process=[DO, BESIDE, attrs.evolve(DO, name="quiet", idle_timeout_s=60)])
+    given = {"targets": targets, "transport": oc.Replay(answer), "hooks": [lambda call: seen.append(call.moment)]}
+    with oc.Space("sqlite://", projects=[project], **given) as space:
+        release = release_of(project)
+        error, ended = "", None
+        try:
+            ended = space.deploy(release, "Dev", check=False)
+        except oc.OctosshError as none:
+            error = str(none)
+        if ended is None:
+            assert "no more threads" in error
+            assert seen in ([], [oc.Moment.BEFORE_DEPLOY])
+        else:
+            assert set(states(ended).values()) <= {"succeeded", "failed", "skipped"}
+            assert all("no more threads" in one.why for one in ended.outcomes if one.state is oc.State.FAILED)
+        few.clear()
+        assert space.deploy(release, "Dev").ok
 
 
 def test_templates_are_compiled_when_they_are_wanted_where_there_is_no_thread_to_do_that_ahead(few):

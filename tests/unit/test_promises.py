@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from octossh.promises import of_each, promised
+from octossh.promises import NoThreads, of_each, promised
 
 
 def test_what_a_call_gives_or_raises_comes_from_a_thread_of_that_name_in_the_context_of_whoever_asks():
@@ -81,3 +81,18 @@ def test_a_process_ends_without_waiting_for_what_was_asked_also_after_an_interru
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert "KeyboardInterrupt" in done.stderr
     assert done.returncode != 0
+
+
+def test_where_there_is_no_thread_things_are_asked_here_one_after_the_other_and_a_call_where_that_will_do(few):
+    few["some-work"] = 0
+    assert (
+        of_each(range(3), lambda _: threading.current_thread(), at_once=3, name="some-work")
+        == (threading.current_thread(),) * 3
+    )
+    with pytest.raises(ZeroDivisionError):
+        of_each([0], lambda number: 1 / number, at_once=3, name="some-work")
+    assert promised(lambda: "here", "some-work", or_here=True).result(0) == "here"
+    with pytest.raises(ZeroDivisionError):
+        promised(lambda: 1 / 0, "some-work", or_here=True).result(0)
+    with pytest.raises(NoThreads, match="can have no more threads"):
+        promised(lambda: "nowhere", "some-work")

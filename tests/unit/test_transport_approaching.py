@@ -235,17 +235,10 @@ def test_a_slow_machine_takes_no_time_from_a_host_to_answer_in(
 
 
 def test_where_no_thread_is_to_be_had_nothing_is_sent_and_no_session_stays(
-    host: Host, ssh: SSH, monkeypatch: pytest.MonkeyPatch
+    host: Host, ssh: SSH, few: dict[str, int]
 ) -> None:
     ssh.connect(host.target())
-    start = threading.Thread.start
-
-    def refusing(thread: threading.Thread) -> None:
-        if thread.name == "octossh-feed":
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", refusing)
+    few["octossh-feed"] = 0
     with pytest.raises(ConnectError, match="no SSH session could be opened"):
         ssh.run(host.target(), Script("say", "echo hi\n"))
     session = host.guard.sessions.get(timeout=PATIENCE_S)
@@ -254,21 +247,16 @@ def test_where_no_thread_is_to_be_had_nothing_is_sent_and_no_session_stays(
 
 
 def test_where_no_thread_is_to_be_had_a_connection_that_dies_meanwhile_changes_nothing_of_what_is_told(
-    host: Host, ssh: SSH, monkeypatch: pytest.MonkeyPatch
+    host: Host, ssh: SSH, few: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ssh.connect(host.target())
-    start = threading.Thread.start
 
     def dead(_channel: paramiko.Channel) -> None:
-        raise EOFError
+        if few.refused.is_set():  # type: ignore[attr-defined]
+            raise EOFError
 
-    def refusing(thread: threading.Thread) -> None:
-        if thread.name == "octossh-feed":
-            monkeypatch.setattr(paramiko.Channel, "close", dead)
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", refusing)
+    few["octossh-feed"] = 0
+    monkeypatch.setattr(paramiko.Channel, "close", dead)
     with pytest.raises(ConnectError, match="no SSH session could be opened"):
         ssh.run(host.target(), Script("say", "echo hi\n"))
 
