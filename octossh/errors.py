@@ -143,7 +143,7 @@ class ConnectError(TransportError):
 
     Attributes:
         kind: How far it came: ``dns``, ``refused``, ``unreachable``, ``timeout``, ``not_ssh``, ``kex``,
-            ``host_key``, ``auth`` or ``other``.
+            ``host_key``, ``auth``, ``sessions`` (over the connection, the host opened no more of them) or ``other``.
     """
 
     def __init__(self, message: str, kind: str = "other") -> None:

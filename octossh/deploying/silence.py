@@ -39,6 +39,7 @@ class Silence:
         self._heard_at = time.monotonic()
         self._lost = False
         self._over = threading.Event()
+        self._ending = threading.RLock()
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Silence:
@@ -58,8 +59,12 @@ class Silence:
             self._thread.join(END_S)  # an end that is on its way would hit the next try of the same step
 
     def lost(self) -> None:
-        """The link is lost: until it is back, nobody knows whether the run says anything."""
-        self._lost, self._heard_at = True, math.inf
+        """The link is lost: until it is back, nobody knows whether the run says anything.
+
+        Where that is since the run is being ended, its end is waited for: the host may have room for one session only.
+        """
+        with self._ending:
+            self._lost, self._heard_at = True, math.inf
 
     def line(self, on_line: Callable[[str], None]) -> Callable[[str], None]:
         """*on_line*, listened to."""
@@ -89,8 +94,9 @@ class Silence:
             if self._over.is_set():
                 return
             try:
-                if self._end():
-                    return
+                with self._ending:
+                    if self._end():
+                        return
             except OctosshError as error:
                 if str(error) != said:  # it may be the same for as long as it runs
                     _log.warning("a step that has said nothing for %g s could not be ended: %s", limit_s, error)

@@ -387,8 +387,7 @@ class Worker:
         limit_s = step.idle_timeout_s if isinstance(step, RunScript) else None
 
         def end() -> bool:
-            why = f"it said nothing for {limit_s:g} s, and was ended"
-            result = self.transport.run(target, end_run(run, step.name, why), timeout_s=END_S)
+            result = self._end_run(step, target, run, f"it said nothing for {limit_s:g} s, and was ended", running=1)
             # It may be on its way to the host still.
             return read_answer(result).action != "gone"
 
@@ -427,7 +426,7 @@ class Worker:
             raise late  # the others have deadlines of their own, and go back by themselves
         said = f"did not end within {step.timeout_s:g} s"
         try:
-            self._end_run(target, end_run(run, step.name, f"it {said}, and was ended"))
+            self._end_run(step, target, run, f"it {said}, and was ended")
             self._end_container(step, target)
             script = attach(run, step.name, self.claims.ahead(target))
             result = find_again(self.transport, target, script, told, END_S, self._left)
@@ -437,16 +436,17 @@ class Worker:
             raise self._unknown(step, target, answer.why, said)
         return result
 
-    def _end_run(self, target: Target, script: Script) -> None:
-        """Send what ends a run, for which nobody listens any more."""
+    def _end_run(self, step: Step, target: Target, run: str, why: str, *, running: int = 0) -> Result:
+        """End a *run*, of which *running* still has the connection."""
         try:
-            self.transport.run(target, script, timeout_s=END_S)
+            return self.transport.run(target, end_run(run, step.name, why), timeout_s=END_S)
         except ConnectError as error:
             hang_up = getattr(self.transport, "hang_up", None)
-            if error.kind != "other" or hang_up is None or not hang_up(target):
+            if error.kind != "sessions" or hang_up is None or not hang_up(target, running=running):
                 raise
-            # Where sshd allows one session, that of the run counts until it has ended; but only over its connection.
-            self.transport.run(target, script, timeout_s=END_S)
+        # Where sshd allows one session, that of the run counts until it has ended; but only over its connection, which
+        # also had what is claimed.
+        return self.transport.run(target, end_run(run, step.name, why, self.claims.ahead(target)), timeout_s=END_S)
 
     def _end_container(self, step: RunScript, target: Target) -> None:
         """Away with the container of a script that was ended, also where nothing was left there to do that."""

@@ -117,7 +117,7 @@ def attach(run: str, name: str, claim: str = "") -> Script:
     return attrs.evolve(made, name=f"attach {name}", ahead=claim)
 
 
-def end_run(run: str, name: str, why: str = "it was cancelled") -> Script:
+def end_run(run: str, name: str, why: str = "it was cancelled", claim: str = "") -> Script:
     """A script that ends the last run of that name: by TERM, and two seconds later by KILL.
 
     Whoever follows the run sees it fail, for the reason *why*. Its answer has the action ``stopped``, or ``gone``.
@@ -126,8 +126,9 @@ def end_run(run: str, name: str, why: str = "it was cancelled") -> Script:
         run: From `run_id`.
         name: Of its step, for messages.
         why: One line.
+        claim: As of `attach`.
     """
-    return attrs.evolve(fixed("end_run", {"run": run, "why": why, **_FIXED}), name=f"end {name}")
+    return attrs.evolve(fixed("end_run", {"run": run, "why": why, **_FIXED}), name=f"end {name}", ahead=claim)
 
 
 _FIXED = {"needs_docker": False, "kept_s": KEPT_S}

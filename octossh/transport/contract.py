@@ -48,8 +48,9 @@ class Transport(Protocol):
     of that time, for as long as its process is well: where nothing has come for so long, a host may take a deployment
     for gone.
 
-    One that has a method ``hang_up`` closes the connection to a target by it, and tells whether it did: what ends a
-    script whose time is over may find no room beside it, but will over another connection.
+    One that has a method ``hang_up`` closes the connection to a target by it, unless more than ``running`` scripts run
+    over it or others need it, and tells whether it did: where `run` fails with a `ConnectError` of the kind
+    ``sessions``, what ends a script whose time is over finds room over another connection.
 
     One that has a method ``ahead`` is told, by ``ahead(target)``, that another script will go to *target* behind the
     one that runs there or is about to, and by ``ahead(target, now=True)`` that the first one will: it may begin a

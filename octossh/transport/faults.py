@@ -9,7 +9,7 @@ from attrs import frozen
 
 from octossh.errors import AuthError, ConnectError, HostKeyError
 
-__all__ = ["KINDS", "Fault", "Where", "connect_fault", "ssh_fault"]
+__all__ = ["ADVICE", "KINDS", "Fault", "Where", "connect_fault", "ssh_fault"]
 
 # By name, since not every version of paramiko has every class; the nearest class of an error counts.
 KINDS: dict[str, str] = {
@@ -60,7 +60,7 @@ KINDS: dict[str, str] = {
 
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM}
 
-_ADVICE = {
+ADVICE = {
     "dns": "its name cannot be resolved; check the address, or the name servers of this machine",
     "refused": "nothing listens there; check the port, and that sshd runs",
     "unreachable": "it cannot be reached; check that it is up, and the route and firewalls on the way",
@@ -69,6 +69,7 @@ _ADVICE = {
     "kex": "no encryption could be agreed on; an old server may need paramiko<5, which still has SHA-1",
     "host_key": "its host key was not accepted; compare it with the one on the host",
     "auth": "the login was not accepted; check the user and the key",
+    "sessions": "it did not open one more session; run fewer scripts there at once, or raise MaxSessions of its sshd",
     "other": "no SSH session could be opened",
 }
 
@@ -132,13 +133,11 @@ def connect_fault(error: BaseException, where: Where, *, stage: str = "", greeti
     if isinstance(error, ConnectError):
         return Fault(error)
     kind, again, said = _kind(error, stage, greeting)
-    advice = _ADVICE[kind]
+    advice = ADVICE[kind]
     if again:
         advice = _BUSY
     elif kind == "kex" and isinstance(error, OSError | EOFError):
         advice = "it closed the connection in the middle of the key exchange; the log of its sshd says why"
-    elif type(error).__name__ == "ChannelException":
-        advice = "it did not open one more session; run fewer scripts there at once, or raise MaxSessions of its sshd"
     elif kind == "timeout" and stage in ("greeting", "kex", "login", "session"):
         advice = "it took the connection and then did not answer in time; it may be overloaded or hung"
     made = {"auth": AuthError, "host_key": HostKeyError}.get(kind, ConnectError)(f"{where}: {advice} ({said})", kind)
@@ -159,6 +158,8 @@ def _kind(error: BaseException, stage: str, greeting: str) -> tuple[str, bool, s
         kind = _of_errno(error, kind)
     if "Indecipherable" in said or "Invalid SSH banner" in said or "Incompatible version" in said:
         return "not_ssh", False, said
+    if stage == "session" and type(error).__name__ == "ChannelException":
+        kind = "sessions"  # whatever the reason: sshd gives that of a connection that fails where it has no room
     if stage == "session" and "Timeout" in said:
         kind = "timeout"
     if stage == "greeting":
@@ -226,6 +227,6 @@ def ssh_fault(said: str, where: Where, *, timed_out: str = "", more: str = "", t
     lines = [" ".join(line.split()) for line in said.splitlines() if line.strip() and not line.startswith("@@@")]
     shown = timed_out or "; ".join(lines[-6:]) or "ssh ended without a word"
     made = {"auth": AuthError, "host_key": HostKeyError}.get(kind, ConnectError)(
-        f"{where}: {_BUSY if again else _ADVICE[kind]} ({shown}{more})", kind
+        f"{where}: {_BUSY if again else ADVICE[kind]} ({shown}{more})", kind
     )
     return Fault(made, again)

@@ -17,7 +17,7 @@ from octossh.errors import ConnectError, ConnectionLost, HostKeyError, TimedOut
 from octossh.shell import Result, Script
 from octossh.transport.contract import Feed
 from octossh.transport.elevation import Start
-from octossh.transport.faults import Fault, Where, ssh_fault
+from octossh.transport.faults import ADVICE, Fault, Where, ssh_fault
 from octossh.transport.framing import LINGER_NOTE, LINGER_S, Collector
 from octossh.transport.known_hosts import fingerprint, spellings
 from octossh.transport.mux import MuxError, Session, answers
@@ -273,12 +273,11 @@ class Master:
         self._why_lost = self._why_lost or ("" if answers(self.path, _SETTLE_S) else "its ssh does not answer")
 
     def _no_session(self, error: MuxError) -> ConnectError:
-        advice = (
-            "it did not open one more session; run fewer scripts there at once, or raise MaxSessions of its sshd"
-            if error.refused
-            else "no session could be opened over its connection"
-        )
-        return ConnectError(f"{self.where}: {advice} ({error})", "other" if error.refused else "timeout")
+        if not error.refused:
+            return ConnectError(f"{self.where}: no session could be opened over its connection ({error})", "timeout")
+        # The master may also have reasons of its own.
+        kind = "sessions" if "refused by peer" in str(error) else "other"
+        return ConnectError(f"{self.where}: {ADVICE['sessions']} ({error})", kind)
 
     def _lost(self, script: Script) -> ConnectionLost:
         why = self._why_lost or " ".join(self._words().split()) or "the host closed it"

@@ -215,19 +215,23 @@ class Pool(ABC, Generic[L]):
         slot = self._slots.get(self._routing.route(target).key)
         return slot is not None and (link := slot.link) is not None and link.alive
 
-    def hang_up(self, target: Target) -> bool:
-        """Close the connection to *target*, unless others go through it; what runs over it ends with `ConnectionLost`.
+    def hang_up(self, target: Target, running: int = 0) -> bool:
+        """Close the connection to *target*; the next script opens another one. False: there was none, or it is needed.
 
-        The next script opens another one. False: there was none, or it is needed.
+        It is needed where others go through it, or are about to, and where more than *running* scripts run over it;
+        these, which are the caller's own, end with `ConnectionLost`.
         """
         key = self._routing.route(target).key
-        with self._lock:
-            slot = self._slots.get(key)
-            needed = any(other.via == key and other.link is not None for other in self._slots.values())
-        if slot is None or needed:
+        slot = self._slots.get(key)
+        if slot is None:
             return False
-        with slot.lock:
-            if slot.link is None:
+        with slot.lock:  # whoever is about to run something, or to go through it, needs that
+            with self._lock:
+                needed = slot.running > running or any(
+                    other.via == key and (other.reserved or (other.link is not None and other.link.alive))
+                    for other in self._slots.values()
+                )
+            if slot.link is None or needed:
                 return False
             self._drop(slot.link, "its host had no room for another session")
             slot.link = None

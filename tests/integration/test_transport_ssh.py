@@ -13,6 +13,7 @@ import attrs
 import pytest
 from logins import logins_tried, open_files, script, wait_for
 
+from octossh import DeployFailed, Project, RunScript, Space, State
 from octossh.errors import AuthError, ConnectError, ConnectionLost, HostKeyError, Hosts
 from octossh.model.targets import Target
 from octossh.shell import Frame
@@ -258,12 +259,43 @@ class TestAHostWithFewSessions:
         thread = threading.Thread(target=hold)
         thread.start()
         assert ready.wait(20)
-        with pytest.raises(ConnectError, match="MaxSessions"):
+        with pytest.raises(ConnectError, match="MaxSessions") as full:
             ssh.run(target, script("echo in"))
-        assert ssh.hang_up(target)
+        assert full.value.kind == "sessions"
+        assert not ssh.hang_up(target)
+        assert not lost
+        assert ssh.hang_up(target, running=1)
         assert ssh.run(target, script("echo in")).log == "in\n"
         thread.join(20)
         assert len(lost) == 1
+
+    @pytest.mark.parametrize(
+        ("limits", "said"),
+        [({"idle_timeout_s": 2}, "it said nothing for 2 s"), ({"timeout_s": 3}, "it did not end within 3 s")],
+    )
+    @pytest.mark.parametrize("lost", ["continue", "abort"])
+    def test_of_one_has_a_script_ended_that_is_silent_or_late(
+        self,
+        lab: Any,
+        host: str,
+        target: Target,
+        make: Callable[..., SSH],
+        allowing: Callable[[int], None],
+        limits: dict[str, Any],
+        said: str,
+        lost: Any,
+    ) -> None:
+        allowing(1)
+        step = RunScript("do", script="echo in; sleep 61", on_lost_link=lost, **limits)
+        there = attrs.evolve(target, environments=["Dev"])
+        with Space("sqlite://", projects=[Project("shop", process=[step])], targets=[there], transport=make()) as space:
+            made = space.create_release("shop")
+            with pytest.raises(DeployFailed) as failed:
+                space.deploy(made, "Dev")
+        (outcome,) = failed.value.deployment.outcomes
+        assert outcome.state is State.FAILED
+        assert said in outcome.why or (lost == "abort" and "the link was lost" in outcome.why)
+        assert "sleep 61" not in lab.sh(host, "ps -eo args")
 
     def test_of_one_makes_room_where_what_was_begun_is_of_no_use(
         self, lab: Any, host: str, make: Callable[..., SSH], allowing: Callable[[int], None]

@@ -416,8 +416,9 @@ class TestALinkOfTheSSHOfTheSystem:
             thread.start()
         for _ in threads:
             assert ready.acquire(timeout=20)
-        with pytest.raises(ConnectError, match="MaxSessions"):
+        with pytest.raises(ConnectError, match="MaxSessions") as full:
             transport.run(target, script("echo"))
+        assert full.value.kind == "sessions"
         transport.close()
         for thread in threads:
             thread.join(10)

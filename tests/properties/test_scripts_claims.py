@@ -10,6 +10,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import attrs
@@ -17,11 +18,12 @@ import pytest
 from golden.cases import order
 from hypothesis import given
 from hypothesis import strategies as st
+from logins import wait_for
 from properties.stand import EACH_SHELL, SHELLS, clear_locks, forget_runs, unique
 
 import octossh as oc
 from octossh.reading import Answer, read_answer
-from octossh.rendering import attach, claim_name, claimed, outliving, render, unclaim
+from octossh.rendering import attach, claim_name, claimed, end_run, outliving, render, unclaim
 from octossh.rendering.claims import LETS_GO
 from octossh.shell import Script, payload
 from octossh.transport.framing import Collector
@@ -228,6 +230,25 @@ def test_whoever_comes_back_for_a_run_holds_the_host_for_its_deployment(two: tup
     first.lose()
     assert first.send(attach(run, "do", claimed(first.claim))).state == "succeeded"
     assert second.step().state == "locked"
+    forget_runs(run)
+
+
+def test_whoever_ends_a_run_over_another_connection_holds_the_host_for_its_deployment(
+    two: tuple[Controller, Controller],
+) -> None:
+    first, second = two
+    run = f"test-{uuid.uuid4().hex[:12]}"
+    other = Controller(first.folder, first.shell, first.project, first.deployment)
+    with ThreadPoolExecutor() as pool:
+        sent = outliving(first.script("echo; sleep 60"), run, 1, claim=claimed(first.claim))
+        runs = pool.submit(first.send, sent)
+        wait_for(lambda: any((MEMORY / name).stat().st_size for name in claims(first.project)))
+        wait_for(lambda: other.send(end_run(run, "do", "late", claimed(first.claim, held=True))).action == "stopped")
+        runs.result(30)
+    first.lose()
+    assert second.step().state == "locked"
+    other.lose()
+    assert second.step().state == "succeeded"
     forget_runs(run)
 
 

@@ -155,15 +155,25 @@ def test_a_script_that_does_not_end_in_time_is_ended_on_its_host():
 
 
 def test_a_script_is_ended_over_another_connection_where_its_own_has_no_room():
-    full = oc.ConnectError("h1: it did not open one more session")
+    full = oc.ConnectError("h1: it did not open one more session", "sessions")
     ends = says(action="stopped"), says("failed", "ran", "yes", "it was ended")
     closed = []
     for hangs_up, answers, state in ((True, ends, "failed"), (False, (), "unknown"), (None, (), "unknown")):
         world = World({"do": [oc.TimedOut("h1: 900 s"), full, *answers]})
         if hangs_up is not None:
-            world.transport.hang_up = lambda target, hangs_up=hangs_up: closed.append(target.name) or hangs_up
+            world.transport.hang_up = lambda *given, hangs_up=hangs_up, **more: closed.append((given, more)) or hangs_up
         assert states(failing(world, planned(DO)).deployment) == {"do h1": state}
-    assert closed == ["h1", "h1"]
+        assert hangs_up is None or closed.pop() == (planned(DO).targets, {"running": 0})
+        first, *then = [call.script.ahead for call in world.transport.calls if call.script.name == "end do"]
+        assert "octossh_claim=" not in first
+        # What was claimed was bound to the connection that was closed.
+        assert ["octossh_claim=octossh-shop-dev.claim." in ahead for ahead in then] == [True] * len(answers[:1])
+
+
+def test_the_connection_of_a_script_stays_where_it_cannot_be_ended_for_another_reason():
+    world = World({"do": [oc.TimedOut("h1: 900 s"), oc.ConnectError("h1: can't start new thread")]})
+    world.transport.hang_up = lambda *_, **__: pytest.fail("the connection was closed")
+    assert states(failing(world, planned(DO)).deployment) == {"do h1": "unknown"}
 
 
 def test_the_container_of_a_script_that_is_ended_is_removed():

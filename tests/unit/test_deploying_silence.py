@@ -36,6 +36,50 @@ def test_a_script_that_is_silent_for_too_long_is_ended_on_its_host_and_says_why_
     assert (states(error.deployment), error.hosts) == ({"do h1": "failed"}, oc.Hosts.CHANGED)
 
 
+def test_where_its_host_has_room_for_one_session_it_is_ended_over_another_connection():
+    closed, ended = threading.Event(), threading.Event()
+    sent = []
+
+    def full():
+        sent.append("end")
+        raise oc.ConnectError("h1: it did not open one more session", "sessions")
+
+    def end():
+        sent.append("end again")
+        ended.set()
+        return says(action="stopped")
+
+    def lost():
+        assert closed.wait(30)
+        return oc.ConnectionLost("h1: its connection was closed")
+
+    def found():
+        sent.append("attach")
+        assert ended.is_set(), "it took the only session of what ends it"
+        return says("failed", "ran", "yes", "it said nothing for 0.05 s, and was ended")
+
+    world = World()
+    ends = iter((full, end))
+
+    def answer(_target, script):
+        made = {"run_script do": lost, "attach do": found}.get(script.name) or next(ends)
+        if isinstance(told := made(), BaseException):
+            raise told
+        return told
+
+    def hang_up(target, running):
+        assert (target.name, running) == ("h1", 1)
+        closed.set()
+        time.sleep(0.2)  # whoever has lost the connection may be quicker
+        return True
+
+    world.transport = oc.Replay(answer)
+    world.transport.hang_up = hang_up
+    error = failing(world, planned(attrs.evolve(DO, idle_timeout_s=0.05)))
+    assert sent == ["end", "end again", "attach"]
+    assert states(error.deployment) == {"do h1": "failed"}
+
+
 def test_on_a_host_it_is_ended_with_what_it_has_started(tmp_path):
     step = oc.RunScript("do", script=f"echo begin; sleep 60; echo x >{tmp_path}/late", idle_timeout_s=0.5)
     deployment = oc.Deployment(

@@ -192,6 +192,29 @@ octossh_run_clear() {
     # Nor does anybody come back any more for claims that were taken over.
     find /dev/shm -maxdepth 1 -name 'octossh-*.claim.*' -user "$(id -u)" -size 0 -mmin +1440 -exec rm -f {} +
 }
+# Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it cannot be seen, and 2
+# where it has ended.
+octossh_process() {
+    octossh_began='' octossh_comm=''
+    read -r octossh_stat <"/proc/$1/stat" || return 1
+    octossh_comm=${octossh_stat#*\(}
+    octossh_comm=${octossh_comm%)*}
+    # shellcheck disable=SC2086
+    set -- ${octossh_stat##*') '}
+    case $1 in Z | X) return 2 ;; esac
+    octossh_parent=$2
+    shift 19
+    octossh_began=$1
+} 2>/dev/null
+
+# Sets octossh_session: the process on this host that lives as long as the connection, and when it began.
+octossh_find_session() {
+    octossh_session=${octossh_session_pid:-$PPID}
+    while octossh_process "$octossh_session" && [ "$octossh_comm" = sudo ]; do
+        octossh_session=$octossh_parent
+    done
+    octossh_session="$octossh_session ${octossh_began:-0}"
+}
 }
 
 command -v find >/dev/null || octossh_fail "there is no find command on this host; install findutils"
@@ -206,6 +229,21 @@ octossh_asked=$octossh_nonce
 if [ -z "$octossh_run_dir" ] || ! octossh_run_begun || ! read -r octossh_nonce <"$octossh_run_dir/nonce"; then
     octossh_nonce=$octossh_asked
     octossh_end failed gone no "this host knows nothing of that run: it never began, has long ended, or the host was started anew"
+fi
+# What the deployment has claimed is bound to this connection from now on. While its run lives, that has the lock, under
+# which claims are read and written; behind it, it is taken for this, or somebody else has it, whose turn it is then.
+octossh_mine=/dev/shm/${octossh_claim:-}
+octossh_bind() {
+    read -r _ _ _ octossh_since <"$octossh_mine" || return 0
+    octossh_find_session
+    (printf '%s\n' "$octossh_session ${octossh_silence:-0} $octossh_since" >"$octossh_mine") 2>/dev/null
+}
+if [ -f "$octossh_mine" ]; then
+    if octossh_run_lives "$octossh_run_dir"; then
+        octossh_bind
+    else
+        (flock -n 9 && octossh_bind) 2>/dev/null 9<"${octossh_mine%.claim.*}.lock"
+    fi
 fi
 octossh_run_is "$octossh_run_dir/stat" && octossh_run_stop 'it'"'"'s cancelled by $USER `id`'
 octossh_nonce=$octossh_asked
