@@ -73,13 +73,16 @@ octossh_find_session() {
 octossh_find_session
 octossh_fact session "$octossh_comm"
 (read -r _ </proc/1/status) 2>/dev/null || octossh_fact hidden /proc
-# Whether what a user has in memory goes when that one logs out, and who else may deploy here.
-if octossh_has busctl; then
+# Whether what a user has in memory goes when that one logs out (of who lingers it stays), and who else may deploy here;
+# of them, a directory may know.
+if octossh_has busctl && [ ! -e "/var/lib/systemd/linger/$(id -un)" ]; then
     octossh_said=$(octossh_soon busctl --system get-property org.freedesktop.login1 /org/freedesktop/login1 \
         org.freedesktop.login1.Manager RemoveIPC 2>/dev/null) && octossh_fact removes "$octossh_said"
 fi
+octossh_said=$(octossh_has getent && octossh_soon getent group docker 2>/dev/null) ||
+    octossh_said=$(grep '^docker:' /etc/group 2>/dev/null)
+octossh_fact deployers "$octossh_said"
 octossh_fact uid "$(id -u)"
-octossh_fact deployers "$(grep '^docker:' /etc/group 2>/dev/null)"
 
 for octossh_tool in docker flock base64 tr sed mktemp curl bash wget; do
     octossh_has "$octossh_tool" && octossh_fact "tool.$octossh_tool" "$(command -v "$octossh_tool")"
