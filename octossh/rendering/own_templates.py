@@ -34,6 +34,7 @@ _FIRST, _LAST = '{% include "_begin.sh.j2" %}', '{% include "_end.sh.j2" %}'
 _SHARED = {
     "_act",
     "_begin",
+    "_bind",
     "_claim",
     "_end",
     "_find_run",
