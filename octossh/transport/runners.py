@@ -30,13 +30,10 @@ class _Connection(Connection):  # type: ignore[misc]
             raise EOFError("the connection was dropped")
 
 
-_NOTHING = Config(lazy=True, ssh_config=SSHConfig())
-"""Fabric's configuration where nothing is configured. Nobody changes it, so that one is enough for all."""
-
-
 def connected(transport: paramiko.Transport) -> Any:
     """Fabric's connection of one that is open. It reads no configuration, and its names are not used."""
-    made = _Connection("octossh", user="octossh", port=22, config=_NOTHING)
+    # A configuration of its own: Fabric writes into it, and takes all of it away for a moment while it does.
+    made = _Connection("octossh", user="octossh", port=22, config=Config(lazy=True, ssh_config=SSHConfig()))
     made.transport = transport
     return made
 
