@@ -149,8 +149,8 @@ def value_of(
         for variable in variables
         if variable.name == name and all(value in here[key] for key, value in variable.scope.items())
     ]
-    if not fitting:
-        return None
+    if len(fitting) < 2:
+        return fitting[0].value if fitting else None
     best = max(variable.rank() for variable in fitting)
     winners = [variable for variable in fitting if variable.rank() == best]
     if len({(type(winner.value), winner.value) for winner in winners}) > 1:

@@ -268,11 +268,11 @@ def changed(value: P, changes: Mapping[str, Any]) -> P:
         changes: Values by the names of fields.
     """
     made, put = object.__new__(type(value)), object.__setattr__  # frozen, and still in the making
-    fields = attrs.fields_dict(type(value))
-    for name in fields:
-        put(made, name, getattr(value, name))
+    fields = attrs.fields(type(value))
+    for attribute in fields:
+        put(made, attribute.name, getattr(value, attribute.name))
     for name, content in changes.items():
-        put(made, name, attrs.setters.convert(made, fields[name], content))
+        put(made, name, attrs.setters.convert(made, getattr(fields, name), content))
     attrs.validate(made)
     if hasattr(made, "__attrs_post_init__"):
         made.__attrs_post_init__()

@@ -41,7 +41,6 @@ _VALUED = {
 
 def check_extra_args(step: Step) -> str | None:
     """What cannot stand in the field ``extra_args`` of *step*, in a sentence; None where all may."""
-    fields = {made.name: name for name, made in flags(type(step)).items()}
     certain = possible = False  # whether the option before takes this word: whatever it is, or where it looks like one
     for word in getattr(step, "extra_args", ()):
         if certain or has_expression(word):
@@ -49,7 +48,7 @@ def check_extra_args(step: Step) -> str | None:
             continue
         name, equals, _ = word.partition("=")
         if word.startswith("--") and len(word) > 2:
-            if said := _own(name, fields):
+            if said := _own(name, type(step)):
                 return said
             certain = not equals and name in _VALUED
             possible = not equals and name not in _SWITCHES
@@ -62,10 +61,10 @@ def check_extra_args(step: Step) -> str | None:
     return None
 
 
-def _own(name: str, fields: dict[str, str]) -> str | None:
-    """What is wrong with the option *name*."""
+def _own(name: str, kind: type[Step]) -> str | None:
+    """What is wrong with the option *name* in a step of that *kind*."""
     if name in _OURS or name.startswith("--health-"):
         return f"{name} cannot stand in extra_args; {_OURS.get(name, 'write healthcheck=octossh.HealthCheck(...)')}"
-    if name in fields:
-        return f"{name} in extra_args has a field of its own; write {fields[name]}=..."
+    if own := next((field for field, made in flags(kind).items() if made.name == name), None):
+        return f"{name} in extra_args has a field of its own; write {own}=..."
     return None
