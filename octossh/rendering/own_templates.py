@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -31,35 +32,10 @@ HARMLESS: Mapping[str, str] = {
 
 _ENDING = ".sh.j2"
 _FIRST, _LAST = '{% include "_begin.sh.j2" %}', '{% include "_end.sh.j2" %}'
-_SHARED = {
-    "_act",
-    "_begin",
-    "_bind",
-    "_claim",
-    "_end",
-    "_find_run",
-    "_follow",
-    "_glance",
-    "_lock",
-    "_locking",
-    "_open",
-    "_outlive",
-    "_session",
-}
-_FIXED = {
-    *_SHARED,
-    "anchor",
-    "anchors",
-    "attach",
-    "check",
-    "end_run",
-    "execute",
-    "forget",
-    "logs",
-    "observe",
-    "runners",
-    "unclaim",
-}
+_AGREED = (
+    *("_act", "_begin", "_end", "_glance", "_lock", "_outlive", "anchor", "anchors", "attach", "check", "end_run"),
+    *("execute", "forget", "logs", "observe", "runners", "unclaim"),
+)
 """What host and controller understand each other by; a script that ends otherwise would be taken for a lost one."""
 
 _WITHOUT_DOCKER = "check.sh.j2"  # it looks whether docker is there at all
@@ -101,12 +77,23 @@ def read_templates(folder: str | Path | None) -> Templates:
     return Templates(Pairs(texts), Pairs(_marks(texts)))
 
 
+@functools.cache
+def _fixed() -> frozenset[str]:
+    """The names of templates that stay as they are: those of *_AGREED*, and all that is part of them."""
+    found, left = set[str](), set(_AGREED)
+    while left:
+        found.add(name := left.pop())
+        parts = INCLUDE.finditer(our_template(name + _ENDING) or "")
+        left |= {part["name"].removesuffix(_ENDING) for part in parts} - found
+    return frozenset(found)
+
+
 def _check_name(where: str, name: str) -> None:
     stem = name.removesuffix(_ENDING)
-    if stem in _FIXED:
+    if stem in _fixed():
         raise ModelError(f"{where}: octossh and a host understand each other by this one; it stays as it is")
     if not stem.startswith("_") and stem not in OURS:
-        known = sorted(OURS - _FIXED)
+        known = sorted(OURS - _fixed())
         raise ModelError(
             f"{where}: no kind of step is called {stem!r}, {did_you_mean(stem, known)} What other templates include "
             "begins with '_'"

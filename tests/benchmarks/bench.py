@@ -134,7 +134,7 @@ def pure(given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         if given.against:
             ways.unpack(given.against, Path(folder))
-        kept = {} if given.write else Figures().all.get("pure", {}).get("all", {})
+        kept = Figures().all.get("pure", {}).get("all", {})
         found, most = counting.show(ways.ROOT, Path(folder) if given.against else None, kept)
     if given.write:
         about = now()
