@@ -24,15 +24,15 @@ Every message says its subject, what is wrong and what to do, in one paragraph.
 from __future__ import annotations
 
 import enum
-import re
 from typing import TYPE_CHECKING, Any
+
+from octossh.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
 __all__ = [
-    "UNSAFE",
     "AuthError",
     "ConnectError",
     "ConnectionLost",
@@ -76,14 +76,10 @@ class OctosshError(Exception):
         if deployment is not None or self.hosts is not Hosts.UNTOUCHED:
             see = "" if deployment is None else f"; see: space.deployment({deployment.id!r})"
             said.append(f"hosts: {self.hosts.value}{see}")
-        first, *rest = (UNSAFE.sub("?", line) for line in "\n".join(said).splitlines() or [""])
+        first, *rest = (visible(line) for line in "\n".join(said).splitlines() or [""])
         kind = type(self).__name__
         kind = f"\x1b[31m{kind}\x1b[0m" if _in_colours() else kind
         return [*_line_of_main(self.__traceback__), f"{kind}: {first}", *rest]
-
-
-UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""What moves a cursor, ends a line, or changes the direction of what stands around it; others may have written it."""
 
 
 def _in_colours() -> bool:

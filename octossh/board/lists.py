@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from octossh.model.tables import one_line
+from octossh.visible import one_line
 
 __all__ = ["Cell", "Listing"]
 

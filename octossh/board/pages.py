@@ -13,9 +13,9 @@ from octossh.board import paths
 from octossh.board.lists import Cell, Listing
 from octossh.board.pictures import Picture
 from octossh.model import Deployment, Release, Standing, State
-from octossh.model.tables import visible
 from octossh.planning import compare
 from octossh.templating import page_environment, rendered
+from octossh.visible import visible
 
 __all__ = ["asset", "deployment_page", "form", "listing_page", "listings", "overview", "release_page"]
 

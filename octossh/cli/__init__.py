@@ -33,9 +33,10 @@ from octossh.cli import (  # each adds its commands
     values,
 )
 from octossh.cli.mistakes import told
-from octossh.cli.options import CONTROL_BUT_LINES, Options, load, octossh
+from octossh.cli.options import Options, load, octossh
 from octossh.cli.outputs import OutputLost, open_outputs
 from octossh.errors import DeployFailed, DeployWaits, OctosshError, to_type
+from octossh.visible import visible
 
 __all__ = [
     "audits",
@@ -76,7 +77,7 @@ def _say(error: BaseException, *, as_json: bool, message: str) -> None:
         with contextlib.suppress(OSError, OutputLost):  # there is a line for people as well
             click.echo(json.dumps(made, ensure_ascii=False))
     notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-    click.echo(CONTROL_BUT_LINES.sub("?", f"octossh: {message}{notes}"), err=True)
+    click.echo(visible(f"octossh: {message}{notes}"), err=True)
     if isinstance(error, DeployFailed):
         see = [to_type("history", "--log", error.deployment.id)]
         if any(outcome.why.startswith("docker does not answer") for outcome in error.deployment.outcomes):

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import octossh as oc
-from octossh.cli.options import CONTROL, CONTROL_BUT_LINES, Options
+from octossh.cli.options import Options
 from octossh.errors import ModelError
+from octossh.visible import one_line, visible
 
 if TYPE_CHECKING:
     from octossh.model import Decision, Value
@@ -162,7 +163,7 @@ def _ask(variable: oc.Variable) -> Value | oc.Secret | None:
     while True:
         try:
             answer = click.prompt(
-                CONTROL.sub("?", variable.prompt or variable.name),
+                one_line(variable.prompt or variable.name),
                 # Without a default, an empty answer is asked for again.
                 default=None if variable.required and not proposed and not variable.sensitive else proposed,
                 show_default=bool(proposed),
@@ -190,7 +191,7 @@ class _Approver:
             return self.beforehand[request.step]
         click.echo(f"\n{request.project} {request.release} -> {request.environment}: {request.step}", err=True)
         if request.instructions:
-            click.echo(CONTROL_BUT_LINES.sub("?", request.instructions), err=True)
+            click.echo(visible(request.instructions), err=True)
         try:
             approved = click.confirm("Approve?", err=True)
             notes = click.prompt("Notes", default="", show_default=False, err=True)
@@ -219,8 +220,8 @@ def deciding(space: oc.Space) -> None:
 
 
 def _decide(request: oc.FailureRequest) -> Decision:
-    click.echo(CONTROL_BUT_LINES.sub("?", f"\n{request.target}: step {request.step!r} failed: {request.why}"), err=True)
-    for line in CONTROL_BUT_LINES.sub("?", request.log).strip().splitlines()[-10:]:
+    click.echo(visible(f"\n{request.target}: step {request.step!r} failed: {request.why}"), err=True)
+    for line in visible(request.log).strip().splitlines()[-10:]:
         click.echo(f"  | {line}", err=True)
     try:
         action = click.prompt("What shall be done?", type=click.Choice(request.choices), err=True)

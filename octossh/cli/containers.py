@@ -12,8 +12,9 @@ import click
 
 import octossh as oc
 from octossh.cli.mistakes import Command
-from octossh.cli.options import COLOURS, CONTROL, Options, coloured, command, octossh
+from octossh.cli.options import COLOURS, Options, coloured, command, octossh
 from octossh.cli.times import since
+from octossh.visible import one_line, visible
 
 _project = click.argument("project", required=False)
 _in = click.option("--in", "environment", required=True, metavar="ENVIRONMENT", help="Where.")
@@ -64,7 +65,7 @@ class _Prefixed:
             place = click.style(place, fg=_COLOURS[zlib.crc32(line.target.encode()) % len(_COLOURS)])
         at = f" {line.at:%Y-%m-%dT%H:%M:%S.%fZ}" if time and line.at else ""
         # In one piece, so that no line is torn; without what would move the cursor of whoever reads it.
-        click.echo(f"{place}{at} {CONTROL.sub('?', COLOURS.sub('', line.text.removesuffix(chr(13))))}")
+        click.echo(f"{place}{at} {visible(COLOURS.sub('', line.text.removesuffix(chr(13))))}")
 
 
 _COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright_yellow", "bright_green")
@@ -134,7 +135,7 @@ def _exec(options: Options, project: str | None, environment: str, **given: Any)
     for item in made if not options.as_json else ():
         why = item.why or f"exit code {item.exit_code}"
         if not item.ok or len(made) > 1:
-            click.echo(CONTROL.sub("?", f"octossh: {item.target} {item.container}".rstrip() + f": {why}"), err=True)
+            click.echo(one_line(f"octossh: {item.target} {item.container}".rstrip() + f": {why}"), err=True)
     sys.exit(made.exit_code)
 
 

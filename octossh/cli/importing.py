@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from octossh.cli.mistakes import ThereIs
-from octossh.cli.options import CONTROL, Options, command, octossh
+from octossh.cli.options import Options, command, octossh
 from octossh.cli.writing import check_free, check_loads, to_type_with, write_octofile
+from octossh.visible import one_line
 
 if TYPE_CHECKING:
     from octossh.octofiles import Imported
@@ -76,7 +77,7 @@ def _tell(options: Options, file: Path, made: Imported, output: Path | None, *, 
 
     about = f"Made of {file.name}."
     for note in made.notes:
-        click.echo(CONTROL.sub("?", f"octossh: {note}"), err=True)
+        click.echo(one_line(f"octossh: {note}"), err=True)
     if not made.targets:
         click.echo("octossh: no hosts stand there; give the space targets=[octossh.Target(...)], or --host", err=True)
     if output is None:

@@ -20,8 +20,9 @@ import octossh as oc
 from octossh._version import __version__
 from octossh.cli.mistakes import Command, Group
 from octossh.errors import ModelError, OctosshError, did_you_mean
+from octossh.visible import one_line, visible
 
-__all__ = ["COLOURS", "CONTROL", "CONTROL_BUT_LINES", "Options", "coloured", "command", "load", "octossh"]
+__all__ = ["COLOURS", "Options", "coloured", "command", "load", "octossh"]
 
 
 @dataclass(slots=True)  # attrs takes longer to import than all that --help needs
@@ -59,7 +60,7 @@ class Options:
             )
         else:
             # A record may hold what others wrote, such as notes of a release: nothing in it moves the cursor.
-            clean = CONTROL_BUT_LINES.sub("?", str(value) if text is None else text)
+            clean = visible(str(value) if text is None else text)
             click.echo(_painted(clean, colours) if colours and coloured() else clean)
 
 
@@ -131,9 +132,7 @@ def _line(error: BaseException, name: str) -> str:
     return f", line {lines[-1]}" if lines else ""
 
 
-CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
-CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 _SAID = {
@@ -154,7 +153,7 @@ def _teller() -> Callable[[oc.Event], None]:
         return _print_event
     from octossh.cli.progress import Progress
 
-    made = Progress(_print_event, lambda text: CONTROL.sub("?", text))
+    made = Progress(_print_event, one_line)
     click.get_current_context().find_root().call_on_close(made.close)
     return made
 
@@ -164,7 +163,7 @@ def _print_event(event: oc.Event) -> None:
     place = f"{event.target}  {event.step}"
     if event.type == "output":
         # What a container prints may hold sequences that move the cursor or rename the window.
-        line = CONTROL.sub("?", event.data["line"])
+        line = visible(event.data["line"])
         if line.startswith("octossh: "):
             click.echo(f"{place}  {line.removeprefix('octossh: ')}", err=True)
         else:
@@ -172,18 +171,18 @@ def _print_event(event: oc.Event) -> None:
     elif event.type in _SAID:
         where = "  ".join(filter(None, (event.target, event.step)))
         data = {**event.data, "hosts": ", ".join(event.data.get("hosts", ()))}
-        click.echo(CONTROL.sub("?", f"{where}  {_SAID[event.type].format(**data)}"), err=True)
+        click.echo(one_line(f"{where}  {_SAID[event.type].format(**data)}"), err=True)
     elif event.type == "step_finished":
         did = event.data["action"] or event.data["state"]
         why = f": {event.data['why']}" if event.data["why"] else ""
-        click.echo(CONTROL_BUT_LINES.sub("?", f"{place}  {did}{why}"), err=True)
+        click.echo(visible(f"{place}  {did}{why}"), err=True)
     elif event.type == "tag_moved":
-        click.echo(f"octossh: warning: {CONTROL.sub('?', event.data['text'])}", err=True)
+        click.echo(f"octossh: warning: {one_line(event.data['text'])}", err=True)
     elif event.type == "promotion_started":
         click.echo(f"octossh: {event.data['release']} goes on to {event.data['environment']}", err=True)
     elif event.type == "promotion_refused":
         said = f"octossh: it does not go on to {event.data['environment']}: {event.data['why']}"
-        click.echo(CONTROL_BUT_LINES.sub("?", said), err=True)
+        click.echo(visible(said), err=True)
 
 
 def _print_event_json(event: oc.Event) -> None:

@@ -8,8 +8,9 @@ import click
 
 import octossh as oc
 from octossh.cli.metrics import exposition
-from octossh.cli.options import CONTROL_BUT_LINES, Options, command, octossh
+from octossh.cli.options import Options, command, octossh
 from octossh.cli.watching import watching
+from octossh.visible import visible
 
 
 @command(octossh, "status")
@@ -54,7 +55,7 @@ def _history(
 
 def _logs(deployment: oc.Deployment) -> list[str]:
     return [
-        f"--- {outcome.target}  {outcome.step}\n{CONTROL_BUT_LINES.sub('?', outcome.log.strip())}"
+        f"--- {outcome.target}  {outcome.step}\n{visible(outcome.log.strip())}"
         for outcome in deployment.outcomes
         if outcome.log.strip()
     ]
@@ -86,7 +87,7 @@ def _check(options: Options, environment: str | None) -> None:
     """Look whether a release could be made, and deployed. Channels, images and targets are looked at."""
     found = options.space().check(environment)
     for warning in found.warnings:
-        click.echo(CONTROL_BUT_LINES.sub("?", f"octossh: warning: {warning}"), err=True)
+        click.echo(visible(f"octossh: warning: {warning}"), err=True)
     options.show(found)
     if not found.ok:
         sys.exit(1)

@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 import octossh as oc
-from octossh.cli.options import CONTROL_BUT_LINES
+from octossh.visible import visible
 
 __all__ = ["watching"]
 
@@ -37,7 +37,7 @@ def _draw(look: Callable[[], oc.Status], every_s: float) -> NoReturn:
     sys.stdout.write(_OTHER_SCREEN + _NO_WRAP)
     try:
         while True:
-            shown = CONTROL_BUT_LINES.sub("?", f"{look()}\n\n{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+            shown = visible(f"{look()}\n\n{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
             sys.stdout.write(_TOP + shown.replace("\n", f"{_END_OF_LINE}\n") + _END_OF_LINE + _REST)
             sys.stdout.flush()
             time.sleep(every_s)
@@ -57,7 +57,7 @@ def _tell(look: Callable[[], oc.Status], every_s: float, *, as_json: bool) -> No
             now = json.dumps(standing.to_dict())
             if before.get(place) != now:
                 before[place] = now
-                said = now if as_json else CONTROL_BUT_LINES.sub("?", f"{datetime.now(UTC):%H:%M:%S}  {row}")
+                said = now if as_json else visible(f"{datetime.now(UTC):%H:%M:%S}  {row}")
                 click.echo(said)
         sys.stdout.flush()
         time.sleep(every_s)

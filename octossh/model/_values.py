@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 import attrs
 
-from octossh.errors import UNSAFE, ModelError
+from octossh.errors import ModelError
 from octossh.model.tables import Table, escaped
 from octossh.templating import has_expression
+from octossh.visible import one_line
 
 V = TypeVar("V")
 
@@ -105,7 +106,7 @@ def check_name(name: object, what: str) -> str:
     """
     if not isinstance(name, str) or not name.strip():
         raise ModelError(f"the {what} {name!r} has no name; give it some text")
-    if name != name.strip() or len(name) > 100 or UNSAFE.search(name):
+    if name != name.strip() or len(name) > 100 or name != one_line(name):
         raise ModelError(
             f"{what} {name[:100]!r}: a name is one line of at most 100 characters, no blanks around it, and nothing in "
             "it that moves a cursor or turns the writing around"

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from attrs import field, frozen
 
-from octossh.errors import UNSAFE
+from octossh.visible import one_line
 
-__all__ = ["Table", "columns", "escaped", "one_line", "prose", "visible"]
+__all__ = ["Table", "columns", "escaped", "prose"]
 
 MOST_ROWS = 200
 """Rows of a table in HTML; a notebook with more of them gets slow."""
@@ -20,16 +20,6 @@ _CELL = "text-align:left;vertical-align:top;padding:0.2em 0.8em;border-bottom:1p
 _WHOLE = 25
 # A caption is a sentence: in a table of two narrow columns it would stand in four lines.
 _CAPTION = "caption-side:top;text-align:left;color:inherit;padding:0.2em 0.8em;min-width:30em"
-
-
-def one_line(text: str) -> str:
-    """*text* on one line, without what moves a cursor or turns the writing around."""
-    return UNSAFE.sub(lambda found: " " if found[0] in "\n\t" else "?", text)
-
-
-def visible(text: str) -> str:
-    """*text* without what moves a cursor or turns the writing around; its lines stay lines."""
-    return UNSAFE.sub(lambda found: found[0] if found[0] in "\n\t" else "?", text)
 
 
 def columns(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:

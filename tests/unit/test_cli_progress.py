@@ -15,7 +15,7 @@ from terminals import typed
 
 import octossh as oc
 from octossh.cli import progress
-from octossh.cli.options import CONTROL
+from octossh.visible import one_line
 
 COMMAND = str(Path(sys.executable).parent / "octossh")
 
@@ -58,7 +58,7 @@ def tell(screen):
         if one.type == "step_finished":
             screen.write(f"{one.target} {one.data['state']}\n")
 
-    made = progress.Progress(say, lambda text: CONTROL.sub("?", text), screen)
+    made = progress.Progress(say, one_line, screen)
     yield made
     made.close()
 

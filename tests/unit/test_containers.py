@@ -407,8 +407,8 @@ def run(in_tmp, host, capsys, monkeypatch):
 
 
 def test_lines_are_shown_with_who_says_them_and_without_what_moves_a_cursor(run, host):
-    host.has(container("web", "web"), web=at(1, "\x1b[31mred\x1b[0m \x1b[2J\x07 äö\r"))
-    assert run("logs", "--in", "Test", "--on", "h01") == (0, "h01 web | red ?[2J? äö\n", "")
+    host.has(container("web", "web"), web=at(1, "\x1b[31mred\x1b[0m \x1b[2J\x07 äö\u202e\r"))
+    assert run("logs", "--in", "Test", "--on", "h01") == (0, "h01 web | red ?[2J? äö?\n", "")
     _, out, _ = run("logs", "shop", "--in", "Test", "--on", "h01", "--time")
     assert out.startswith("h01 web | 2026-11-24T12:00:01.500000Z red")
     _, out, _ = run("--json", "logs", "--in", "Test", "--on", "h01")
