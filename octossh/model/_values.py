@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, overload
 
 import attrs
 
@@ -18,6 +18,7 @@ V = TypeVar("V")
 
 __all__ = [
     "Described",
+    "Listed",
     "Pairs",
     "as_json",
     "check_name",
@@ -59,6 +60,33 @@ class Described:
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         # As IPython shows it at a terminal; inside of a list, what is made of several lines would fall apart.
         printer.text(str(self) if len(printer.stack) == 1 else repr(self))
+
+
+class Listed(Described, Sequence[V]):
+    """A value that is a sequence: its one field is the tuple of what is in it."""
+
+    __slots__ = ()
+
+    @overload
+    def __getitem__(self, index: int) -> V: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[V, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> V | tuple[V, ...]:
+        return self._listed[index]
+
+    def __len__(self) -> int:
+        return len(self._listed)
+
+    def __iter__(self) -> Iterator[V]:
+        return iter(self._listed)
+
+    @property
+    def _listed(self) -> tuple[V, ...]:
+        (only,) = attrs.fields(type(self))  # type: ignore[arg-type]
+        items: tuple[V, ...] = getattr(self, only.name)
+        return items
 
 
 class Pairs(Mapping[str, V]):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import overload
 
 from attrs import field, frozen
 
-from octossh.model._values import Described, Pairs
+from octossh.model._values import Described, Listed, Pairs
 from octossh.model.approvals import Approval
 from octossh.model.choices import Options
 from octossh.model.deployments import Mode
@@ -104,25 +102,10 @@ class Schedule(Described):
 
 
 @frozen
-class ScheduleList(Described, Sequence[Schedule]):
+class ScheduleList(Listed[Schedule]):
     """Deployments that were scheduled, the earliest first."""
 
     schedules: tuple[Schedule, ...]
-
-    @overload
-    def __getitem__(self, index: int) -> Schedule: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Schedule, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> Schedule | tuple[Schedule, ...]:
-        return self.schedules[index]
-
-    def __len__(self) -> int:
-        return len(self.schedules)
-
-    def __iter__(self) -> Iterator[Schedule]:
-        return iter(self.schedules)
 
     def __str__(self) -> str:
         if not self.schedules:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, overload
+from typing import Any
 
 from attrs import field, frozen
 
-from octossh.model._values import Described
+from octossh.model._values import Described, Listed
 from octossh.model.deployments import Deployment, State
 from octossh.model.releases import Release
 from octossh.model.tables import Table, columns
@@ -21,22 +21,10 @@ def _moment(moment: datetime | None) -> str:
 
 
 @frozen
-class History(Described, Sequence[Deployment]):
+class History(Listed[Deployment]):
     """Deployments, newest first."""
 
     deployments: tuple[Deployment, ...]
-
-    @overload
-    def __getitem__(self, index: int) -> Deployment: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Deployment, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> Deployment | tuple[Deployment, ...]:
-        return self.deployments[index]
-
-    def __len__(self) -> int:
-        return len(self.deployments)
 
     def tables(self) -> tuple[Table, ...]:
         """One row for each deployment."""
@@ -72,22 +60,10 @@ class History(Described, Sequence[Deployment]):
 
 
 @frozen
-class Releases(Described, Sequence[Release]):
+class Releases(Listed[Release]):
     """Releases of a project, newest first."""
 
     releases: tuple[Release, ...]
-
-    @overload
-    def __getitem__(self, index: int) -> Release: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Release, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> Release | tuple[Release, ...]:
-        return self.releases[index]
-
-    def __len__(self) -> int:
-        return len(self.releases)
 
     def tables(self) -> tuple[Table, ...]:
         """One row for each release."""
