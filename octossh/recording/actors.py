@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping
 
 from octossh.model import Actor
-from octossh.recording.origins import origin_here
+from octossh.recording.origins import Origin, job_here
 
 __all__ = ["actor_here"]
 
@@ -48,7 +48,7 @@ def _actor(said: tuple[tuple[str, str], ...]) -> Actor:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         user = str(os.getuid())
-    origin = origin_here(values)
+    origin = job_here(values) or Origin()
     started_by = next((values[name] for name in _STARTED_BY if values.get(name)), "") if origin.job else ""
     return Actor(
         user=user,
@@ -62,18 +62,22 @@ def _actor(said: tuple[tuple[str, str], ...]) -> Actor:
 
 
 def _of_git(values: Mapping[str, str]) -> str:
-    name = values.get("GIT_AUTHOR_NAME") or _asked("user.name")
-    address = values.get("GIT_AUTHOR_EMAIL") or _asked("user.email")
+    name, address = values.get("GIT_AUTHOR_NAME", ""), values.get("GIT_AUTHOR_EMAIL", "")
+    if not name or not address:
+        asked = _asked()
+        name, address = name or asked.get("user.name", ""), address or asked.get("user.email", "")
     return f"{name} <{address}>".strip() if address else name
 
 
-def _asked(key: str) -> str:
+def _asked() -> dict[str, str]:
+    """What git's settings say, where the last one counts: asked once for all, since each process takes time."""
+    command = ["git", "config", "-z", "--get-regexp", r"^user\.(name|email)$"]
     try:
-        command = ["git", "config", "--get", key]
         found = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_S, check=False)  # noqa: S603
     except (OSError, ValueError, subprocess.TimeoutExpired):
-        return ""
-    return found.stdout.strip() if found.returncode == 0 else ""
+        return {}
+    pairs = (entry.partition("\n") for entry in found.stdout.split("\0") if found.returncode == 0)
+    return {name: text.strip() for name, _, text in pairs}
 
 
 def _line(text: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-__all__ = ["Origin", "origin_here"]
+__all__ = ["Origin", "job_here", "origin_here"]
 
 _GIT_S = 10.0
 
@@ -68,6 +68,11 @@ def origin_here(environment: Mapping[str, str] | None = None, folder: Path | Non
         folder: Default: the working directory.
     """
     values = os.environ if environment is None else environment
+    return job_here(values) or Origin(commit=_of_git(folder or Path.cwd()))
+
+
+def job_here(values: Mapping[str, str]) -> Origin | None:
+    """The commit and the job that a CI system says in the environment variables *values*; None elsewhere."""
     for system, commit, link, number in _SYSTEMS:
         if values.get(number):
             where = _filled(link, values)
@@ -76,7 +81,7 @@ def origin_here(environment: Mapping[str, str] | None = None, folder: Path | Non
                 link=where if _is_link(where) else "",
                 job=f"{system} {' '.join(values[number].split())[:80]}",
             )
-    return Origin(commit=_of_git(folder or Path.cwd()))
+    return None
 
 
 def _filled(link: str, values: Mapping[str, str]) -> str:

@@ -97,6 +97,14 @@ def test_name_and_address_of_git_are_one_line(tmp_path, monkeypatch):
     assert actor_here({"GIT_CONFIG_GLOBAL": str(tmp_path)}).name == "Ada <ada@example.com>"
 
 
+def test_git_is_asked_once_who_acts(tmp_path, monkeypatch):
+    (tmp_path / "git").write_text(f"#!/bin/sh\nprintf '%s ' \"$1\" >> {tmp_path}/asked\nprintf 'user.name\\nAda\\0'\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert actor_here({"HOME": str(tmp_path)}).name == "Ada"
+    assert (tmp_path / "asked").read_text() == "config "
+
+
 def test_each_act_is_recorded_with_who_did_it_and_what_it_changed(space, monkeypatch):
     monkeypatch.setenv("OCTOSSH_ACTOR", "Ada")
     space.store.keep("freeze", "xmas", space.targets[0], why="nobody is there")
