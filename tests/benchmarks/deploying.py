@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.lab import Lab
-from ways import IMAGES, WAYS, NotThereError, Sample, Way
+from venvs import NotThereError
+from ways import IMAGES, WAYS, Sample, Way
 
 WORKS = ("fresh", "no-op", "change")
 FIRST_PORT = 8081
@@ -95,7 +96,7 @@ def measure(hosts: int, rtts: Sequence[float], rounds: int, names: Sequence[str]
                     try:
                         made.append(WAYS[name](name, port, lab, digests, place))
                     except NotThereError as error:
-                        print(f"bench: {error}", file=sys.stderr)
+                        print(f"bench: {name} is left out: {error}", file=sys.stderr)
                 yield take_turns(lab, rtt_ms, rounds, made)
             finally:
                 for way in made:

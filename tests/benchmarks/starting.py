@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aims import HEAVY
+from venvs import python_of_octossh
 
 HERE = Path(__file__).parent
 WORKS = {
@@ -34,7 +35,7 @@ def _python(words: list[str], sources: Path, folder: str, *before: str) -> subpr
     # Whoever keeps Python from writing what it has compiled would measure its compiler.
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     env["PYTHONPATH"] = str(sources)
-    command = [*before, sys.executable, *words]
+    command = [*before, python_of_octossh(), *words]
     return subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True, text=True)
 
 

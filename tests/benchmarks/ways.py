@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab.lab import Lab
+from venvs import environment, python_of_octossh
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PEERS = HERE / "peers"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "octossh-bench"
 IMAGES = {"fresh": "acme/web:1.0.0", "no-op": "acme/web:1.0.0", "change": "acme/web:1.0.1"}
 NUMBERS = {"fresh": "0.0.1", "no-op": "0.0.1", "change": "0.0.2"}
 # Ways that take many times as long as the others, and vary little, take part in so many rounds.
@@ -35,10 +35,6 @@ def unpack(commit: str, folder: Path) -> None:
     if archive.returncode:
         sys.exit(f"bench: {archive.stderr.decode().strip()}; give a commit of this repository, such as HEAD~1")
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
-
-
-class NotThereError(Exception):
-    """What a way needs cannot be installed here."""
 
 
 class Sample(NamedTuple):
@@ -115,14 +111,7 @@ class Way:
     def bin(self, program: str) -> str:
         """A program of the environment that this way has for itself; it is made the first time."""
         assert self.package is not None
-        home = CACHE / self.package
-        if not (home / "done").exists():
-            print(f"bench: installing {self.package} into {home}", file=sys.stderr)
-            subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
-            if subprocess.run([str(home / "bin/pip"), "install", "-q", self.package], check=False).returncode:
-                raise NotThereError(f"{self.name} is left out, since {self.package} cannot be installed here")
-            (home / "done").touch()
-        return str(home / "bin" / program)
+        return str(environment(self.package, self.package) / "bin" / program)
 
     def version(self) -> str:
         if self.package is None:
@@ -147,7 +136,7 @@ class Octossh(Way):
 
     @property
     def octossh(self) -> list[str]:
-        return [sys.executable, "-m", "octossh"]
+        return [python_of_octossh(), "-m", "octossh"]
 
     def command(self, work: str) -> list[str]:
         parallel = str(max(64, len(self.hosts)))
@@ -173,7 +162,7 @@ class OctosshWarm(Octossh):
 
     def prepare(self) -> None:
         super().prepare()
-        command = [sys.executable, str(PEERS / "octossh_warm.py")]
+        command = [python_of_octossh(), str(PEERS / "octossh_warm.py")]
         env = self.env | {"PYTHONPATH": f"{self.sources}:{self.folder}"}
         self.process = subprocess.Popen(
             command, cwd=self.folder, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
