@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+import itertools
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 
 from octossh.errors import PlanError, Refused, to_type
 from octossh.model import Deployment, Mode, Phase, Prevention, Project, State
 
 __all__ = ["check_may_enter", "current", "mode_of", "to_follow", "to_promote", "to_roll_back"]
+
+_FIRST_LOOK = 10
+"""Deployments among which it is sought first where a rollback goes; then among twice as many."""
 
 
 def current(history: Sequence[Deployment], environment: str) -> Deployment | None:
@@ -19,7 +23,7 @@ def check_may_enter(
     project: Project,
     release: str,
     environment: str,
-    history: Sequence[Deployment],
+    succeeded: Container[str],
     *,
     channel: str | None = None,
     prevented: Prevention | None = None,
@@ -34,7 +38,7 @@ def check_may_enter(
         project: Whose release.
         release: Its number.
         environment: Where to.
-        history: The deployments of the project.
+        succeeded: The environments in which it has succeeded.
         channel: Of the release; it may have a lifecycle of its own.
         prevented: What holds the release back, if anything does.
 
@@ -43,7 +47,6 @@ def check_may_enter(
         ModelError: No lifecycle has such an environment.
     """
     lifecycle = project.lifecycle_of(channel)
-    succeeded = {d.environment for d in history if d.release == release and d.state is State.SUCCEEDED}
     if lifecycle is not None and environment not in lifecycle.environments and environment in project.environments:
         raise Refused(
             f"{project.name} {release} may not go to {environment!r}: it is a release of channel {channel!r}, whose "
@@ -81,13 +84,12 @@ def _lacks(phase: Phase, succeeded: Container[str]) -> str:
     )
 
 
-def mode_of(release: str, environment: str, history: Sequence[Deployment]) -> Mode:
-    """``redeploy`` where *release* is what succeeded there last, else ``deploy``."""
-    last = current(history, environment)
-    return Mode.REDEPLOY if last and last.release == release else Mode.DEPLOY
+def mode_of(release: str, environment: str, standing: Mapping[str, str]) -> Mode:
+    """``redeploy`` where *release* is what succeeded there last, else ``deploy``; *standing* is by environment."""
+    return Mode.REDEPLOY if standing.get(environment) == release else Mode.DEPLOY
 
 
-def to_promote(project: Project, environment: str, history: Sequence[Deployment], *, channel: str | None = None) -> str:
+def to_promote(project: Project, environment: str, standing: Mapping[str, str], *, channel: str | None = None) -> str:
     """The number of the release that now stands in the phase just before *environment*.
 
     An optional phase counts where something stands in it; else the one before it does.
@@ -95,7 +97,7 @@ def to_promote(project: Project, environment: str, history: Sequence[Deployment]
     Args:
         project: Whose release.
         environment: Where to.
-        history: The deployments of the project.
+        standing: By environment the release that succeeded there last.
         channel: Whose lifecycle; None: the project's.
 
     Raises:
@@ -115,9 +117,9 @@ def to_promote(project: Project, environment: str, history: Sequence[Deployment]
             + to_type("deploy", "NUMBER", "--to", environment)
         )
     for phase in reversed(before):
-        standing = {name: found.release for name in phase.environments if (found := current(history, name))}
-        if standing or not phase.optional:
-            return _one(phase, standing, environment)
+        here = {name: standing[name] for name in phase.environments if name in standing}
+        if here or not phase.optional:
+            return _one(phase, here, environment)
     raise _nothing([name for phase in before for name in phase.environments], environment)
 
 
@@ -148,9 +150,7 @@ def _nothing(places: Sequence[str], environment: str) -> Refused:
     )
 
 
-def to_follow(
-    project: Project, ended: Deployment, history: Sequence[Deployment], *, channel: str | None = None
-) -> tuple[str, ...]:
+def to_follow(project: Project, ended: Deployment, earlier: Set[str], *, channel: str | None = None) -> tuple[str, ...]:
     """The environments to which the release of *ended* goes by itself now.
 
     Those are the automatic ones of the next phase, once *ended* has brought the release through its own phase: not
@@ -160,7 +160,7 @@ def to_follow(
     Args:
         project: Whose release.
         ended: The deployment that has just ended.
-        history: The deployments of the project; *ended* may be among them.
+        earlier: The environments in which its release has succeeded, not counting *ended*.
         channel: Of the release; it may have a lifecycle of its own.
     """
     lifecycle = project.lifecycle_of(channel)
@@ -169,41 +169,60 @@ def to_follow(
     if ended.environment not in lifecycle.environments:
         return ()
     place = lifecycle.phases.index(lifecycle.phase_of(ended.environment))
-    mine = [d for d in history if d.release == ended.release and d.state is State.SUCCEEDED and d.id != ended.id]
-    earlier = {d.environment for d in mine}
     phase, after = lifecycle.phases[place], lifecycle.phases[place + 1 : place + 2]
     if not after or phase.passed(earlier) or not phase.passed({*earlier, ended.environment}):
         return ()
     return tuple(name for name in after[0].automatic if name not in earlier)
 
 
-def to_roll_back(project: str, environment: str, history: Sequence[Deployment]) -> str:
+def to_roll_back(project: str, environment: str, past: Iterable[Deployment]) -> str:
     """The number of the release that a rollback of *environment* goes to.
 
     The one that succeeded before the present one; where the newest deployment did not succeed, the one that
     stood before it; where that was a rollback, where it was to go. A rollback takes the later ones off the pile,
     so that a second one goes further back.
 
+    Args:
+        project: Whose.
+        environment: Where.
+        past: Deployments, newest first; no more are taken than it needs.
+
     Raises:
         PlanError: There is none.
     """
-    here = [d for d in reversed(history) if d.environment == environment]
+    left = (deployment for deployment in past if deployment.environment == environment)
+    here: list[Deployment] = []
+    size = _FIRST_LOOK
+    while True:
+        here += itertools.islice(left, size - len(here))
+        whole = len(here) < size
+        if number := _before(here, whole=whole):
+            return number
+        if whole:
+            raise PlanError(
+                f"there is no earlier release of {project!r} in {environment!r} to roll back to; "
+                f"see {to_type('history', '--in', environment)}, or deploy a release by number"
+            )
+        size *= 2
+
+
+def _before(here: Sequence[Deployment], *, whole: bool) -> str | None:
+    """The release that a rollback goes to; None: there is none, or *here*, newest first, does not tell by itself."""
     pile: list[str] = []
-    for deployment in here:
+    for deployment in reversed(here):
         if deployment.state is not State.SUCCEEDED:
             continue
-        if deployment.mode is Mode.ROLLBACK and deployment.release in pile:
+        back = deployment.mode is Mode.ROLLBACK
+        if back and deployment.release in pile:
             while pile[-1] != deployment.release:
                 pile.pop()
+        elif back and not whole:
+            pile = [deployment.release]  # it may be an older one, so nobody knows what is below it
         elif not pile or pile[-1] != deployment.release:
             pile.append(deployment.release)
-    if here and here[-1].mode is Mode.ROLLBACK and here[-1].state is not State.SUCCEEDED and here[-1].release in pile:
-        return here[-1].release
-    failed = bool(here) and here[-1].state is not State.SUCCEEDED and here[-1].release != (pile[-1] if pile else None)
-    wanted = 1 if failed else 2
-    if len(pile) < wanted:
-        raise PlanError(
-            f"there is no earlier release of {project!r} in {environment!r} to roll back to; "
-            f"see {to_type('history', '--in', environment)}, or deploy a release by number"
-        )
-    return pile[-wanted]
+    wanted = 2
+    if here and here[0].state is not State.SUCCEEDED:
+        if here[0].mode is Mode.ROLLBACK and (here[0].release in pile or not whole):
+            return here[0].release if here[0].release in pile else None
+        wanted = 1 if not pile or here[0].release != pile[-1] else 2
+    return pile[-wanted] if len(pile) >= wanted else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from octossh.model import Deployment
 
@@ -10,7 +10,7 @@ __all__ = ["still_left_out"]
 
 
 def still_left_out(
-    history: Sequence[Deployment], release: str, environment: str, left_out: Iterable[str]
+    history: Iterable[Deployment], release: str, environment: str, left_out: Iterable[str]
 ) -> tuple[str, ...]:
     """The targets that *release* has not reached, once a deployment of it that leaves out *left_out* has succeeded.
 
@@ -18,7 +18,7 @@ def still_left_out(
     ended, breaks the row.
 
     Args:
-        history: What was deployed before, newest first.
+        history: What was deployed before, newest first; no more is taken than it needs.
         release: Its number.
         environment: Where to.
         left_out: Names of targets.

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from octossh.recording.connecting import Database
     from octossh.recording.facts import Facts
     from octossh.recording.leasing import Leasing
-    from octossh.recording.shortcuts import Shortcuts
     from octossh.recording.tidying import Tidier
     from octossh.recording.transactions import Transaction
 
@@ -107,13 +106,6 @@ class Handle:
             yield Transaction(connection, database.where)
         if write and self.on_written is not None:
             self.on_written()
-
-    @contextlib.contextmanager
-    def _shortcuts(self) -> Iterator[Shortcuts]:
-        from octossh.recording.shortcuts import Shortcuts
-
-        with self._transaction() as transaction:
-            yield Shortcuts(transaction.connection, transaction.where)
 
     @contextlib.contextmanager
     def _facts(self, *, write: bool = False) -> Iterator[Facts]:

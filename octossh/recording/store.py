@@ -15,6 +15,7 @@ from octossh.planning import Tidy
 from octossh.recording.controllers import controller_here
 from octossh.recording.leases import Lease
 from octossh.recording.pauses import Pauses
+from octossh.recording.standings import Standings
 from octossh.recording.verification import Verification
 
 __all__ = ["Record", "Store"]
@@ -40,7 +41,7 @@ class Record(Protocol):
         """Record how *deployment* ended."""
 
 
-class Store(Pauses):
+class Store(Pauses, Standings):
     """Releases, deployments, facts and events, in a file of SQLite or a database of PostgreSQL.
 
     Threads share a store. Several processes on one machine share a file, on a local disk: SQLite's locks are not
@@ -242,33 +243,6 @@ class Store(Pauses):
         """
         with self._transaction() as transaction:
             return transaction.deployments(project, environment, release, state, limit, outcomes=outcomes)
-
-    def latest(self, project: str | None = None) -> tuple[Deployment, ...]:
-        """Of each project and environment the newest deployment and the newest that succeeded, without outcomes.
-
-        They come newest first. Tidying up does not count. How long it takes goes by the number of environments,
-        and not by that of deployments.
-
-        Args:
-            project: Only of this project.
-        """
-        with self._shortcuts() as shortcuts:
-            return shortcuts.latest(project)
-
-    def passed(
-        self, project: str, *, environment: str | None = None, release: str | None = None
-    ) -> tuple[Deployment, ...]:
-        """Of each release and environment of *project* the newest deployment that succeeded, without outcomes.
-
-        They come newest first. Tidying up does not count.
-
-        Args:
-            project: The name of the project.
-            environment: Only in this environment.
-            release: Only of the release of this number.
-        """
-        with self._shortcuts() as shortcuts:
-            return shortcuts.passed(project, environment, release)
 
     def events(self, deployment: str | None = None) -> tuple[Event, ...]:
         """The events of *deployment*, or all, in the order in which they were recorded.

@@ -38,7 +38,7 @@ __all__ = [
     "revisions",
 ]
 
-SCHEMA = 3
+SCHEMA = 4
 """The version of this form. A store of a higher one is refused."""
 
 metadata = MetaData(
@@ -98,6 +98,7 @@ deployments = Table(
     Column("said", Text),
     Index(None, "project", "environment", "seq"),
     Index(None, "project", "environment", "state", "seq"),
+    Index(None, "project", "release", "environment", "state"),
     Index(None, "project", "seq"),
     Index(None, "environment", "seq"),
     Index(None, "state", "seq"),

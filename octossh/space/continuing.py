@@ -47,7 +47,7 @@ class Continuing(Undoing, Resuming):
         assert pause is not None
         release = self.store.release(found.project, found.release)
         if found.mode is not Mode.ROLLBACK:
-            self._check_may_enter(release, found.environment, self._history(found.project))
+            self._check_may_enter(release, found.environment)
         self.freezes.check(found.project, found.environment, options.override_freeze)
         if gone := sorted({*pause.targets} & self._away().keys()):
             raise Refused(f"deployment {found.id} cannot go on: {gone[0]} is {self._away()[gone[0]]}")

@@ -136,8 +136,7 @@ class Deployments(Continuing):
 
     def _before(self, owner: Project, to: str, channel: str | None) -> Release:
         """The release that stands in the phase before *to*."""
-        history = self._history(owner.name)
-        number = to_promote(owner, self._catalog.environment(to), history, channel=channel)
+        number = to_promote(owner, self._catalog.environment(to), self._standing(owner.name), channel=channel)
         return self.release(owner.name, number)
 
     def rollback(
@@ -171,10 +170,9 @@ class Deployments(Continuing):
 
     def _stood(self, owner: Project, place: str, number: str | None) -> Release:
         """The release *number* that has succeeded in *place*; without one, that which stood there before."""
-        history = self._history(owner.name)
-        number = number or to_roll_back(owner.name, place, history)
-        passed = {d.release for d in history if d.environment == place and d.state is State.SUCCEEDED}
-        if number not in passed:
+        number = number or to_roll_back(owner.name, place, self.store.past(owner.name, place))
+        if place not in self.store.reached(owner.name, number):
+            passed = {d.release for d in self.store.past(owner.name, place) if d.state is State.SUCCEEDED}
             raise PlanError(f"release {number!r} has never succeeded in {place!r}; {did_you_mean(number, passed)}")
         return self.release(owner.name, number)
 

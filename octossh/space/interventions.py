@@ -152,6 +152,6 @@ class Interventions(Deployments):
 
     def _lagging(self, project: str, environment: str, number: str) -> tuple[str, ...]:
         names = [target.name for target in self.targets if environment in target.environments]
-        past = self.store.deployments(project=project, environment=environment, limit=None, outcomes=False)
         # Outcomes are long, and the first few mostly tell of all hosts.
-        return lagging((self.store.deployment(d.id) for d in past), environment, number, names)
+        past = (self.store.deployment(d.id) for d in self.store.past(project, environment))
+        return lagging(past, environment, number, names)

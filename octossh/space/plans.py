@@ -60,9 +60,9 @@ class Plans(Promotions, Maintaining):
         mode: Mode | None = None,
     ) -> Plan:
         self._catalog.environment(environment)
-        history = self._history(release.project)
         if mode is not Mode.ROLLBACK:
-            self._check_may_enter(release, environment, history)
+            self._check_may_enter(release, environment)
+        mode = mode or mode_of(release.number, environment, self._standing(release.project))
         frozen = self.freezes.holding(release.project, environment) if look else ""
         fields = {} if fields is None else fields
         if not look:
@@ -83,7 +83,7 @@ class Plans(Promotions, Maintaining):
             options=options,
             skip=away,
         )
-        made = attrs.evolve(make(mode=mode or mode_of(release.number, environment, history)), said=said)
+        made = attrs.evolve(make(mode=mode), said=said)
         if self._templates.marks:
             self.render(made)  # a shell here reads the scripts that it would send
         if not look:
@@ -155,7 +155,7 @@ class Plans(Promotions, Maintaining):
     def _deployment(self, plan: Plan, id: str = "") -> Deployment:  # noqa: A002 - the field's name
         now, left_out = datetime.now(UTC), plan.left_out
         if left_out:
-            past = self._history(plan.release.project)
+            past = self.store.past(plan.release.project, plan.environment)
             left_out = still_left_out(past, plan.release.number, plan.environment, left_out)
         return Deployment(
             id=id or f"{now:%Y%m%dT%H%M%S}-{_random.token_hex(4)}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from octossh.deploying import heard
 from octossh.errors import ModelError, OctosshError, RecordError, Refused
 from octossh.model import Deployment, Event, Mode, Outcome, Prevention, Release, State
-from octossh.planning import check_may_enter, current, to_follow
+from octossh.planning import check_may_enter, to_follow
 from octossh.promises import promised
 from octossh.recording import Record, whoami
 from octossh.releasing import MovedTag, moved_tags
@@ -74,12 +74,12 @@ class Promotions(Wiring):
     def _prevented(self, release: Release) -> Prevention | None:
         return self.store.kept_one(_KIND, _key(release), Prevention)
 
-    def _check_may_enter(self, release: Release, environment: str, history: Sequence[Deployment]) -> None:
+    def _check_may_enter(self, release: Release, environment: str) -> None:
         """Check that the lifecycle lets *release* into *environment*, and that nobody holds it back."""
         owner = self.projects.get(release.project)
         if owner is not None:
-            held = self._prevented(release)
-            check_may_enter(owner, release.number, environment, history, channel=release.channel, prevented=held)
+            held, reached = self._prevented(release), self.store.reached(release.project, release.number)
+            check_may_enter(owner, release.number, environment, reached, channel=release.channel, prevented=held)
 
     def _moved(self, release: Release, mode: Mode) -> tuple[MovedTag, ...]:
         """The tags of *release* that mean something else by now, as far as their registries say.
@@ -98,19 +98,19 @@ class Promotions(Wiring):
         """Promote *release* to where it goes by itself now. What becomes of that changes nothing for *ended*."""
         owner = self.projects.get(ended.project)
         lifecycle = owner.lifecycle_of(release.channel) if owner else None
-        if owner is None or lifecycle is None or not any(phase.automatic for phase in lifecycle.phases):
+        if owner is None or lifecycle is None or ended.state is not State.SUCCEEDED:
+            return
+        if not any(phase.automatic for phase in lifecycle.phases):
             return
         try:
-            history = self._history(ended.project) if ended.state is State.SUCCEEDED else ()
+            earlier = self.store.reached(ended.project, ended.release, besides=ended.id)
         except RecordError as error:
             _log.warning("whether %s %s goes on by itself cannot be seen: %s", ended.project, ended.release, error)
             return
-        if ended.id not in {d.id for d in history}:
-            return
-        for environment in to_follow(owner, ended, history, channel=release.channel):
+        for environment in to_follow(owner, ended, earlier, channel=release.channel):
             data = {"environment": environment, "release": release.number}
             try:
-                self._check_newer(release, environment, history)
+                self._check_newer(release, environment)
                 self._told("promotion_started", ended, data)
                 # What was said for one deployment is not said for the next one.
                 promote(self._stored(release.project, release.number) or release, environment)
@@ -127,8 +127,8 @@ class Promotions(Wiring):
                 ended.project, ended.release, data["environment"], data["why"], error,
             )  # fmt: skip
 
-    def _check_newer(self, release: Release, environment: str, history: Sequence[Deployment]) -> None:
-        stands = current(history, environment)
+    def _check_newer(self, release: Release, environment: str) -> None:
+        stands = self._stands(release.project, environment)
         there = self._stored(release.project, stands.release) if stands else None
         if there is not None and there.created_at > release.created_at:
             raise Refused(

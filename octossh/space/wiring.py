@@ -17,10 +17,10 @@ from octossh.model import (
     Environment,
     Event,
     HookCall,
-    Mode,
     Project,
     Release,
     Releases,
+    State,
     Target,
     Value,
     Variable,
@@ -213,10 +213,9 @@ class Wiring:
         """The last deployment to *environment* that succeeded; found without reading the history."""
         return current(self.store.latest(project), environment)
 
-    def _history(self, project: str) -> tuple[Deployment, ...]:
-        # Tidying up is no standing of a release.
-        past = self.store.deployments(project=project, limit=None, outcomes=False)
-        return tuple(deployment for deployment in past if deployment.mode is not Mode.PRUNE)
+    def _standing(self, project: str) -> dict[str, str]:
+        """By environment the release that succeeded there last."""
+        return {d.environment: d.release for d in self.store.latest(project) if d.state is State.SUCCEEDED}
 
     def close(self) -> None:
         """Close what is open: connections to hosts and registries, and the store."""

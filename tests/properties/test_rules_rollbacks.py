@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
 import octossh as oc
-from octossh.planning import current, to_roll_back
+from octossh.planning import current, rules, to_roll_back
 
 STATES = [oc.State.SUCCEEDED, oc.State.SUCCEEDED, oc.State.FAILED, oc.State.UNKNOWN, oc.State.INTERRUPTED]
 
@@ -35,6 +36,7 @@ HISTORIES = st.lists(
     ),
     max_size=10,
 )
+LONG = st.lists(st.tuples(st.sampled_from("123456"), st.sampled_from("++++-"), st.sampled_from(" <")), max_size=60)
 
 
 def back(history):
@@ -76,3 +78,16 @@ def test_rollbacks_in_a_row_go_further_back_until_nothing_is_left(history):
 def test_what_happens_elsewhere_does_not_matter(history, other):
     elsewhere = [deployment(d.release, "Test", d.state, d.mode) for d in other]
     assert back([*elsewhere, *history]) == back(history)
+
+
+@given(LONG, st.integers(1, 8))
+def test_a_rollback_that_looks_back_step_by_step_goes_where_all_that_was_says(words, first_look):
+    ends, modes = {"+": oc.State.SUCCEEDED, "-": oc.State.FAILED}, {" ": oc.Mode.DEPLOY, "<": oc.Mode.ROLLBACK}
+    past = [deployment(number, state=ends[end], mode=modes[mode]) for number, end, mode in words]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(rules, "_FIRST_LOOK", len(past) + 1)
+        whole = back(past)
+        patched.setattr(rules, "_FIRST_LOOK", first_look)
+        taken: list[oc.Deployment] = []
+        assert back(made for made in past if not taken.append(made)) == whole
+    event("not all of it was read" if len(taken) < len(past) else "all of it was read")

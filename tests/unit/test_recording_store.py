@@ -184,15 +184,28 @@ def test_the_latest_of_many_places_come_too(store, monkeypatch):
 
 
 def test_nothing_is_the_latest_of_nothing(store):
-    assert store.latest() == store.passed("shop") == ()
+    assert store.latest() == tuple(store.past("shop", "Dev")) == ()
+    assert store.reached("shop", "1") == set()
 
 
-def test_what_has_passed_is_told_once_for_each_release_and_environment(long):
-    passed = ["shop Test 2", "shop Test 1", "shop Dev 2", "shop Dev 1"]
-    assert [d.id for d in long.passed("shop")] == passed
-    assert [d.id for d in long.passed("shop", environment="Dev")] == passed[2:]
-    assert [d.id for d in long.passed("shop", release="2")] == ["shop Test 1", "shop Dev 1"]
-    assert long.passed("shop", release="3") == ()
+def test_a_release_has_reached_the_environments_in_which_it_succeeded(long):
+    assert long.reached("shop", "1") == long.reached("shop", "2") == {"Dev", "Test"}
+    assert long.reached("shop", "3") == long.reached("else", "1") == set()
+    finished(long, "more", State.SUCCEEDED, environment="Live", release="1")
+    assert long.reached("shop", "1") == {"Dev", "Live", "Test"}
+    assert long.reached("shop", "1", besides="more") == {"Dev", "Test"}
+    assert long.reached("shop", "2", besides="shop Dev 1") == {"Test"}
+
+
+def test_the_past_of_an_environment_comes_newest_first_as_far_as_it_is_taken(long, monkeypatch):
+    past = ["shop Dev 3", "shop Dev 2", "shop Dev 1", "shop Dev 0"]
+    assert [d.id for d in long.past("shop", "Dev")] == past
+    monkeypatch.setattr("octossh.recording.standings._FIRST_PAGE", 1)
+    assert [d.id for d in long.past("shop", "Dev")] == past
+    read = itertools.islice(long.past("shop", "Dev"), 2)
+    assert next(read).id == past[0]
+    finished(long, "new", State.FAILED)  # nothing is held open meanwhile
+    assert next(read).id == past[1]
 
 
 def test_a_negative_limit_is_refused(store):

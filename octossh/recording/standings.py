@@ -1,0 +1,68 @@
+"""What stands where, out of a history of any length."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from octossh.model import Deployment
+from octossh.recording.handles import Handle
+
+if TYPE_CHECKING:
+    from octossh.recording.shortcuts import Shortcuts
+
+__all__ = ["Standings"]
+
+_FIRST_PAGE, _LARGEST_PAGE = 10, 1000  # deployments that are read at once
+
+
+class Standings(Handle):
+    """What a `Store` tells of a long history without reading all of it. Tidying up does not count."""
+
+    def latest(self, project: str | None = None) -> tuple[Deployment, ...]:
+        """Of each project and environment the newest deployment and the newest that succeeded, without outcomes.
+
+        They come newest first. How long it takes goes by the number of environments, and not by that of deployments.
+
+        Args:
+            project: Only of this project.
+        """
+        with self._shortcuts() as shortcuts:
+            return shortcuts.latest(project)
+
+    def reached(self, project: str, release: str, *, besides: str = "") -> frozenset[str]:
+        """The environments in which a release has succeeded. How long it takes goes by their number.
+
+        Args:
+            project: The name of the project.
+            release: The number of the release.
+            besides: The id of a deployment that does not count.
+        """
+        with self._shortcuts() as shortcuts:
+            return shortcuts.reached(project, release, besides)
+
+    def past(self, project: str, environment: str) -> Iterator[Deployment]:
+        """The deployments to an environment, newest first, without outcomes; no more is read than is taken.
+
+        Nothing is held open between them.
+
+        Args:
+            project: The name of the project.
+            environment: Its name.
+        """
+        before, size = None, _FIRST_PAGE
+        while True:
+            with self._shortcuts() as shortcuts:
+                page = shortcuts.past(project, environment, before, size)
+            yield from (deployment for _, deployment in page)
+            if len(page) < size:
+                return
+            before, size = page[-1][0], min(10 * size, _LARGEST_PAGE)
+
+    @contextlib.contextmanager
+    def _shortcuts(self) -> Iterator[Shortcuts]:
+        from octossh.recording.shortcuts import Shortcuts
+
+        with self._transaction() as transaction:
+            yield Shortcuts(transaction.connection, transaction.where)
