@@ -9,10 +9,13 @@ import paramiko
 from paramiko.auth_handler import AuthHandler
 from paramiko.common import cMSG_CHANNEL_OPEN, cMSG_CHANNEL_REQUEST
 
+from octossh.transport.sockets import Socket
+
 __all__ = ["Handshake"]
 
 _SERVICE = "ssh-userauth"
 _OPEN = bytes(cMSG_CHANNEL_OPEN)
+_LOOK_S = 0.5
 
 
 class Handshake(paramiko.Transport):
@@ -23,8 +26,10 @@ class Handshake(paramiko.Transport):
     """
 
     our_keys: tuple[str, ...] = ()
-
     def __init__(self, sock: Any, **options: Any) -> None:
+        if isinstance(sock, Socket):
+            # How often paramiko looks whether it was closed, which wakes it up there: see `Socket.hang_up`.
+            self._active_check_timeout = _LOOK_S
         super().__init__(sock, **options)
         self._opening = threading.Lock()
         self._opened = 0
