@@ -26,6 +26,7 @@ class Handshake(paramiko.Transport):
     """
 
     our_keys: tuple[str, ...] = ()
+
     def __init__(self, sock: Any, **options: Any) -> None:
         if isinstance(sock, Socket):
             # How often paramiko looks whether it was closed, which wakes it up there: see `Socket.hang_up`.
