@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from octossh.errors import ModelError
 
-__all__ = ["MASK", "Frame", "Masker", "Result", "Script", "Secret", "Words", "payload", "quote"]
+__all__ = ["MASK", "Frame", "Look", "Masker", "Result", "Script", "Secret", "Words", "payload", "quote"]
 
 
 class Words(str):
@@ -92,6 +92,19 @@ class Secret:
 
 
 @frozen
+class Look:
+    """What a script looks for first, for whoever looks for several at once.
+
+    Attributes:
+        name: Docker's name for what it keeps.
+        format: Go template: a line with that name and all that docker says of it, where it is as it shall be.
+    """
+
+    name: str
+    format: str = field(repr=False)
+
+
+@frozen
 class Script:
     """One POSIX sh program, complete but for the values of its secrets.
 
@@ -104,6 +117,7 @@ class Script:
             differs from run to run, so it is no part of the digest.
         repeatable: Whether it may be sent again where nobody knows if it has arrived, and so need not be sure of the
             link before it is sent.
+        look: Where one start of docker may look for this and for what others keep.
     """
 
     name: str
@@ -111,6 +125,7 @@ class Script:
     secrets: tuple[str, ...] = ()
     ahead: str = field(default="", repr=False)
     repeatable: bool = False
+    look: Look | None = None
 
     @property
     def digest(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from octossh.model import LABELS, CreateNetwork, options
-from octossh.rendering.orders import Order, Secrets, foreign, go_text, label_options, owner_format
+from octossh.rendering.orders import Order, Secrets, foreign, go_text, label_options, owner_format, settled_format
 
 __all__ = ["create_network"]
 
@@ -22,6 +22,7 @@ def create_network(order: Order, _secrets: Secrets) -> dict[str, Any]:
         "spec": wanted.spec,
         "options": ["--driver", step.driver, *options(step), *label_options(order, wanted, step.labels)],
         "look_format": "{{.Name}} " + owner_format(order, ".Labels") + "\n{{json .}}",
+        "settled_format": settled_format(order, wanted, "ID"),
         "differs": f"the network {wanted.name} is there and differs from what is wanted; containers hang on it, so it "
         "is not replaced: remove it yourself, or give this step another name",
         "foreign": foreign(wanted),

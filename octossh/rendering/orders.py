@@ -29,6 +29,7 @@ __all__ = [
     "owner_format",
     "owner_labels",
     "read_by_others",
+    "settled_format",
 ]
 
 
@@ -130,6 +131,18 @@ def is_ours(order: Order, labels: str) -> str:
     """Go template: a condition that the labels name this project, environment and step."""
     mine = {"project": order.project, "environment": order.environment, "step": order.step.name}
     return " ".join(f"(eq {label_format(key, labels)} {go_text(value)})" for key, value in mine.items())
+
+
+def settled_format(order: Order, wanted: Wanted, field: str) -> str:
+    """Go template: the name and all that docker says of what is there, where it is *wanted*.
+
+    *field* is one that nothing of that name has but what is of its kind: for all else the template fails.
+    """
+    conditions = (
+        f"(eq .Name {go_text(wanted.name)}) {is_ours(order, '.Labels')} "
+        f"(eq {label_format('spec', '.Labels')} {go_text(wanted.spec)})"
+    )
+    return f"{{{{if and {conditions}}}}}{{{{with .{field}}}}}{wanted.name} {{{{end}}}}{{{{json .}}}}{{{{end}}}}"
 
 
 def label_options(order: Order, wanted: Wanted, labels: Mapping[str, str]) -> list[str]:

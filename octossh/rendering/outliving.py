@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 
@@ -72,7 +73,8 @@ def fused(parts: Sequence[tuple[Script, str]], *, claim: str = "", last: bool = 
     """Several scripts in one stream, each begun when the one before it has succeeded and somebody still listens.
 
     Each outlives its link as it does alone, under its own name. Where the next one begins, both streams have a frame
-    ``part NUMBER STREAM``. A host begins the first one while the others are still on their way to it.
+    ``part NUMBER STREAM``. A host begins the first one while the others are still on their way to it. Those beside each
+    other that have a `Script.look` look with one start of docker.
 
     Args:
         parts: Scripts made by `octossh.rendering.render`, each with the name of its first run from `run_id`. What
@@ -82,7 +84,7 @@ def fused(parts: Sequence[tuple[Script, str]], *, claim: str = "", last: bool = 
     """
     text = [_PART]
     names: list[str] = []
-    for number, (script, run) in enumerate(parts, 1):
+    for number, ((script, run), looks) in enumerate(zip(parts, _looks(parts), strict=True), 1):
         if number > 1:
             text.append(f'octossh_part {number} || exit "$?"\n')
         values = [f'octossh_secret_{at}="${{octossh_secret_{len(names) + at}}}"\n' for at in range(len(script.secrets))]
@@ -91,9 +93,22 @@ def fused(parts: Sequence[tuple[Script, str]], *, claim: str = "", last: bool = 
         # The last one sweeps for all of them.
         before = " ".join(_numbered(run, 1) for _, run in parts[:-1])
         sweeps = f"octossh_run_before={quote(before)}\n" if number == len(parts) else "octossh_run_sweeps=no\n"
-        text += ["(\n", *values, _named(run, 1), sweeps, held, script.body, ') || exit "$?"\n']
+        text += ["(\n", *values, _named(run, 1), looks, sweeps, held, script.body, ') || exit "$?"\n']
         names += [f"{number}/{name}" for name in script.secrets]
     return Script(parts[0][0].name, "".join(text), tuple(names), ahead=_outlive(), repeatable=True)
+
+
+def _looks(parts: Sequence[tuple[Script, str]]) -> Iterator[str]:
+    """What goes ahead of each part, for those beside each other to look together: the first one does it for all."""
+    for _, group in itertools.groupby(parts, lambda part: part[0].look is not None):
+        members = list(group)
+        looks = [script.look for script, _ in members if script.look]
+        if len({look.name for look in looks}) < max(len(members), 2):
+            yield from [""] * len(members)
+            continue
+        names, formats = " ".join(look.name for look in looks[1:]), "".join(look.format for look in looks[1:])
+        yield f"octossh_beside={quote(names)}\noctossh_beside_format={quote(formats)}\n"
+        yield from [f"octossh_ahead={quote(_numbered(members[0][1], 1))}\n"] * (len(members) - 1)
 
 
 _PART = """octossh_part() {

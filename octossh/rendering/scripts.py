@@ -43,7 +43,7 @@ from octossh.rendering.stops import stop_resource
 from octossh.rendering.swarm import swarm_service, swarm_stack
 from octossh.rendering.volumes import create_volume
 from octossh.rendering.waits import wait_for
-from octossh.shell import Script
+from octossh.shell import Look, Script
 from octossh.templating import rendered
 
 __all__ = ["check", "fixed", "forget", "observe", "render", "runners"]
@@ -63,6 +63,7 @@ def render(order: Order) -> Script:
         "lock_wait_s": order.lock_wait_s,
         "again": order.again,
         "holder": order.holder or order.deployment,
+        "whose": (order.holder or order.deployment).partition(" since ")[0],
         "needs_docker": True,
         "files_base": files_base(order),
         "spec_filter": f"label={LABELS['spec']}=sha256:",
@@ -74,7 +75,8 @@ def render(order: Order) -> Script:
         body = rendered(environment_of(order.templates), f"{order.step.kind}.sh.j2", values)
     except ModelError as error:
         raise ModelError(f"step {order.step.name!r}: {error}") from error
-    return Script(f"{order.step.kind} {order.step.name}", body, tuple(secrets.names))
+    look = Look(values["name"], values["settled_format"]) if "settled_format" in values else None
+    return Script(f"{order.step.kind} {order.step.name}", body, tuple(secrets.names), look=look)
 
 
 def forget(order: Order) -> Script:

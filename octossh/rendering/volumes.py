@@ -6,7 +6,7 @@ from typing import Any
 
 from octossh.model import CreateVolume, options
 from octossh.planning import differing
-from octossh.rendering.orders import Order, Secrets, foreign, label_options, owner_format
+from octossh.rendering.orders import Order, Secrets, foreign, label_options, owner_format, settled_format
 
 __all__ = ["create_volume"]
 
@@ -21,6 +21,7 @@ def create_volume(order: Order, _secrets: Secrets) -> dict[str, Any]:
         "spec": wanted.spec,
         "options": ["--driver", step.driver, *options(step), *label_options(order, wanted, step.labels)],
         "look_format": "{{.Name}} " + owner_format(order, ".Labels") + "\n{{json .}}",
+        "settled_format": settled_format(order, wanted, "Mountpoint"),
         "replace": step.replace,
         "differs": differing(wanted),
         "foreign": foreign(wanted),

@@ -123,6 +123,17 @@ class Call:
         template = self.one("--format")
         return self.each(find, lambda seen: fill(template, seen))
 
+    def do_inspect(self) -> str:
+        """Of whatever kind: it takes the first one of that name."""
+        template = self.one("--format")
+        everything = [self.containers, self.networks]
+
+        def find(name: str) -> dict[str, Any]:
+            of = next((seen for all_ in everything if (seen := found(all_, name))), self.volumes.get(name))
+            return of or refuse(f"Error: No such object: {name}")
+
+        return self.each(find, lambda seen: fill(template, seen) or "\n")
+
     def do_load(self) -> str:
         """The stand-in's own archives: *whole*, or *part* of the layers; and the name of the image."""
         what, _, name = self.stdin.partition(" ")
@@ -354,6 +365,7 @@ class Call:
         name = self.rest[0]
         pairs = {key: dict(item.split("=", 1) for item in self.options.get(key, [])) for key in ("--label", "--opt")}
         made = {"Name": name, "Driver": self.one("--driver"), "Labels": pairs["--label"], "Options": pairs["--opt"]}
+        made["Mountpoint"] = f"/var/lib/docker/volumes/{name}/_data"
         self.volumes.setdefault(name, made)  # as docker: one that is there stays as it is
         return name
 

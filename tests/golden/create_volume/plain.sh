@@ -223,6 +223,8 @@ octossh_locks() {
 }
 # It is ours: say so there.
 octossh_holds() {
+    # Who had it before.
+    read -r octossh_before 2>/dev/null <"$octossh_lock" || octossh_before=''
     [ -z "${octossh_claim:-}" ] || octossh_take_claim
     # What a stranger has made cannot be opened by its name (fs.protected_regular), but by what is open already. Where
     # neither can be written, it shall tell nothing rather than what is not so.
@@ -265,6 +267,43 @@ octossh_glance() {
 octossh_look() { octossh_docker volume inspect --format '{{.Name}} {{if and (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "Uploads")}}ours{{else}}other{{end}} {{with (index .Labels "octossh.spec")}}{{.}}{{else}}-{{end}}
 {{json .}}' shop-dev-uploads 2>/dev/null; }
 
+# What docker says of it into octossh_seen: whose it is, and in the next line all of it; nothing where it is not there.
+# Where steps beside this one keep such things, too, the first of them looks for all with one start of docker, and leaves
+# for each of the others what is as it shall be, or not there. All else is looked at by itself; so is all where somebody
+# else had the lock since.
+octossh_see() {
+    octossh_found='' octossh_left=${octossh_run_dir:-}
+    if [ -n "${octossh_beside:-}" ] && [ -n "${octossh_go:-}" ]; then
+        # shellcheck disable=SC2086
+        octossh_seen=$octossh_nl$(octossh_docker inspect --format '{{if and (eq .Name "shop-dev-uploads") (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "Uploads") (eq (index .Labels "octossh.spec") "sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91")}}{{with .Mountpoint}}shop-dev-uploads {{end}}{{json .}}{{end}}'"${octossh_beside_format:-}" shop-dev-uploads $octossh_beside 2>&1)$octossh_nl
+        for octossh_other in $octossh_beside; do
+            octossh_find "$octossh_other"
+            { printf '%s\n' "$octossh_found" >"$octossh_left/seen.$octossh_other"; } 2>/dev/null || rm -f "$octossh_left/seen.$octossh_other"
+        done
+        octossh_find shop-dev-uploads
+    elif [ -n "${octossh_ahead:-}" ]; then
+        octossh_left=${octossh_left%/*}/octossh-run-$octossh_ahead/seen.shop-dev-uploads
+        case ${octossh_before:-} in 'deployment d-20260102-030405-1 by ada@desk'*) [ ! -f "$octossh_left" ] || read -r octossh_found <"$octossh_left" ;; esac
+    fi
+    case $octossh_found in
+        "{"*) octossh_seen="shop-dev-uploads ours sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91$octossh_nl$octossh_found" ;;
+        absent) octossh_seen='' ;;
+        *) octossh_seen=$(octossh_look) || octossh_seen='' ;;
+    esac
+}
+
+# What octossh_seen tells of $1.
+octossh_find() {
+    octossh_found=''
+    case $octossh_seen in
+        *"$octossh_nl$1 {"*)
+            octossh_found=${octossh_seen#*"$octossh_nl$1 "}
+            octossh_found=${octossh_found%%"$octossh_nl"*}
+            ;;
+        *"o such object: $1$octossh_nl"*) octossh_found=absent ;;
+    esac
+}
+
 # What was to be made is not there, as octossh_said says.
 octossh_unmade() {
     octossh_answer=$(octossh_docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_answer"
@@ -274,7 +313,7 @@ octossh_unmade() {
 # Ends where there is nothing to do, or nothing can be done.
 octossh_compare() {
     octossh_did=created
-    octossh_seen=$(octossh_look) || octossh_seen=''
+    octossh_see
     case ${octossh_seen%%"$octossh_nl"*} in
         "shop-dev-uploads ours sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91")
             octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"
