@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
 from octossh._version import __version__
+from octossh.lazily import lazily
 
-if TYPE_CHECKING:
+with lazily(globals()):
     from octossh import versions
     from octossh.board import Board
     from octossh.errors import (
@@ -276,37 +274,3 @@ __all__ = [
     "secret",
     "versions",
 ]
-
-_HOMES = (
-    "errors",
-    "shell",
-    "model",
-    "model.credentials",
-    "versions",
-    "inventory",
-    "planning",
-    "vaults",
-    "transport",
-    "sinks",
-    "space",
-    "board",
-)
-"""Where the names above live, lower floors first: those above them bring them along anyway."""
-
-
-def __getattr__(name: str) -> Any:
-    """A public name, looked up when it is first asked for: who needs few of them waits for few."""
-    if name in _HOMES:
-        return importlib.import_module(f"octossh.{name}")
-    if name in __all__:
-        for home in _HOMES:
-            module = importlib.import_module(f"octossh.{home}")
-            if name in module.__all__:
-                value = getattr(module, name)
-                globals()[name] = value
-                return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from octossh import planning
 from octossh.errors import ModelError
-from octossh.model import Image, Pin, Registry, Release
-from octossh.model.credentials import Credentials
-from octossh.planning import Action, Plan, secrets_of
 from octossh.promises import started
-from octossh.registry import Archive, Registries
+from octossh.registry import Registries
 from octossh.shell import Secret
-from octossh.vaults import SecretSource, find_secret, sources_of
+from octossh.vaults import find_secret, sources_of
+
+if TYPE_CHECKING:
+    from octossh.model import Image, Pin, Registry, Release
+    from octossh.model.credentials import Credentials
+    from octossh.planning import Plan
+    from octossh.registry import Archive
+    from octossh.vaults import SecretSource
 
 __all__ = ["Access"]
 
@@ -65,7 +71,7 @@ class Access:
             ModelError: A secret has no value.
             RegistryError: A login cannot be had.
         """
-        names = sorted(secrets_of(release, environment))
+        names = sorted(planning.secrets_of(release, environment))
         found = {name: said[name] if said and name in said else self.secret(name) for name in names}
         logins: dict[str, str] = {}
         for registry in {image.registry: None for image in release.process.images}:
@@ -91,7 +97,7 @@ class Access:
         pulling = (
             image
             for task in plan.tasks
-            if task.action is not Action.SKIP and task.step.runs_on == "each" and task.target.images == "pull"
+            if task.action is not planning.Action.SKIP and task.step.runs_on == "each" and task.target.images == "pull"
             for image in task.step.needed_images
         )
 

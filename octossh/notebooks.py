@@ -10,13 +10,16 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from octossh.errors import OctosshError
-from octossh.model import Deployment, Event, Outcome, State
+from octossh.model import Deployment, Outcome, State
 from octossh.promises import started
+
+if TYPE_CHECKING:
+    from octossh.model import Event
 
 __all__ = ["Live", "Output", "live"]
 

@@ -11,15 +11,20 @@ import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from attrs import field, frozen
 
+from octossh import model
 from octossh.errors import ReadError, to_type
-from octossh.model import GROUPS, LABELS, Anchor, Resource, Runner, Snapshot, grouped
+from octossh.model import GROUPS, LABELS, grouped
 from octossh.model.platforms import platform
-from octossh.shell import Frame, Result, Secret
+from octossh.shell import Secret
+
+if TYPE_CHECKING:
+    from octossh.model import Anchor, Resource, Runner, Snapshot
+    from octossh.shell import Frame, Result
 
 __all__ = [
     "Answer",
@@ -195,7 +200,7 @@ def read_snapshot(result: Result, target: str) -> Snapshot:
     swarm = next((frame.text for frame in result.frames if frame.kind == "swarm"), "")
     said = next((frame.text for frame in result.frames if frame.kind == "docker"), "")
     docker, system, architecture, *_ = (*said.split(), "", "", "")
-    return Snapshot(
+    return model.Snapshot(
         target=target,
         observed_at=result.started_at,
         docker=docker,
@@ -240,7 +245,7 @@ def read_anchors(result: Result, target: str) -> tuple[Anchor, ...]:
     with _readable():
         words = [frame.text.split(" ") for frame in result.frames if frame.kind == "anchor"]
         return tuple(
-            Anchor(
+            model.Anchor(
                 target=target,
                 place=place,
                 seq=int(seq),
@@ -273,7 +278,7 @@ def _runner(seen: Mapping[str, Any], references: Sequence[str], target: str) -> 
     # What octossh made was made by digest; its label knows the tag.
     image = f"{name}:{tag}" if digest and tag else name
     digests = [reference.partition("@")[2] for reference in references if "@" in reference]
-    made = Runner(
+    made = model.Runner(
         source="host",
         target=target,
         name=str(seen["Name"]).removeprefix("/"),
@@ -363,20 +368,20 @@ def _without_secrets(inspect: dict[str, Any]) -> dict[str, Any]:
 def _image(text: str) -> Resource:
     name, _, inspect = text.partition(" ")
     seen = _json(inspect)
-    return Resource(kind="image", name=name, id=str(seen.get("Id", "")), inspect=seen)
+    return model.Resource(kind="image", name=name, id=str(seen.get("Id", "")), inspect=seen)
 
 
 def _file(text: str) -> Resource:
     name, end = json.JSONDecoder().raw_decode(text)
     status, content, looks, *_ = (*text[end:].split(maxsplit=2), "", "")
     if status not in {"there", "unproven"} or not looks:
-        return Resource(kind="file", name=name, id=name, status=status)
+        return model.Resource(kind="file", name=name, id=name, status=status)
     mode, uid, gid, user, group = looks.split("/", 4)
     what: dict[str, Any] = {"Same": content == "same"} if content in {"same", "other"} else {}
     if not what:
         what = {"Sha256": f"sha256:{content}"}
     seen = {"Name": name, "Mode": f"{int(mode, 8):04o}", "Uid": int(uid), "Gid": int(gid), "User": user, "Group": group}
-    return Resource(kind="file", name=name, id=name, status=status, inspect={**seen, **what})
+    return model.Resource(kind="file", name=name, id=name, status=status, inspect={**seen, **what})
 
 
 def _inspected(inspect: dict[str, Any]) -> Mapping[str, Any]:
@@ -412,7 +417,7 @@ def _resource(kind: str, inspect: dict[str, Any]) -> Resource:
     }
     state = inspect.get("State") or {}
     of = next((key for key in GROUPS if key in labels), None) if labels.get(_ONE_OFF) != "True" else None
-    return Resource(
+    return model.Resource(
         kind=kind,
         name=str(inspect.get("Name", "")).removeprefix("/"),
         id=str(inspect.get("Id") or inspect.get("Name", "")),  # a volume has a name only

@@ -5,16 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
+from octossh import planning, versions
 from octossh.errors import ModelError, PlanError, RegistryError, did_you_mean
-from octossh.model import Channel, Described, Image, Pin, Project, Release
-from octossh.planning import admits, explain_tags
+from octossh.model import Described
 from octossh.promises import of_each
-from octossh.versions import AmbiguousScheme, Explanation, Rule
-from octossh.versions.tags import check_tag
+
+if TYPE_CHECKING:
+    from octossh.model import Channel, Image, Pin, Project, Release
+    from octossh.versions import Explanation, Rule
 
 __all__ = ["Feed", "MovedTag", "explain_image", "last_picked", "moved_tags", "pin_images"]
 
@@ -48,7 +50,7 @@ def explain_image(image: Image, feed: Feed, rule: Rule, *, current: str | None =
     if not tags:
         raise RegistryError(f"{image} has no tags in registry {image.registry.name!r}; push an image first")
     created = functools.partial(feed.created, image)
-    return explain_tags(image, tags, rule, current=current, created=created)
+    return planning.explain_tags(image, tags, rule, current=current, created=created)
 
 
 def last_picked(image: Image, channel: Channel, releases: Iterable[Release]) -> str | None:
@@ -65,7 +67,7 @@ def last_picked(image: Image, channel: Channel, releases: Iterable[Release]) -> 
     for release in releases:
         if release.channel == channel.name:
             for pin in release.pins:
-                if pin.image.repository == image.repository and admits(rule, pin.tag):
+                if pin.image.repository == image.repository and planning.admits(rule, pin.tag):
                     return pin.tag
     return None
 
@@ -166,6 +168,8 @@ def _given(project: Project, versions: Mapping[str, str]) -> dict[str, str]:
     known = [image.repository for image in project.process.images]
     if unknown := next((name for name in versions if name not in known), None):
         raise ModelError(f"no step of project {project.name!r} runs {unknown!r}; {did_you_mean(unknown, known)}")
+    from octossh.versions.tags import check_tag
+
     for name, tag in versions.items():
         try:
             check_tag(tag)
@@ -179,7 +183,7 @@ def _newest(project: Project, image: Image, feed: Feed, channel: Channel, curren
     if explanation.chosen is not None:
         return explanation.chosen.tag
     if explanation.ambiguous:
-        raise AmbiguousScheme(f"{image}: {explanation.ambiguous}")
+        raise versions.AmbiguousScheme(f"{image}: {explanation.ambiguous}")
     nearest = explanation.verdicts[:3]
     reasons = "; ".join([f"{verdict.tag}: {verdict.reason}" for verdict in nearest] + list(explanation.notes))
     advice = f"Look at them with 'octossh tags {image.repository} --explain', or change the channel"

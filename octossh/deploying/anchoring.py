@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from octossh.deploying.observing import QUESTION_S, on_each
-from octossh.errors import ConnectionLost, OctosshError, RecordError
-from octossh.model import Anchor, Deployment, Event, Outcome, State, Target
+from octossh.errors import ConnectionLost, RecordError
+from octossh.model import Anchor, State
 from octossh.reading import read_anchors, read_answer
-from octossh.recording import Record
 from octossh.rendering import anchor, anchor_place, anchors, old_anchor_place
-from octossh.transport import Transport
+
+if TYPE_CHECKING:
+    from octossh.errors import OctosshError
+    from octossh.model import Deployment, Event, Outcome, Target
+    from octossh.recording import Record
+    from octossh.transport import Transport
 
 __all__ = ["Anchored", "places_of", "seek_anchors"]
 

@@ -5,24 +5,31 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from octossh.deploying.approving import Approver, check_approvals
-from octossh.deploying.asking import Decider
+from octossh.deploying.approving import check_approvals
 from octossh.deploying.control import Watch
 from octossh.deploying.observing import connect, offline
-from octossh.deploying.pauses import Shelf, how_to_go_on, layout
+from octossh.deploying.pauses import how_to_go_on, layout
 from octossh.deploying.running import Run
-from octossh.deploying.sending import Pack
 from octossh.deploying.working import Access
 from octossh.errors import DeployFailed, DeployWaits, Hosts, OctosshError, PlanError, Refused
-from octossh.model import CONTROLLER, Cancellation, Deployment, Event, Image, Pause, State
-from octossh.model.credentials import Credentials
-from octossh.planning import Action, Plan, without
+from octossh.model import CONTROLLER, State
+from octossh.planning import Action, without
 from octossh.promises import NoThreads, promised, started
-from octossh.recording import Record
 from octossh.rendering import prepare
-from octossh.shell import Secret
-from octossh.transport import Transport
+
+if TYPE_CHECKING:
+    from octossh.deploying.approving import Approver
+    from octossh.deploying.asking import Decider
+    from octossh.deploying.pauses import Shelf
+    from octossh.deploying.sending import Pack
+    from octossh.model import Cancellation, Deployment, Event, Image, Pause
+    from octossh.model.credentials import Credentials
+    from octossh.planning import Plan
+    from octossh.recording import Record
+    from octossh.shell import Secret
+    from octossh.transport import Transport
 
 __all__ = ["apply"]
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import attrs
 
-from octossh.deploying.pauses import Shelf
+from octossh import model
 from octossh.errors import ModelError, Refused, did_you_mean
-from octossh.model import Approval, ApprovalRequest, Approve, Deployment, Event, Outcome, Pairs, Process, State, Step
-from octossh.planning import Plan
+from octossh.model import Pairs, State, is_approve
+
+if TYPE_CHECKING:
+    from octossh.deploying.pauses import Shelf
+    from octossh.model import Approval, ApprovalRequest, Approve, Deployment, Event, Outcome, Process, Step
+    from octossh.planning import Plan
 
 __all__ = ["Approver", "approved", "ask", "asks_approval", "check_approvals", "check_beforehand"]
 
-Approver = Callable[[ApprovalRequest], Approval | None] | Mapping[str, Approval]
+Approver = Callable[["ApprovalRequest"], "Approval | None"] | Mapping[str, "Approval"]
 """Who is asked: a function, which gives None where nobody can say now, or the answers by the name of the step."""
 
 _log = logging.getLogger("octossh")
@@ -22,7 +27,7 @@ _log = logging.getLogger("octossh")
 
 def asks_approval(step: Step) -> bool:
     """Whether somebody is asked by *step*, or between its waves."""
-    return isinstance(step, Approve) or _by_wave(step)
+    return is_approve(step) or _by_wave(step)
 
 
 def check_beforehand(approver: Approver | None, processes: Iterable[Process]) -> None:
@@ -50,8 +55,8 @@ def check_approvals(plan: Plan, approver: Approver | None, shelf: Shelf | None) 
     Raises:
         Refused: Neither is so, or an answer that is given already does not let the deployment through.
     """
-    steps = [task.step for task in plan.tasks if isinstance(task.step, Approve)]
-    steps += [Approve(stage.step.name) for stage in plan.stages if len(stage.waves) > 1 and _by_wave(stage.step)]
+    steps = [task.step for task in plan.tasks if is_approve(task.step)]
+    steps += [model.Approve(stage.step.name) for stage in plan.stages if len(stage.waves) > 1 and _by_wave(stage.step)]
     for step in steps:
         if approver is None or (isinstance(approver, Mapping) and step.name not in approver):
             if shelf is not None:
@@ -82,7 +87,7 @@ def ask(step: Approve, deployment: Deployment, approver: Approver | None, made: 
     """
     if approver is None or (isinstance(approver, Mapping) and step.name not in approver):
         return None
-    request = ApprovalRequest(
+    request = model.ApprovalRequest(
         step=step.name,
         instructions=step.instructions,
         approvers=step.approvers,
@@ -96,7 +101,7 @@ def ask(step: Approve, deployment: Deployment, approver: Approver | None, made: 
         answer = approver[step.name] if isinstance(approver, Mapping) else approver(request)
         if answer is None:
             return None
-        if not isinstance(answer, Approval):
+        if not isinstance(answer, model.Approval):
             raise TypeError(f"it gave {answer!r}, not an octossh.Approval")  # noqa: TRY301 - told like its other faults
     except Refused as refused:
         return attrs.evolve(made, action="refused", why=str(refused))

@@ -8,11 +8,13 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from octossh.deploying.control import Control
 from octossh.errors import ModelError
 from octossh.model import Decision, FailureRequest
+
+if TYPE_CHECKING:
+    from octossh.deploying.control import Control
 
 __all__ = ["Decider", "Interrupted", "Questions", "decide", "policy"]
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import attrs
 
-from octossh.deploying.asking import Decider, Interrupted, Questions, decide
-from octossh.deploying.budget import Budget
-from octossh.deploying.control import Control
-from octossh.deploying.journal import Journal
-from octossh.deploying.working import Worker
-from octossh.model import DECISIONS, Decision, Deployment, FailureRequest, Outcome, State
-from octossh.planning import Task
+from octossh.deploying.asking import Interrupted, decide
+from octossh.model import DECISIONS, FailureRequest, State
+
+if TYPE_CHECKING:
+    from octossh.deploying.asking import Decider, Questions
+    from octossh.deploying.budget import Budget
+    from octossh.deploying.control import Control
+    from octossh.deploying.journal import Journal
+    from octossh.deploying.working import Worker
+    from octossh.model import Decision, Deployment, Outcome
+    from octossh.planning import Task
 
 __all__ = ["Attempts"]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from octossh.model import CONTROLLER, Pairs, Pause, Rollout, State, Step, Target
-from octossh.planning import Plan, Stage
+from octossh.model import CONTROLLER, Pairs, State
+
+if TYPE_CHECKING:
+    from octossh.model import Pause, Rollout, Step, Target
+    from octossh.planning import Plan, Stage
 
 __all__ = ["Budget"]
 

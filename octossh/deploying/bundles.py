@@ -6,17 +6,21 @@ import enum
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from octossh.deploying.control import Control
 from octossh.deploying.following import Told, begin
 from octossh.errors import ConnectionLost
-from octossh.model import Step, Target
+from octossh.model import Step
 from octossh.promises import promised
 from octossh.rendering import fused
 from octossh.shell import Frame, Result, Script, Secret
-from octossh.transport import Transport
+
+if TYPE_CHECKING:
+    from octossh.deploying.control import Control
+    from octossh.model import Target
+    from octossh.transport import Transport
 
 __all__ = ["Bundle", "Fate", "Part"]
 

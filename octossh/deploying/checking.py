@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from octossh.deploying.observing import on_each
 from octossh.errors import OctosshError
-from octossh.model import Checkup, Finding, Grade, Registry, Target
+from octossh.model import Checkup, Finding, Grade
 from octossh.planning import Visit, judge
 from octossh.reading import read_facts
 from octossh.rendering import check as checking_script
-from octossh.transport import Transport
+
+if TYPE_CHECKING:
+    from octossh.model import Registry, Target
+    from octossh.transport import Transport
 
 __all__ = ["check"]
 

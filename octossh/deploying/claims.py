@@ -8,14 +8,18 @@ import math
 import threading
 import time
 from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING
 
-from octossh.deploying.observing import MOST_HOSTS_AT_ONCE, QUESTION_S
+from octossh.deploying.limits import MOST_HOSTS_AT_ONCE
+from octossh.deploying.observing import QUESTION_S
 from octossh.errors import OctosshError
-from octossh.model import Target
 from octossh.promises import NoThreads, promised
 from octossh.rendering import claimed, unclaim
 from octossh.shell import Frame
-from octossh.transport import Transport
+
+if TYPE_CHECKING:
+    from octossh.model import Target
+    from octossh.transport import Transport
 
 __all__ = ["Claims"]
 

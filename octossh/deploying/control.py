@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octossh.errors import OctosshError
-from octossh.model import Cancellation
 from octossh.promises import NoThreads, started
+
+if TYPE_CHECKING:
+    from octossh.model import Cancellation
 
 __all__ = ["Control", "Watch"]
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import attrs
 
-from octossh.deploying.budget import Budget
-from octossh.deploying.control import Control
-from octossh.deploying.journal import Journal
-from octossh.model import Approve, Deployment, Outcome, Pause, State
-from octossh.planning import Action, Plan, Task
+from octossh.model import Outcome, State, is_approve
+from octossh.planning import Action
+
+if TYPE_CHECKING:
+    from octossh.deploying.budget import Budget
+    from octossh.deploying.control import Control
+    from octossh.deploying.journal import Journal
+    from octossh.model import Deployment, Pause
+    from octossh.planning import Plan, Task
 
 __all__ = ["ended", "given_up"]
 
@@ -69,7 +74,7 @@ def _missing(
     """The outcome of a task that has none."""
     step, target = task.step.name, task.target.name
     made = Outcome(step=step, target=target, state=State.SKIPPED)
-    if (step, target) in journal.begun and not isinstance(task.step, Approve):
+    if (step, target) in journal.begun and not is_approve(task.step):
         why = "it ran when the deployment was left; deploy the same release again to set it right"
         return attrs.evolve(made, state=State.UNKNOWN, started_at=journal.begun[step, target], why=why)
     if sent:

@@ -10,7 +10,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -20,8 +20,10 @@ from octossh.model import ContainerLine, Execution, Resource, Target
 from octossh.promises import NoThreads, started
 from octossh.reading import read_answer, read_container_line, read_exit_code
 from octossh.rendering import execute, logs
-from octossh.shell import Frame, Result
-from octossh.transport import Transport
+
+if TYPE_CHECKING:
+    from octossh.shell import Frame, Result
+    from octossh.transport import Transport
 
 __all__ = ["Container", "Wanted", "execute_in", "find_containers", "listen"]
 

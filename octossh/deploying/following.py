@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from octossh.deploying.control import Control
 from octossh.errors import AuthError, ConnectError, ConnectionLost, HostKeyError
-from octossh.model import Target
 from octossh.promises import promised
-from octossh.shell import Frame, Result, Script
-from octossh.transport import Transport
+
+if TYPE_CHECKING:
+    from octossh.deploying.control import Control
+    from octossh.model import Target
+    from octossh.shell import Frame, Result, Script
+    from octossh.transport import Transport
 
 __all__ = ["Told", "begin", "find_again"]
 

@@ -6,14 +6,17 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octossh.deploying.asking import Interrupted
-from octossh.deploying.control import Control
 from octossh.deploying.listening import heard
 from octossh.errors import RecordError
-from octossh.model import CONTROLLER, Deployment, Event, Outcome
-from octossh.recording import Record
+from octossh.model import CONTROLLER, Event
+
+if TYPE_CHECKING:
+    from octossh.deploying.control import Control
+    from octossh.model import Deployment, Outcome
+    from octossh.recording import Record
 
 __all__ = ["Journal"]
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from octossh.deploying.control import Control
-from octossh.model import CONTROLLER, Rollout, Target
-from octossh.planning import Task
+from octossh.model import CONTROLLER
 from octossh.promises import started
+
+if TYPE_CHECKING:
+    from octossh.deploying.control import Control
+    from octossh.model import Rollout, Target
+    from octossh.planning import Task
 
 __all__ = ["Lanes"]
 

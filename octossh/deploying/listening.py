@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from octossh.model import Event
+if TYPE_CHECKING:
+    from octossh.model import Event
 
 __all__ = ["heard"]
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from octossh.deploying.limits import MOST_HOSTS_AT_ONCE
 from octossh.errors import ConnectError, OctosshError
-from octossh.model import Mode, PutFile, Release, Runner, SecretRef, Snapshot, Target
-from octossh.planning import Resolver, Sought
+from octossh.model import Mode, SecretRef, is_put_file
+from octossh.planning import Resolver
 from octossh.promises import of_each
 from octossh.reading import read_runners, read_snapshot
 from octossh.rendering import observe as observing_script
 from octossh.rendering import runners
-from octossh.shell import Secret
 from octossh.templating import NotYetKnown
-from octossh.transport import Transport
 
-__all__ = ["MOST_HOSTS_AT_ONCE", "QUESTION_S", "connect", "find_runners", "look_again", "observe", "offline", "on_each"]
+if TYPE_CHECKING:
+    from octossh.model import Release, Runner, Snapshot, Target
+    from octossh.planning import Sought
+    from octossh.shell import Secret
+    from octossh.transport import Transport
 
-MOST_HOSTS_AT_ONCE = 64
-"""Threads; a thread costs some 70 KB, and most of its time is waiting for a host."""
+__all__ = ["QUESTION_S", "connect", "find_runners", "look_again", "observe", "offline", "on_each"]
 
 QUESTION_S = 60.0
 """For a host to answer what changes none of its resources."""
@@ -171,10 +173,10 @@ def _contents(resolver: Resolver, target: Target) -> dict[str, str]:
     """The paths of files that shall hold a secret, with its name, as far as they are known."""
     made = {}
     for step in resolver.release.process.steps:
-        if not isinstance(step, PutFile) or target not in resolver.hosts(step):
+        if not is_put_file(step) or target not in resolver.hosts(step):
             continue
         with contextlib.suppress(NotYetKnown):
             resolved = resolver.resolve(step, target, {})
-            if isinstance(resolved, PutFile) and isinstance(resolved.content, SecretRef):
+            if is_put_file(resolved) and isinstance(resolved.content, SecretRef):
                 made[resolved.path] = resolved.content.name
     return made

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from octossh.deploying.syntax import script_of
 from octossh.errors import PlanError
-from octossh.model import Deployment, Image, Step, StopResource, Target
-from octossh.planning import Plan, Resolver, Task, unsuited
+from octossh.model import is_stop_resource
+from octossh.planning import unsuited
 from octossh.rendering import Order
-from octossh.shell import Script, Secret
+
+if TYPE_CHECKING:
+    from octossh.model import Deployment, Image, Step, Target
+    from octossh.planning import Plan, Resolver, Task
+    from octossh.shell import Script, Secret
 
 __all__ = ["login_names", "order", "scripts"]
 
@@ -46,7 +51,7 @@ def order(
     names = {} if target.images == "push" else login_names(step, logins)
     pulls = [(resolver.release.pin(image).reference, names.get(image)) for image in images]
     image, login = pulls[0] if pulls else ("", None)
-    kept, spared = resolver.kept(target) if isinstance(step, StopResource) else ((), ())
+    kept, spared = resolver.kept(target) if is_stop_resource(step) else ((), ())
     return Order(
         step=step,
         wanted=resolver.wanted(step),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
 from octossh.errors import to_type
-from octossh.model import Approve, Deployment, Pause
-from octossh.planning import Plan
-from octossh.shell import Secret
+
+if TYPE_CHECKING:
+    from octossh.model import Approve, Deployment, Pause
+    from octossh.planning import Plan
+    from octossh.shell import Secret
 
 __all__ = ["Shelf", "Unanswered", "Waited", "how_to_go_on", "layout", "waits_in_words"]
 

@@ -8,26 +8,35 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import attrs
 
-from octossh.deploying.approving import Approver, ask
-from octossh.deploying.asking import Decider, Interrupted, Questions
+from octossh import model
+from octossh.deploying.approving import ask
+from octossh.deploying.asking import Interrupted, Questions
 from octossh.deploying.attempts import Attempts
 from octossh.deploying.budget import Budget
 from octossh.deploying.control import Control
 from octossh.deploying.ending import ended
 from octossh.deploying.journal import Journal
 from octossh.deploying.lanes import Lanes
-from octossh.deploying.pauses import Shelf, Unanswered, Waited, layout
-from octossh.deploying.working import Access, Worker
+from octossh.deploying.pauses import Unanswered, Waited, layout
+from octossh.deploying.working import Worker
 from octossh.errors import ModelError, OctosshError, RecordError, Refused
-from octossh.model import CONDITIONS, Approve, Deployment, Event, Outcome, Pairs, Pause, State
-from octossh.planning import Plan, Stage, Task
+from octossh.model import CONDITIONS, Outcome, Pairs, Pause, State
 from octossh.promises import NoThreads, promised
-from octossh.recording import Record
 from octossh.templating import NotYetKnown
-from octossh.transport import Transport
+
+if TYPE_CHECKING:
+    from octossh.deploying.approving import Approver
+    from octossh.deploying.asking import Decider
+    from octossh.deploying.pauses import Shelf
+    from octossh.deploying.working import Access
+    from octossh.model import Approve, Deployment, Event
+    from octossh.planning import Plan, Stage, Task
+    from octossh.recording import Record
+    from octossh.transport import Transport
 
 __all__ = ["Run"]
 
@@ -258,7 +267,7 @@ class Run:
 
     def _approved(self, stage: Stage, number: int, count: int) -> bool:
         hosts = ", ".join(task.target.name for task in stage.waves[number - 1])
-        step = Approve(stage.step.name, instructions=f"Wave {number} of {count}: {hosts}")
+        step = model.Approve(stage.step.name, instructions=f"Wave {number} of {count}: {hosts}")
         made = self.asked(step, Outcome(step=step.name, target="", state=State.FAILED), number)
         if made.state is not State.SUCCEEDED:
             self.budget.stop(f"wave {number} of step {step.name!r} was not approved: {made.why}")

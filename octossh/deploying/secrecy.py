@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octossh.planning import OUTPUT, SecretOutput, output_ref
-from octossh.shell import Masker, Secret
+from octossh.shell import Masker
+
+if TYPE_CHECKING:
+    from octossh.shell import Secret
 
 __all__ = ["Secrecy"]
 

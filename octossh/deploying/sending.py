@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from octossh.errors import OctosshError, RegistryError
-from octossh.model import Pin, Release
-from octossh.shell import Frame
+from octossh.model import Pin
 
 if TYPE_CHECKING:
+    from octossh.model import Release
     from octossh.registry.archives import Archive
+    from octossh.shell import Frame
 
 __all__ = ["Pack", "send"]
 

@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -16,12 +17,16 @@ from octossh.deploying.listening import heard
 from octossh.deploying.observing import on_each
 from octossh.deploying.secrecy import Secrecy
 from octossh.errors import OctosshError
-from octossh.model import CONTROLLER, Approve, Deployment, Event, Outcome, Pairs, Release, State, Step, Target
+from octossh.model import CONTROLLER, Event, Outcome, Pairs, State, Target, is_approve
 from octossh.planning import hosts_of
 from octossh.reading import read_answer, read_output
 from octossh.rendering import attach, claim_name, run_id
-from octossh.shell import Frame, Result, Secret
-from octossh.transport import Transport
+from octossh.shell import Frame, Secret
+
+if TYPE_CHECKING:
+    from octossh.model import Deployment, Release, Step
+    from octossh.shell import Result
+    from octossh.transport import Transport
 
 __all__ = ["settle"]
 
@@ -194,7 +199,7 @@ class _Asking:
         """How the step *name*, which began at *at*, ended on *target*; waits for its end."""
         made = Outcome(step=name, target=target.name, state=State.UNKNOWN, started_at=at)
         step = self._steps.get(name)
-        if isinstance(step, Approve):
+        if step is not None and is_approve(step):
             return approved(made, self._answers.get(name))
         if target.name == CONTROLLER.name:
             return attrs.evolve(made, why="it ran on the machine that deployed, which cannot be asked any more")

@@ -8,10 +8,13 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from octossh.errors import OctosshError
 from octossh.promises import started
-from octossh.shell import Frame
+
+if TYPE_CHECKING:
+    from octossh.shell import Frame
 
 __all__ = ["END_S", "Silence"]
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from typing import TYPE_CHECKING
 
 from octossh.errors import ModelError
-from octossh.rendering import Order, render
-from octossh.shell import Script
+from octossh.rendering import render
+
+if TYPE_CHECKING:
+    from octossh.rendering import Order
+    from octossh.shell import Script
 
 __all__ = ["script_of"]
 

@@ -8,16 +8,16 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NotRequired, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict
 
 import attrs
 from attrs import field, frozen
 
 from octossh.deploying.bundles import Bundle, Fate, Part
 from octossh.deploying.claims import Claims
-from octossh.deploying.control import Control
 from octossh.deploying.following import Told, begin, find_again
-from octossh.deploying.observing import MOST_HOSTS_AT_ONCE, QUESTION_S
+from octossh.deploying.limits import MOST_HOSTS_AT_ONCE
+from octossh.deploying.observing import QUESTION_S
 from octossh.deploying.orders import login_names, order
 from octossh.deploying.pauses import Unanswered
 from octossh.deploying.secrecy import Secrecy
@@ -36,14 +36,22 @@ from octossh.errors import (
     ReadError,
     TimedOut,
 )
-from octossh.model import CONTROLLER, Approve, Deployment, Image, Outcome, Pairs, RunScript, State, Step, Target
+from octossh.model import CONTROLLER, Image, Outcome, Pairs, State, is_approve, is_run_script
 from octossh.model.credentials import Credentials
-from octossh.planning import Facts, Plan, SecretOutput, Task, last_steps, remembered, together
-from octossh.reading import Answer, read_answer, read_output
+from octossh.planning import Facts, last_steps, remembered, together
+from octossh.reading import read_answer, read_output
 from octossh.rendering import attach, claim_name, end_run, forget, outliving, run_id
-from octossh.shell import Frame, Result, Script, Secret
+from octossh.shell import Result, Secret
 from octossh.templating import NotYetKnown
-from octossh.transport import Feed, Local, Transport
+from octossh.transport import Local
+
+if TYPE_CHECKING:
+    from octossh.deploying.control import Control
+    from octossh.model import Approve, Deployment, RunScript, Step, Target
+    from octossh.planning import Plan, SecretOutput, Task
+    from octossh.reading import Answer
+    from octossh.shell import Frame, Script
+    from octossh.transport import Feed, Transport
 
 __all__ = ["Access", "Worker"]
 
@@ -213,7 +221,7 @@ class Worker:
         self._hopeless.discard((original.name, target.name))
         try:
             step = self._resolved(task)
-            if isinstance(step, Approve):
+            if is_approve(step):
                 return self._asked(step, made)
             if original.name in self._through:
                 why = f"done through {self._through[original.name]}"
@@ -384,7 +392,7 @@ class Worker:
 
     def _listening(self, step: Step, target: Target, run: str) -> Silence:
         """Ends the *run* of a script of the user's that is silent for too long; it says itself why it ended."""
-        limit_s = step.idle_timeout_s if isinstance(step, RunScript) else None
+        limit_s = step.idle_timeout_s if is_run_script(step) else None
 
         def end() -> bool:
             result = self._end_run(step, target, run, f"it said nothing for {limit_s:g} s, and was ended", running=1)
@@ -422,7 +430,7 @@ class Worker:
 
     def _out_of_time(self, step: Step, target: Target, run: str, told: Told, late: TimedOut) -> Result:
         """End the *run* of a script of the user's, and hear how it ended then."""
-        if not isinstance(step, RunScript):
+        if not is_run_script(step):
             raise late  # the others have deadlines of their own, and go back by themselves
         said = f"did not end within {step.timeout_s:g} s"
         try:
@@ -457,7 +465,7 @@ class Worker:
         with self._lock:
             self._runs[run] += 1
             number = self._runs[run]
-        ends = isinstance(step, RunScript) and step.on_lost_link == "abort"
+        ends = is_run_script(step) and step.on_lost_link == "abort"
         last = (step.name, target.name) in self._lasts
         claim = self.claims.ahead(target)
         return outliving(script, run, number, ends=ends, claim=claim, last=last, repeatable=step.repeatable)

@@ -1,82 +1,94 @@
 """What is: the nouns of octossh as frozen values, checked when they are made."""
 
-from octossh.model._values import Described, Pairs, check_name, slug
-from octossh.model.anchors import Anchor, Mismatch, Witnesses
-from octossh.model.approvals import Approval, ApprovalRequest
-from octossh.model.audits import RECORDED, Actor, AuditEntry, AuditTrail
-from octossh.model.catalogs import Catalog
-from octossh.model.checkups import Checkup, Finding, Grade
-from octossh.model.choices import OptionFields, Options
-from octossh.model.credentials import Anonymous, Basic, CredentialHelper, DockerConfig, Keyring, Token
-from octossh.model.deployments import Deployment, Event, Mode, Outcome, State
-from octossh.model.drifts import Deviation, Drift, Drifts, Problem, Runner, Sighting, Whereabouts
-from octossh.model.executions import ContainerLine, Execution, Executions
-from octossh.model.files import env_file, read_text, write_whole
-from octossh.model.freezes import Freeze, moment
-from octossh.model.hooks import HookCall, Moment
-from octossh.model.images import Image, Pin, Registry, Repositories
-from octossh.model.interventions import DECISIONS, Cancellation, Decision, FailureRequest, Maintenance
-from octossh.model.lifecycles import Channel, Keep, Lifecycle, Phase
-from octossh.model.pauses import Held, Pause
-from octossh.model.preventions import Prevention
-from octossh.model.projects import Process, Project
-from octossh.model.references import Reference, check_untagged, known_address, split_reference
-from octossh.model.releases import Release
-from octossh.model.rollout import Retry, Rolling, Rollout, share
-from octossh.model.schedules import DueState, Schedule, ScheduleList
-from octossh.model.secrets import SecretRef, secret
-from octossh.model.snapshots import GROUPS, LABELS, Resource, Snapshot, grouped
-from octossh.model.steps import (
-    CONDITIONS,
-    KINDS,
-    Approve,
-    Command,
-    ComposeStep,
-    ComposeUp,
-    ConfigFile,
-    ContainerStep,
-    CreateNetwork,
-    CreateVolume,
-    Evaluated,
-    Flag,
-    HealthCheck,
-    Http,
-    Join,
-    LogLine,
-    Mount,
-    Part,
-    Probe,
-    Prune,
-    PullImage,
-    PutFile,
-    Replace,
-    RunContainer,
-    RunOnce,
-    RunScript,
-    SecretFile,
-    StartFirst,
-    Step,
-    StopResource,
-    Strategy,
-    Subnet,
-    SwarmService,
-    SwarmStack,
-    SwarmUpdate,
-    Tcp,
-    WaitFor,
-    changed,
-    flags,
-    kept,
-    mapped,
-    options,
-    texts,
-)
-from octossh.model.tables import Table, columns
-from octossh.model.targets import CONTROLLER, Environment, Target, veiled
-from octossh.model.templates import Templates
-from octossh.model.values import Sealed, StoredValue, StoredValues
-from octossh.model.variables import Value, Variable, value_of
-from octossh.model.views import History, Releases, Standing, Status
+from octossh.lazily import lazily
+
+with lazily(globals()):
+    from octossh.model._values import Described, Pairs, check_name, slug
+    from octossh.model.anchors import Anchor, Mismatch, Witnesses
+    from octossh.model.approvals import Approval, ApprovalRequest
+    from octossh.model.audits import RECORDED, Actor, AuditEntry, AuditTrail
+    from octossh.model.catalogs import Catalog
+    from octossh.model.checkups import Checkup, Finding, Grade
+    from octossh.model.choices import OptionFields, Options
+    from octossh.model.credentials import Anonymous, Basic, CredentialHelper, DockerConfig, Keyring, Token
+    from octossh.model.deployments import Deployment, Event, Mode, Outcome, State
+    from octossh.model.drifts import Deviation, Drift, Drifts, Problem, Runner, Sighting, Whereabouts
+    from octossh.model.executions import ContainerLine, Execution, Executions
+    from octossh.model.files import env_file, read_text, write_whole
+    from octossh.model.freezes import Freeze, moment
+    from octossh.model.hooks import HookCall, Moment
+    from octossh.model.images import Image, Pin, Registry, Repositories
+    from octossh.model.interventions import DECISIONS, Cancellation, Decision, FailureRequest, Maintenance
+    from octossh.model.lifecycles import Channel, Keep, Lifecycle, Phase
+    from octossh.model.pauses import Held, Pause
+    from octossh.model.preventions import Prevention
+    from octossh.model.projects import Process, Project
+    from octossh.model.references import Reference, check_untagged, known_address, split_reference
+    from octossh.model.releases import Release
+    from octossh.model.rollout import Retry, Rolling, Rollout, share
+    from octossh.model.schedules import DueState, Schedule, ScheduleList
+    from octossh.model.secrets import SecretRef, secret
+    from octossh.model.snapshots import GROUPS, LABELS, Resource, Snapshot, grouped
+    from octossh.model.steps import (
+        CONDITIONS,
+        KINDS,
+        Approve,
+        Command,
+        ComposeStep,
+        ComposeUp,
+        ConfigFile,
+        ContainerStep,
+        CreateNetwork,
+        CreateVolume,
+        Evaluated,
+        Flag,
+        HealthCheck,
+        Http,
+        Join,
+        LogLine,
+        Mount,
+        Part,
+        Probe,
+        Prune,
+        PullImage,
+        PutFile,
+        Replace,
+        RunContainer,
+        RunOnce,
+        RunScript,
+        SecretFile,
+        StartFirst,
+        Step,
+        StopResource,
+        Strategy,
+        Subnet,
+        SwarmService,
+        SwarmStack,
+        SwarmUpdate,
+        Tcp,
+        WaitFor,
+        changed,
+        flags,
+        is_approve,
+        is_compose_step,
+        is_container_step,
+        is_prune,
+        is_put_file,
+        is_run_container,
+        is_run_script,
+        is_stop_resource,
+        is_swarm_service,
+        kept,
+        mapped,
+        options,
+        texts,
+    )
+    from octossh.model.tables import Table, columns
+    from octossh.model.targets import CONTROLLER, Environment, Target, veiled
+    from octossh.model.templates import Templates
+    from octossh.model.values import Sealed, StoredValue, StoredValues
+    from octossh.model.variables import Value, Variable, value_of
+    from octossh.model.views import History, Releases, Standing, Status
 
 __all__ = [
     "CONDITIONS",
@@ -209,6 +221,15 @@ __all__ = [
     "env_file",
     "flags",
     "grouped",
+    "is_approve",
+    "is_compose_step",
+    "is_container_step",
+    "is_prune",
+    "is_put_file",
+    "is_run_container",
+    "is_run_script",
+    "is_stop_resource",
+    "is_swarm_service",
     "kept",
     "known_address",
     "mapped",

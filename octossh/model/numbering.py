@@ -9,9 +9,9 @@ from typing import Any
 
 from attrs import field, frozen
 
+from octossh import versions
 from octossh.errors import ModelError, did_you_mean
 from octossh.templating import evaluate, has_expression, references
-from octossh.versions import parse
 
 __all__ = ["COUNTER", "Numbered", "check_mask", "fill"]
 
@@ -48,7 +48,7 @@ class Numbered:
             ModelError: The tag is no version.
         """
         numbers = ".".join(map(str, self._release()))
-        pre = ".".join(map(str, parse(self.tag, mode=self.mode).pre))
+        pre = ".".join(map(str, versions.parse(self.tag, mode=self.mode).pre))
         return f"{numbers}-{pre}" if pre else numbers
 
     @property
@@ -67,7 +67,7 @@ class Numbered:
         return (*self._release(), 0, 0)[2]
 
     def _release(self) -> tuple[int, ...]:
-        numbers = parse(self.tag, mode=self.mode).release
+        numbers = versions.parse(self.tag, mode=self.mode).release
         if not numbers:
             raise ModelError(
                 f"the tag {self.tag!r} of {self.repository} has no version that a release could be numbered by; "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -13,9 +13,12 @@ from octossh.model.images import Image
 from octossh.model.lifecycles import Channel, Lifecycle
 from octossh.model.numbering import check_mask
 from octossh.model.rollout import Rollout
-from octossh.model.steps import CONDITIONS, Step, StopResource, texts
+from octossh.model.steps import CONDITIONS, Step, is_stop_resource, texts
 from octossh.model.variables import RESERVED, Variable
 from octossh.templating import references
+
+if TYPE_CHECKING:
+    from octossh.model.steps import StopResource
 
 __all__ = ["Process", "Project"]
 
@@ -80,7 +83,7 @@ class Process(Described):
             if step.when not in CONDITIONS:
                 here = f"{where}: step {step.name!r}, field when"
                 _check_reads(step.when, here, known | {"failed"}, earlier, beside)
-            if isinstance(step, StopResource):
+            if is_stop_resource(step):
                 self._check_stop(step, where)
             beside.append(step.name)
 

@@ -109,8 +109,6 @@ def _register_kinds(converter: cattrs.Converter, base: type[Any], kinds: Mapping
     """A *base* says its kind, since several can stand in one place. What is made for a kind waits for the first one."""
     from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
-    names = {kind: name for name, kind in kinds.items()}
-
     @functools.cache
     def unstructure(name: str) -> Any:
         return make_dict_unstructure_fn(kinds[name], converter)
@@ -119,9 +117,10 @@ def _register_kinds(converter: cattrs.Converter, base: type[Any], kinds: Mapping
     def structure(name: str) -> Any:
         return make_dict_structure_fn(kinds[name], converter)
 
-    converter.register_unstructure_hook(
-        base, lambda value: {"kind": value.kind, **unstructure(names[type(value)])(value)}
-    )
+    def plain(value: Any) -> dict[str, Any]:
+        if type(value) is not kinds[value.kind]:
+            raise KeyError(type(value))  # it would come back as another
+        return {"kind": value.kind, **unstructure(value.kind)(value)}
 
     def of_kind(data: Mapping[str, Any], _type: object) -> Any:
         name = data.get("kind")
@@ -130,6 +129,7 @@ def _register_kinds(converter: cattrs.Converter, base: type[Any], kinds: Mapping
             raise ModelError(f"there is no {what} {name!r}; this release needs a newer octossh")
         return structure(name)({key: item for key, item in data.items() if key != "kind"}, base)
 
+    converter.register_unstructure_hook(base, plain)
     converter.register_structure_hook(base, of_kind)
 
 

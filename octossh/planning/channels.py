@@ -5,16 +5,20 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
 from octossh.errors import ModelError
-from octossh.model import Image, Project
-from octossh.versions import Explanation, Range, Rule, Version, parse
+from octossh.versions import Range, parse
 from octossh.versions.choosing import judge
-from octossh.versions.guards import Created
 from octossh.versions.rules import compiled
 from octossh.versions.tags import bare_prefix
+
+if TYPE_CHECKING:
+    from octossh.model import Image, Project
+    from octossh.versions import Explanation, Rule, Version
+    from octossh.versions.guards import Created
 
 __all__ = ["admits", "explain_tags", "lint_channels", "lint_tags"]
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from octossh.errors import PlanError
-from octossh.model import Described, Pin, Release, SecretRef, Step, Table, Variable
+from octossh.model import Described, SecretRef, Table
 from octossh.planning.tasks import Change, changes_between
+
+if TYPE_CHECKING:
+    from octossh.model import Pin, Release, Step, Variable
 
 __all__ = ["ImageChange", "ReleaseDiff", "StepChange", "compare"]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from octossh.model import ComposeStep, Release, SecretRef
-from octossh.model.steps.compose_files import Document, variables_of
+from octossh.model.steps.compose_files import variables_of
+
+if TYPE_CHECKING:
+    from octossh.model import ComposeStep, Release, SecretRef
+    from octossh.model.steps.compose_files import Document
 
 __all__ = ["count_of", "pinned_document", "service_fields"]
 

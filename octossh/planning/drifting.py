@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from attrs import frozen
 
-from octossh.model import Deployment, Deviation, Problem, Release, Resource, Snapshot, State, Step, StopResource
+from octossh.model import Deviation, Problem, State, is_stop_resource
 from octossh.planning.wanting import next_name, old_name
+
+if TYPE_CHECKING:
+    from octossh.model import Deployment, Release, Resource, Snapshot, Step
 
 __all__ = ["Left", "Legacy", "deviations", "left_by"]
 
@@ -138,11 +141,7 @@ def _after_stops(left: Left, release: Release) -> Left | None:
     steps = release.process.steps
     place = next(number for number, step in enumerate(steps) if step.name == left.step)
     for step in steps[place + 1 :]:
-        if (
-            not isinstance(step, StopResource)
-            or step.releases == "older"
-            or (step.steps and left.step not in step.steps)
-        ):
+        if not is_stop_resource(step) or step.releases == "older" or (step.steps and left.step not in step.steps):
             continue
         takes = {"container": True, "compose": True, "network": step.networks, "volume": step.volumes}
         if takes.get(left.kind) and step.remove:

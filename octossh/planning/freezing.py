@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from octossh.errors import Refused
-from octossh.model import Freeze
+
+if TYPE_CHECKING:
+    from octossh.model import Freeze
 
 __all__ = ["check_freezes", "frozen"]
 

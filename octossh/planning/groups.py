@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from octossh.model import Resource
 from octossh.planning.composing import count_of
 from octossh.planning.tasks import Action, Change, changes_between
-from octossh.planning.wanting import Wanted
+
+if TYPE_CHECKING:
+    from octossh.model import Resource
+    from octossh.planning.wanting import Wanted
 
 __all__ = ["judge_group", "with_values"]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from octossh.model import CONTROLLER
-from octossh.planning.plans import Plan
 from octossh.planning.tasks import Action
+
+if TYPE_CHECKING:
+    from octossh.planning.plans import Plan
 
 __all__ = ["last_steps"]
 

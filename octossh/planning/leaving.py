@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
 from octossh.errors import PlanError
-from octossh.model import Pairs, Rollout, Step, Target, share
-from octossh.planning.plans import Plan
-from octossh.planning.resolving import hosts_of
+from octossh.model import Pairs, share
+from octossh.planning.hosts import hosts_of
 from octossh.planning.tasks import Action, Task
+
+if TYPE_CHECKING:
+    from octossh.model import Rollout, Step, Target
+    from octossh.planning.plans import Plan
 
 __all__ = ["leave_out", "meant", "without"]
 

@@ -4,41 +4,42 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from octossh.errors import ModelError, PlanError, did_you_mean
 from octossh.model import (
-    ContainerStep,
     Mode,
     Options,
     Pairs,
-    Prune,
-    Release,
     Resource,
     Rollout,
-    RunContainer,
     SecretRef,
-    Snapshot,
-    Step,
-    StopResource,
-    SwarmService,
-    Target,
     Templates,
     grouped,
+    is_container_step,
+    is_prune,
+    is_run_container,
+    is_stop_resource,
+    is_swarm_service,
 )
 from octossh.planning.groups import judge_group, with_values
+from octossh.planning.hosts import is_primary
 from octossh.planning.leaving import leave_out, meant
 from octossh.planning.opting import check_skips, chosen_targets, skipped, with_said
 from octossh.planning.plans import Plan
 from octossh.planning.puts import file_facts, judge_file
-from octossh.planning.resolving import Facts, Resolver, is_primary
+from octossh.planning.resolving import Facts, Resolver
 from octossh.planning.suiting import unserved, unsuited
 from octossh.planning.tasks import Action, Task, changes_between
-from octossh.planning.wanting import Wanted, differing, next_name, old_name
-from octossh.shell import Secret
+from octossh.planning.wanting import differing, next_name, old_name
 from octossh.templating import NotYetKnown, references
+
+if TYPE_CHECKING:
+    from octossh.model import Prune, Release, Snapshot, Step, StopResource, Target
+    from octossh.planning.wanting import Wanted
+    from octossh.shell import Secret
 
 __all__ = ["plan", "secrets_of"]
 
@@ -210,9 +211,9 @@ class _Maker:
         made = Task(step=resolved, target=target, action=Action.DECIDE, wanted=wanted)
         if why := unsuited(resolved, target, self.resolver.secrets) or self._other_system(target):
             return attrs.evolve(made, action=Action.REFUSE, why=why)
-        if isinstance(resolved, StopResource):
+        if is_stop_resource(resolved):
             return self._stop(made, resolved) if self.seen is not None else made
-        if isinstance(resolved, Prune):
+        if is_prune(resolved):
             return self._prune(made, resolved) if self.seen is not None else made
         if wanted is not None and wanted.kind == "file":
             self._own(step, target, wanted.name)
@@ -234,14 +235,14 @@ class _Maker:
         step, there = task.step, self.there[task.target.name]
         kind = next(iter(wanted.parts.values())).kind
         seen = [resource for resource in there if resource.kind == kind and resource.group == wanted.name]
-        if isinstance(step, SwarmService):  # it shares its stack with others
+        if is_swarm_service(step):  # it shares its stack with others
             seen = [resource for resource in seen if resource.member in wanted.parts]
         for resource in seen:
             if not self._ours(resource, step.name):
                 return attrs.evolve(task, action=Action.REFUSE, why=_foreign(resource))
         action, why, changes = judge_group(wanted, seen)
         if action is Action.KEEP:
-            facts = seen[0].inspect if isinstance(step, SwarmService) else grouped(wanted.name, seen)
+            facts = seen[0].inspect if is_swarm_service(step) else grouped(wanted.name, seen)
             self._know(step, task.target, Facts(facts))
             return attrs.evolve(task, action=action, why=why)
         self.there[task.target.name] = [other for other in there if other not in seen]
@@ -482,13 +483,13 @@ def _without_network(inspect: Mapping[str, Any], name: str) -> Mapping[str, Any]
 def _apart(step: Step, there: Resource) -> list[str]:
     """The networks that the container of *step* is not in, though it should be."""
     joined = _networks(there.inspect)
-    if joined is None or not isinstance(step, ContainerStep):
+    if joined is None or not is_container_step(step):
         return []
     return [name for name in step.network_names if name not in joined]
 
 
 def _other_policy(step: Step, there: Resource) -> str | None:
     """The restart policy of the container of *step*, where it is not the wanted one."""
-    wanted = step.restart.partition(":")[0] if isinstance(step, RunContainer) else "no"
+    wanted = step.restart.partition(":")[0] if is_run_container(step) else "no"
     given = ((there.inspect.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") or "no"
     return None if wanted == "no" or "HostConfig" not in there.inspect or given == wanted else given

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
 from octossh.errors import ModelError, PlanError, Refused, did_you_mean
-from octossh.model import Approve, Options, Release, SecretRef, Step, Target, Value, Variable, texts
+from octossh.model import SecretRef, Variable, is_approve, texts
 from octossh.templating import references
+
+if TYPE_CHECKING:
+    from octossh.model import Options, Release, Step, Target, Value
 
 __all__ = ["check_skips", "chosen_targets", "prompts", "skipped", "with_said"]
 
@@ -107,7 +111,7 @@ def check_skips(release: Release, options: Options) -> None:
             raise ModelError(
                 f"{release.project} {release.number} has no step {name!r} to skip; {did_you_mean(name, steps)}"
             )
-        if isinstance(steps[name], Approve):
+        if is_approve(steps[name]):
             raise Refused(f"step {name!r} asks for an approval, which nobody can skip; have it approved")
     for step in steps.values():
         if step.name not in options.skip and (read := sorted(_reads(step) & set(options.skip))):

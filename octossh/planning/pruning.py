@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from octossh.errors import PlanError
-from octossh.model import Deployment, Mode, Prune, Release, State, Target
+from octossh.model import Mode, Prune, State
 from octossh.planning.resolving import Resolver
+
+if TYPE_CHECKING:
+    from octossh.model import Deployment, Release, Target
 
 __all__ = ["to_prune"]
 

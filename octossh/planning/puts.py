@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from octossh.model import Resource
-from octossh.planning.tasks import Action, Change, changes_between
-from octossh.planning.wanting import Wanted
+from octossh.planning.tasks import Action, changes_between
+
+if TYPE_CHECKING:
+    from octossh.model import Resource
+    from octossh.planning.tasks import Change
+    from octossh.planning.wanting import Wanted
 
 __all__ = ["file_facts", "judge_file"]
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from octossh.errors import ModelError
-from octossh.model import Approve, Outcome, SecretRef, Step, Target, slug
-from octossh.planning.resolving import Facts, SecretOutput, hosts_of
+from octossh.model import SecretRef, is_approve, slug
+from octossh.planning.hosts import hosts_of
+from octossh.planning.resolving import Facts, SecretOutput
 from octossh.shell import MASK
+
+if TYPE_CHECKING:
+    from octossh.model import Outcome, Step, Target
 
 __all__ = ["OUTPUT", "output_ref", "remembered"]
 
@@ -49,7 +53,7 @@ def remembered(
     for outcome in outcomes:
         step = by_name.get(outcome.step)
         # Whoever approves has no exit code; any other without one never answered.
-        if step is None or (outcome.exit_code is None and not isinstance(step, Approve)):
+        if step is None or (outcome.exit_code is None and not is_approve(step)):
             continue
         facts = Facts(
             {name: _kept(value) for name, value in outcome.inspect.items()},

@@ -11,7 +11,6 @@ from attrs import field, frozen
 from octossh.errors import ModelError, did_you_mean
 from octossh.model import (
     CONDITIONS,
-    CONTROLLER,
     Evaluated,
     Mode,
     Release,
@@ -25,11 +24,12 @@ from octossh.model import (
     slug,
     value_of,
 )
+from octossh.planning.hosts import hosts_of
 from octossh.planning.wanting import Wanted, next_name, old_name, wanted_of
 from octossh.shell import Secret
 from octossh.templating import NotYetKnown, evaluate, has_expression, references, value_alone
 
-__all__ = ["Facts", "Resolver", "SecretOutput", "hosts_of", "is_primary"]
+__all__ = ["Facts", "Resolver", "SecretOutput"]
 
 
 @frozen
@@ -134,22 +134,6 @@ class _Places(dict[str, _StepView]):
                 f"step {self._step!r} does not run on target {name!r} now, which this deployment leaves out; take it in"
             )
         raise KeyError(name)
-
-
-def hosts_of(step: Step, targets: Sequence[Target]) -> tuple[Target, ...]:
-    """Those of *targets* that *step* runs on, its primary one first; where it runs once, that one only."""
-    if step.runs_on == "controller":
-        return (CONTROLLER,)
-    able = [target for target in targets if not step.roles or set(step.roles) & set(target.roles)]
-    if step.primary:
-        able.sort(key=lambda target: not is_primary(step, target))
-    return tuple(able[:1] if step.runs_on == "one" else able)
-
-
-def is_primary(step: Step, target: Target) -> bool:
-    """Whether *target* is what *step* calls its primary one."""
-    label, given, value = step.primary.partition("=")
-    return target.labels.get(label) == value if given else target.name == step.primary
 
 
 def _is_open(text: str) -> bool:

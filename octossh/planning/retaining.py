@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
 from octossh.errors import PlanError
-from octossh.model import Deployment, Described, Keep, Mode, Project, Release, State, columns
+from octossh.model import Described, Mode, State, columns
 from octossh.planning.rules import current, to_roll_back
+
+if TYPE_CHECKING:
+    from octossh.model import Deployment, Keep, Project, Release
 
 __all__ = ["Tidy", "Tidying", "needed_by_drift", "to_tidy"]
 

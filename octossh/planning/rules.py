@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Container, Iterable, Mapping, Sequence, Set
+from typing import TYPE_CHECKING
 
 from octossh.errors import PlanError, Refused, to_type
-from octossh.model import Deployment, Mode, Phase, Prevention, Project, State
+from octossh.model import Mode, State
+
+if TYPE_CHECKING:
+    from octossh.model import Deployment, Phase, Prevention, Project
 
 __all__ = ["check_may_enter", "current", "mode_of", "to_follow", "to_promote", "to_roll_back"]
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from octossh.model import Deployment
+if TYPE_CHECKING:
+    from octossh.model import Deployment
 
 __all__ = ["still_left_out"]
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from octossh.model import Release, SecretRef, SwarmService, SwarmStack, SwarmUpdate
+from octossh.model import SecretRef, is_swarm_service
 from octossh.planning.composing import service_fields
+
+if TYPE_CHECKING:
+    from octossh.model import Release, SwarmService, SwarmStack, SwarmUpdate
 
 __all__ = ["file_contents", "file_names", "service_document", "stack_fields", "swarm_fields"]
 
@@ -24,7 +27,7 @@ def file_names(step: SwarmService | SwarmStack, stack: str, mark: Mark) -> dict[
 
     Neither can be changed in a swarm: each version is one of its own, and the name says which.
     """
-    owner = step.name if isinstance(step, SwarmService) else ""
+    owner = step.name if is_swarm_service(step) else ""
     made = {}
     for place, content in file_contents(step).items():
         short = hashlib.sha256(f"{owner} {place}".encode()).hexdigest()[:8]
@@ -35,7 +38,7 @@ def file_names(step: SwarmService | SwarmStack, stack: str, mark: Mark) -> dict[
 def file_contents(step: SwarmService | SwarmStack) -> dict[str, str | SecretRef]:
     """What is in each secret and config, by ``secret KEY`` and ``config KEY``."""
     secrets = {f"secret {key}": ref for key, ref in step.secret_files.items()}
-    configs = step.configs if isinstance(step, SwarmService) else {}
+    configs = step.configs if is_swarm_service(step) else {}
     return {**secrets, **{f"config {path}": content for path, content in configs.items()}}
 
 

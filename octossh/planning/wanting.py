@@ -5,30 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
 from octossh.errors import PlanError
-from octossh.model import (
-    ComposeUp,
-    ContainerStep,
-    PullImage,
-    PutFile,
-    Release,
-    RunContainer,
-    RunOnce,
-    RunScript,
-    SecretFile,
-    SecretRef,
-    Step,
-    SwarmService,
-    SwarmStack,
-    kept,
-)
+from octossh.model import Release, kept
 from octossh.planning.composing import service_fields
 from octossh.planning.swarming import file_names, stack_fields, swarm_fields
 from octossh.shell import Secret
+
+if TYPE_CHECKING:
+    from octossh.model import (
+        ComposeUp,
+        ContainerStep,
+        PullImage,
+        PutFile,
+        RunContainer,
+        RunScript,
+        SecretFile,
+        SecretRef,
+        Step,
+        SwarmService,
+        SwarmStack,
+    )
 
 __all__ = ["Wanted", "differing", "next_name", "old_name", "wanted_of"]
 
@@ -130,7 +130,7 @@ def wanted_of(step: Step, name: str, release: Release, secrets: Mapping[str, Sec
     Raises:
         PlanError: A secret has no value.
     """
-    more = _MORE.get(type(step))
+    more = _MORE.get(step.kind)
     fields = {**kept(step), **(more(step, _Context(name, release, secrets)) if more else {})}
     if template and step.makes != "file":  # a file is what it holds, however it came there
         fields["template"] = template
@@ -210,14 +210,14 @@ def _put(step: PutFile, context: _Context) -> dict[str, Any]:
     return {"content": content, "mode": f"{int(step.mode, 8):04o}", **owners}
 
 
-_MORE: dict[type[Step], Callable[[Any, _Context], dict[str, Any]]] = {
-    ComposeUp: _compose,
-    PullImage: _image,
-    PutFile: _put,
-    RunContainer: _container,
-    RunOnce: _once,
-    RunScript: _script,
-    SwarmService: _service,
-    SwarmStack: _stack,
+_MORE: dict[str, Callable[[Any, _Context], dict[str, Any]]] = {
+    "compose_up": _compose,
+    "pull_image": _image,
+    "put_file": _put,
+    "run_container": _container,
+    "run_once": _once,
+    "run_script": _script,
+    "swarm_service": _service,
+    "swarm_stack": _stack,
 }
 """What is kept besides what the fields say."""

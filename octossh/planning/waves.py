@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from octossh.errors import PlanError
-from octossh.model import Rolling, Step, Target, share
+from octossh.model import Rolling, Step, share
 from octossh.planning.tasks import Action, Task
+
+if TYPE_CHECKING:
+    from octossh.model import Target
 
 __all__ = ["Stage", "rounds"]
 

@@ -5,15 +5,18 @@ The door of sqlalchemy, which enters when a store is first used. Nothing here sp
 
 from __future__ import annotations
 
-from octossh.recording.actors import actor_here
-from octossh.recording.controllers import alive, controller_here, groups_here, whoami
-from octossh.recording.exports import exported
-from octossh.recording.leases import Lease, in_the_way
-from octossh.recording.origins import Origin, origin_here
-from octossh.recording.parcels import pack, unpack
-from octossh.recording.signatures import Key, read_key
-from octossh.recording.store import Record, Store
-from octossh.recording.verification import Verification
+from octossh.lazily import lazily
+
+with lazily(globals()):
+    from octossh.recording.actors import actor_here
+    from octossh.recording.controllers import alive, controller_here, groups_here, whoami
+    from octossh.recording.exports import exported
+    from octossh.recording.leases import Lease, in_the_way
+    from octossh.recording.origins import Origin, origin_here
+    from octossh.recording.parcels import pack, unpack
+    from octossh.recording.signatures import Key, read_key
+    from octossh.recording.store import Record, Store
+    from octossh.recording.verification import Verification
 
 __all__ = [
     "Key",

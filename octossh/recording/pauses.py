@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from octossh.errors import ModelError
-from octossh.model import Deployment, Held, Schedule, State
+from octossh.model import State
 from octossh.recording.handles import Handle
-from octossh.recording.leases import Lease
 
 if TYPE_CHECKING:
+    from octossh.model import Deployment, Held, Schedule
+    from octossh.recording.leases import Lease
     from octossh.recording.pausing import Pausing
 
 __all__ = ["Pauses"]

@@ -6,17 +6,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from octossh.errors import ModelError
-from octossh.model import AuditEntry, Deployment, Event, Outcome, Release, State
+from octossh.model import State
 from octossh.model.serialising import to_dict
-from octossh.planning import Tidy
 from octossh.recording.controllers import controller_here
-from octossh.recording.leases import Lease
 from octossh.recording.pauses import Pauses
 from octossh.recording.standings import Standings
-from octossh.recording.verification import Verification
+
+if TYPE_CHECKING:
+    from octossh.model import AuditEntry, Deployment, Event, Outcome, Release
+    from octossh.planning import Tidy
+    from octossh.recording.leases import Lease
+    from octossh.recording.verification import Verification
 
 __all__ = ["Record", "Store"]
 

@@ -5,9 +5,12 @@ The HTTP library (``requests``) enters in ``exchanges`` alone, and only when the
 
 from __future__ import annotations
 
-from octossh.model.credentials import Credentials
-from octossh.registry.archives import Archive
-from octossh.registry.clients import RegistryClient
-from octossh.registry.registries import Registries
+from octossh.lazily import lazily
+
+with lazily(globals()):
+    from octossh.model.credentials import Credentials
+    from octossh.registry.archives import Archive
+    from octossh.registry.clients import RegistryClient
+    from octossh.registry.registries import Registries
 
 __all__ = ["Archive", "Credentials", "Registries", "RegistryClient"]

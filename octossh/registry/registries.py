@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
+from octossh import registry as registries
 from octossh.errors import ModelError, did_you_mean
-from octossh.model.images import Registry, Repositories
-from octossh.registry.clients import RegistryClient
-from octossh.shell import Secret
+
+if TYPE_CHECKING:
+    from octossh.model.images import Registry, Repositories
+    from octossh.registry.clients import RegistryClient
+    from octossh.shell import Secret
 
 __all__ = ["Registries"]
 
@@ -37,7 +41,7 @@ class Registries:
         chosen = registry if registry in same or not same else same[0]
         with self._lock:
             if chosen not in self._clients:
-                self._clients[chosen] = RegistryClient(chosen, secrets=self._secrets)
+                self._clients[chosen] = registries.RegistryClient(chosen, secrets=self._secrets)
             return self._clients[chosen]
 
     def search(self, text: str = "", name: str | None = None, *, limit: int = 100) -> Repositories:

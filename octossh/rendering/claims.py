@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import attrs
 
 from octossh.model import slug
 from octossh.rendering.scripts import fixed
-from octossh.shell import Script, quote
+from octossh.shell import quote
+
+if TYPE_CHECKING:
+    from octossh.shell import Script
 
 __all__ = ["LETS_GO", "claim_name", "claimed", "unclaim"]
 

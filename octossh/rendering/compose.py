@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octossh.errors import ModelError
-from octossh.model import GROUPS, LABELS, ComposeStep, ComposeUp
-from octossh.model.steps.compose_files import Document, labels_of, variables_of
-from octossh.planning import Wanted, count_of
-from octossh.rendering.orders import Env, Order, Secrets, go_text, is_ours, label_format, read_by_others
+from octossh.model import GROUPS, LABELS, ComposeUp
+from octossh.model.steps.compose_files import labels_of, variables_of
+from octossh.planning import count_of
+from octossh.rendering.orders import Env, go_text, is_ours, label_format, read_by_others
 from octossh.rendering.pulls import one_pull
-from octossh.shell import Words
+
+if TYPE_CHECKING:
+    from octossh.model import ComposeStep
+    from octossh.model.steps.compose_files import Document
+    from octossh.planning import Wanted
+    from octossh.rendering.orders import Order, Secrets
+    from octossh.shell import Words
 
 __all__ = ["compose_env", "compose_up", "literal", "owned", "owner_labels", "unset_names"]
 

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octossh.model import LABELS, ContainerStep, Join, RunContainer, StartFirst, options
-from octossh.planning import Wanted, next_name, old_name
+from octossh.planning import next_name, old_name
 from octossh.rendering.files import file_mounts, file_values
-from octossh.rendering.orders import (
-    Env,
-    Order,
-    Secrets,
-    foreign,
-    go_text,
-    is_ours,
-    label_format,
-    label_options,
-    owner_format,
-)
+from octossh.rendering.orders import Env, foreign, go_text, is_ours, label_format, label_options, owner_format
 from octossh.rendering.probes import SINCE, probe_values
 from octossh.rendering.pulls import pulling
+
+if TYPE_CHECKING:
+    from octossh.planning import Wanted
+    from octossh.rendering.orders import Order, Secrets
 
 __all__ = ["creating", "run_container"]
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from octossh.model import Target
 from octossh.rendering.orders import docker_values
 from octossh.rendering.scripts import fixed
-from octossh.shell import Script, quote
+from octossh.shell import quote
+
+if TYPE_CHECKING:
+    from octossh.model import Target
+    from octossh.shell import Script
 
 __all__ = ["execute", "logs", "terminal"]
 

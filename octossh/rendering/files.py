@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import io
 import tarfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from octossh.model import ContainerStep, Mount, SecretRef, slug
-from octossh.planning import Wanted
-from octossh.rendering.orders import Order, Secrets, owner_format, owner_labels
+from octossh.model import Mount, SecretRef, slug
+from octossh.rendering.orders import owner_format, owner_labels
 from octossh.shell import Words
+
+if TYPE_CHECKING:
+    from octossh.model import ContainerStep
+    from octossh.planning import Wanted
+    from octossh.rendering.orders import Order, Secrets
 
 __all__ = ["archive", "file_mounts", "file_values", "files_base"]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octossh.model import LABELS, CreateNetwork, options
-from octossh.rendering.orders import Order, Secrets, foreign, go_text, label_options, owner_format, settled_format
+from octossh.rendering.orders import foreign, go_text, label_options, owner_format, settled_format
+
+if TYPE_CHECKING:
+    from octossh.rendering.orders import Order, Secrets
 
 __all__ = ["create_network"]
 

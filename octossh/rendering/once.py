@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octossh.model import LABELS, RunOnce
-from octossh.planning import Wanted
 from octossh.rendering.containers import creating
 from octossh.rendering.files import files_base
-from octossh.rendering.orders import Order, Secrets, owner_format
+from octossh.rendering.orders import owner_format
 
-__all__ = ["forget", "run_once"]
+if TYPE_CHECKING:
+    from octossh.planning import Wanted
+    from octossh.rendering.orders import Order, Secrets
+
+__all__ = ["left_behind", "run_once"]
 
 
 def _name(order: Order, wanted: Wanted) -> str:
@@ -43,7 +46,7 @@ def run_once(order: Order, secrets: Secrets) -> dict[str, Any]:
     }
 
 
-def forget(order: Order) -> dict[str, Any]:
+def left_behind(order: Order) -> dict[str, Any]:
     """What the template needs besides what all templates get."""
     assert order.wanted is not None
     return {"name": _name(order, order.wanted), "files_folder": f"{files_base(order)}/{order.wanted.name}"}

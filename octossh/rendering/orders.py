@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model import LABELS, SecretRef, Step, Target, Templates
+from octossh.model import LABELS, Step, Target, Templates
 from octossh.planning import Wanted
 from octossh.shell import Words, quote
+
+if TYPE_CHECKING:
+    from octossh.model import SecretRef
 
 __all__ = [
     "Env",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from octossh.model import Http, Probe
+from octossh.model import Http
+
+if TYPE_CHECKING:
+    from octossh.model import Probe
 
 __all__ = ["SINCE", "probe_values"]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octossh.model import LABELS, Prune
-from octossh.rendering.orders import Order, Secrets, go_text, image_there, label_of
+from octossh.rendering.orders import go_text, image_there, label_of
+
+if TYPE_CHECKING:
+    from octossh.rendering.orders import Order, Secrets
 
 __all__ = ["prune"]
 

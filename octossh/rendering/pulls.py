@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from octossh.model import ContainerStep, Target
-from octossh.rendering.orders import Order, Secrets, image_there
+from octossh.model import ContainerStep
+from octossh.rendering.orders import image_there
+
+if TYPE_CHECKING:
+    from octossh.model import Target
+    from octossh.rendering.orders import Order, Secrets
 
 __all__ = ["one_pull", "pull_image", "pulling"]
 

@@ -6,12 +6,14 @@ import base64
 import json
 import posixpath
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from octossh.model import PutFile, SecretRef
+from octossh.model import SecretRef, is_put_file
 from octossh.planning.puts import advice, version
-from octossh.rendering.orders import Order, Secrets
 from octossh.shell import Words, quote
+
+if TYPE_CHECKING:
+    from octossh.rendering.orders import Order, Secrets
 
 __all__ = ["looking_at_files", "put_file"]
 
@@ -19,7 +21,7 @@ __all__ = ["looking_at_files", "put_file"]
 def put_file(order: Order, secrets: Secrets) -> dict[str, Any]:
     """What the template needs besides what all templates get."""
     step, wanted = order.step, order.wanted
-    assert isinstance(step, PutFile)
+    assert is_put_file(step)
     assert wanted is not None
     fields, folder = wanted.fields, posixpath.dirname(step.path)
     beside = _beside(step.path)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octossh.errors import ModelError
 from octossh.model import RunScript
-from octossh.rendering.orders import Env, Order, Secrets, label_options
+from octossh.rendering.orders import Env, label_options
 from octossh.rendering.pulls import pulling
+
+if TYPE_CHECKING:
+    from octossh.rendering.orders import Order, Secrets
 
 __all__ = ["run_script"]
 

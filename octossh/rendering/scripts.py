@@ -4,47 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from octossh import rendering
 from octossh.errors import ModelError
-from octossh.model import (
-    GROUPS,
-    LABELS,
-    ComposeUp,
-    CreateNetwork,
-    CreateVolume,
-    Prune,
-    PullImage,
-    PutFile,
-    RunContainer,
-    RunOnce,
-    RunScript,
-    Step,
-    StopResource,
-    SwarmService,
-    SwarmStack,
-    Target,
-    WaitFor,
-    slug,
-)
-from octossh.rendering.compose import compose_up
-from octossh.rendering.containers import run_container
+from octossh.model import GROUPS, LABELS, slug
 from octossh.rendering.files import files_base
-from octossh.rendering.networks import create_network
-from octossh.rendering.once import forget as _forget
-from octossh.rendering.once import run_once
-from octossh.rendering.orders import Order, Secrets, docker_values, image_there
-from octossh.rendering.prunes import prune
-from octossh.rendering.pulls import pull_image
-from octossh.rendering.puts import looking_at_files, put_file
-from octossh.rendering.running import run_script
+from octossh.rendering.orders import Secrets, docker_values, image_there
+from octossh.rendering.puts import looking_at_files
 from octossh.rendering.sources import environment_of
-from octossh.rendering.stops import stop_resource
-from octossh.rendering.swarm import swarm_service, swarm_stack
-from octossh.rendering.volumes import create_volume
-from octossh.rendering.waits import wait_for
 from octossh.shell import Look, Script
 from octossh.templating import rendered
+
+if TYPE_CHECKING:
+    from octossh.model import Target
+    from octossh.rendering.orders import Order
 
 __all__ = ["check", "fixed", "forget", "observe", "render", "runners"]
 
@@ -55,7 +29,7 @@ def render(order: Order) -> Script:
     Raises:
         ModelError: A value cannot stand in a script or an environment variable, or a template of the user's fails.
     """
-    make = _VALUES[type(order.step)]
+    make: Callable[[Order, Secrets], dict[str, Any]] = getattr(rendering, order.step.kind)
     secrets = Secrets()
     values = {
         "title": f"{order.step.kind} {order.step.name!r} of {order.project!r} in {order.environment!r}",
@@ -85,7 +59,7 @@ def forget(order: Order) -> Script:
         "title": f"forget {order.step.name!r}",
         "needs_docker": True,
         **docker_values(order.target),
-        **_forget(order),
+        **rendering.left_behind(order),
     }
     return Script(f"forget {order.step.name}", rendered(environment_of(), "forget.sh.j2", values))
 
@@ -172,20 +146,3 @@ def runners(target: Target | None = None) -> Script:
 
 
 _TOLD = ("project", "environment", "step", "release", "fields")
-
-
-_VALUES: dict[type[Step], Callable[[Order, Secrets], dict[str, Any]]] = {
-    ComposeUp: compose_up,
-    CreateNetwork: create_network,
-    CreateVolume: create_volume,
-    Prune: prune,
-    PullImage: pull_image,
-    PutFile: put_file,
-    RunContainer: run_container,
-    RunOnce: run_once,
-    RunScript: run_script,
-    StopResource: stop_resource,
-    SwarmService: swarm_service,
-    SwarmStack: swarm_stack,
-    WaitFor: wait_for,
-}

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octossh.model import LABELS, SecretRef, SwarmService, SwarmStack
-from octossh.model.steps.compose_files import Document, labels_of
-from octossh.planning import Wanted, file_contents, service_document
+from octossh.model.steps.compose_files import labels_of
+from octossh.planning import file_contents, service_document
 from octossh.rendering.compose import compose_env, literal, owned, owner_labels, unset_names
-from octossh.rendering.orders import Order, Secrets, is_ours, label_format
+from octossh.rendering.orders import is_ours, label_format
 from octossh.shell import Words
+
+if TYPE_CHECKING:
+    from octossh.model.steps.compose_files import Document
+    from octossh.planning import Wanted
+    from octossh.rendering.orders import Order, Secrets
 
 __all__ = ["swarm_service", "swarm_stack"]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octossh.model import CreateVolume, options
 from octossh.planning import differing
-from octossh.rendering.orders import Order, Secrets, foreign, label_options, owner_format, settled_format
+from octossh.rendering.orders import foreign, label_options, owner_format, settled_format
+
+if TYPE_CHECKING:
+    from octossh.rendering.orders import Order, Secrets
 
 __all__ = ["create_volume"]
 

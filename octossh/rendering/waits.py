@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from octossh.model import WaitFor
-from octossh.rendering.orders import Order, Secrets
 from octossh.rendering.probes import SINCE, probe_values
+
+if TYPE_CHECKING:
+    from octossh.rendering.orders import Order, Secrets
 
 __all__ = ["wait_for"]
 

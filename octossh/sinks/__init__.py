@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from octossh.sinks.hooks import CommandHook, Hook, Hooks, Webhook
-from octossh.sinks.http import HttpSink
-from octossh.sinks.pumping import Backlog, Pump, Sink
-from octossh.sinks.spans import Spans
-from octossh.sinks.syslog import SyslogSink
+from octossh.lazily import lazily
+
+with lazily(globals()):
+    from octossh.sinks.hooks import CommandHook, Hook, Hooks, Webhook
+    from octossh.sinks.http import HttpSink
+    from octossh.sinks.pumping import Backlog, Pump, Sink
+    from octossh.sinks.spans import Spans
+    from octossh.sinks.syslog import SyslogSink
 
 __all__ = ["Backlog", "CommandHook", "Hook", "Hooks", "HttpSink", "Pump", "Sink", "Spans", "SyslogSink", "Webhook"]

@@ -15,15 +15,18 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
 
 from octossh.errors import ModelError, Refused, did_you_mean
-from octossh.model import Deployment, Event, HookCall, Moment
+from octossh.model import HookCall, Moment
 from octossh.promises import started
 from octossh.sinks.http import Posting, check_seconds
 from octossh.sinks.spans import carried
+
+if TYPE_CHECKING:
+    from octossh.model import Deployment, Event
 
 __all__ = ["CommandHook", "Hook", "Hooks", "Webhook"]
 

@@ -8,13 +8,15 @@ import json
 import time
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import Attribute, field, frozen
 
 from octossh.errors import ModelError
-from octossh.model import AuditEntry
 from octossh.shell import Secret
+
+if TYPE_CHECKING:
+    from octossh.model import AuditEntry
 
 __all__ = ["HttpSink", "Posting", "check_seconds"]
 

@@ -6,14 +6,17 @@ import itertools
 import logging
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
 from octossh.errors import ModelError
-from octossh.model import AuditEntry, Described
+from octossh.model import Described
 from octossh.promises import started
-from octossh.recording import Store
+
+if TYPE_CHECKING:
+    from octossh.model import AuditEntry
+    from octossh.recording import Store
 
 __all__ = ["Backlog", "Pump", "Sink"]
 

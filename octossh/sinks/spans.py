@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from octossh._version import __version__
-from octossh.model import CONTROLLER, Deployment, Event, State
+from octossh.model import CONTROLLER, State
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Link, Span, SpanContext, Tracer
+
+    from octossh.model import Deployment, Event
 
 __all__ = ["Spans", "carried"]
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from octossh.errors import ModelError
-from octossh.model import AuditEntry
 from octossh.recording.rows import canonical
 
 if TYPE_CHECKING:
     import ssl
+
+    from octossh.model import AuditEntry
 
 __all__ = ["SyslogSink"]
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from octossh.deploying import places_of, seek_anchors
+from octossh import deploying, model, recording
 from octossh.errors import ModelError, OctosshError, did_you_mean
-from octossh.model import RECORDED, Anchor, AuditEntry, AuditTrail, Mismatch, Witnesses
-from octossh.recording import Verification, exported
-from octossh.sinks import Backlog
 from octossh.space.wiring import Wiring
+
+if TYPE_CHECKING:
+    from octossh.model import Anchor, AuditEntry, AuditTrail, Mismatch, Witnesses
+    from octossh.recording import Verification
+    from octossh.sinks import Backlog
 
 __all__ = ["Audits"]
 
@@ -48,8 +51,8 @@ class Audits(Wiring):
         if limit is not None and limit < 0:
             raise ModelError(f"limit {limit} is below zero; use None for all")
         types = tuple(types)
-        if stray := next((name for name in types if name not in RECORDED), None):
-            raise ModelError(f"no event is of type {stray!r}; {did_you_mean(stray, RECORDED)}")
+        if stray := next((name for name in types if name not in model.RECORDED), None):
+            raise ModelError(f"no event is of type {stray!r}; {did_you_mean(stray, model.RECORDED)}")
         self._check_told(project, environment)
         found = self.store.audit(
             project=project,
@@ -60,7 +63,7 @@ class Audits(Wiring):
             steps=steps or bool(types),
             newest_first=True,
         )
-        return AuditTrail(tuple(itertools.islice(found, limit)))
+        return model.AuditTrail(tuple(itertools.islice(found, limit)))
 
     def export_audit(
         self,
@@ -84,7 +87,7 @@ class Audits(Wiring):
         """
         self._check_told(project, None)
         entries: Iterator[AuditEntry] = self.store.audit(project=project, since=since, until=until)
-        return exported(entries, form)
+        return recording.exported(entries, form)
 
     def _check_told(self, project: str | None, environment: str | None) -> None:
         """Check that the octofile has these, or that the record is about them."""
@@ -126,10 +129,10 @@ class Audits(Wiring):
         if environment is not None:
             self._catalog.environment(environment)
         targets = [target for target in self.targets if environment is None or environment in target.environments]
-        places = {target.name: list(places_of(target, self.projects)) for target in targets}
+        places = {target.name: list(deploying.places_of(target, self.projects)) for target in targets}
         found: list[Anchor] = []
         unseen, without = [], []
-        for name, said in seek_anchors(places, targets, self._transport).items():
+        for name, said in deploying.seek_anchors(places, targets, self._transport).items():
             if isinstance(said, OctosshError):
                 unseen.append((name, str(said)))
                 continue
@@ -141,8 +144,8 @@ class Audits(Wiring):
         for anchor in compared:
             if known.get(anchor.seq) != anchor.hash:
                 other = "has another event of that number" if anchor.seq in known else f"ends with event {last}"
-                wrong.setdefault((anchor.target, anchor.place), Mismatch(anchor=anchor, why=other))
-        return Witnesses(
+                wrong.setdefault((anchor.target, anchor.place), model.Mismatch(anchor=anchor, why=other))
+        return model.Witnesses(
             compared=len(compared),
             events=last,
             mismatches=tuple(wrong.values()),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
-from octossh.deploying import check
+from octossh import deploying, model, planning
 from octossh.errors import RegistryError
-from octossh.model import CONTROLLER, Checkup, Finding, Grade, Image, Project
-from octossh.planning import lint_channels
+from octossh.model import CONTROLLER
 from octossh.space.releases import Releases
+
+if TYPE_CHECKING:
+    from octossh.model import Checkup, Finding, Image, Project
 
 __all__ = ["Checking"]
 
@@ -22,7 +26,7 @@ class Checking(Releases):
         It is said of the rules alone; `tags` says it of the tags that there are. No host or registry is asked.
         """
         owners = [self.project(project)] if project else list(self.projects.values())
-        return tuple(warning for owner in owners for warning in lint_channels(owner))
+        return tuple(warning for owner in owners for warning in planning.lint_channels(owner))
 
     def check(self, environment: str | None = None) -> Checkup:
         """Look at the channels, at each image from here, and at each target of one environment or of all.
@@ -40,24 +44,24 @@ class Checking(Releases):
             self._catalog.environment(environment)
         chosen = [t for t in self.targets if environment is None or environment in t.environments]
         images = {image: owner for owner in self.projects.values() for image in owner.process.images}
-        found = check(chosen, dict.fromkeys(image.registry for image in images), self._transport)
+        found = deploying.check(chosen, dict.fromkeys(image.registry for image in images), self._transport)
         seen = [self._seen(owner, image) for image, owner in images.items()]
         return attrs.evolve(found, findings=(*found.findings, *seen), warnings=self.lint())
 
     def _seen(self, owner: Project, image: Image) -> Finding:
         """What the registry says of *image* to whoever makes releases."""
-        grade, found, advice = Grade.FAULT, "", ""
+        grade, found, advice = model.Grade.FAULT, "", ""
         try:
             explanation = self._explained(owner, image, owner.channel(None))
         except RegistryError as error:
             found = str(error)
         else:
-            grade, found = Grade.OK, f"{len(explanation.verdicts)} tags"
+            grade, found = model.Grade.OK, f"{len(explanation.verdicts)} tags"
             if explanation.chosen is not None:
                 found = f"{found}; a release would pick {explanation.chosen.tag}"
             else:
-                grade, found = Grade.WARNING, f"{found}, and a release would pick none of them"
+                grade, found = model.Grade.WARNING, f"{found}, and a release would pick none of them"
                 advice = f"see why: octossh tags {image.repository} --explain"
-        return Finding(
+        return model.Finding(
             target=CONTROLLER.name, subject=f"image {image.repository}", grade=grade, found=found, advice=advice
         )

@@ -6,14 +6,19 @@ import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from octossh.deploying import Container, Wanted, execute_in, find_containers, listen
-from octossh.errors import ModelError, OctosshError, did_you_mean
-from octossh.model import ComposeStep, ContainerLine, Event, Execution, Executions, Project, Step, Target, slug
-from octossh.rendering import terminal
+from octossh import deploying, model, rendering
+from octossh.errors import ModelError, did_you_mean
+from octossh.model import Event, slug
 from octossh.space.wiring import Wiring
-from octossh.transport import Interactive, Transport
+from octossh.transport import Interactive
+
+if TYPE_CHECKING:
+    from octossh.deploying import Container
+    from octossh.errors import OctosshError
+    from octossh.model import ContainerLine, Executions, Project, Step, Target
+    from octossh.transport import Transport
 
 __all__ = ["Containers"]
 
@@ -58,7 +63,7 @@ class Containers(Wiring):
         if since is not None and since.tzinfo is None:
             raise ModelError(f"since {since} has no time zone; give one, such as UTC")
         found, faults = self._inside(project, environment, on, steps)
-        lines = listen(found, Wanted(follow=follow, since=since, tail=tail), self._transport)
+        lines = deploying.listen(found, deploying.Wanted(follow=follow, since=since, tail=tail), self._transport)
         return _with_faults(lines, faults)
 
     def exec(
@@ -100,10 +105,10 @@ class Containers(Wiring):
         chosen = _one_each(found)
         about = self._act(project, environment, words, chosen, user)
         self._note("command_started", about)
-        made = execute_in(chosen, words, self._transport, user=user, timeout_s=timeout_s, on_line=on_line)
-        made += [Execution(target=target, why=str(error)) for target, error in faults.items()]
+        made = deploying.execute_in(chosen, words, self._transport, user=user, timeout_s=timeout_s, on_line=on_line)
+        made += [model.Execution(target=target, why=str(error)) for target, error in faults.items()]
         self._note("command_finished", {**about, "exit_codes": {item.target: item.exit_code for item in made}})
-        return Executions(words, tuple(made))
+        return model.Executions(words, tuple(made))
 
     def shell(
         self,
@@ -145,7 +150,7 @@ class Containers(Wiring):
         for error in faults.values():
             raise error
         chosen = _one(_one_each(found))
-        there = transport.terminal(chosen.target, terminal(chosen.target, chosen.seen.id, words, user=user))
+        there = transport.terminal(chosen.target, rendering.terminal(chosen.target, chosen.seen.id, words, user=user))
         about = self._act(project, environment, words, [chosen], user)
         self._note("shell_started", about)
         code = subprocess.run(list(there), check=False).returncode  # noqa: S603 - ssh itself
@@ -159,7 +164,7 @@ class Containers(Wiring):
         owner, place, targets = self._meant(project, environment, tuple(on))
         wanted = tuple(steps)
         self._check_steps(owner, place, wanted)
-        found, faults = find_containers(owner.name, place, targets, self._transport)
+        found, faults = deploying.find_containers(owner.name, place, targets, self._transport)
         names = {name for one in found for name in (one.seen.step, one.seen.member, one.seen.name) if name}
         if found and (stray := next((name for name in wanted if name not in names), None)):
             raise ModelError(f"no container of {owner.name} in {place} is of {stray!r}; {did_you_mean(stray, names)}")
@@ -239,7 +244,7 @@ def _with_faults(lines: Iterator[ContainerLine], faults: dict[str, OctosshError]
 
 def _services(step: Step) -> tuple[str, ...]:
     """Of compose; a service is meant by its name as a step is."""
-    return tuple(step.document["services"]) if isinstance(step, ComposeStep) else ()
+    return tuple(step.document["services"]) if isinstance(step, model.ComposeStep) else ()
 
 
 def _may_be(name: str, owner: Project, environment: str, steps: Iterable[Step]) -> bool:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import attrs
 
-from octossh.deploying import given_up, layout
+from octossh import deploying, model, planning, recording
 from octossh.errors import ModelError, PlanError, Refused
-from octossh.model import Deployment, DueState, Held, Mode, Schedule, State
-from octossh.planning import Plan, plan, with_said
-from octossh.recording import Lease, in_the_way, whoami
-from octossh.shell import Secret
+from octossh.model import Mode, State
 from octossh.space.resuming import Resuming
 from octossh.space.shelves import SCHEDULE
 from octossh.space.undoing import Undoing
+
+if TYPE_CHECKING:
+    from octossh.model import Deployment, Schedule
+    from octossh.planning import Plan
+    from octossh.recording import Lease
+    from octossh.shell import Secret
 
 __all__ = ["Continuing"]
 
@@ -32,7 +36,7 @@ class Continuing(Undoing, Resuming):
         found = self.store.deployment(id)
         if found.state is not State.WAITING:
             raise Refused(f"deployment {id} is {found.state.value}, and waits for nothing")
-        waits = self.store.kept_one(SCHEDULE, id, Schedule)
+        waits = self.store.kept_one(SCHEDULE, id, model.Schedule)
         if waits is None or waits.pause is None:
             raise ModelError(f"nothing says how far deployment {id} has come; end it with 'octossh cancel {id}'")
         return found, waits
@@ -52,12 +56,12 @@ class Continuing(Undoing, Resuming):
         if gone := sorted({*pause.targets} & self._away().keys()):
             raise Refused(f"deployment {found.id} cannot go on: {gone[0]} is {self._away()[gone[0]]}")
         said = self._held(found)
-        secrets, _ = self._access.of(with_said(release, found.environment, options), found.environment, said)
+        secrets, _ = self._access.of(planning.with_said(release, found.environment, options), found.environment, said)
         # Hosts that have come since are none of its.
         known = {*pause.targets, *pause.skipped, *options.exclude}
         targets = [t for t in self.targets if t.name in known or (options.only and t.name not in options.only)]
         try:
-            made = plan(
+            made = planning.plan(
                 release,
                 found.environment,
                 targets,
@@ -75,7 +79,7 @@ class Continuing(Undoing, Resuming):
         return attrs.evolve(made, said=said)
 
     def _held(self, found: Deployment) -> dict[str, Secret]:
-        held = self.store.kept_one("held", found.id, Held)
+        held = self.store.kept_one("held", found.id, model.Held)
         return self._keys.open(found.id, held.secrets) if held is not None else {}
 
     def _make_way(self, project: str, environment: str, lease: Lease, *, cancel: bool) -> None:
@@ -86,17 +90,17 @@ class Continuing(Undoing, Resuming):
         """
         for waiting in self.store.deployments(project=project, environment=environment, state=State.WAITING, limit=1):
             if not cancel:
-                raise Refused(in_the_way(waiting))
-            self._end_waiting(waiting, lease, f"cancelled by {whoami()}, to deploy something else")
+                raise Refused(recording.in_the_way(waiting))
+            self._end_waiting(waiting, lease, f"cancelled by {recording.whoami()}, to deploy something else")
 
     def _end_waiting(self, waiting: Deployment, lease: Lease, why: str) -> Deployment:
         """End *waiting* as interrupted; what has run has run."""
-        waits = self.store.kept_one(SCHEDULE, waiting.id, Schedule)
-        ended = given_up(waiting, waits.pause if waits else None, why)
+        waits = self.store.kept_one(SCHEDULE, waiting.id, model.Schedule)
+        ended = deploying.given_up(waiting, waits.pause if waits else None, why)
         if waits is None:
             self.store.finish(ended, lease=lease)
         else:
-            after = attrs.evolve(waits, state=DueState.CANCELLED, why=why)
+            after = attrs.evolve(waits, state=model.DueState.CANCELLED, why=why)
             self.store.end_waiting(ended, waits, after, lease=lease)
         return ended
 
@@ -107,8 +111,10 @@ def _differences(made: Plan, waits: Schedule) -> Iterator[str]:
     assert pause is not None
     now = {target.name for target in made.targets}
     yield from (f"{name!r} is no target of it any more" for name in pause.targets if name not in now)
-    yield from (f"step {step!r} is no step of it any more" for step in pause.waits if step not in layout(made))
-    for step, waves in layout(made).items():
+    yield from (
+        f"step {step!r} is no step of it any more" for step in pause.waits if step not in deploying.layout(made)
+    )
+    for step, waves in deploying.layout(made).items():
         if waves != pause.waves.get(step, ()):
             yield f"step {step!r} would go over other hosts, or in another order"
     if made.templates.marks != pause.marks:

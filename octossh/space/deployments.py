@@ -6,33 +6,26 @@ import functools
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
-from octossh.deploying import Approver, apply, check_beforehand, how_to_go_on
-from octossh.deploying.observing import MOST_HOSTS_AT_ONCE
+from octossh import deploying, model, planning, recording
+from octossh.deploying.limits import MOST_HOSTS_AT_ONCE
 from octossh.errors import DeployFailed, PlanError, Refused, did_you_mean
-from octossh.model import (
-    CONTROLLER,
-    Cancellation,
-    Deployment,
-    Mode,
-    OptionFields,
-    Options,
-    Project,
-    Release,
-    Schedule,
-    State,
-)
+from octossh.model import CONTROLLER, Mode, Options, Release, State
 from octossh.notebooks import live
-from octossh.planning import OUTPUT, Action, Plan, hosts_of, to_promote, to_roll_back
-from octossh.recording import Lease, Record, controller_here
 from octossh.space.continuing import Continuing
 from octossh.space.leasing import held
 from octossh.space.shelves import Continued, Shelf, answering
 from octossh.space.undoing import tell
 from octossh.transport import SSH
+
+if TYPE_CHECKING:
+    from octossh.deploying import Approver
+    from octossh.model import Deployment, OptionFields, Project, Schedule
+    from octossh.planning import Plan
+    from octossh.recording import Lease, Record
 
 __all__ = ["Deployments"]
 
@@ -75,7 +68,7 @@ class Deployments(Continuing):
         Hosts:
             changed; untouched with the first three errors; with the others as their ``hosts`` says.
         """
-        if isinstance(release, Plan):
+        if not isinstance(release, Release | str):
             if environment not in {None, release.environment}:
                 raise PlanError(f"the plan is for {release.environment!r}, not for {environment!r}; make another one")
             made = self._with_reason(release, options)
@@ -136,7 +129,7 @@ class Deployments(Continuing):
 
     def _before(self, owner: Project, to: str, channel: str | None) -> Release:
         """The release that stands in the phase before *to*."""
-        number = to_promote(owner, self._catalog.environment(to), self._standing(owner.name), channel=channel)
+        number = planning.to_promote(owner, self._catalog.environment(to), self._standing(owner.name), channel=channel)
         return self.release(owner.name, number)
 
     def rollback(
@@ -170,7 +163,7 @@ class Deployments(Continuing):
 
     def _stood(self, owner: Project, place: str, number: str | None) -> Release:
         """The release *number* that has succeeded in *place*; without one, that which stood there before."""
-        number = number or to_roll_back(owner.name, place, self.store.past(owner.name, place))
+        number = number or planning.to_roll_back(owner.name, place, self.store.past(owner.name, place))
         if place not in self.store.reached(owner.name, number):
             passed = {d.release for d in self.store.past(owner.name, place) if d.state is State.SUCCEEDED}
             raise PlanError(f"release {number!r} has never succeeded in {place!r}; {did_you_mean(number, passed)}")
@@ -180,10 +173,12 @@ class Deployments(Continuing):
         """Go towards the hosts while the plan is being made; it alone says whether they are connected."""
         # Read once: what is given may be there for one reading only.
         said = Options(only=options.get("only", ()), exclude=options.get("exclude", ()), skip=options.get("skip", ()))
-        options.update(OptionFields(only=said.only, exclude=said.exclude, skip=said.skip))
+        options.update(model.OptionFields(only=said.only, exclude=said.exclude, skip=said.skip))
         here = [target for target in self.targets if environment in target.environments]
         steps = self.project(project).process.steps
-        used = dict.fromkeys(target for step in steps for target in hosts_of(step, here) if target is not CONTROLLER)
+        used = dict.fromkeys(
+            target for step in steps for target in planning.hosts_of(step, here) if target is not CONTROLLER
+        )
         chosen = [h for h in used if (not said.only or h.name in said.only) and h.name not in said.exclude]
         if isinstance(self._transport, SSH):
             self._transport.approach(chosen[:MOST_HOSTS_AT_ONCE])
@@ -214,7 +209,7 @@ class Deployments(Continuing):
 
     def _check_beforehand(self, release: Release, approver: Approver | None) -> None:
         """Refuse answers for steps that ask for none; those of other projects may be given in the octofile."""
-        check_beforehand(approver, (release.process, *(owner.process for owner in self.projects.values())))
+        deploying.check_beforehand(approver, (release.process, *(owner.process for owner in self.projects.values())))
 
     def _applied(
         self,
@@ -258,7 +253,7 @@ class Deployments(Continuing):
         secrets, logins = self._access.of(plan.release, plan.environment, plan.said)
         self._access.ahead(plan, logins)
         # What steps gave out before the deployment waited belongs to no release.
-        secrets |= {name: value for name, value in plan.said.items() if name.startswith(OUTPUT)}
+        secrets |= {name: value for name, value in plan.said.items() if name.startswith(planning.OUTPUT)}
         given = approver if isinstance(approver, Mapping) else {}
         with (
             live(deployment, self.on_event, self.store.deployment) as listener,
@@ -266,7 +261,7 @@ class Deployments(Continuing):
             # Outermost: what hooks are called with knows the span that it is about.
             self._spans.during(deployment, told) as heard,
         ):
-            return apply(
+            return deploying.apply(
                 plan,
                 self._transport,
                 self._anchored(record),
@@ -280,7 +275,7 @@ class Deployments(Continuing):
                 store=self.store.mark,
                 approver=approver,
                 decider=self.on_failure,
-                cancelled=functools.partial(self.store.kept_one, "cancellation", deployment.id, Cancellation),
+                cancelled=functools.partial(self.store.kept_one, "cancellation", deployment.id, model.Cancellation),
                 on_event=heard,
                 check=check,
             )
@@ -304,7 +299,7 @@ class Deployments(Continuing):
         if self._scripts_here or getattr(self._transport, "plays_controller", False):
             return
         for task in plan.tasks:
-            if task.target is CONTROLLER and task.step.scripted and task.action is not Action.SKIP:
+            if task.target is CONTROLLER and task.step.scripted and task.action is not planning.Action.SKIP:
                 raise PlanError(
                     f"step {task.step.name!r} would run on this machine, and this is a rehearsal: give a transport "
                     "that answers for this machine (octossh.testing.Hosts, or Replay with plays_controller=True), or "
@@ -334,7 +329,7 @@ class Deployments(Continuing):
         given = self.approve or {}
         nobody = isinstance(given, Mapping) and not given.keys() & {*waits.unanswered}
         if waits.unanswered and nobody and not expired and waits.rejected is None:
-            raise Refused(how_to_go_on(found, waits.unanswered))
+            raise Refused(deploying.how_to_go_on(found, waits.unanswered))
         return self._gone_on(id, expired=expired, check=check, wait_s=wait_s)
 
     def _gone_on(self, id: str, *, expired: bool, check: bool, wait_s: float = 0) -> Deployment:  # noqa: A002
@@ -343,7 +338,7 @@ class Deployments(Continuing):
             found, waits = self._waited(id)
             plan = self._plan_again(found, waits)
             asked = answering(waits, self.approve, expired=expired)
-            running = attrs.evolve(found, state=State.RUNNING, controller=controller_here(), error="")
+            running = attrs.evolve(found, state=State.RUNNING, controller=recording.controller_here(), error="")
             ended = self._applied(plan, running, lease, asked, check=check, waits=waits)
         self._follow(ended, plan.release, self._promote)
         return ended

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from octossh import model, planning
 from octossh.errors import ModelError
-from octossh.model import Catalog, Freeze, columns
-from octossh.planning import check_freezes, frozen
-from octossh.recording import Store
+
+if TYPE_CHECKING:
+    from octossh.model import Catalog, Freeze
+    from octossh.recording import Store
 
 __all__ = ["Freezes"]
 
@@ -61,11 +63,11 @@ class Freezes:
 
     def list(self) -> tuple[Freeze, ...]:
         """All of them, those that have ended too, by their names."""
-        return tuple(self._store.kept(_KIND, Freeze).values())
+        return tuple(self._store.kept(_KIND, model.Freeze).values())
 
     def holding(self, project: str, environment: str) -> str:
         """What freeze holds there now, and until when, in words; empty if none does."""
-        return frozen(self.list(), project, environment, datetime.now(UTC))
+        return planning.frozen(self.list(), project, environment, datetime.now(UTC))
 
     def check(self, project: str, environment: str, override: str = "") -> None:
         """Check that none holds there now, or that *override* says why it does not matter.
@@ -73,7 +75,7 @@ class Freezes:
         Raises:
             Refused: One does.
         """
-        check_freezes(self.list(), project, environment, datetime.now(UTC), override)
+        planning.check_freezes(self.list(), project, environment, datetime.now(UTC), override)
 
     def __iter__(self) -> Iterator[Freeze]:
         return iter(self.list())
@@ -97,7 +99,7 @@ class Freezes:
             )
             for freeze in freezes
         ]
-        return columns(rows, ("freeze", "projects", "environments", "when", "holds now"))
+        return model.columns(rows, ("freeze", "projects", "environments", "when", "holds now"))
 
 
 def _reason(why: str, what: str) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
+from octossh import model, planning, recording
 from octossh.errors import ModelError, PlanError, Refused
-from octossh.model import Cancellation, Deployment, OptionFields, State
-from octossh.planning import lagging
-from octossh.recording import whoami
+from octossh.model import State
 from octossh.space.deployments import Deployments
 from octossh.space.leasing import held
+
+if TYPE_CHECKING:
+    from octossh.model import Deployment, OptionFields
 
 __all__ = ["Interventions"]
 
@@ -47,7 +49,7 @@ class Interventions(Deployments):
         found, deadline = self._running(deployment), time.monotonic() + wait_s
         if found.state is State.WAITING and (ended := self._cancelled(found, why, wait_s)) is not None:
             return ended
-        self.store.keep("cancellation", found.id, Cancellation(whoami(), now=now, why=why), why=why)
+        self.store.keep("cancellation", found.id, model.Cancellation(recording.whoami(), now=now, why=why), why=why)
         while (seen := self.store.deployment(found.id)).state is State.RUNNING and time.monotonic() < deadline:
             time.sleep(_LOOK_S)
         if seen.state is State.WAITING:  # it came to an approval before it saw this
@@ -63,7 +65,7 @@ class Interventions(Deployments):
         reason = f": {why}" if why else ""
         try:
             with held(self.store, waiting.project, waiting.environment, wait_s=wait_s) as lease:
-                return self._end_waiting(waiting, lease, f"cancelled by {whoami()}{reason}")
+                return self._end_waiting(waiting, lease, f"cancelled by {recording.whoami()}{reason}")
         except Refused:
             if self.store.deployment(waiting.id).state is not State.RUNNING:
                 raise
@@ -154,4 +156,4 @@ class Interventions(Deployments):
         names = [target.name for target in self.targets if environment in target.environments]
         # Outcomes are long, and the first few mostly tell of all hosts.
         past = (self.store.deployment(d.id) for d in self.store.past(project, environment))
-        return lagging(past, environment, number, names)
+        return planning.lagging(past, environment, number, names)

@@ -8,10 +8,13 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from octossh.errors import OctosshError, RecordError, Refused
 from octossh.promises import NoThreads, started
-from octossh.recording import Lease, Store
+
+if TYPE_CHECKING:
+    from octossh.recording import Lease, Store
 
 __all__ = ["held"]
 

@@ -6,14 +6,18 @@ import functools
 import itertools
 import logging
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import attrs
 
-from octossh.deploying import find_runners, look_again
+from octossh import deploying, model, planning
 from octossh.errors import OctosshError
-from octossh.model import Deployment, Deviation, Drift, Drifts, Mode, Project, Runner, Sighting, State, Whereabouts
-from octossh.planning import Left, Sought, deviations, left_by
+from octossh.model import Mode, State
 from octossh.space.wiring import Wiring
+
+if TYPE_CHECKING:
+    from octossh.model import Deployment, Deviation, Drift, Drifts, Project, Runner, Whereabouts
+    from octossh.planning import Left, Sought
 
 __all__ = ["Looking"]
 
@@ -47,7 +51,7 @@ class Looking(Wiring):
         owners = [self.project(project)] if project else list(self.projects.values())
         places = [(owner, name) for owner in owners for name in self._places(owner) if environment in {None, name}]
         found = [self._drift(owner, name) for owner, name in places]
-        made = Drifts(tuple(drift for drift in found if drift is not None))
+        made = model.Drifts(tuple(drift for drift in found if drift is not None))
         for drift in made:
             self._remember(drift)
         return made
@@ -56,7 +60,7 @@ class Looking(Wiring):
         """Keep how the hosts were seen, where that is another than before: `status` shows it."""
         key, now = f"{drift.project}/{drift.environment}", drift.sighting
         try:
-            before = self.store.kept_one("sighting", key, Sighting)
+            before = self.store.kept_one("sighting", key, model.Sighting)
             known = before is not None and before.deployment == drift.deployment
             same = now is None or (before is not None and attrs.evolve(now, at=before.at) == before)
             # That it is healthy is what its deployment said already.
@@ -79,21 +83,21 @@ class Looking(Wiring):
         if newest is None:
             return None
         release = self.release(owner.name, newest.release)
-        legacy = left_by(release, itertools.chain([newest], past), functools.cache(self.store.release))
+        legacy = planning.left_by(release, itertools.chain([newest], past), functools.cache(self.store.release))
         targets = [target for target in self.targets if environment in target.environments]
         # Of a file with a secret no digest may go anywhere, so that it cannot be compared here.
         items = [item for item in legacy.left if not item.holds_secret]
         left = {target.name: [item for item in items if item.target == target.name] for target in targets}
         names = {target: [(item.kind, item.name) for item in items] for target, items in left.items()}
-        made = Drift(project=owner.name, environment=environment, release=newest.release, deployment=newest.id)
+        made = model.Drift(project=owner.name, environment=environment, release=newest.release, deployment=newest.id)
         notes = [*self._since(newest), *(_secret_note(item) for item in legacy.left if item.holds_secret)]
         found: list[Deviation] = []
-        for name, seen in look_again(owner.name, environment, names, targets, self._transport).items():
+        for name, seen in deploying.look_again(owner.name, environment, names, targets, self._transport).items():
             if isinstance(seen, OctosshError):
                 made = attrs.evolve(made, unseen=(*made.unseen, (name, str(seen))))
                 continue
             unknown = {step for step, target in legacy.unknown if target == name}
-            differs, more = deviations(left[name], seen, unknown)
+            differs, more = planning.deviations(left[name], seen, unknown)
             found += differs
             notes += more
             made = attrs.evolve(made, looked_at=made.looked_at or seen.observed_at)
@@ -123,7 +127,7 @@ class Looking(Wiring):
         Hosts:
             untouched.
         """
-        sought = Sought.of(image)
+        sought = planning.Sought.of(image)
         runners = [
             runner
             for owner in self.projects.values()
@@ -131,13 +135,13 @@ class Looking(Wiring):
             for runner in self._recorded(sought, owner.name, name)
         ]
         unseen = []
-        for target, found in (find_runners(sought, self.targets, self._transport) if look else {}).items():
+        for target, found in (deploying.find_runners(sought, self.targets, self._transport) if look else {}).items():
             if isinstance(found, OctosshError):
                 unseen.append((target, str(found)))
             else:
                 runners += found
         near = "" if runners else sought.near(i.repository for p in self.projects.values() for i in p.process.images)
-        return Whereabouts(image, tuple(runners), tuple(unseen), near)
+        return model.Whereabouts(image, tuple(runners), tuple(unseen), near)
 
     def _recorded(self, sought: Sought, project: str, environment: str) -> Iterator[Runner]:
         newest = next(self._past(project, environment), None)
@@ -151,7 +155,7 @@ class Looking(Wiring):
             steps = {step.name for step in release.process.steps if pin.image in step.needed_images}
             for outcome in newest.outcomes:
                 if outcome.step in steps and outcome.state is State.SUCCEEDED:
-                    yield Runner(
+                    yield model.Runner(
                         source="record",
                         target=outcome.target,
                         project=project,

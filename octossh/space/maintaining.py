@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
+from octossh import model, recording
 from octossh.errors import ModelError, did_you_mean
-from octossh.model import Maintenance, Rollout
-from octossh.recording import whoami
 from octossh.space.wiring import Wiring
+
+if TYPE_CHECKING:
+    from octossh.model import Maintenance, Rollout
 
 __all__ = ["Maintaining"]
 
@@ -31,7 +34,7 @@ class Maintaining(Wiring):
         names = [known.name for known in self.targets]
         if target not in names:
             raise ModelError(f"there is no target {target!r}; {did_you_mean(target, names)}")
-        made = Maintenance(why, by=whoami(), since=datetime.now(UTC))
+        made = model.Maintenance(why, by=recording.whoami(), since=datetime.now(UTC))
         self.store.keep(_KIND, target, made, why=why)
         return made
 
@@ -48,7 +51,7 @@ class Maintaining(Wiring):
 
     def maintenance(self) -> Mapping[str, Maintenance]:
         """The targets that are in maintenance by `maintain`, by name."""
-        return self.store.kept(_KIND, Maintenance)
+        return self.store.kept(_KIND, model.Maintenance)
 
     def rollout_of(self, environment: str, project: str | None = None) -> Rollout:
         """How deployments of a project (default: the only one) go over the hosts of *environment*.

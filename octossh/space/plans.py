@@ -5,17 +5,20 @@ from __future__ import annotations
 import functools
 import secrets as _random
 from datetime import UTC, datetime
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import attrs
 
-from octossh.deploying import observe, offline, scripts
-from octossh.model import Deployment, Mode, OptionFields, Options, Pairs, Process, Release, State, Value, secret
-from octossh.planning import Plan, Task, mode_of, plan, prompts, still_left_out, to_prune, with_said
-from octossh.recording import controller_here, whoami
-from octossh.shell import Script, Secret
+from octossh import deploying, model, planning, recording
+from octossh.model import Deployment, Mode, Options, Pairs, Release, State
+from octossh.shell import Secret
 from octossh.space.maintaining import Maintaining
 from octossh.space.promotions import Promotions
+
+if TYPE_CHECKING:
+    from octossh.model import OptionFields, Value
+    from octossh.planning import Plan, Task
+    from octossh.shell import Script
 
 __all__ = ["Plans"]
 
@@ -62,18 +65,18 @@ class Plans(Promotions, Maintaining):
         self._catalog.environment(environment)
         if mode is not Mode.ROLLBACK:
             self._check_may_enter(release, environment)
-        mode = mode or mode_of(release.number, environment, self._standing(release.project))
+        mode = mode or planning.mode_of(release.number, environment, self._standing(release.project))
         frozen = self.freezes.holding(release.project, environment) if look else ""
         fields = {} if fields is None else fields
         if not look:
             self.freezes.check(release.project, environment, fields.get("override_freeze", ""))
         options, said = self._said(release, environment, fields)
         away = self._away()
-        release = with_said(release, environment, options)
+        release = planning.with_said(release, environment, options)
         secrets, _ = self._access.of(release, environment, said)
         # Made once without having looked: what is wrong with the description shows before any host is asked.
         make = functools.partial(
-            plan,
+            planning.plan,
             release,
             environment,
             self.targets,
@@ -90,10 +93,10 @@ class Plans(Promotions, Maintaining):
             return made
         moved = self._asking(release, made.mode)
         if made.rollout.offline == "skip":
-            gone = offline(made.targets, self._transport)
+            gone = deploying.offline(made.targets, self._transport)
             make = functools.partial(make, skip={**away, **gone})
             made = make(mode=made.mode)
-        seen = observe(release, environment, made.targets, self._transport, secrets, mode=made.mode)
+        seen = deploying.observe(release, environment, made.targets, self._transport, secrets, mode=made.mode)
         looked = make(mode=made.mode, seen=seen)
         return attrs.evolve(
             looked, said=said, notes=(*looked.notes, *map(str, moved.result()), *([frozen] if frozen else []))
@@ -105,7 +108,7 @@ class Plans(Promotions, Maintaining):
         plain: dict[str, Any] = {**fields, "variables": {}}
         options = Options(**plain)
         if self.ask is not None:
-            for variable in prompts(release, environment, given):
+            for variable in planning.prompts(release, environment, given):
                 if (answer := self.ask(variable)) is not None:
                     given[variable.name] = answer
             fields["variables"] = given
@@ -132,13 +135,15 @@ class Plans(Promotions, Maintaining):
         """
         owner, place = self.project(project), self._catalog.environment(environment)
         every = self.store.deployments(limit=None, outcomes=False)
-        step = to_prune(owner.name, place, keep, every, functools.cache(self._stored), self.targets)
+        step = planning.to_prune(owner.name, place, keep, every, functools.cache(self._stored), self.targets)
         stands = next(d.release for d in every if (d.project, d.environment) == (owner.name, place))
-        release = attrs.evolve(self.release(owner.name, stands), process=Process([step]), variables=())
+        release = attrs.evolve(self.release(owner.name, stands), process=model.Process([step]), variables=())
         away = self._away()
         there = [target for target in self.targets if target.name not in away]
-        seen = observe(release, place, there, self._transport)
-        made = plan(release, place, self.targets, mode=Mode.PRUNE, seen=seen, templates=self._templates, skip=away)
+        seen = deploying.observe(release, place, there, self._transport)
+        made = planning.plan(
+            release, place, self.targets, mode=Mode.PRUNE, seen=seen, templates=self._templates, skip=away
+        )
         return attrs.evolve(made, notes=())
 
     def render(self, plan: Plan) -> tuple[tuple[Task, Script | None], ...]:
@@ -150,13 +155,13 @@ class Plans(Promotions, Maintaining):
             untouched.
         """
         secrets, logins = self._access.of(plan.release, plan.environment, plan.said)
-        return scripts(plan, self._deployment(plan), secrets, logins, lock_wait_s=self.lock_wait_s)
+        return deploying.scripts(plan, self._deployment(plan), secrets, logins, lock_wait_s=self.lock_wait_s)
 
     def _deployment(self, plan: Plan, id: str = "") -> Deployment:  # noqa: A002 - the field's name
         now, left_out = datetime.now(UTC), plan.left_out
         if left_out:
             past = self.store.past(plan.release.project, plan.environment)
-            left_out = still_left_out(past, plan.release.number, plan.environment, left_out)
+            left_out = planning.still_left_out(past, plan.release.number, plan.environment, left_out)
         return Deployment(
             id=id or f"{now:%Y%m%dT%H%M%S}-{_random.token_hex(4)}",
             project=plan.release.project,
@@ -165,8 +170,8 @@ class Plans(Promotions, Maintaining):
             mode=plan.mode,
             state=State.RUNNING,
             started_at=now,
-            by=whoami(),
-            controller=controller_here(),
+            by=recording.whoami(),
+            controller=recording.controller_here(),
             options=plan.options,
             left_out=left_out,
         )
@@ -174,4 +179,4 @@ class Plans(Promotions, Maintaining):
 
 def _recorded(name: str, value: Value | Secret) -> Value:
     """What stands in the record for the value of the variable *name*: of a secret, a reference under its name."""
-    return secret(name) if isinstance(value, Secret) else value
+    return model.secret(name) if isinstance(value, Secret) else value

@@ -6,16 +6,19 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from octossh.deploying import heard
+from octossh import deploying, model, planning, recording
 from octossh.errors import ModelError, OctosshError, RecordError, Refused
-from octossh.model import Deployment, Event, Mode, Outcome, Prevention, Release, State
-from octossh.planning import check_may_enter, to_follow
+from octossh.model import Event, Mode, State
 from octossh.promises import promised
-from octossh.recording import Record, whoami
-from octossh.releasing import MovedTag, moved_tags
+from octossh.releasing import moved_tags
 from octossh.space.wiring import Wiring
+
+if TYPE_CHECKING:
+    from octossh.model import Deployment, Outcome, Prevention, Release
+    from octossh.recording import Record
+    from octossh.releasing import MovedTag
 
 __all__ = ["Promotions"]
 
@@ -44,8 +47,8 @@ class Promotions(Wiring):
             ModelError: There is no such release, or no reason is given.
         """
         found = self.release(project, release)
-        held = Prevention(
-            project=found.project, release=found.number, why=why.strip(), by=whoami(), at=datetime.now(UTC)
+        held = model.Prevention(
+            project=found.project, release=found.number, why=why.strip(), by=recording.whoami(), at=datetime.now(UTC)
         )
         self.store.keep(_KIND, _key(found), held, why=held.why)
         return held
@@ -68,18 +71,20 @@ class Promotions(Wiring):
     def preventions(self, project: str | None = None) -> tuple[Prevention, ...]:
         """The releases of a project, or of all, that are held back; the latest first."""
         name = self.project(project).name if project else None
-        found = self.store.kept(_KIND, Prevention).values()
+        found = self.store.kept(_KIND, model.Prevention).values()
         return tuple(sorted((p for p in found if name in {None, p.project}), key=lambda p: p.at, reverse=True))
 
     def _prevented(self, release: Release) -> Prevention | None:
-        return self.store.kept_one(_KIND, _key(release), Prevention)
+        return self.store.kept_one(_KIND, _key(release), model.Prevention)
 
     def _check_may_enter(self, release: Release, environment: str) -> None:
         """Check that the lifecycle lets *release* into *environment*, and that nobody holds it back."""
         owner = self.projects.get(release.project)
         if owner is not None:
             held, reached = self._prevented(release), self.store.reached(release.project, release.number)
-            check_may_enter(owner, release.number, environment, reached, channel=release.channel, prevented=held)
+            planning.check_may_enter(
+                owner, release.number, environment, reached, channel=release.channel, prevented=held
+            )
 
     def _moved(self, release: Release, mode: Mode) -> tuple[MovedTag, ...]:
         """The tags of *release* that mean something else by now, as far as their registries say.
@@ -107,7 +112,7 @@ class Promotions(Wiring):
         except RecordError as error:
             _log.warning("whether %s %s goes on by itself cannot be seen: %s", ended.project, ended.release, error)
             return
-        for environment in to_follow(owner, ended, earlier, channel=release.channel):
+        for environment in planning.to_follow(owner, ended, earlier, channel=release.channel):
             data = {"environment": environment, "release": release.number}
             try:
                 self._check_newer(release, environment)
@@ -140,7 +145,7 @@ class Promotions(Wiring):
         """Record that something happened around a deployment, and tell whoever listens."""
         event = Event(type=kind, at=datetime.now(UTC), deployment=about.id, data=data)
         self.store.record(event)
-        heard(self.on_event, event)
+        deploying.heard(self.on_event, event)
 
     def _asking(self, release: Release, mode: Mode) -> Future[tuple[MovedTag, ...]]:
         """The same, while something else is done: a registry is as far away as the hosts are."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
+from octossh import model
 from octossh.errors import ModelError
-from octossh.model import Deployment, History, Sighting, Standing, State, Status
+from octossh.model import State
 from octossh.space.wiring import Wiring
+
+if TYPE_CHECKING:
+    from octossh.model import Deployment, History, Sighting, Standing, Status
 
 __all__ = ["Records"]
 
@@ -19,7 +24,7 @@ def _standing(
     latest: Sequence[Deployment],
     sighting: Sighting | None,
 ) -> Standing:
-    made = Standing(project=project, environment=environment)
+    made = model.Standing(project=project, environment=environment)
     if not latest:
         return made
     newest = latest[0]
@@ -64,7 +69,9 @@ class Records(Wiring):
         name = self.project(project).name if project else None
         if environment is not None:
             self._catalog.environment(environment)
-        return History(self.store.deployments(project=name, environment=environment, limit=limit, outcomes=outcomes))
+        return model.History(
+            self.store.deployments(project=name, environment=environment, limit=limit, outcomes=outcomes)
+        )
 
     def deployment(self, id: str = "latest") -> Deployment:  # noqa: A002 - the field's name
         """One deployment with all its outcomes and logs: by its id, or the newest one.
@@ -88,8 +95,8 @@ class Records(Wiring):
         known: dict[tuple[str, str], list[Deployment]] = {}
         for deployment in self.store.latest(project):
             known.setdefault((deployment.project, deployment.environment), []).append(deployment)
-        sightings = self.store.kept("sighting", Sighting)
-        return Status(
+        sightings = self.store.kept("sighting", model.Sighting)
+        return model.Status(
             tuple(
                 _standing(owner.name, name, known.get((owner.name, name), []), sightings.get(f"{owner.name}/{name}"))
                 for owner in owners

@@ -6,20 +6,24 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import attrs
 
+from octossh import model, planning, recording
 from octossh.errors import PlanError
-from octossh.model import Channel, Image, Pin, Project, Release, Repositories, read_text, write_whole
+from octossh.model import Release
 from octossh.model.numbering import COUNTER, Numbered, fill
-from octossh.planning import ReleaseDiff, compare, lint_tags
-from octossh.recording import Key, origin_here, pack, read_key, unpack, whoami
 from octossh.releasing import explain_image, last_picked, pin_images
 from octossh.shell import Secret
 from octossh.space.wiring import Wiring
-from octossh.versions import Explanation
-from octossh.versions.rules import RuleFields
+
+if TYPE_CHECKING:
+    from octossh.model import Channel, Image, Pin, Project, Repositories
+    from octossh.planning import ReleaseDiff
+    from octossh.recording import Key
+    from octossh.versions import Explanation
+    from octossh.versions.rules import RuleFields
 
 __all__ = ["Releases"]
 
@@ -47,7 +51,7 @@ class Releases(Wiring):
         """
         owner, found = self._catalog.image(image, project)
         explanation = self._explained(owner, found, owner.channel(channel), **changes)
-        odd = lint_tags(owner, found, [verdict.tag for verdict in explanation.verdicts])
+        odd = planning.lint_tags(owner, found, [verdict.tag for verdict in explanation.verdicts])
         return attrs.evolve(explanation, notes=(*explanation.notes, *odd))
 
     def _explained(self, owner: Project, image: Image, channel: Channel, **changes: Unpack[RuleFields]) -> Explanation:
@@ -134,11 +138,11 @@ class Releases(Wiring):
             raise PlanError("two releases are compared: give another number, or an environment in which one stands")
         found = self.release(project, release)
         if environment is None:
-            return compare(found, self.release(project, str(other)))
+            return planning.compare(found, self.release(project, str(other)))
         stands = self._stands(found.project, self._catalog.environment(environment))
         if stands is None:
             raise PlanError(f"nothing has succeeded in {environment!r} yet, so there is nothing to compare with")
-        return compare(self.release(found.project, stands.release), found)
+        return planning.compare(self.release(found.project, stands.release), found)
 
     def export_release(
         self, release: str, file: str | Path, *, project: str | None = None, key: Path | Secret | None = None
@@ -158,8 +162,8 @@ class Releases(Wiring):
             ModelError: There is no such release, the key is none, or the file cannot be written.
         """
         found = self.release(project, release)
-        text = pack(found, at=datetime.now(UTC), by=whoami(), key=_key(key))
-        write_whole(file, [text])
+        text = recording.pack(found, at=datetime.now(UTC), by=recording.whoami(), key=_key(key))
+        model.write_whole(file, [text])
         return found
 
     def import_release(self, file: str | Path, *, key: Path | Secret | None = None) -> Release:
@@ -174,9 +178,9 @@ class Releases(Wiring):
             ModelError: The file is no release, was changed, is not signed with the key, or is of another project.
             RecordError: The number is taken.
         """
-        found = unpack(read_text(file), f"the file {str(file)!r}", key=_key(key))
+        found = recording.unpack(model.read_text(file), f"the file {str(file)!r}", key=_key(key))
         self.project(found.project)
-        self.store.import_release(found, by=whoami())
+        self.store.import_release(found, by=recording.whoami())
         return found
 
     def _draft(
@@ -189,7 +193,7 @@ class Releases(Wiring):
         link: str | None,
     ) -> Release:
         """A release but for its number."""
-        here = origin_here()
+        here = recording.origin_here()
         return Release(
             project=project.name,
             number="(next)",
@@ -198,8 +202,8 @@ class Releases(Wiring):
             variables=project.variables,
             pins=pins,
             created_at=datetime.now(UTC),
-            created_by=whoami(),
-            notes=read_text(notes) if isinstance(notes, Path) else notes,
+            created_by=recording.whoami(),
+            notes=model.read_text(notes) if isinstance(notes, Path) else notes,
             templates=self._templates.hashes,
             commit=here.commit if commit is None else commit,
             link=here.link if link is None else link,
@@ -209,8 +213,8 @@ class Releases(Wiring):
 def _key(key: Path | Secret | None) -> Key | None:
     text = os.environ.get("OCTOSSH_RELEASE_KEY", "")
     if key is None and text:
-        return read_key(Secret(text))
-    return None if key is None else read_key(key)
+        return recording.read_key(Secret(text))
+    return None if key is None else recording.read_key(key)
 
 
 def _mask(project: Project, channel: Channel, release: Release) -> str:

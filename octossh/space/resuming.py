@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from octossh.deploying import settle
+from octossh import deploying, model
 from octossh.errors import ModelError, OctosshError, Refused
-from octossh.model import Deployment, Release, SecretRef, State
-from octossh.recording import Lease
-from octossh.shell import MASK, Secret
+from octossh.model import State
+from octossh.shell import MASK
 from octossh.space.leasing import held
 from octossh.space.wiring import Wiring
+
+if TYPE_CHECKING:
+    from octossh.model import Deployment, Release
+    from octossh.recording import Lease
+    from octossh.shell import Secret
 
 __all__ = ["Resuming"]
 
@@ -66,7 +71,7 @@ class Resuming(Wiring):
     def _settle(self, left: Deployment, lease: Lease) -> Deployment:
         release = self.store.release(left.project, left.release)
         events = self.store.events(left.id)
-        ended = settle(
+        ended = deploying.settle(
             left, release, self.targets, events, self._transport, self._to_mask(left, release), self.on_event,
             self.store.mark,
         )  # fmt: skip
@@ -77,7 +82,7 @@ class Resuming(Wiring):
         """The secrets that its steps may say; None where they are not known any more."""
         # What a step has given out as a secret, and what was said as one, is known to the process that has gone.
         given = any(value == MASK for outcome in left.outcomes for value in outcome.outputs.values())
-        if given or any(isinstance(value, SecretRef) for value in left.options.variables.values()):
+        if given or any(isinstance(value, model.SecretRef) for value in left.options.variables.values()):
             return None
         try:
             return self._access.of(release, left.environment)[0]

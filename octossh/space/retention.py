@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import attrs
 
-from octossh.model import Deployment, Mode, State
-from octossh.planning import Tidy, Tidying, needed_by_drift, to_tidy
+from octossh import planning
+from octossh.model import Mode, State
 from octossh.space.schedules import Schedules
 from octossh.space.wiring import Wiring
+
+if TYPE_CHECKING:
+    from octossh.model import Deployment
+    from octossh.planning import Tidy, Tidying
 
 __all__ = ["Retention"]
 
@@ -40,7 +45,7 @@ class Retention(Wiring):
         items: list[Tidy] = []
         for owner in owners:
             history = self.store.deployments(project=owner.name, limit=None, outcomes=False)
-            items += to_tidy(
+            items += planning.to_tidy(
                 owner,
                 self.store.releases(owner.name),
                 history,
@@ -52,7 +57,7 @@ class Retention(Wiring):
             )
         waiting = {(one.project, one.release) for one in Schedules(self.store)}
         kept = [item for item in items if item.what != "release" or (item.project, item.name) not in waiting]
-        return Tidying(items=tuple(kept), seen=newest[0].id if newest else "")
+        return planning.Tidying(items=tuple(kept), seen=newest[0].id if newest else "")
 
     def tidy(self, plan: Tidying) -> Tidying:
         """Let go what *plan* says; what went is returned.
@@ -71,4 +76,4 @@ class Retention(Wiring):
         passed = [d for d in history if d.state is State.SUCCEEDED and d.mode is not Mode.PRUNE]
         for environment in dict.fromkeys(d.environment for d in passed):
             here = (d.id for d in passed if d.environment == environment)
-            yield from needed_by_drift(map(self.store.deployment, here))
+            yield from planning.needed_by_drift(map(self.store.deployment, here))

@@ -6,30 +6,20 @@ import logging
 import secrets as _random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import attrs
 
+from octossh import model, planning, recording
 from octossh.errors import ModelError, OctosshError, PlanError, Refused, did_you_mean
-from octossh.model import (
-    Approval,
-    ApprovalRequest,
-    Approve,
-    DueState,
-    Mode,
-    OptionFields,
-    Options,
-    Pairs,
-    Release,
-    Schedule,
-    ScheduleList,
-    moment,
-)
-from octossh.planning import plan, with_said
-from octossh.recording import Store, alive, controller_here, groups_here, whoami
+from octossh.model import Mode, Pairs, Release
 from octossh.space.deployments import Deployments
 from octossh.space.leasing import held
 from octossh.space.shelves import SCHEDULE
+
+if TYPE_CHECKING:
+    from octossh.model import Approval, ApprovalRequest, OptionFields, Options, Schedule, ScheduleList
+    from octossh.recording import Store
 
 __all__ = ["Schedules", "Scheduling"]
 
@@ -54,8 +44,12 @@ class Schedules:
         Args:
             all: What has started, expired, failed or was cancelled, too.
         """
-        found = (one for one in self._store.kept(SCHEDULE, Schedule).values() if all or one.state is DueState.WAITING)
-        return ScheduleList(tuple(sorted(found, key=lambda one: (one.at, one.id))))
+        found = (
+            one
+            for one in self._store.kept(SCHEDULE, model.Schedule).values()
+            if all or one.state is model.DueState.WAITING
+        )
+        return model.ScheduleList(tuple(sorted(found, key=lambda one: (one.at, one.id))))
 
     def __iter__(self) -> Iterator[Schedule]:
         return iter(self.list())
@@ -66,10 +60,10 @@ class Schedules:
         Raises:
             ModelError: There is none.
         """
-        found = self._store.kept_one(SCHEDULE, id, Schedule)
+        found = self._store.kept_one(SCHEDULE, id, model.Schedule)
         if found is None:
             raise ModelError(
-                f"nothing is scheduled as {id!r}; {did_you_mean(id, self._store.kept(SCHEDULE, Schedule))}"
+                f"nothing is scheduled as {id!r}; {did_you_mean(id, self._store.kept(SCHEDULE, model.Schedule))}"
             )
         return found
 
@@ -82,7 +76,9 @@ class Schedules:
         """
         if self.waiting(id).pause is not None:
             raise Refused(f"{id} has begun, and waits in its middle; 'octossh cancel {id}' ends it")
-        return self.change(self.waiting(id), state=DueState.CANCELLED, why=f"cancelled by {whoami()}: {why}")
+        return self.change(
+            self.waiting(id), state=model.DueState.CANCELLED, why=f"cancelled by {recording.whoami()}: {why}"
+        )
 
     def approve(self, id: str, step: str, answer: Approval | None = None, *, notes: str = "") -> Schedule:  # noqa: A002
         """Answer for a step that asks for an approval. What is not approved is cancelled; if it has begun, it fails.
@@ -104,18 +100,18 @@ class Schedules:
             raise Refused(f"{waits.approvals[step].by} has answered for step {step!r} of {id} already")
         if waits.expires_at <= datetime.now(UTC):
             raise Refused(f"{id} could be approved until {waits.expires_at:%Y-%m-%d %H:%M} UTC; deploy again")
-        given = answer or Approval(True, by=whoami(), notes=notes, groups=groups_here())
+        given = answer or model.Approval(True, by=recording.whoami(), notes=notes, groups=recording.groups_here())
         process = self._store.release(waits.project, waits.release).process
         asking = next(one for one in process.steps if one.name == step)
         # Of a wave, the step is another one, and anybody may answer.
-        if isinstance(asking, Approve) and not asking.admits(given.by, given.groups):
+        if isinstance(asking, model.Approve) and not asking.admits(given.by, given.groups):
             raise Refused(f"step {step!r}: {given.by} may not approve, only {', '.join(asking.approvers)}")
         told = attrs.evolve(waits, approvals=Pairs({**waits.approvals, step: given}))
         if given.approved or waits.pause is not None:
             return self.change(waits, approvals=told.approvals)
         said = f": {given.notes}" if given.notes else ""
         return self.change(
-            waits, approvals=told.approvals, state=DueState.CANCELLED, why=f"{given.by} does not approve{said}"
+            waits, approvals=told.approvals, state=model.DueState.CANCELLED, why=f"{given.by} does not approve{said}"
         )
 
     def waiting(self, id: str) -> Schedule:  # noqa: A002 - the field's name
@@ -126,7 +122,7 @@ class Schedules:
             Refused: It waits no longer.
         """
         found = self.get(id)
-        if found.state is not DueState.WAITING:
+        if found.state is not model.DueState.WAITING:
             raise Refused(
                 f"{id} is {found.state.value}" + (f" ({found.why})" if found.why else "") + ", and waits no more"
             )
@@ -231,7 +227,7 @@ class Scheduling(Deployments):
                 "with octossh.secret('NAME'), or let the variable's own name be that of the secret"
             )
         self._check_plan(found, environment, said)
-        made = Schedule(
+        made = model.Schedule(
             id=f"{now:%Y%m%dT%H%M%S}-{_random.token_hex(4)}",
             project=found.project,
             release=found.number,
@@ -240,7 +236,7 @@ class Scheduling(Deployments):
             expires_at=end,
             options=said,
             asks=self._asks(found),
-            by=whoami(),
+            by=recording.whoami(),
             created_at=now,
             mode=mode,
         )
@@ -250,13 +246,13 @@ class Scheduling(Deployments):
     def _asks(self, release: Release) -> tuple[str, ...]:
         """The steps that wait for an answer in the store: where the space has nobody to ask."""
         steps = release.process.steps if self.approve is None else ()
-        return tuple(step.name for step in steps if isinstance(step, Approve))
+        return tuple(step.name for step in steps if isinstance(step, model.Approve))
 
     def _check_plan(self, release: Release, environment: str, options: Options) -> None:
         """What is wrong with it shows now, and not in the middle of the night."""
-        told = with_said(release, environment, options)
+        told = planning.with_said(release, environment, options)
         secrets, _ = self._access.of(told, environment)
-        plan(told, environment, self.targets, secrets=secrets, templates=self._templates, options=options)
+        planning.plan(told, environment, self.targets, secrets=secrets, templates=self._templates, options=options)
 
     def run_due(self, *, now: datetime | None = None) -> ScheduleList:
         """Start what is due, go on with what has its approvals, one after the other, and record what has expired.
@@ -274,20 +270,20 @@ class Scheduling(Deployments):
         handled = []
         for one in self.schedules.list(all=True):
             waits = self._taken_back(one)
-            if waits.state is DueState.WAITING and (waits.at <= at or waits.pause is not None):
+            if waits.state is model.DueState.WAITING and (waits.at <= at or waits.pause is not None):
                 try:
                     handled.append(self._due(waits, at) if waits.pause is None else self._going_on(waits, at))
                 except Refused as error:
                     _log.info("%s: %s", waits.id, error)  # another one has taken it
-        return ScheduleList(tuple(handled))
+        return model.ScheduleList(tuple(handled))
 
     def _taken_back(self, one: Schedule) -> Schedule:
         """*one*; as waiting again, where whoever took it died before the deployment began."""
-        if one.state is not DueState.STARTED or alive(one.controller) is not False or self._begun(one):
+        if one.state is not model.DueState.STARTED or recording.alive(one.controller) is not False or self._begun(one):
             return one
         why = "whoever had taken it ended before it began"
         try:
-            return self.schedules.change(one, state=DueState.WAITING, controller="", why=why)
+            return self.schedules.change(one, state=model.DueState.WAITING, controller="", why=why)
         except Refused:
             return self.schedules.get(one.id)
 
@@ -325,18 +321,20 @@ class Scheduling(Deployments):
     def _due(self, waits: Schedule, at: datetime) -> Schedule:
         if waits.expires_at <= at:
             why = waits.waits_for or "nobody ran what was due in time"
-            return self.schedules.change(waits, state=DueState.EXPIRED, why=why)
+            return self.schedules.change(waits, state=model.DueState.EXPIRED, why=why)
         if waits.unanswered and self.approve is None:
             return waits
-        taken = self.schedules.change(waits, state=DueState.STARTED, controller=controller_here(), why="")
+        taken = self.schedules.change(
+            waits, state=model.DueState.STARTED, controller=recording.controller_here(), why=""
+        )
         try:
             self._start(taken)
         except Refused as error:
-            return self.schedules.change(taken, state=DueState.WAITING, controller="", why=str(error))
+            return self.schedules.change(taken, state=model.DueState.WAITING, controller="", why=str(error))
         except OctosshError as error:
             if self._begun(taken):
                 raise
-            return self.schedules.change(taken, state=DueState.FAILED, why=str(error))
+            return self.schedules.change(taken, state=model.DueState.FAILED, why=str(error))
         return self.schedules.get(taken.id)
 
     def _start(self, one: Schedule) -> None:
@@ -361,8 +359,8 @@ class Scheduling(Deployments):
 
 def _times(now: datetime, at: datetime | str | None, expires_at: datetime | str | None) -> tuple[datetime, datetime]:
     """From when, and until when something waits."""
-    start = now if at is None else moment(at)
-    end = moment(expires_at) if expires_at is not None else start + (_HOUR if at is not None else 24 * _HOUR)
+    start = now if at is None else model.moment(at)
+    end = model.moment(expires_at) if expires_at is not None else start + (_HOUR if at is not None else 24 * _HOUR)
     if end <= max(start, now):
         raise ModelError(f"it would have expired at {end:%Y-%m-%d %H:%M} UTC, before it could start; give it longer")
     return start, end

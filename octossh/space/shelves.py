@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import attrs
 
-from octossh.deploying import Approver, Waited, waits_in_words
+from octossh import deploying, model, recording
 from octossh.errors import Refused
-from octossh.model import (
-    Approval,
-    ApprovalRequest,
-    Deployment,
-    DueState,
-    Event,
-    Held,
-    Outcome,
-    Pairs,
-    Pause,
-    Schedule,
-)
-from octossh.recording import Lease, Record, Store, controller_here
-from octossh.shell import Secret
-from octossh.space.values import KEY, Keys
+from octossh.model import Pairs
+from octossh.space.values import KEY
+
+if TYPE_CHECKING:
+    from octossh.deploying import Approver, Waited
+    from octossh.model import Approval, ApprovalRequest, Deployment, Event, Outcome, Pause, Schedule
+    from octossh.recording import Lease, Record, Store
+    from octossh.shell import Secret
+    from octossh.space.values import Keys
 
 __all__ = ["SCHEDULE", "Continued", "Shelf", "answering"]
 
@@ -72,10 +67,10 @@ class Shelf:
         """See `octossh.deploying.Shelf`."""
         self.check(secrets)
         until, waited = datetime.now(UTC) + _KEPT, tuple(waits)
-        waiting = attrs.evolve(deployment, error=waits_in_words(waited, until))
-        before = self._store.kept_one(SCHEDULE, deployment.id, Schedule)
+        waiting = attrs.evolve(deployment, error=deploying.waits_in_words(waited, until))
+        before = self._store.kept_one(SCHEDULE, deployment.id, model.Schedule)
         given = {**(before.approvals if before else {}), **self._given}
-        made = Schedule(
+        made = model.Schedule(
             id=deployment.id,
             project=deployment.project,
             release=deployment.release,
@@ -90,7 +85,7 @@ class Shelf:
             pause=pause,
             mode=before.mode if before else None,
         )
-        held = Held(secrets=self._keys.close(deployment.id, secrets)) if secrets else None
+        held = model.Held(secrets=self._keys.close(deployment.id, secrets)) if secrets else None
         self._store.wait(waiting, made, held, lease=self._lease)
         self._leave(waiting)
         return waiting
@@ -105,7 +100,7 @@ class Continued:
 
     def start(self, _deployment: Deployment) -> None:
         """Take it up. Raises as `octossh.recording.Store.go_on` does."""
-        after = attrs.evolve(self._waits, state=DueState.STARTED, controller=controller_here(), why="")
+        after = attrs.evolve(self._waits, state=model.DueState.STARTED, controller=recording.controller_here(), why="")
         self._store.go_on(self._waits, after, lease=self._lease)
 
     def record(self, event: Event, outcome: Outcome | None = None) -> None:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import attrs
 
-from octossh.errors import DeployFailed, Hosts, OctosshError, PlanError, RecordError
-from octossh.model import CONTROLLER, Approval, ApprovalRequest, Deployment, Mode, Rollout, State
-from octossh.planning import Plan
+from octossh import model
+from octossh.errors import Hosts, OctosshError, PlanError, RecordError
+from octossh.model import CONTROLLER, Deployment, Mode, State
 from octossh.space.plans import Plans
+
+if TYPE_CHECKING:
+    from octossh.errors import DeployFailed
+    from octossh.model import Approval, ApprovalRequest
+    from octossh.planning import Plan
 
 __all__ = ["Undoing", "tell"]
 
 _log = logging.getLogger("octossh")
 
-Apply = Callable[[Plan, Deployment, Callable[[ApprovalRequest], Approval]], Deployment]
+Apply = Callable[["Plan", Deployment, Callable[["ApprovalRequest"], "Approval"]], Deployment]
 """Applies a plan as a deployment; it raises nothing when that does not succeed."""
 
 
@@ -71,7 +77,7 @@ class Undoing(Plans):
         )
         # Each host for itself: one that cannot be put back keeps no other one from it.
         before = plan.rollout
-        rollout = Rollout(
+        rollout = model.Rollout(
             on_failure="continue", parallel=before.parallel, per_gateway=before.per_gateway, grace_s=before.grace_s
         )
         return attrs.evolve(made, rollout=rollout, options=attrs.evolve(made.options, undoes=failed.id))
@@ -79,7 +85,7 @@ class Undoing(Plans):
 
 def _approved(failed: Deployment) -> Callable[[ApprovalRequest], Approval]:
     """Whoever lets hosts be put back by themselves has approved that by it."""
-    return lambda request: Approval(True, by=request.by, notes=f"it undoes {failed.id} by itself")
+    return lambda request: model.Approval(True, by=request.by, notes=f"it undoes {failed.id} by itself")
 
 
 def tell(error: DeployFailed, undone: Deployment | None, said: str) -> None:

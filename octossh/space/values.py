@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from octossh import model, recording
 from octossh.errors import ModelError
 from octossh.model import Pairs, check_name
-from octossh.model.values import Sealed, StoredValue, StoredValues
-from octossh.recording import Store, whoami
 from octossh.recording.sealing import Seals
 from octossh.shell import Secret
-from octossh.vaults import SecretSource, find_secret
+from octossh.vaults import find_secret
+
+if TYPE_CHECKING:
+    from octossh.model import Sealed, StoredValues
+    from octossh.recording import Store
+    from octossh.vaults import SecretSource
 
 __all__ = ["KEY", "Keys", "Values", "key_of_user"]
 
@@ -78,7 +83,7 @@ class Keys:
 
     def close(self, owner: str, secrets: Mapping[str, Secret]) -> Pairs[Sealed]:
         """*secrets* encrypted for *owner*, under their own names. Raises as `needed` does."""
-        seals, by = self.needed(), whoami()
+        seals, by = self.needed(), recording.whoami()
         return Pairs({name: seals.close(f"{owner}/{name}", secret, by) for name, secret in secrets.items()})
 
     def open(self, owner: str, closed: Mapping[str, Sealed]) -> dict[str, Secret]:
@@ -118,16 +123,16 @@ class Values:
         secret = value if isinstance(value, Secret) else Secret(value)
         if not secret.reveal():
             raise ModelError(f"value {name!r} is empty; give some text, or remove it")
-        sealed = self._keys.needed().close(name, secret, whoami())
+        sealed = self._keys.needed().close(name, secret, recording.whoami())
         self._store.keep(_KIND, name, sealed, why=why, told=False)
 
     def list(self) -> StoredValues:
         """Their names, and who set them when; it needs no key."""
-        held = self._store.kept(_KIND, Sealed) if self._store.there else {}
+        held = self._store.kept(_KIND, model.Sealed) if self._store.there else {}
         seals = self._keys.seals() if held else None
-        return StoredValues(
+        return model.StoredValues(
             tuple(
-                StoredValue(
+                model.StoredValue(
                     name=name,
                     at=sealed.at,
                     by=sealed.by,
@@ -157,7 +162,9 @@ class Values:
             Refused: Somebody has set one meanwhile; run it again.
         """
         seals = self._keys.needed()
-        held = {name: sealed for name, sealed in self._store.kept(_KIND, Sealed).items() if sealed.key != seals.first}
+        held = {
+            name: sealed for name, sealed in self._store.kept(_KIND, model.Sealed).items() if sealed.key != seals.first
+        }
         made = {name: seals.again(name, sealed) for name, sealed in held.items()}
         for name, sealed in made.items():
             self._store.keep(_KIND, name, sealed, why=why or "the key was changed", told=False, expect=held[name])
@@ -172,7 +179,7 @@ class Values:
         """
         if not self._store.there:
             return None
-        sealed = self._store.kept_one(_KIND, name, Sealed)
+        sealed = self._store.kept_one(_KIND, name, model.Sealed)
         if sealed is None:
             return None
         seals = self._keys.seals()

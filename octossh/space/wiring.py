@@ -5,44 +5,50 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sized
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
+from octossh import deploying, model, planning, recording, rendering
 from octossh.access import Access
-from octossh.deploying import Anchored, Approver, Decider, policy
 from octossh.errors import ModelError
-from octossh.inventory import TargetSource, targets_of
-from octossh.model import (
-    Catalog,
-    Deployment,
-    Environment,
-    Event,
-    HookCall,
-    Project,
-    Release,
-    Releases,
-    State,
-    Target,
-    Value,
-    Variable,
-)
-from octossh.planning import current
-from octossh.recording import Record, Store
-from octossh.rendering import read_templates
-from octossh.shell import Secret
-from octossh.sinks import Hook, Hooks, Pump, Sink, Spans
+from octossh.inventory import targets_of
+from octossh.model import Catalog, State
+from octossh.sinks import Hooks, Pump, Spans
 from octossh.space.freezes import Freezes
 from octossh.space.values import Keys, Values, key_of_user
-from octossh.transport import SSH, OpenSSH, Pool, Transport
-from octossh.vaults import SecretSource, sources_of
+from octossh.transport import SSH, Pool
+from octossh.vaults import sources_of
+
+if TYPE_CHECKING:
+    from octossh.deploying import Approver, Decider
+    from octossh.inventory import TargetSource
+    from octossh.model import (
+        Deployment,
+        Environment,
+        Event,
+        HookCall,
+        Project,
+        Release,
+        Releases,
+        Target,
+        Value,
+        Variable,
+    )
+    from octossh.recording import Record
+    from octossh.shell import Secret
+    from octossh.sinks import Hook, Sink
+    from octossh.transport import Transport
+    from octossh.vaults import SecretSource
 
 __all__ = ["Wiring"]
 
-_TRANSPORTS: dict[str, Callable[[], Transport]] = {"ssh": SSH, "openssh": OpenSSH}
-
 
 def _transport(given: Transport | str | None) -> Transport:
-    if given is None or (isinstance(given, str) and given in _TRANSPORTS):
-        return _TRANSPORTS[given or "ssh"]()
+    if given in (None, "ssh"):
+        return SSH()
+    if given == "openssh":
+        from octossh.transport import OpenSSH
+
+        return OpenSSH()
     if isinstance(given, str) or not callable(getattr(given, "run", None)):
         raise ModelError(f"the transport {given!r} is none; give an octossh.SSH(...), 'ssh' or 'openssh', or none")
     return given
@@ -80,12 +86,16 @@ class Wiring:
         if not isinstance(lock_wait_s, int) or lock_wait_s < 0:
             raise ModelError(f"lock_wait_s is {lock_wait_s!r}; give whole seconds, from 0 on")
         self.on_moved_tag, self.anchors, self.lock_wait_s = on_moved_tag, anchors, lock_wait_s
-        self.store = Store(store)
+        self.store = recording.Store(store)
         self.approve, self.ask, self.on_event = approve, ask, on_event
-        self._pump, self._hooks, self._spans = Pump(self.store, sinks), Hooks(hooks), Spans(wanted=spans)
+        self._pump, self._hooks, self._spans = (
+            Pump(self.store, sinks),
+            Hooks(hooks),
+            Spans(wanted=spans),
+        )
         self.store.on_written = self._pump.wake
-        self.on_failure = policy(on_failure) if isinstance(on_failure, str) else on_failure
-        self._templates = read_templates(templates)
+        self.on_failure = deploying.policy(on_failure) if isinstance(on_failure, str) else on_failure
+        self._templates = rendering.read_templates(templates)
         self._transport = _transport(transport)
         images = (image for project in self._catalog.projects.values() for image in project.process.images)
         source = key_of_user if key is None else sources_of(key)[0]
@@ -189,14 +199,14 @@ class Wiring:
 
     def releases(self, project: str | None = None, *, limit: int | None = None) -> Releases:
         """The releases of a project, newest first."""
-        return Releases(self.store.releases(self.project(project).name, limit=limit))
+        return model.Releases(self.store.releases(self.project(project).name, limit=limit))
 
     def _anchored(self, record: Record) -> Record:
-        return Anchored(record, self.store.head, self.targets, self._transport) if self.anchors else record
+        return deploying.Anchored(record, self.store.head, self.targets, self._transport) if self.anchors else record
 
     def _leave_anchors(self, deployment: Deployment) -> None:
         if self.anchors:
-            Anchored(self.store, self.store.head, self.targets, self._transport).leave(deployment)
+            deploying.Anchored(self.store, self.store.head, self.targets, self._transport).leave(deployment)
 
     def _places(self, owner: Project) -> tuple[str, ...]:
         """The environments that a project can go to."""
@@ -211,7 +221,7 @@ class Wiring:
 
     def _stands(self, project: str, environment: str) -> Deployment | None:
         """The last deployment to *environment* that succeeded; found without reading the history."""
-        return current(self.store.latest(project), environment)
+        return planning.current(self.store.latest(project), environment)
 
     def _standing(self, project: str) -> dict[str, str]:
         """By environment the release that succeeded there last."""

@@ -10,11 +10,10 @@ from attrs import asdict, field, frozen
 
 from octossh.errors import ModelError, did_you_mean
 from octossh.versions import patterns
-from octossh.versions.modes import check_mode
-from octossh.versions.ranges import Range
-from octossh.versions.tags import SCHEMES
 
 __all__ = ["SCHEMES", "Rule", "RuleFields", "compiled"]
+
+SCHEMES = ("dotted", "calver", "date", "number", "semver", "octopus", "pep440", "text", "regex", "created")
 
 # What these modes read has no first number that a major version could be.
 _UNCOUNTED = frozenset({"alphabetical", "created"})
@@ -74,8 +73,13 @@ class Rule:
     min_age_days: float = field(default=0, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        check_mode(self.mode)
+        if self.mode != "docker":
+            from octossh.versions.modes import check_mode  # loads what reads tags, which few processes do
+
+            check_mode(self.mode)
         if self.range is not None:
+            from octossh.versions.ranges import Range
+
             Range.parse(self.range, self.mode)
         _check_texts(variant=self.variant, prefix=self.prefix)
         compiled(self.prerelease, "prerelease")

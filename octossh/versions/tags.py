@@ -11,7 +11,6 @@ from attrs import frozen
 from octossh.errors import ModelError
 
 __all__ = [
-    "SCHEMES",
     "TAG",
     "VERSION_KINDS",
     "Version",
@@ -25,7 +24,6 @@ __all__ = [
 ]
 
 VERSION_KINDS = frozenset({"dotted", "date", "number", "text"})
-SCHEMES = ("dotted", "calver", "date", "number", "semver", "octopus", "pep440", "text", "regex", "created")
 
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 """What a registry takes for a tag."""

@@ -12,7 +12,7 @@ from worlds import DO, FAILED, GONE, NET, WEB, World, failing, planned, says, st
 
 import octossh as oc
 from octossh.deploying import following
-from octossh.rendering.outliving import KEPT_S
+from octossh.rendering.surviving import KEPT_S
 
 
 def lost():

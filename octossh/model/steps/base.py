@@ -21,6 +21,7 @@ __all__ = [
     "LITERAL",
     "MAY_BE_SECRET",
     "SHELL",
+    "Evaluated",
     "Part",
     "Step",
     "changed",
@@ -74,6 +75,12 @@ def _when(instance: Step, _attribute: Any, when: Any) -> None:
             f"{type(instance).__name__} {instance.name!r}: when {when!r} is none of 'success', 'failure' and 'always', "
             "and no expression such as '{{ Flag }}'"
         )
+
+
+class Evaluated(str):
+    """A script whose expressions have been evaluated: braces in it are only braces."""
+
+    __slots__ = ()
 
 
 @frozen

@@ -11,7 +11,7 @@ from octossh.model.steps.parts import Join
 from octossh.templating import has_expression
 
 if TYPE_CHECKING:
-    from octossh.model.steps.options import ContainerStep
+    from octossh.model.steps.container_steps import ContainerStep
 
 __all__ = ["contradiction"]
 

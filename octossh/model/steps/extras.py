@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from octossh.model.steps.flags import flags
+from octossh.model.steps.flagging import flags
 from octossh.templating import has_expression
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from octossh.errors import ModelError
 from octossh.model._values import Pairs, checked, of
 from octossh.model.steps.base import Part, Step
 from octossh.model.steps.fields import check_docker_name, check_driver_name, label_pairs, option_pairs
-from octossh.model.steps.flags import flag, normalised, text
+from octossh.model.steps.flagging import flag, normalised, text
 from octossh.model.steps.normal import address, addresses, network_range, plain
 from octossh.templating import has_expression
 

@@ -9,9 +9,9 @@ from attrs.validators import optional
 
 from octossh.errors import ModelError
 from octossh.model._values import checked
+from octossh.model.steps.container_steps import ContainerStep
 from octossh.model.steps.fields import check_idle, matching, seconds
-from octossh.model.steps.flags import normalised
-from octossh.model.steps.options import ContainerStep
+from octossh.model.steps.flagging import normalised
 
 __all__ = ["RunOnce"]
 

@@ -14,7 +14,7 @@ from octossh.model._values import Pairs, checked, of, words
 from octossh.model.secrets import SecretRef
 from octossh.model.steps.base import MAY_BE_SECRET, SHELL, Part
 from octossh.model.steps.fields import check_content, check_host_name, check_network_name, option_pairs, seconds
-from octossh.model.steps.flags import flag, flags, normalised, text
+from octossh.model.steps.flagging import flag, flags, normalised, text
 from octossh.model.steps.normal import address, argument, number, one_of, plain, size, target_of
 from octossh.templating import has_expression
 

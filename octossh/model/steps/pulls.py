@@ -9,7 +9,7 @@ from attrs import field, frozen
 from octossh.model._values import of, telling
 from octossh.model.images import Image
 from octossh.model.steps.base import Step
-from octossh.model.steps.flags import flag
+from octossh.model.steps.flagging import flag
 
 __all__ = ["PullImage"]
 

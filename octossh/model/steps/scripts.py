@@ -12,16 +12,10 @@ from octossh.errors import ModelError
 from octossh.model._values import Pairs, checked, of, telling
 from octossh.model.images import Image
 from octossh.model.secrets import SecretRef
-from octossh.model.steps.base import LITERAL, MAY_BE_SECRET, SHELL, Step, check_controller
+from octossh.model.steps.base import LITERAL, MAY_BE_SECRET, SHELL, Evaluated, Step, check_controller
 from octossh.model.steps.fields import check_idle, check_place, env_pairs, matching, seconds
 
-__all__ = ["Evaluated", "RunScript"]
-
-
-class Evaluated(str):
-    """A script whose expressions have been evaluated: braces in it are only braces."""
-
-    __slots__ = ()
+__all__ = ["RunScript"]
 
 
 _NETWORK = matching(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*(:[a-zA-Z0-9][a-zA-Z0-9_.-]*)?", "a network, or container:NAME")

@@ -9,7 +9,7 @@ from attrs import field, frozen
 from octossh.model._values import Pairs, checked, of, telling
 from octossh.model.steps.base import Step
 from octossh.model.steps.fields import check_docker_name, check_driver_name, label_pairs, option_pairs
-from octossh.model.steps.flags import flag
+from octossh.model.steps.flagging import flag
 
 __all__ = ["CreateVolume"]
 

@@ -11,7 +11,7 @@ from attrs import frozen
 from lab.lab import Lab
 
 import octossh as oc
-from octossh.rendering.outliving import KEPT_S
+from octossh.rendering.surviving import KEPT_S
 
 # Everything of the user who logs in, but for connections that are still open.
 _PROCESSES = "ps -u deploy -o pid=,args= | grep -v '[s]shd: deploy' || true"

@@ -35,7 +35,7 @@ KEPT_S = 45
 
 def keep(seconds: int) -> int:
     """Let runs be kept for so long from now on; it was that long before."""
-    outliving = importlib.import_module("octossh.rendering.outliving")
+    outliving = importlib.import_module("octossh.rendering.surviving")
     before: int = outliving._FIXED["kept_s"]
     outliving._FIXED["kept_s"] = seconds
     outliving._outlive.cache_clear()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
 from octossh.model import slug
 from octossh.rendering.scripts import fixed
-from octossh.shell import Script
+
+if TYPE_CHECKING:
+    from octossh.shell import Script
 
 __all__ = ["anchor", "anchor_place", "anchors", "old_anchor_place"]
 

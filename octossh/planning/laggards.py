@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from octossh.model import Deployment, Mode, Outcome, State
+from octossh.model import Mode, State
+
+if TYPE_CHECKING:
+    from octossh.model import Deployment, Outcome
 
 __all__ = ["lagging"]
 

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from octossh.model import (
-    CONTROLLER,
-    CreateNetwork,
-    CreateVolume,
-    PullImage,
-    PutFile,
-    RunContainer,
-    Step,
-    StopResource,
-    WaitFor,
-)
-from octossh.planning.plans import Plan
-from octossh.planning.tasks import Task
-from octossh.planning.waves import Stage
+from octossh.model import CONTROLLER
+
+if TYPE_CHECKING:
+    from octossh.model import Step
+    from octossh.planning.plans import Plan
+    from octossh.planning.tasks import Task
+    from octossh.planning.waves import Stage
 
 __all__ = ["together"]
 
-_KINDS = (CreateNetwork, CreateVolume, PullImage, PutFile, RunContainer, StopResource, WaitFor)
+_KINDS = frozenset(
+    {"create_network", "create_volume", "pull_image", "put_file", "run_container", "stop_resource", "wait_for"}
+)
+_PREPARING = frozenset({"create_network", "create_volume", "pull_image"})
 
 
 def together(plan: Plan) -> Mapping[tuple[str, str], tuple[Task, ...]]:
@@ -69,11 +66,11 @@ def _runs(plan: Plan, *, several: bool) -> Iterator[list[Stage]]:
 def _plain(stage: Stage) -> bool:
     step = stage.step
     usual = step.when == "success" and step.runs_on == "each" and step.rolling is None
-    return usual and isinstance(step, _KINDS) and len(stage.waves) == 1
+    return usual and step.kind in _KINDS and len(stage.waves) == 1
 
 
 def _prepares(step: Step) -> bool:
     """Whether *step* only adds to its own host what others use there."""
-    if isinstance(step, CreateNetwork):
-        return not (step.replace or step.required or step.driver == "overlay")
-    return isinstance(step, CreateVolume | PullImage) and not (step.required or getattr(step, "replace", False))
+    if step.kind not in _PREPARING or step.required or getattr(step, "replace", False):
+        return False
+    return step.kind != "create_network" or getattr(step, "driver", None) != "overlay"

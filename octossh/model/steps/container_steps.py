@@ -22,7 +22,7 @@ from octossh.model.steps.fields import (
     option_pairs,
     seconds,
 )
-from octossh.model.steps.flags import flag, normalised, text
+from octossh.model.steps.flagging import flag, normalised, text
 from octossh.model.steps.normal import (
     address,
     argument,
