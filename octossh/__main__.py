@@ -1,5 +1,5 @@
 """``python -m octossh``."""
 
-from octossh.cli import main
+from octossh.cli.processes import run
 
-main()
+run()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import gc
 import json
@@ -104,8 +103,6 @@ def main(arguments: list[str] | None = None) -> None:
     open_outputs()
     # What a command loads stays to its end. By default, looking for garbage in it takes a twentieth of the time.
     gc.set_threshold(*_GARBAGE)
-    # Python looks for it once more when it ends, which takes a quarter of a deployment's time, and nobody gains by it.
-    atexit.register(gc.freeze)
     # A job that is cancelled gets SIGTERM: end it as Ctrl-C does, so that the record says how far it came.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if completing.asked():

@@ -224,7 +224,19 @@ def test_a_plan_has_colours_at_a_terminal_where_nobody_says_no(folder):
     assert "\x1b" not in subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=True).stdout
 
 
-def test_a_command_that_ends_looks_for_no_garbage():
-    code = "import atexit, gc; atexit.register(lambda: print(gc.get_count()[0] < gc.get_freeze_count())); from octossh.cli import main; main()"
-    done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "True"
+@pytest.mark.parametrize(("words", "code"), [("status", 0), ("release show 9", 2)])
+def test_a_command_ends_with_its_code_and_calls_what_waits_for_the_end_and_takes_nothing_apart(words, code, tmp_path):
+    octofile = """
+import atexit
+import octossh as oc
+class Kept:
+    def __del__(self): print("taken apart")
+kept = Kept()
+atexit.register(lambda: print("called"))
+space = oc.Space(projects=[oc.Project("shop", process=[oc.RunScript("say", script="true")])])
+"""
+    (tmp_path / "octofile.py").write_text(octofile)
+    command = [sys.executable, "-m", "octossh", *words.split()]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert done.stdout.splitlines()[-1] == "called"
