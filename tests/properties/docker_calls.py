@@ -311,7 +311,7 @@ class Call:
     def listed(self, all_: dict[str, Any], labels: Callable[[Any], dict[str, str]]) -> str:
         shown = []
         for seen in all_.values():
-            fits = True
+            fits, named = True, []
             for given in self.options.get("--filter", []):
                 key, _, wanted = given.partition("=")
                 if key == "network":
@@ -321,7 +321,9 @@ class Call:
                     fits &= labels(seen).get(name) == text
                 else:
                     name = wanted.strip("^$").removeprefix("/?").replace("\\", "")
-                    fits &= name == seen["Name"].removeprefix("/")
+                    named.append(name == seen["Name"].removeprefix("/"))
+            # As docker: of several names one is enough.
+            fits &= any(named) or not named
             if fits:
                 name = seen["Name"].removeprefix("/")
                 line = {"ID": seen.get("Id"), "Name": name, "Names": name, "Labels": labels(seen)}

@@ -147,6 +147,15 @@ def test_a_look_sees_what_is_ours_and_what_bears_a_wanted_name(host: Host, noise
     assert snapshot.docker == "20.10.24"
 
 
+def test_a_look_for_many_names_asks_docker_once_for_each_kind(host: Host) -> None:
+    project_of_two(host)
+    wanted = [("container", "stranger"), ("container", "none"), ("network", "bridge"), ("network", "gone")]
+    _, result = host.run(observe(unique(), "Dev", [*wanted, ("volume", "data"), ("volume", "more")]))
+    listed = [call.name for call in host.calls if not call.name.endswith("inspect")]
+    assert listed == ["version", "ps", "ps", "network ls", "network ls", "volume ls", "volume ls"]
+    assert {"stranger", "bridge"} < {seen.name for seen in read_snapshot(result, "h01").resources}
+
+
 @pytest.mark.parametrize("number", range(7))
 def test_a_look_that_fails_on_the_way_is_an_error_never_a_part_of_the_truth(host: Host, number: int) -> None:
     project_of_two(host)

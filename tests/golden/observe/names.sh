@@ -64,8 +64,8 @@ octossh_frame "docker $octossh_said"
 
 octossh_ids=''
 octossh_ask docker ps -aq --no-trunc --filter 'label=octossh.project=O'"'"'Brien & "Söhne"' --filter 'label=octossh.environment=$(id)'
-octossh_ask docker ps -aq --no-trunc --filter 'name=^/?b_2$'
-octossh_ask docker ps -aq --no-trunc --filter 'name=^/?shop\-web\.1$'
+# Of several names docker tells all; of several labels, what has all of them.
+octossh_ask docker ps -aq --no-trunc --filter 'name=^/?b_2$' --filter 'name=^/?shop\-web\.1$'
 octossh_ids=$(octossh_line "$octossh_ids")
 if [ -n "$octossh_ids" ]; then
     # shellcheck disable=SC2086

@@ -64,6 +64,7 @@ octossh_frame "docker $octossh_said"
 
 octossh_ids=''
 octossh_ask docker ps -aq --no-trunc --filter label=octossh.project=shop --filter label=octossh.environment=Dev
+# Of several names docker tells all; of several labels, what has all of them.
 octossh_ask docker ps -aq --no-trunc --filter 'name=^/?shop\-dev\-web$'
 octossh_ask docker ps -aq --no-trunc --filter label=com.docker.compose.project=shop-dev-stack
 octossh_ids=$(octossh_line "$octossh_ids")
