@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, event, insert, select
+from sqlalchemy import Connection, Engine, insert, select
 
 from octossh.errors import RecordError
 from octossh.recording.faults import BUSY_TIMEOUT_S, FAILURES, explain
@@ -61,7 +61,6 @@ class Database:
         self._busy_thread: int | None = None
         self._base = _base(place)
         self.where = self._base.where
-        event.listen(self._base.engine, "begin", self._begin)
         with contextlib.ExitStack() as undo:
             undo.callback(self._base.engine.dispose)
             self._prepare()
@@ -80,7 +79,7 @@ class Database:
         Raises:
             RecordError: The database failed, or was locked by another process for 15 s.
         """
-        with self._connected(write=write) as connection, connection.begin():
+        with self._connected(write=write) as connection, self._begun(connection, write=write):
             yield connection
 
     @contextlib.contextmanager
@@ -93,7 +92,7 @@ class Database:
                 self._base.check()
             try:
                 with self._base.engine.connect() as connection:
-                    yield connection.execution_options(octossh_write=write)
+                    yield connection
             except FAILURES as error:
                 raise self._base.explain(error) from None
 
@@ -112,8 +111,11 @@ class Database:
             self._busy_thread = None
             self._lock.release()
 
-    def _begin(self, connection: Connection) -> None:
-        self._base.begin(connection, write=bool(connection.get_execution_options().get("octossh_write")))
+    @contextlib.contextmanager
+    def _begun(self, connection: Connection, *, write: bool) -> Iterator[None]:
+        with connection.begin():
+            self._base.begin(connection, write=write)
+            yield
 
     def _prepare(self) -> None:
         """Check the schema; make it in an empty database, and bring an older one up to date."""
@@ -124,7 +126,7 @@ class Database:
         with self._connected(write=True) as connection:
             if known is not None:
                 self._base.loosen(connection)
-            with connection.begin():
+            with self._begun(connection, write=True):
                 known = self._schema(connection)  # somebody else may have done it meanwhile
                 if known is None:
                     metadata.create_all(connection, checkfirst=False)

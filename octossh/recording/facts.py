@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from octossh.errors import ModelError, RecordError, Refused, did_you_mean
 from octossh.model import Event
@@ -51,8 +51,8 @@ class Facts(Work):
 
     def kept(self, kind: str, of: type[T]) -> dict[str, T]:
         """See `Store.kept`."""
-        query = select(facts).where(facts.c.kind == kind)
-        return {row["key"]: self._value(row, of) for row in sorted(self.rows(query), key=lambda row: str(row["key"]))}
+        found = sorted(self.find_all(facts, kind=kind), key=lambda row: str(row["key"]))
+        return {row["key"]: self._value(row, of) for row in found}
 
     def kept_one(self, kind: str, key: str, of: type[T]) -> T | None:
         """See `Store.kept_one`."""
@@ -100,11 +100,10 @@ class Facts(Work):
             return ""
 
     def _row(self, kind: str, key: str) -> Row | None:
-        query = select(facts).where(facts.c.kind == kind, facts.c.key == clean(key))
-        return next(self.rows(query), None)
+        return self.find(facts, kind=kind, key=clean(key))
 
     def _remove(self, kind: str, key: str) -> None:
-        self.connection.execute(delete(facts).where(facts.c.kind == kind, facts.c.key == clean(key)))
+        self.remove(facts, kind=kind, key=clean(key))
 
     def _value(self, row: Row, of: type[T]) -> T:
         fault = "its text is not what was recorded"

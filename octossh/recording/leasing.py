@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import attrs
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from octossh.errors import ModelError, RecordError, Refused
 from octossh.model import Event
@@ -98,12 +98,10 @@ class Leasing(Work):
         return tuple(_lease(row) for row in self.rows(query) if _held(row, now))
 
     def _row(self, project: str, environment: str) -> Row | None:
-        query = select(leases).where(leases.c.project == clean(project), leases.c.environment == clean(environment))
-        return next(self.rows(query), None)
+        return self.find(leases, project=clean(project), environment=clean(environment))
 
     def _set(self, lease: Lease, values: Row) -> None:
-        here = (leases.c.project == lease.project) & (leases.c.environment == lease.environment)
-        self.connection.execute(update(leases).where(here).values(**values))
+        self.change(leases, {"project": lease.project, "environment": lease.environment}, values)
 
     def _tell_taken(self, lease: Lease, row: Row) -> None:
         was = {name: row[name] for name in ("by", "holder", "since", "expires_at")}

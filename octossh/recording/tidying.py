@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import case, delete, func, select, update
+from sqlalchemy import case, func, select
 
 from octossh.model import Event, State
 from octossh.planning import Tidy
@@ -45,8 +45,8 @@ class Tidier(Work):
         return {id_: bool(most) for id_, most in self.connection.execute(query)}
 
     def _release(self, item: Tidy, seen: str) -> bool:
-        here = (releases.c.project == clean(item.project)) & (releases.c.number == clean(item.name))
-        row = next(self.rows(select(releases).where(here)), None)
+        here = {"project": clean(item.project), "number": clean(item.name)}
+        row = self.find(releases, **here)
         if row is None or is_tombstone(row) or self._deployed_since(item, seen):
             return False
         now = datetime.now(UTC)
@@ -70,17 +70,17 @@ class Tidier(Work):
         query = select(deployments.c.id).where(of_it, deployments.c.seq > last.scalar_subquery()).limit(1)
         return self.connection.execute(query).first() is not None
 
-    def _unguarded_update(self, which: Any, body: str) -> None:
+    def _unguarded_update(self, which: Row, body: str) -> None:
         dialect = self.connection.dialect.name
         of_table = "" if dialect == "sqlite" else " ON releases"
         self.connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS releases_no_update{of_table}")
-        self.connection.execute(update(releases).where(which).values(body=body, sha256=sha256(body)))
+        self.change(releases, which, {"body": body, "sha256": sha256(body)})
         for statement in guards("releases", ("UPDATE",), dialect):
             if statement.startswith("CREATE TRIGGER releases_no_update "):
                 self.connection.exec_driver_sql(statement)
 
     def _deployment(self, item: Tidy) -> bool:
-        row = next(self.rows(select(deployments).where(deployments.c.id == clean(item.name))), None)
+        row = self.find(deployments, id=clean(item.name))
         if row is None or row["state"] in {State.RUNNING.value, State.WAITING.value}:
             return False
         before = self._outcomes(row["id"])
@@ -90,13 +90,11 @@ class Tidier(Work):
         bytes_ = max(0, sum(map(_size, before)) - sum(map(_size, after)))
         data = {"removed": item.what, "before": subject_hash(row, before), "bytes": bytes_, "why": item.why,
                 "by": whoami()}  # fmt: skip
-        here = outcomes.c.deployment == row["id"]
         if item.what == "steps":
-            self.connection.execute(delete(outcomes).where(here))
+            self.remove(outcomes, deployment=row["id"])
         for one in after:
-            place = (outcomes.c.step == one["step"]) & (outcomes.c.target == one["target"])
-            values = {name: one[name] for name in ("log", "inspect", "outputs")}
-            self.connection.execute(update(outcomes).where(here, place).values(**values))
+            place = {"deployment": row["id"], "step": one["step"], "target": one["target"]}
+            self.change(outcomes, place, {name: one[name] for name in ("log", "inspect", "outputs")})
         event = Event(type="deployment_tidied", at=datetime.now(UTC), deployment=row["id"], data=data)
         self.append(event, subject_hash(row, after))
         return True

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import attrs
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, select
 
 from octossh.errors import ModelError, RecordError, Refused, did_you_mean
 from octossh.model import Deployment, Event, Mode, Outcome, Release, State
@@ -53,6 +53,9 @@ _OWN = {
     "late_record",
     *TIDIED,
 }
+_STANDS = select(deployments.c.release).order_by(deployments.c.seq.desc()).limit(1)
+_STANDS = _STANDS.where(*(deployments.c[name] == bindparam(name) for name in ("project", "environment")))
+_STANDS = _STANDS.where(deployments.c.state == State.SUCCEEDED.value, deployments.c.mode != Mode.PRUNE.value)
 CHUNK = 500
 """SQLite takes a limited number of values in one statement."""
 
@@ -118,8 +121,7 @@ class Transaction(Work):
         return tuple(release_of(row, self.where) for row in self.rows(query.limit(_limit(limit))))
 
     def _release_row(self, project: str, number: str) -> Row | None:
-        key = (releases.c.project == clean(project)) & (releases.c.number == clean(number))
-        return next(self.rows(select(releases).where(key)), None)
+        return self.find(releases, project=clean(project), number=clean(number))
 
     def _next_number(self, project: str, mask: str) -> str:
         parts = COUNTER.split(mask)
@@ -168,19 +170,14 @@ class Transaction(Work):
         self.append(event, subject_hash(row))
 
     def _see_waiting(self, deployment: Deployment) -> None:
-        query = select(deployments).where(deployments.c.state == State.WAITING.value)
-        for name in ("project", "environment"):
-            query = query.where(deployments.c[name] == clean(getattr(deployment, name)))
-        for row in self.rows(query.limit(1)):
+        place = {name: clean(getattr(deployment, name)) for name in ("project", "environment")}
+        if (row := self.find(deployments, **place, state=State.WAITING.value)) is not None:
             raise Refused(in_the_way(deployment_of(row, ())))
 
     def _stands(self, row: Row) -> str | None:
         """The release that succeeded last where the deployment *row* goes."""
-        query = select(deployments.c.release).order_by(deployments.c.seq.desc()).limit(1)
-        for name in ("project", "environment"):
-            query = query.where(deployments.c[name] == row[name])
-        query = query.where(deployments.c.state == State.SUCCEEDED.value, deployments.c.mode != Mode.PRUNE.value)
-        return self.connection.execute(query).scalar_one_or_none()
+        place = {name: row[name] for name in ("project", "environment")}
+        return self.connection.execute(_STANDS, place).scalar_one_or_none()
 
     def record(self, event: Event, outcome: Outcome | None, lease: Lease | None) -> None:
         """See `Store.record`."""
@@ -195,11 +192,8 @@ class Transaction(Work):
                 f"store {self.where}: deployment {event.deployment!r} has ended, so {outcome.step!r} on "
                 f"{outcome.target!r} cannot end any more; start a new deployment"
             )
-        here = outcomes.c.deployment == clean(event.deployment)
         row = outcome_row(event.deployment, 0, outcome)
-        self.connection.execute(
-            delete(outcomes).where(here, outcomes.c.step == row["step"], outcomes.c.target == row["target"])
-        )
+        self.remove(outcomes, **{name: row[name] for name in ("deployment", "step", "target")})
         # The number of its event comes after those of all before it.
         self.insert(outcomes, {**row, "position": self.append(event, subject_hash(row))})
 
@@ -223,13 +217,13 @@ class Transaction(Work):
             data={"state": row["state"], "error": row["error"], "hosts": deployment.hosts.value},
         )
         self._set(row)
-        self.connection.execute(delete(outcomes).where(outcomes.c.deployment == row["id"]))
+        self.remove(outcomes, deployment=row["id"])
         self.insert_all(outcomes, ended)
         self.append(event, subject_hash(row, ended))
 
     def _set(self, row: Row) -> None:
         self._under_way = None
-        self.connection.execute(update(deployments).where(deployments.c.id == row["id"]).values(**row))
+        self.change(deployments, {"id": row["id"]}, row)
 
     def _check_fixed(self, before: Row, row: Row) -> None:
         if other := [name for name in _FIXED if row[name] != before[name]]:
@@ -338,7 +332,7 @@ class Transaction(Work):
         raise ModelError(f"there is no deployment {id!r} in {self.where}; {near}")
 
     def _deployment_row(self, id: str) -> Row | None:  # noqa: A002 - the field's name
-        return next(self.rows(select(deployments).where(deployments.c.id == clean(id))), None)
+        return self.find(deployments, id=clean(id))
 
     # Events
 

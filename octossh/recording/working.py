@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, Select, Table, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Insert,
+    Select,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from octossh.errors import RecordError
 from octossh.model import Event
@@ -18,6 +33,37 @@ __all__ = ["UNREADABLE", "Work"]
 
 UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 """What comes of reading a row that was changed behind octossh's back."""
+
+# Statements are built once, and what differs in them are parameters: then they are not compiled again.
+
+
+def _where(table: Table, names: Iterable[str]) -> ColumnElement[bool]:
+    return and_(*(table.c[name] == bindparam(f"of_{name}") for name in names))
+
+
+def _of(key: Row) -> Row:
+    return {f"of_{name}": value for name, value in key.items()}
+
+
+@functools.cache
+def _select(table: Table, names: tuple[str, ...]) -> Select[Any]:
+    return select(table).where(_where(table, names))
+
+
+@functools.cache
+def _insert(table: Table) -> Insert:
+    return insert(table)
+
+
+@functools.cache
+def _update(table: Table, names: tuple[str, ...]) -> Update:
+    return update(table).where(_where(table, names))
+
+
+@functools.cache
+def _delete(table: Table, names: tuple[str, ...]) -> Delete:
+    return delete(table).where(_where(table, names))
+
 
 _TIP = select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
 
@@ -36,17 +82,34 @@ class Work:
 
     def insert(self, table: Table, row: Row) -> None:
         """Put *row* into *table*."""
-        # As parameters, not as values(): then the statement is the same each time, and nothing is compiled anew.
-        self.connection.execute(insert(table), row)
+        self.connection.execute(_insert(table), row)
 
     def insert_all(self, table: Table, rows: Sequence[Row]) -> None:
         """Put *rows*, which have the same columns, into *table*."""
         if rows:
-            self.connection.execute(insert(table), rows)
+            self.connection.execute(_insert(table), rows)
 
-    def rows(self, query: Select[Any]) -> Iterator[Row]:
+    def find(self, table: Table, **key: object) -> Row | None:
+        """The row of *table* in which *key* stands."""
+        return next(self.rows(_select(table, tuple(key)), _of(key)), None)
+
+    def find_all(self, table: Table, **key: object) -> Iterator[Row]:
+        """The rows of *table* in which *key* stands."""
+        return self.rows(_select(table, tuple(key)), _of(key))
+
+    def change(self, table: Table, key: Row, values: Row) -> None:
+        """Put *values* into the rows of *table* in which *key* stands."""
+        self.connection.execute(_update(table, tuple(key)), values | _of(key))
+
+    def remove(self, table: Table, **key: object) -> None:
+        """Take the rows away in which *key* stands."""
+        self.connection.execute(_delete(table, tuple(key)), _of(key))
+
+    def rows(self, query: Select[Any], values: Row | None = None) -> Iterator[Row]:
         """What *query* finds."""
-        return (dict(row) for row in self.connection.execute(query).mappings())
+        result = self.connection.execute(query, values)
+        names = tuple(result.keys())
+        return (dict(zip(names, row, strict=True)) for row in result)
 
     def tip(self) -> tuple[int, str]:
         """The number and the hash of the newest event."""
