@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from octossh.planning import Plan, Resolver, Task
     from octossh.shell import Script, Secret
 
-__all__ = ["login_names", "order", "scripts"]
+__all__ = ["Scripts", "login_names", "order", "scripts"]
 
 
 def order(
@@ -72,11 +73,41 @@ def order(
     )
 
 
+class Scripts:
+    """The scripts of one deployment. What targets that call docker alike are sent in one second is made once.
+
+    Safe to use from many threads; two that want the same one at one time may both make it.
+
+    Args:
+        resolver: Knows the release.
+        deployment: For labels and lock.
+        logins: Names of the secrets with registry logins, by name of the registry.
+    """
+
+    def __init__(self, resolver: Resolver, deployment: Deployment, logins: Mapping[str, str]) -> None:
+        self._given = resolver, deployment, logins
+        self._made: dict[tuple[object, ...], tuple[Step, int, Script]] = {}
+
+    def of(self, step: Step, target: Target, lock_wait_s: int, *, again: bool = False) -> Script:
+        """The script for a resolved *step*. See `order`."""
+        alike = step.name, target.docker, target.docker_host, target.images, lock_wait_s, again
+        second = int(time.time())  # it says since when it holds its host
+        known = self._made.get(alike)
+        if known is not None and known[0] is step and known[1] == second:
+            return known[2]
+        script = script_of(order(step, target, *self._given, lock_wait_s=lock_wait_s, again=again))
+        if not is_stop_resource(step):  # what that one keeps is the target's own
+            self._made[alike] = step, second, script
+        return script
+
+
 def login_names(step: Step, logins: Mapping[str, str]) -> dict[Image, str]:
     """The name of the secret with the login for each image of *step*, where there is one.
 
     A registry may give a token for one image only: where a step has several of its images, each has a name of its own.
     """
+    if not logins:
+        return {}
     images = list(dict.fromkeys(step.needed_images))
     made = {}
     for image in images:

@@ -18,12 +18,11 @@ from octossh.deploying.claims import Claims
 from octossh.deploying.following import Told, begin, find_again
 from octossh.deploying.limits import MOST_HOSTS_AT_ONCE
 from octossh.deploying.observing import QUESTION_S
-from octossh.deploying.orders import login_names, order
+from octossh.deploying.orders import Scripts, login_names, order
 from octossh.deploying.pauses import Unanswered
 from octossh.deploying.secrecy import Secrecy
 from octossh.deploying.sending import Pack, send
 from octossh.deploying.silence import END_S, Silence
-from octossh.deploying.syntax import script_of
 from octossh.errors import (
     AuthError,
     ConnectError,
@@ -119,6 +118,7 @@ class Worker:
         )  # fmt: skip
         self.mask = self.secrecy.mask
         self.resolver = plan.resolver(self.secrecy.secrets)
+        self._scripts = Scripts(self.resolver, deployment, self.logins)
         self.known: dict[tuple[str, str], Facts] = {}
         self.locked = False
         name = claim_name(deployment.project, deployment.environment, deployment.id, access.store)
@@ -203,7 +203,7 @@ class Worker:
     def _part(self, task: Task) -> Part:
         original, target = self._steps[task.step.name], task.target
         step = self.resolver.resolve(original, target, self.known)
-        script = self._script(step, target, self.lock_wait_s)
+        script = self._scripts.of(step, target, self.lock_wait_s)
         run = run_id(self.deployment.id, step.name, target.name)
         told = Told(*self._ears(step, target))
         return Part(step=step, script=script, run=run, values=self._values(step, script), told=told)
@@ -228,7 +228,7 @@ class Worker:
                 return attrs.evolve(made, state=State.SUCCEEDED, action="unchanged", why=why)
             sent = self._bundled(task)
             if sent is None:
-                script = self._script(step, target, self.lock_wait_s)
+                script = self._scripts.of(step, target, self.lock_wait_s)
                 sent = script, self._send(step, target, script)
             script, result = sent
             answer = read_answer(result)
@@ -278,10 +278,6 @@ class Worker:
             inspect=self.secrecy.masked(answer.inspect),
             outputs=Pairs({**self.secrecy.masked(answer.outputs), **dict.fromkeys(hidden, "***")}),
         )
-
-    def _script(self, step: Step, target: Target, lock_wait_s: int, *, again: bool = False) -> Script:
-        given = self.resolver, self.deployment, self.logins
-        return script_of(order(step, target, *given, lock_wait_s=lock_wait_s, again=again))
 
     def _asked(self, step: Approve, made: Outcome) -> Outcome:
         made = self.ask(step, made)
@@ -421,7 +417,7 @@ class Worker:
             return result
         # It never began, or what was sent to it broke off: it may be sent once more. The same script waits for the
         # lock, finds what the first one left, and says so: no container is made twice.
-        script = self._script(step, target, int(step.patience_s), again=True)
+        script = self._scripts.of(step, target, int(step.patience_s), again=True)
         try:
             given = {**given, "secrets": self._values(step, script)}
             return self._begun(step, target, script, run, told, given)

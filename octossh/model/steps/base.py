@@ -214,18 +214,36 @@ def check_controller(step: Step, where: str) -> None:
         )
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+_OPEN_FIELDS: dict[type[Step | Part], tuple[str, ...]] = {}
+
+
+def _open_fields(kind: type[Step | Part]) -> tuple[str, ...]:
+    """The names of the fields of *kind* that may hold expressions, or values in them."""
+    if (known := _OPEN_FIELDS.get(kind)) is None:
+        fields = attrs.fields(kind)
+        known = _OPEN_FIELDS[kind] = tuple(one.name for one in fields if not one.metadata.get("literal"))
+    return known
+
+
 def _leaves(where: str, value: Any) -> Iterator[tuple[str, Any]]:
     """What stands at the ends of a step's fields, each with the way to it."""
-    if isinstance(value, Step | Part):
-        for attribute in attrs.fields(type(value)):
-            if not attribute.metadata.get("literal"):
-                yield from _leaves(f"{where} {attribute.name}".strip(), getattr(value, attribute.name))
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _leaves(where, item)
+    elif isinstance(value, Step | Part):
+        before = f"{where} " if where else ""
+        for name in _open_fields(type(value)):
+            item = getattr(value, name)
+            if type(item) in _PLAIN:  # as are most of the eighty of a container
+                yield before + name, item
+            else:
+                yield from _leaves(before + name, item)
     elif isinstance(value, Pairs):
         for key, item in value.items():
             yield from _leaves(f"{where} {key}", item)
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _leaves(where, item)
     else:
         yield where, value
 
