@@ -67,5 +67,6 @@ class lazily:  # noqa: N801 - it reads as what it does
             return importlib.import_module(within)
         if home is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = self._package[name] = getattr(importlib.import_module(home), name)
+        # As the statement does it, so that python -X importtime shows it, too.
+        value = self._package[name] = getattr(__import__(home, fromlist=[name]), name)
         return value
