@@ -12,52 +12,13 @@ from typing import NoReturn
 
 import click
 
-from octossh.cli import (  # each adds its commands
-    audits,
-    boards,
-    completing,
-    containers,
-    deployments,
-    freezes,
-    importing,
-    interventions,
-    looking,
-    manual,
-    records,
-    releases,
-    schedules,
-    schemas,
-    starting,
-    tidying,
-    values,
-)
 from octossh.cli.mistakes import told
-from octossh.cli.options import Options, load, octossh
+from octossh.cli.options import COMPLETING, Options, load, octossh
 from octossh.cli.outputs import OutputLost, open_outputs
 from octossh.errors import DeployFailed, DeployWaits, OctosshError, to_type
 from octossh.visible import visible
 
-__all__ = [
-    "audits",
-    "boards",
-    "completing",
-    "containers",
-    "deployments",
-    "freezes",
-    "importing",
-    "interventions",
-    "looking",
-    "main",
-    "manual",
-    "octossh",
-    "records",
-    "releases",
-    "schedules",
-    "schemas",
-    "starting",
-    "tidying",
-    "values",
-]
+__all__ = ["main", "octossh"]
 
 _GARBAGE = (200_000, 10, 10)
 
@@ -105,8 +66,10 @@ def main(arguments: list[str] | None = None) -> None:
     gc.set_threshold(*_GARBAGE)
     # A job that is cancelled gets SIGTERM: end it as Ctrl-C does, so that the record says how far it came.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if completing.asked():
-        completing.know_names(octossh)
+    if COMPLETING in os.environ:
+        from octossh.cli.completing import know_names
+
+        know_names(octossh)
     try:
         octossh.main(arguments, obj=options, prog_name="octossh", standalone_mode=False)
         sys.stdout.flush()

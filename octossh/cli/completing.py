@@ -11,17 +11,9 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 import octossh as oc
-from octossh.cli.options import Options, command, load, octossh
+from octossh.cli.options import COMPLETING, Options, command, load, octossh
 
-__all__ = ["asked", "know_names"]
-
-_VARIABLE = "_OCTOSSH_COMPLETE"
-"""Is set by the shell that asks."""
-
-
-def asked() -> bool:
-    """Whether it is a shell that asks what could come next."""
-    return _VARIABLE in os.environ
+__all__ = ["know_names"]
 
 
 @command(octossh, "completion")
@@ -34,7 +26,7 @@ def _completion(_options: Options, shell: str) -> None:
     made = get_completion_class(shell)
     assert made is not None
     # Not by its own source(), which starts the shell to ask for its version.
-    parts = made(octossh, {}, "octossh", _VARIABLE)
+    parts = made(octossh, {}, "octossh", COMPLETING)
     click.echo(parts.source_template % parts.source_vars())
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
 import runpy
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -22,7 +23,7 @@ from octossh.cli.mistakes import Command, Group
 from octossh.errors import ModelError, OctosshError, did_you_mean
 from octossh.visible import one_line, visible
 
-__all__ = ["COLOURS", "Options", "coloured", "command", "load", "octossh"]
+__all__ = ["COLOURS", "COMPLETING", "Options", "coloured", "command", "load", "octossh"]
 
 
 @dataclass(slots=True)  # attrs takes longer to import than all that --help needs
@@ -132,6 +133,10 @@ def _line(error: BaseException, name: str) -> str:
     return f", line {lines[-1]}" if lines else ""
 
 
+COMPLETING = "_OCTOSSH_COMPLETE"
+"""The variable that a shell sets where it asks what could come next."""
+
+
 COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 
 
@@ -221,6 +226,55 @@ SECTIONS = {
 """Under which heading --help shows each command."""
 
 
+_COMMANDS = {
+    "audits": "audit",
+    "boards": "board",
+    "completing": "completion",
+    "containers": "logs exec shell",
+    "deployments": "plan render deploy promote rollback continue resume prune",
+    "freezes": "freeze",
+    "importing": "import",
+    "interventions": "cancel maintain",
+    "looking": "drift who",
+    "manual": "man",
+    "records": "status history deployment check",
+    "releases": "tags images release",
+    "schedules": "run-due approve schedule",
+    "schemas": "schema",
+    "starting": "init",
+    "tidying": "tidy",
+    "values": "values",
+}
+"""Which module has which commands."""
+
+
+class _Commands(MutableMapping[str, click.Command]):
+    """Commands by name; the module that has one is loaded when it is asked for, and adds those that it has."""
+
+    def __init__(self) -> None:
+        self._homes = {name: module for module, names in _COMMANDS.items() for name in names.split()}
+        self._added: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name in self._homes and name not in self._added:
+            importlib.import_module(f"octossh.cli.{self._homes[name]}")
+        return self._added[name]
+
+    def __setitem__(self, name: str, added: click.Command) -> None:
+        self._homes.setdefault(name, "")
+        self._added[name] = added
+
+    def __delitem__(self, name: str) -> None:
+        del self._homes[name]
+        self._added.pop(name, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._homes)
+
+    def __len__(self) -> int:
+        return len(self._homes)
+
+
 class _Sections(Group):
     """Shows its commands by what they are for."""
 
@@ -237,7 +291,11 @@ class _Sections(Group):
                 )
 
 
-@click.group(cls=_Sections, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_Sections,
+    commands=_Commands(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="octossh")
 @click.option(
     "-f",

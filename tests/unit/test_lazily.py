@@ -13,6 +13,8 @@ import threading
 import pytest
 
 import octossh
+from octossh import cli
+from octossh.cli import options
 from octossh.lazily import lazily
 
 LAZY = [
@@ -129,3 +131,22 @@ def test_a_deployment_loads_no_kind_of_step_and_no_noun_that_it_has_not(tmp_path
     )
     assert loaded & {f"model.{noun}" for noun in ("checkups", "drifts", "executions", "schedules", "views")} == set()
     assert loaded & {"transport.openssh", "inventory.ansible", "planning.comparing", "planning.drifting"} == set()
+
+
+def test_a_command_loads_no_module_of_others_and_each_is_where_it_is_looked_for():
+    code = """
+        import sys
+        from octossh.cli import main, octossh
+        main(["deploy", "--help"])
+        print("loaded", *sorted(name for name in sys.modules if name.startswith("octossh.cli.")))
+    """
+    done = subprocess.run([sys.executable, "-c", inspect.cleandoc(code)], capture_output=True, text=True, check=True)
+    shared = {"asking", "mistakes", "options", "outputs"}
+    assert set(done.stdout.partition("loaded ")[2].split()) <= {
+        f"octossh.cli.{name}" for name in shared | {"deployments"}
+    }
+    for module in pkgutil.iter_modules(cli.__path__):
+        importlib.import_module(f"octossh.cli.{module.name}")
+    assert {name: one.callback.__module__ for name, one in cli.octossh.commands.items()} == {
+        name: f"octossh.cli.{module}" for module, names in options._COMMANDS.items() for name in names.split()
+    }
