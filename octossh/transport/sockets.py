@@ -60,26 +60,31 @@ _QUICK = getattr(socket, "TCP_QUICKACK", None)  # of Linux; the kernel forgets i
 
 
 def resolve(address: str, port: int, timeout_s: float) -> list[tuple[Any, ...]]:
-    """``getaddrinfo`` with a deadline: it has none of its own, so a thread waits for it.
+    """``getaddrinfo`` with a deadline: it has none of its own, so a thread waits for it where a name is looked up.
 
     Raises:
         OSError: The name is not known (``gaierror``), or no answer came in time (``TimeoutError``).
     """
+    # For text, Python would load the tables of international names.
+    host = address.encode() if address.isascii() else address
+    ask = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    with contextlib.suppress(socket.gaierror, UnicodeError):
+        return ask(flags=socket.AI_NUMERICHOST)
     answer: list[Any] = []
 
-    def ask() -> None:
+    def look_up() -> None:
         try:
-            answer.append(socket.getaddrinfo(address, port, type=socket.SOCK_STREAM))
+            answer.append(ask())
         except OSError as error:
             answer.append(error)
         except UnicodeError:
             answer.append(socket.gaierror(socket.EAI_NONAME, "that is no host name"))
 
-    thread = started(ask, f"octossh-resolve-{address}")
+    thread = started(look_up, f"octossh-resolve-{address}")
     if thread is not None:
         thread.join(timeout_s)
     else:
-        ask()  # for as long as name servers are asked here
+        look_up()  # for as long as name servers are asked here
     if not answer:
         raise socket.gaierror(socket.EAI_AGAIN, f"no name server answered within {timeout_s:g} s")
     if isinstance(answer[0], OSError):

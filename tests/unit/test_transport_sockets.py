@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -60,3 +62,21 @@ def test_a_name_is_looked_up_also_where_there_is_no_thread_for_that(few):
     few["octossh-resolve"] = 0
     with socket.create_server(("127.0.0.1", 0)) as server, dial("localhost", server.getsockname()[1], 5, 5) as ours:
         assert ours.getpeername() == server.getsockname()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_an_address_in_numbers_is_not_looked_up(address):
+    code = f"""
+import sys
+from octossh.transport import sockets
+sockets.started = None
+print(len(sockets.resolve({address!r}, 22, 5)), "encodings.idna" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "False"]
+
+
+def test_what_cannot_be_a_name_is_an_error_of_the_look_up():
+    for name in ("ü..example", "a" * 70 + ".example"):
+        with pytest.raises(socket.gaierror):
+            dial(name, 22, 5, 5)
