@@ -24,6 +24,7 @@ STEPS: list[Step] = [
     oc.CreateNetwork("net", network_name="net"),
     oc.CreateVolume("vol", volume_name="vol"),
     oc.RunContainer("web", image=IMAGE, container_name="web", monitor_s=0),
+    oc.PullImage("ahead", image=IMAGE),
 ]
 NONCE = "0123456789abcdef"
 
@@ -59,7 +60,7 @@ def test_of_a_step_that_finds_all_there_the_end_is_kept_as_of_any_other(host: Ho
     made, _ = host.run(script(step))
     found, _ = host.run(outliving(script(step), run, 1))
     again, _ = host.run(attach(run, "x"))
-    assert (made.action, found.action, found.changed) == ("created", "unchanged", False)
+    assert (made.changed, found.action, found.changed) == (True, "unchanged", False)
     assert (again.state, again.action, again.changed) == ("succeeded", "unchanged", False)
     assert found.inspect == again.inspect
     assert found.inspect is not None
@@ -73,7 +74,7 @@ def test_steps_that_find_all_there_start_what_locks_and_docker_and_little_else(h
         (host.folder / "others").unlink()
         host.run(fused(parts))
         assert started(host) - {"sleep"} == {"flock"}
-        assert [call.name for call in host.calls] == ["inspect", "container inspect"]
+        assert [call.name for call in host.calls] == ["inspect", "container inspect", "image inspect"]
     finally:
         for _, name in parts:
             forget_runs(name)

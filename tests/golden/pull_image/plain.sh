@@ -45,6 +45,44 @@ docker() { command docker "$@" 3>&- 9>&-; }
 # The same in place of the shell of a $( ), which would wait for it.
 # shellcheck disable=SC2317
 octossh_docker() { exec docker "$@" 3>&- 9>&-; }
+octossh_nl='
+'
+
+# A step that finds all there needs no process of its own, and nobody beside it: it looks first, under the lock, and
+# what it says meanwhile is kept for the end of that.
+octossh_kept='' octossh_kept_log=''
+[ -z "${octossh_go:-}" ] || octossh_run_enter 1>&3 || octossh_go=''
+[ -z "${octossh_go:-}" ] || octossh_run_tell stat || exit 255
+octossh_frame() {
+    if [ "$octossh_glances" = no ]; then
+        printf '##octossh %s %s\n' "${octossh_nonce:?}" "$*" >&3
+        return
+    fi
+    octossh_kept="$octossh_kept##octossh ${octossh_nonce:?} $*$octossh_nl"
+    case $* in
+        'end succeeded '*) octossh_glanced 0 ;;
+        'end '*) octossh_glanced 1 ;;
+    esac
+}
+octossh_say() {
+    if [ "$octossh_glances" = no ]; then
+        printf 'octossh: %s\n' "$1"
+    else
+        octossh_kept_log="${octossh_kept_log}octossh: $1$octossh_nl"
+    fi
+}
+
+# All is said, with exit code $1. Whoever does not take it shall not hold the lock.
+octossh_glanced() {
+    exec 9<&-
+    if [ -n "${octossh_go:-}" ]; then
+        octossh_run_all "$octossh_kept" "$octossh_kept_log" "$1"
+    else
+        printf '%s' "$octossh_kept_log"
+        printf '%s' "$octossh_kept" >&3
+    fi
+}
+
 
 # Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it cannot be seen, and 2
 # where it has ended.
@@ -208,7 +246,21 @@ octossh_wait_for_lock() {
     done
     octossh_holds
 }
-octossh_wait_for_lock
+
+# Look, and where that was not the end of it, go on with octossh_act: it outlives its link.
+octossh_glance() {
+    octossh_looked=no
+    [ -z "${octossh_go:-}" ] || trap 'octossh_run_stopped "$octossh_kept_log"' TERM
+    if octossh_locks; then
+        octossh_looked=yes
+        octossh_holds
+        octossh_compare
+    fi
+    octossh_glances=no
+    trap - TERM
+    exec 1>&3 3>&-
+    if [ -n "${octossh_go:-}" ]; then octossh_run_on octossh_act; else octossh_act; fi
+}
 
 
 # Gives 1, and the reason in octossh_said, where it cannot be pulled.
@@ -219,16 +271,31 @@ octossh_pull() {
 
 octossh_look() { octossh_docker image inspect --format '{{json .}}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>/dev/null; }
 
-octossh_did=unchanged octossh_changed=no
-octossh_seen=$(octossh_look) || {
+# Ends where it is there.
+octossh_compare() {
+    octossh_seen=$(octossh_look) || return 0
+    octossh_frame "inspect $octossh_seen"
+    octossh_end succeeded unchanged no ""
+}
+
+octossh_act() {
+    exec 3>&1 1>&2
+    printf '%s' "$octossh_kept" >&3
+    printf '%s' "$octossh_kept_log"
+    if [ "$octossh_looked" = no ]; then
+        octossh_wait_for_lock
+        octossh_compare
+    fi
     octossh_pull || {
         octossh_answer=$(octossh_docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_answer"
         octossh_fail "docker pull: $octossh_said"
     }
-    octossh_did=pulled octossh_changed=yes
+    octossh_changed=yes
     octossh_seen=$(octossh_look) || octossh_fail 'registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef is there, and cannot be inspected'
+    octossh_frame "inspect $octossh_seen"
+    octossh_end succeeded pulled yes ""
 }
-octossh_frame "inspect $octossh_seen"
-octossh_end succeeded "$octossh_did" "$octossh_changed" ""
+octossh_glance
 }
-{ "${octossh_go:-octossh_main}" </dev/null; }
+octossh_glances=yes
+{ octossh_main </dev/null; }
