@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -29,6 +29,7 @@ __all__ = [
     "label_format",
     "label_of",
     "label_options",
+    "many",
     "owner_format",
     "owner_labels",
     "read_by_others",
@@ -91,6 +92,14 @@ def image_there(reference: str, target: Target | None) -> str:
     Docker knows an image by its digest only where it has pulled it itself; one that was sent gets a tag of its digest.
     """
     return reference.replace("@sha256:", ":sha256-") if target is not None and target.images == "push" else reference
+
+
+_FEW = 3  # images, which are there as a rule; of more, such as those that may go, most are not
+
+
+def many(images: Sequence[str]) -> Sequence[str]:
+    """*images*, where one start of docker is worth it to learn which of them are not there; else none."""
+    return images if len(images) > _FEW else ()
 
 
 class Secrets:

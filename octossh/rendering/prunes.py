@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from octossh.model import LABELS, Prune
-from octossh.rendering.orders import go_text, image_there, label_of
+from octossh.rendering.orders import go_text, image_there, label_of, many
 
 if TYPE_CHECKING:
     from octossh.rendering.orders import Order, Secrets
@@ -17,6 +17,7 @@ def prune(order: Order, _secrets: Secrets) -> dict[str, Any]:
     """What the template needs besides what all templates get."""
     step = order.step
     assert isinstance(step, Prune)
+    images = [image_there(name, order.target) for name in step.images]
     return {
         "filters": [
             f"label={LABELS['project']}={order.project}",
@@ -26,7 +27,8 @@ def prune(order: Order, _secrets: Secrets) -> dict[str, Any]:
             "status=dead",
         ],
         "format": _format(step),
-        "images": [image_there(name, order.target) for name in step.images],
+        "images": images,
+        "asked": many(images),
         "id_format": "{{.Id}}",
     }
 

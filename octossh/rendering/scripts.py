@@ -10,7 +10,7 @@ from octossh import rendering
 from octossh.errors import ModelError
 from octossh.model import GROUPS, LABELS, slug
 from octossh.rendering.files import files_base
-from octossh.rendering.orders import Secrets, docker_values, image_there
+from octossh.rendering.orders import Secrets, docker_values, image_there, many
 from octossh.rendering.puts import looking_at_files
 from octossh.rendering.sources import environment_of
 from octossh.shell import Look, Script
@@ -84,6 +84,7 @@ def observe(
     pairs = sorted(set(names))
     kinds = ("compose", "container", "file", "image", "network", "stack", "swarm", "volume")
     named = {kind: [name for of, name in pairs if of == kind] for kind in kinds}
+    images = [{"name": name, "there": image_there(name, target)} for name in named["image"]]
     values = {
         "title": f"observe {project!r} in {environment!r}",
         "needs_docker": True,
@@ -99,7 +100,9 @@ def observe(
         "service_format": "service {{json .}}",
         "replicas_format": "replicas {{.Name}} {{.Replicas}}",
         "volumes": [f"name=^{re.escape(name)}$" for name in named["volume"]],
-        "images": [{"name": name, "there": image_there(name, target)} for name in named["image"]],
+        "images": images,
+        "asked": many([image["there"] for image in images]),
+        "id_format": "{{.Id}}",
         "files": looking_at_files(named["file"], contents or {}, secrets),
         "container_format": "container {{json .}}",
         "network_format": "network {{json .}}",

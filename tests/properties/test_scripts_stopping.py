@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from golden.cases import IMAGE, order
+from properties.docker_stand_in import Docker
 from properties.stand import Host, clear_locks, unique
 from properties.webs import NAME, ONE, THREE, TWO, image, script, short
 
 import octossh as oc
 from octossh.errors import ReadError
+from octossh.model import Prune
 from octossh.reading import Answer, read_snapshot
 from octossh.rendering import observe, render
 
@@ -154,6 +156,47 @@ def test_a_look_for_many_names_asks_docker_once_for_each_kind(host: Host) -> Non
     listed = [call.name for call in host.calls if not call.name.endswith("inspect")]
     assert listed == ["version", "ps", "ps", "network ls", "network ls", "volume ls", "volume ls"]
     assert {"stranger", "bridge"} < {seen.name for seen in read_snapshot(result, "h01").resources}
+
+
+IMAGES = [f"{IMAGE.name}@sha256:{number:064x}" for number in range(5)]
+THERE, KEPT = {IMAGES[1], IMAGES[4]}, f"{IMAGE.name}@sha256:{9:064x}"
+
+
+def test_of_many_images_one_start_of_docker_tells_which_are_not_there(host: Host) -> None:
+    host.docker.images += sorted(THERE)
+    _, result = host.run(observe(unique(), "Dev", [("image", name) for name in IMAGES]))
+    assert {seen.name for seen in read_snapshot(result, "h01").resources} == THERE
+    assert [call.name for call in host.calls].count("image inspect") == 3
+    assert result.log.count("there is no image") == 3
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_of_many_images_that_may_go_those_are_removed_that_are_there(host: Host, noise: bool) -> None:
+    host.docker.images += [*sorted(THERE), KEPT]
+    host.docker.noise = noise
+    step = Prune("prune", images=IMAGES)
+    answer, _ = host.run(render(order(step, project=unique())))
+    assert answer.why == f"image {IMAGES[1]}, image {IMAGES[4]}"
+    assert host.docker.images == [KEPT]
+    assert [call.name for call in host.calls].count("image inspect") == 3
+    answer, _ = host.run(render(order(step, project=unique())))
+    assert (answer.state, answer.why) == ("succeeded", "nothing to remove")
+    assert [call.name for call in host.calls] == ["image inspect", "ps"]
+
+
+def test_where_docker_does_not_tell_which_images_are_not_there_each_is_asked_for(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.docker.images += sorted(THERE)
+    call = Docker.call
+
+    def other(docker: Docker, *args: Any) -> tuple[int, str, str]:
+        code, out, err = call(docker, *args)
+        return code, out, err.replace("no such image: ", "image not known: ")
+
+    monkeypatch.setattr(Docker, "call", other)
+    answer, _ = host.run(render(order(Prune("prune", images=IMAGES), project=unique())))
+    assert answer.why == f"image {IMAGES[1]}, image {IMAGES[4]}"
 
 
 @pytest.mark.parametrize("number", range(7))

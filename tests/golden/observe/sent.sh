@@ -88,9 +88,9 @@ if [ -n "$octossh_ids" ]; then
     docker volume inspect --format "##octossh $octossh_nonce "'volume {{json .}}' $octossh_ids >&3 ||
         octossh_gone "a volume went while it was looked at"
 fi
-docker image inspect --format "##octossh $octossh_nonce image "'registry.example.com/acme/it'"'"'s@x'' {{json .}}' 'registry.example.com/acme/it'"'"'s@x' >&3 2>/dev/null ||
+    docker image inspect --format "##octossh $octossh_nonce image "'registry.example.com/acme/it'"'"'s@x'' {{json .}}' 'registry.example.com/acme/it'"'"'s@x' >&3 2>/dev/null ||
     octossh_gone 'there is no image registry.example.com/acme/it'"'"'s@x'
-docker image inspect --format "##octossh $octossh_nonce image "registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef' {{json .}}' registry.example.com/acme/web:sha256-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >&3 2>/dev/null ||
+    docker image inspect --format "##octossh $octossh_nonce image "registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef' {{json .}}' registry.example.com/acme/web:sha256-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >&3 2>/dev/null ||
     octossh_gone 'there is no image registry.example.com/acme/web:sha256-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
 octossh_end succeeded observed no ""
 }
