@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from octossh import model
 from octossh.deploying.observing import QUESTION_S, on_each
 from octossh.errors import ConnectionLost, RecordError
-from octossh.model import Anchor, State
+from octossh.model import State
 from octossh.reading import read_anchors, read_answer
 from octossh.rendering import anchor, anchor_place, anchors, old_anchor_place
 
 if TYPE_CHECKING:
     from octossh.errors import OctosshError
-    from octossh.model import Deployment, Event, Outcome, Target
+    from octossh.model import Anchor, Deployment, Event, Outcome, Target
     from octossh.recording import Record
     from octossh.transport import Transport
 
@@ -80,7 +81,7 @@ class Anchored:
         except RecordError as error:
             _log.warning("the head of the audit chain could not be left on the hosts: %s", error)
             return
-        made = Anchor(
+        made = model.Anchor(
             target="",
             place=anchor_place(deployment.project, deployment.environment),
             seq=seq,

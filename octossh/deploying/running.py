@@ -24,7 +24,7 @@ from octossh.deploying.lanes import Lanes
 from octossh.deploying.pauses import Unanswered, Waited, layout
 from octossh.deploying.working import Worker
 from octossh.errors import ModelError, OctosshError, RecordError, Refused
-from octossh.model import CONDITIONS, Outcome, Pairs, Pause, State
+from octossh.model import CONDITIONS, Outcome, Pairs, State
 from octossh.promises import NoThreads, promised
 from octossh.templating import NotYetKnown
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from octossh.deploying.asking import Decider
     from octossh.deploying.pauses import Shelf
     from octossh.deploying.working import Access
-    from octossh.model import Approve, Deployment, Event
+    from octossh.model import Approve, Deployment, Event, Pause
     from octossh.planning import Plan, Stage, Task
     from octossh.recording import Record
     from octossh.transport import Transport
@@ -168,7 +168,7 @@ class Run:
         before, idle = self._pause, dict[str, dict[str, str]]()
         for (step, target), why in self._idle.items():
             idle.setdefault(step, {})[target] = why
-        return Pause(
+        return model.Pause(
             since=datetime.now(UTC),
             waits=Pairs({waited.step.name: waited.wave for waited in waits}),
             targets=tuple(target.name for target in self.plan.targets),

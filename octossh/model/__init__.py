@@ -4,9 +4,10 @@ from octossh.lazily import lazily
 
 with lazily(globals()):
     from octossh.model._values import Described, Pairs, check_name, slug
+    from octossh.model.actors import Actor
     from octossh.model.anchors import Anchor, Mismatch, Witnesses
     from octossh.model.approvals import Approval, ApprovalRequest
-    from octossh.model.audits import RECORDED, Actor, AuditEntry, AuditTrail
+    from octossh.model.audits import RECORDED, AuditEntry, AuditTrail
     from octossh.model.catalogs import Catalog
     from octossh.model.checkups import Checkup, Finding, Grade
     from octossh.model.choices import OptionFields, Options

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 from sqlalchemy import Select, delete, func, or_, select
 
-from octossh.model import AuditEntry
+from octossh import model
 from octossh.recording.rows import Row, clean, moment_of, time_text
 from octossh.recording.tables import deployments, events, meta
 from octossh.recording.working import UNREADABLE, Work
+
+if TYPE_CHECKING:
+    from octossh.model import AuditEntry
 
 __all__ = ["Audits", "Wanted"]
 
@@ -131,7 +134,7 @@ def _concerns(freeze: object, what: str, name: str | None) -> bool:
 
 def _entry(row: Row) -> AuditEntry:
     data = json.loads(row["data"])
-    return AuditEntry(
+    return model.AuditEntry(
         seq=row["seq"],
         at=moment_of(row["at"]),
         type=row["type"],

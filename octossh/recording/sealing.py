@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
+from octossh import model
 from octossh.errors import ModelError, RecordError
-from octossh.model.values import Sealed
 from octossh.shell import Secret
+
+if TYPE_CHECKING:
+    from octossh.model import Sealed
 
 __all__ = ["Seals", "new_key"]
 
@@ -57,7 +61,7 @@ class Seals:
         """Encrypt *value*, together with its name."""
         text = json.dumps({"name": name, "value": value.reveal()})
         token = self._keys[self.first].encrypt(text.encode()).decode()
-        return Sealed(token=token, key=self.first, at=datetime.now(UTC), by=by)
+        return model.Sealed(token=token, key=self.first, at=datetime.now(UTC), by=by)
 
     def open(self, name: str, sealed: Sealed) -> Secret:
         """The value that was closed under *name*.
@@ -87,7 +91,7 @@ class Seals:
     def again(self, name: str, sealed: Sealed) -> Sealed:
         """*sealed* under the first key; when and by whom it was set stays. Raises as `open` does."""
         made = self.close(name, self.open(name, sealed), sealed.by)
-        return Sealed(token=made.token, key=made.key, at=sealed.at, by=sealed.by)
+        return model.Sealed(token=made.token, key=made.key, at=sealed.at, by=sealed.by)
 
 
 def _fingerprint(key: str) -> str:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, select
 
 from octossh.model import Event, State
-from octossh.planning import Tidy
 from octossh.recording.controllers import whoami
 from octossh.recording.rows import Row, clean, is_tombstone, sha256, subject_hash, tombstone
 from octossh.recording.tables import deployments, guards, outcomes, releases
 from octossh.recording.working import Work
+
+if TYPE_CHECKING:
+    from octossh.planning import Tidy
 
 __all__ = ["TIDIED", "Tidier", "note_deployment", "note_release"]
 

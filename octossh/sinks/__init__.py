@@ -5,7 +5,8 @@ from __future__ import annotations
 from octossh.lazily import lazily
 
 with lazily(globals()):
-    from octossh.sinks.hooks import CommandHook, Hook, Hooks, Webhook
+    from octossh.sinks.calling import Hook, Hooks
+    from octossh.sinks.hooks import CommandHook, Webhook
     from octossh.sinks.http import HttpSink
     from octossh.sinks.pumping import Backlog, Pump, Sink
     from octossh.sinks.spans import Spans

@@ -23,7 +23,7 @@ LAZY = [
         f"octossh.{name}"
         for name in (
             "deploying", "inventory", "model", "model.steps", "planning", "recording", "registry", "rendering",
-            "sinks", "testing", "transport", "versions",
+            "sinks", "testing", "transport", "vaults", "versions",
         )
     ),
 ]  # fmt: skip
@@ -130,7 +130,22 @@ def test_a_deployment_loads_no_kind_of_step_and_no_noun_that_it_has_not(tmp_path
         == set()
     )
     assert loaded & {f"model.{noun}" for noun in ("checkups", "drifts", "executions", "schedules", "views")} == set()
-    assert loaded & {"transport.openssh", "inventory.ansible", "planning.comparing", "planning.drifting"} == set()
+    assert (
+        loaded
+        & {
+            "transport.openssh",
+            "vaults.sources",
+            "sinks.hooks",
+            "sinks.http",
+            "model.audits",
+            "model.values",
+            "model.pauses",
+            "inventory.ansible",
+            "planning.comparing",
+            "planning.drifting",
+        }
+        == set()
+    )
 
 
 def test_a_command_loads_no_module_of_others_and_each_is_where_it_is_looked_for():

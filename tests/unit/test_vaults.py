@@ -109,7 +109,7 @@ def test_a_command_is_a_list_of_words_with_a_place_for_the_name(words, what):
 
 
 def test_a_keyring_is_asked_for_the_name_under_its_service(monkeypatch):
-    monkeypatch.setattr("octossh.vaults.ask_keyring", lambda *key: {("shop", "db"): "geheim"}.get(key))
+    monkeypatch.setattr("octossh.vaults.sources.ask_keyring", lambda *key: {("shop", "db"): "geheim"}.get(key))
     source = oc.KeyringSecrets("shop")
     assert (source("db"), source("other")) == ("geheim", None)
 
