@@ -31,7 +31,7 @@ space = oc.Space(projects=[oc.Project("bench", process=process)], targets=target
 """
 
 
-def _python(words: list[str], sources: Path, folder: str, *before: str) -> subprocess.CompletedProcess[str]:
+def _python(words: list[str], sources: Path, folder: Path, *before: str) -> subprocess.CompletedProcess[str]:
     # Whoever keeps Python from writing what it has compiled would measure its compiler.
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     env["PYTHONPATH"] = str(sources)
@@ -39,7 +39,7 @@ def _python(words: list[str], sources: Path, folder: str, *before: str) -> subpr
     return subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True, text=True)
 
 
-def _once(work: str, sources: Path, folder: str) -> dict[str, float]:
+def _once(work: str, sources: Path, folder: Path) -> dict[str, float]:
     done: dict[str, Any] = json.loads(
         _python(WORKS[work], sources, folder, sys.executable, "-I", "-S", str(HERE / "once.py")).stdout
     )
@@ -48,7 +48,7 @@ def _once(work: str, sources: Path, folder: str) -> dict[str, float]:
     return done
 
 
-def _modules(work: str, sources: Path, folder: str) -> list[str]:
+def _modules(work: str, sources: Path, folder: Path) -> list[str]:
     said = _python(["-X", "importtime", *WORKS[work]], sources, folder).stderr
     lines = [line for line in said.splitlines() if line.startswith("import time:")]
     return [line.rpartition("|")[2].strip() for line in lines[1:]]  # the first one is the head of the table
@@ -59,16 +59,19 @@ def measure(here: Path, before: Path | None, rounds: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     sources = [here, *([before] if before else [])]
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "octofile.py").write_text(OCTOFILE)
-        _python(["-m", "octossh", "release", "create", "--number", "0.0.1"], sources[-1], folder)
+        places = [Path(folder, str(place)) for place in range(len(sources))]  # stores may have other forms
+        for place, source in zip(places, sources, strict=True):
+            place.mkdir()
+            (place / "octofile.py").write_text(OCTOFILE)
+            _python(["-m", "octossh", "release", "create", "--number", "0.0.1"], source, place)
         for work in WORKS:
             runs: list[list[dict[str, float]]] = [[] for _ in sources]
             for number in range(rounds + 1):
-                for place, source in enumerate(sources):
-                    made = _once(work, source, folder)
+                for done, source, place in zip(runs, sources, places, strict=True):
+                    made = _once(work, source, place)
                     if number:  # the first one writes what Python keeps of its sources
-                        runs[place].append(made)
-            loaded = _modules(work, here, folder)
+                        done.append(made)
+            loaded = _modules(work, here, places[0])
             found[work] = {
                 "seconds": round(statistics.median(run["seconds"] for run in runs[0]), 3),
                 "cpu_s": round(statistics.median(run["cpu_s"] for run in runs[0]), 3),
@@ -84,6 +87,6 @@ def measure(here: Path, before: Path | None, rounds: int) -> dict[str, Any]:
                 found[work]["ratio"] = round(statistics.median(ratios), 3)
                 was = statistics.median(run["memory_mb"] for run in runs[1])
                 text += f"; before: ratio of CPU {found[work]['ratio']:.3f}, {was:.0f} MB"
-                text += f", {len(_modules(work, before, folder))} modules"
+                text += f", {len(_modules(work, before, places[1]))} modules"
             print(text, flush=True)
     return found
