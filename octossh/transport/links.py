@@ -45,12 +45,13 @@ if _paramiko_log.level == logging.NOTSET:
 
 @frozen
 class Options:
-    """How links are opened: the keys and the password of the user, and the deadlines in seconds."""
+    """How links are opened: the keys and the password of the user, deadlines in seconds, and compression."""
 
     keys: Keys
     password: Ask
     connect_timeout_s: float
     keepalive_s: float
+    compress: bool
 
 
 class Link:
@@ -277,6 +278,7 @@ class _Opening:
             banner_timeout=self._left(),
             auth_timeout=_AUTH_S,
             channel_timeout=_CHANNEL_S,
+            compress=options.compress,
             auth_strategy=Login(options.keys, self._route, options.password, self._gate),  # type: ignore[arg-type]
             transport_factory=self._made,
         )

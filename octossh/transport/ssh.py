@@ -65,6 +65,8 @@ class SSH(Pool["Link"]):
         sudo_password: What sudo asks for on targets that have ``sudo``; given as the password. None: it asks nothing.
         per_jump: How many hosts are reached through one other host at once. When there are more, a connection over
             which nothing runs is closed to make room.
+        compress: Whether what goes to a host and comes back is compressed from the login on, where its sshd does that.
+            How long it is then tells an eavesdropper a little more of what it is.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class SSH(Pool["Link"]):
         password: Given | None = None,
         sudo_password: Given | None = None,
         per_jump: int = 100,
+        compress: bool = True,
     ) -> None:
         check_numbers(
             "SSH", connect_timeout_s=connect_timeout_s, keepalive_s=keepalive_s, parallel=parallel, per_jump=per_jump
@@ -91,7 +94,7 @@ class SSH(Pool["Link"]):
             routing, parallel=parallel, per_jump=per_jump, keepalive_s=keepalive_s, passphrase=passphrase,
             password=password, sudo_password=sudo_password,
         )  # fmt: skip
-        self._connect_timeout_s, self._keepalive_s = connect_timeout_s, keepalive_s
+        self._connect_timeout_s, self._keepalive_s, self._compress = connect_timeout_s, keepalive_s, compress
         self._watch = Watch(min(0.5, keepalive_s / 10))
         self._options: Options | None = None
         self._same: dict[str, Any] = {"known_hosts": known_hosts, "identity": identity, "user": user, "config": config}
@@ -170,7 +173,9 @@ class SSH(Pool["Link"]):
         with self._lock:
             if self._options is None:
                 keys = Keys(self._passphrase)
-                self._options = Options(keys, self._password, self._connect_timeout_s, self._keepalive_s)
+                self._options = Options(
+                    keys, self._password, self._connect_timeout_s, self._keepalive_s, self._compress
+                )
             return self._options
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -297,10 +299,23 @@ def test_a_script_that_is_cut_on_its_way_does_nothing(
     target = Target("h", "127.0.0.1", port=proxy.port, user="guest")
     ssh.connect(target)
     proxy.limit = proxy.passed + 300 + cut
+    filling = base64.encodebytes(random.Random(cut).randbytes(330_000)).decode().replace("\n", "\n# ")
     with pytest.raises((ConnectionLost, ConnectError)):
-        ssh.run(target, Script("cut", f"main() {{\ntouch {mark}\n" + "# filling\n" * 40_000 + "}\nmain </dev/null\n"))
+        ssh.run(target, Script("cut", f"main() {{\ntouch {mark}\n# {filling}\n}}\nmain </dev/null\n"))
     wait_for(lambda: lab.sh(host, "pgrep -u guest || true") == "")
     assert lab.sh(host, f"ls {mark} 2>/dev/null || true") == ""
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_a_script_takes_a_fraction_of_its_length_on_the_wire_unless_one_says_no(
+    proxy: Proxy, make: Callable[..., SSH], tmp_path: Path, compress: bool
+) -> None:
+    ssh = make(known_hosts=tmp_path / "known", compress=compress)
+    target = Target("h", "127.0.0.1", port=proxy.port, user="root")
+    ssh.connect(target)
+    before = proxy.passed
+    assert ssh.run(target, script("# filling\n" * 10_000 + "echo in")).log == "in\n"
+    assert (proxy.passed - before < 10_000) == compress
 
 
 def test_files_and_variables_of_fabric_and_ssh_have_no_say(lab: Any, target: Target, tmp_path: Path) -> None:

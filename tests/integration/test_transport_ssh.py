@@ -190,29 +190,40 @@ class TestOneAhead:
         assert results == ["ready\n"] * 10
 
 
+CONF = "/etc/ssh/sshd_config"
+
+
+@pytest.fixture
+def configured(lab: Any, host: str) -> Iterator[Callable[[str], None]]:
+    """Puts a line into the configuration of the sshd there."""
+
+    def restart() -> None:
+        lab.service(host, "sshd", "stop")
+        lab.service(host, "sshd", "start")
+
+    def configure(line: str) -> None:
+        lab.sh(host, f"cp -p {CONF} {CONF}.kept; sed -i '1i {line}' {CONF}")
+        restart()
+
+    yield configure
+    lab.sh(host, f"mv {CONF}.kept {CONF}")
+    restart()
+
+
+def test_an_sshd_that_compresses_nothing_gets_scripts_as_they_are(
+    target: Target, make: Callable[..., SSH], configured: Callable[[str], None]
+) -> None:
+    configured("Compression no")
+    assert make().run(target, script("echo in")).log == "in\n"
+
+
 class TestAHostWithFewSessions:
     """What was begun ahead takes a place there that a script may need."""
 
-    @pytest.fixture
-    def allowing(self, lab: Any, host: str) -> Iterator[Callable[[int], None]]:
-        def restart() -> None:
-            lab.service(host, "sshd", "stop")
-            lab.service(host, "sshd", "start")
-
-        def allow(sessions: int) -> None:
-            lab.sh(host, f"cp -p {self.CONF} {self.CONF}.kept; sed -i '1i MaxSessions {sessions}' {self.CONF}")
-            restart()
-
-        yield allow
-        lab.sh(host, f"mv {self.CONF}.kept {self.CONF}")
-        restart()
-
-    CONF = "/etc/ssh/sshd_config"
-
     def test_of_one_runs_a_script_in_what_was_begun_long_ago(
-        self, target: Target, make: Callable[..., SSH], allowing: Callable[[int], None]
+        self, target: Target, make: Callable[..., SSH], configured: Callable[[str], None]
     ) -> None:
-        allowing(1)
+        configured("MaxSessions 1")
         ssh = make()
         ssh.connect(target)
         ssh.ahead(target, now=True)
@@ -220,9 +231,9 @@ class TestAHostWithFewSessions:
         assert ssh.run(target, script("echo in")).log == "in\n"
 
     def test_of_two_lets_a_script_be_ended_by_another(
-        self, lab: Any, host: str, target: Target, make: Callable[..., SSH], allowing: Callable[[int], None]
+        self, lab: Any, host: str, target: Target, make: Callable[..., SSH], configured: Callable[[str], None]
     ) -> None:
-        allowing(2)
+        configured("MaxSessions 2")
         ssh = make()
         ssh.connect(target)
         ready = threading.Event()
@@ -243,9 +254,9 @@ class TestAHostWithFewSessions:
         assert logs == ["ready\nover\n"]
 
     def test_of_one_has_room_again_over_another_connection(
-        self, target: Target, make: Callable[..., SSH], allowing: Callable[[int], None]
+        self, target: Target, make: Callable[..., SSH], configured: Callable[[str], None]
     ) -> None:
-        allowing(1)
+        configured("MaxSessions 1")
         ssh = make()
         assert not ssh.hang_up(target)
         ready = threading.Event()
@@ -280,12 +291,12 @@ class TestAHostWithFewSessions:
         host: str,
         target: Target,
         make: Callable[..., SSH],
-        allowing: Callable[[int], None],
+        configured: Callable[[str], None],
         limits: dict[str, Any],
         said: str,
         lost: Any,
     ) -> None:
-        allowing(1)
+        configured("MaxSessions 1")
         step = RunScript("do", script="echo in; sleep 61", on_lost_link=lost, **limits)
         there = attrs.evolve(target, environments=["Dev"])
         with Space("sqlite://", projects=[Project("shop", process=[step])], targets=[there], transport=make()) as space:
@@ -298,9 +309,9 @@ class TestAHostWithFewSessions:
         assert "sleep 61" not in lab.sh(host, "ps -eo args")
 
     def test_of_one_makes_room_where_what_was_begun_is_of_no_use(
-        self, lab: Any, host: str, make: Callable[..., SSH], allowing: Callable[[int], None]
+        self, lab: Any, host: str, make: Callable[..., SSH], configured: Callable[[str], None]
     ) -> None:
-        allowing(1)
+        configured("MaxSessions 1")
         ssh = make()
         plain = Target(host, lab.hosts[host], user="deploy")
         ssh.connect(plain)
