@@ -137,7 +137,13 @@ def test_a_name_server_that_is_silent_costs_no_more_than_the_deadline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     over = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(30))
+
+    def ask(*_: object, flags: int = 0, **__: object) -> None:
+        if flags:
+            raise socket.gaierror(socket.EAI_NONAME, "it is no address in numbers")
+        over.wait(30)
+
+    monkeypatch.setattr(socket, "getaddrinfo", ask)
     began = time.monotonic()
     assert refused(Target("h01", "slow.example.com"), tmp_path, timeout_s=0.3).kind == "dns"
     assert time.monotonic() - began < 2
