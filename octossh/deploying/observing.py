@@ -63,7 +63,13 @@ def connect(targets: Iterable[Target], transport: Transport) -> None:
     Hosts:
         untouched.
     """
-    _raise_first(on_each(targets, transport.connect))
+    _raise_first(on_each(_apart(targets, transport), transport.connect))
+
+
+def _apart(targets: Iterable[Target], transport: Transport) -> list[Target]:
+    """Those of *targets* of which it is not known that their connection is open, and that the user is let there."""
+    reaches = getattr(transport, "reaches", None)
+    return [target for target in targets if reaches is None or target.sudo or not reaches(target)]
 
 
 _OFFLINE = {"dns", "refused", "unreachable", "timeout"}
@@ -78,7 +84,7 @@ def offline(targets: Iterable[Target], transport: Transport) -> dict[str, str]:
     Hosts:
         untouched.
     """
-    made = on_each(targets, transport.connect)
+    made = on_each(_apart(targets, transport), transport.connect)
     away = {
         name: f"offline: {error}"
         for name, error in made.items()

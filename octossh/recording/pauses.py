@@ -44,6 +44,11 @@ class Pauses(Handle):
                 pausing.wait(deployment, waits, held, lease)
         self._under_way.discard(deployment.id)
 
+    def waiting(self, project: str, environment: str) -> Deployment | None:
+        """The deployment that waits in *environment*, with its outcomes, if one does."""
+        with self._transaction() as transaction:
+            return transaction.waiting(project, environment)
+
     def go_on(self, before: Schedule, after: Schedule, *, lease: Lease) -> None:
         """Record that a deployment that waits is taken up by this process: ``deployment_continued``.
 

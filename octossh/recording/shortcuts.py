@@ -59,8 +59,7 @@ class Shortcuts(Transaction):
         order = sorted(seqs, reverse=True)
         rows: list[Row] = []
         for start in range(0, len(order), CHUNK):
-            query = select(deployments).where(_TABLE.seq.in_(order[start : start + CHUNK]))
-            rows += self.rows(query.order_by(_TABLE.seq.desc()))
+            rows += self.rows(_NUMBERED, {"seqs": order[start : start + CHUNK]})
         return tuple(self.filled(rows, outcomes=False))
 
 
@@ -108,3 +107,4 @@ def _reached() -> Select[Any]:
 
 # Built once: the same statement is not compiled again.
 _LATEST, _LATEST_OF_ONE, _REACHED = _latest(of_one=False), _latest(of_one=True), _reached()
+_NUMBERED = select(deployments).where(_TABLE.seq.in_(bindparam("seqs", expanding=True))).order_by(_TABLE.seq.desc())

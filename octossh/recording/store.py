@@ -402,7 +402,8 @@ class Store(Pauses, Standings):
     @property
     def mark(self) -> str:
         """What tells this store from all others: of the hash of its first event; empty before that."""
-        return self.hashes([1])[0].get(1, "")[:16]
+        with self._transaction() as transaction:
+            return transaction.mark()
 
     def hashes(self, seqs: Iterable[int]) -> tuple[Mapping[int, str], int, int]:
         """The hashes of the events of these numbers, as far as they are there; and the first and the last number."""

@@ -170,9 +170,17 @@ class Transaction(Work):
         self.append(event, subject_hash(row))
 
     def _see_waiting(self, deployment: Deployment) -> None:
-        place = {name: clean(getattr(deployment, name)) for name in ("project", "environment")}
-        if (row := self.find(deployments, **place, state=State.WAITING.value)) is not None:
+        if (row := self._waits(deployment.project, deployment.environment)) is not None:
             raise Refused(in_the_way(deployment_of(row, ())))
+
+    def waiting(self, project: str, environment: str) -> Deployment | None:
+        """See `Pauses.waiting`."""
+        row = self._waits(project, environment)
+        return None if row is None else next(iter(self.filled([row])))
+
+    def _waits(self, project: str, environment: str) -> Row | None:
+        place = {"project": clean(project), "environment": clean(environment)}
+        return self.find(deployments, **place, state=State.WAITING.value)
 
     def _stands(self, row: Row) -> str | None:
         """The release that succeeded last where the deployment *row* goes."""

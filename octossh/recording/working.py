@@ -116,6 +116,11 @@ class Work:
         last = self.connection.execute(_TIP).first()
         return (last.seq, last.hash) if last else (0, GENESIS)
 
+    def mark(self) -> str:
+        """See `Store.mark`."""
+        first = self.find(events, seq=1)
+        return str(first["hash"])[:16] if first else ""
+
     def actor(self) -> Any:
         """Who acts, as plain data."""
         return actor_here().to_dict()

@@ -50,6 +50,12 @@ def _text(templates: Templates, name: str) -> str | None:
     return templates.texts[name] if name in templates.texts else our_template(name)
 
 
+@functools.lru_cache(maxsize=256)
+def _included(text: str) -> tuple[str, ...]:
+    """The names of the templates that *text* takes in."""
+    return tuple(INCLUDE.findall(text))
+
+
 def prepare(kinds: Iterable[str], templates: Templates = _NONE) -> None:
     """Compile the templates of these kinds of steps, so that no host has to wait for that.
 
@@ -65,4 +71,4 @@ def prepare(kinds: Iterable[str], templates: Templates = _NONE) -> None:
             if text is not None:
                 with contextlib.suppress(ModelError):
                     compiled(environment, name)
-                waiting += INCLUDE.findall(text)
+                waiting += _included(text)

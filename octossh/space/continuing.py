@@ -88,10 +88,12 @@ class Continuing(Undoing, Resuming):
         Raises:
             Refused: Something does.
         """
-        for waiting in self.store.deployments(project=project, environment=environment, state=State.WAITING, limit=1):
-            if not cancel:
-                raise Refused(recording.in_the_way(waiting))
-            self._end_waiting(waiting, lease, f"cancelled by {recording.whoami()}, to deploy something else")
+        waiting = self.store.waiting(project, environment)
+        if waiting is None:
+            return
+        if not cancel:
+            raise Refused(recording.in_the_way(waiting))
+        self._end_waiting(waiting, lease, f"cancelled by {recording.whoami()}, to deploy something else")
 
     def _end_waiting(self, waiting: Deployment, lease: Lease, why: str) -> Deployment:
         """End *waiting* as interrupted; what has run has run."""

@@ -12,6 +12,7 @@ from worlds import DO, FAILED, GONE, NET, WEB, World, failing, planned, says, st
 
 import octossh as oc
 from octossh.deploying import following
+from octossh.deploying.observing import connect, offline
 from octossh.rendering.surviving import KEPT_S
 
 
@@ -285,3 +286,12 @@ def test_a_host_that_cannot_be_let_go_changes_nothing_in_how_a_deployment_ended(
 def test_a_host_keeps_a_run_for_longer_than_it_is_looked_for_after_a_silence(transport):
     silence_s = 2.5 * inspect.signature(transport).parameters["keepalive_s"].default
     assert silence_s + following.RECONNECT_S + 30 < KEPT_S
+
+
+@pytest.mark.parametrize("go", [connect, offline])
+def test_hosts_to_which_a_connection_is_open_are_not_connected_to_again(go):
+    asked = []
+    transport = oc.Replay(lambda _target, _script: [], on_connect=lambda target: asked.append(target.name))
+    transport.reaches = lambda target: target.name != "h3"
+    assert not go([oc.Target(f"h{number}", "192.0.2.1", sudo=number == 2) for number in (1, 2, 3)], transport)
+    assert sorted(asked) == ["h2", "h3"]  # whether sudo lets the user is still to be seen

@@ -24,6 +24,11 @@ def test_a_release_comes_back_as_it_was_made(store):
     assert isinstance(store.release("shop", "0.0.1").variables[1].value, int)
 
 
+def test_a_release_that_is_read_again_is_not_put_together_anew(store):
+    store.create_release("shop", "0.0.i", release)
+    assert store.release("shop", "0.0.1") is store.release("shop", "0.0.1") is store.releases("shop")[0]
+
+
 def test_numbers_count_up_from_the_highest_of_a_project_and_a_mask(store):
     store.create_release("shop", "0.0.i", release, number="0.0.7")
     for number in ("0.0.8.1", "0.0.x", "1.0.99", "0.0.", "0.0.²"):
