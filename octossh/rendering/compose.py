@@ -83,7 +83,7 @@ def _pulls(order: Order, wanted: Wanted, secrets: Secrets) -> list[tuple[Any, ..
 
 
 def _look_format(order: Order, of_service: str) -> str:
-    """Go template: a line of words about a container; what others may have written stands last."""
+    """Go template: a line of words about a container, what others may have written last; and a line with all of it."""
     labels = ".Config.Labels"
 
     def word(key: str) -> str:
@@ -94,7 +94,7 @@ def _look_format(order: Order, of_service: str) -> str:
         "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} "
         "{{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} "
         f"{{{{if and {is_ours(order, labels)}}}}}ours{{{{else}}}}other{{{{end}}}} "
-        f"{word('spec')} {word('release')} {word('deployment')}"
+        f"{word('spec')} {word('release')} {word('deployment')}\n{{{{json .}}}}"
     )
 
 

@@ -45,6 +45,8 @@ docker() { command docker "$@" 3>&- 9>&-; }
 # The same in place of the shell of a $( ), which would wait for it.
 # shellcheck disable=SC2317
 octossh_docker() { exec docker "$@" 3>&- 9>&-; }
+octossh_nl='
+'
 
 # Sets octossh_began, when process $1 began, octossh_comm, its name, and octossh_parent; 1 where it cannot be seen, and 2
 # where it has ended.
@@ -210,14 +212,26 @@ octossh_wait_for_lock() {
 }
 octossh_wait_for_lock
 
-# What compose has here, in octossh_seen: a line of words for each container.
+# What compose has here, in octossh_seen: a line of words for each container; in octossh_json all that docker says of them.
 octossh_list() {
-    octossh_seen=''
+    octossh_seen='' octossh_json=''
     set -- docker ps -aq --no-trunc --filter label=com.docker.compose.project=shop-dev-stack --filter label=com.docker.compose.oneoff=False
     octossh_ids=$("$@" 2>/dev/null) || octossh_fail "docker does not answer: $("$@" 2>&1)"
     octossh_ids=$(octossh_line "$octossh_ids")
+    [ -n "$octossh_ids" ] || return 0
     # shellcheck disable=SC2086
-    [ -z "$octossh_ids" ] || octossh_seen=$(docker container inspect --format '{{index .Config.Labels "com.docker.compose.service"}} {{.ID}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "stack")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.release")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.deployment")}}{{.}}{{else}}-{{end}}' $octossh_ids 2>/dev/null) || :
+    octossh_said=$(octossh_docker container inspect --format '{{index .Config.Labels "com.docker.compose.service"}} {{.ID}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "stack")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.release")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.deployment")}}{{.}}{{else}}-{{end}}
+{{json .}}' $octossh_ids 2>/dev/null) || :
+    set -f
+    IFS=$octossh_nl
+    for octossh_one in $octossh_said; do
+        case $octossh_one in
+            "{"*) octossh_json="${octossh_json:+$octossh_json, }$octossh_one" ;;
+            *) octossh_seen=$octossh_seen$octossh_one$octossh_nl ;;
+        esac
+    done
+    unset IFS
+    set +f
 }
 
 # Looks at service $1, of which there shall be $2 containers (0: as many as compose makes) with the hash $3; a $4 job
@@ -324,10 +338,9 @@ octossh_evidence() {
     [ -z "${octossh_sick:+$octossh_said}" ] || octossh_why="$octossh_why; its log ends with: $(printf '%.300s' "$octossh_said")"
 }
 
+# What the last look has seen is told.
 octossh_done() {
-    # shellcheck disable=SC2086
-    octossh_json=$(docker container inspect $octossh_ids 2>/dev/null | tr -d '\n') || octossh_json=''
-    [ -z "$octossh_json" ] || octossh_frame "inspect {\"Name\": \"shop-dev-stack\", \"Containers\": $octossh_json}"
+    [ -z "$octossh_json" ] || octossh_frame "inspect {\"Name\": \"shop-dev-stack\", \"Containers\": [$octossh_json]}"
     octossh_end succeeded "$1" "$2" "$3"
 }
 
