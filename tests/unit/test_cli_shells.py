@@ -236,7 +236,25 @@ atexit.register(lambda: print("called"))
 space = oc.Space(projects=[oc.Project("shop", process=[oc.RunScript("say", script="true")])])
 """
     (tmp_path / "octofile.py").write_text(octofile)
-    command = [sys.executable, "-m", "octossh", *words.split()]
+    begin = (
+        "import atexit; atexit.register(lambda: print('called as well')); from octossh.cli.processes import run; run()"
+    )
+    command = [sys.executable, "-c", begin, *words.split()]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == code
-    assert done.stdout.splitlines()[-1] == "called"
+    assert done.stdout.splitlines()[-2:] == ["called", "called as well"]
+
+
+def test_a_command_ends_only_once_all_threads_have_that_its_octofile_began(tmp_path):
+    octofile = """
+import sys, threading
+import octossh as oc
+threading.Thread(target=lambda: print("heard " + sys.stdin.readline())).start()
+space = oc.Space(projects=[oc.Project("shop", process=[oc.RunScript("say", script="true")])])
+"""
+    (tmp_path / "octofile.py").write_text(octofile)
+    command = [sys.executable, "-m", "octossh", "--json", "status"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout.readline().startswith("{")
+        assert running.communicate("this\n")[0].strip().endswith("heard this")
+    assert running.returncode == 0
