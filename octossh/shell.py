@@ -197,6 +197,10 @@ class Masker:
             forms |= {line for line in value.splitlines() if len(line) >= 8}
         self._forms = tuple(sorted(forms, key=len, reverse=True))
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to replace."""
+        return bool(self._forms)
+
     def __call__(self, text: str) -> str:
         """The text without the secrets."""
         for form in self._forms:

@@ -54,7 +54,9 @@ class Secrecy:
         return self._mask(text)
 
     def masked(self, value: Any) -> Any:
-        """Plain data without the secrets."""
+        """Plain data without the secrets; itself where there are none: what docker tells of a container is long."""
+        if not self._mask:
+            return value
         if isinstance(value, str):
             return self._mask(value)
         if isinstance(value, bytes):

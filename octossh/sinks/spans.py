@@ -224,7 +224,9 @@ class _Tree:
         span = self._tracer.start_span(
             name, self._above, attributes=said, links=self._links, start_time=_nanoseconds(event.at)
         )
-        self._open[()], self._began[()], self.context = span, event.at, span.get_span_context()
+        context = span.get_span_context()
+        if context.is_valid:  # else nobody has set a provider, and nobody wants any of what would stand below it
+            self._open[()], self._began[()], self.context = span, event.at, context
 
     def _begin_host(self, event: Event) -> None:
         said = _where(event)

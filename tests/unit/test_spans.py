@@ -333,6 +333,22 @@ def test_no_secret_is_in_a_span(spans, deploy):
     assert "hunter2" not in "".join(span.to_json() for span in spans().values())
 
 
+def test_where_nobody_has_set_a_provider_no_spans_of_steps_and_hosts_are_made(spans, deploy, monkeypatch):
+    begun = []
+
+    class Nobodys(trace.NoOpTracer):
+        def start_span(self, name, *given, **more):
+            begun.append(name)
+            return super().start_span(name, *given, **more)
+
+    monkeypatch.setattr("octossh.sinks.spans._tracer", Nobodys)
+    assert deploy().ok
+    assert begun == ["deploy shop"]
+    monkeypatch.setenv("TRACEPARENT", PARENT)  # what is called may be traced by somebody else
+    deploy()
+    assert len(begun) > 2
+
+
 def test_a_rehearsal_and_a_space_that_wants_none_make_no_spans(spans, deploy):
     deploy(spans=False)
     with oc.Space("sqlite://", projects=[PROJECT], targets=TARGETS, transport=Hosts(), secrets={"TOKEN": "x"}) as space:
