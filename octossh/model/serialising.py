@@ -106,7 +106,12 @@ def _is_json(kind: Any) -> bool:
 
 
 def _register_kinds(converter: cattrs.Converter, base: type[Any], kinds: Mapping[str, type[Any]]) -> None:
-    """A *base* says its kind, since several can stand in one place. What is made for a kind waits for the first one."""
+    """A *base* says its kind, since several can stand in one place. What is made for a kind waits for the first one.
+
+    To write the reader of a kind takes as long as to read hundreds of it, so that fields are read one by one, which is
+    as quick; the reader is written where something is wrong, since it says in which field that is.
+    """
+    import attrs
     from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
     @functools.cache
@@ -123,11 +128,15 @@ def _register_kinds(converter: cattrs.Converter, base: type[Any], kinds: Mapping
         return {"kind": value.kind, **unstructure(value.kind)(value)}
 
     def of_kind(data: Mapping[str, Any], _type: object) -> Any:
-        name = data.get("kind")
+        name: Any = data.get("kind")
         if name not in kinds:
             what = f"kind of {base.__name__.lower()}"
             raise ModelError(f"there is no {what} {name!r}; this release needs a newer octossh")
-        return structure(name)({key: item for key, item in data.items() if key != "kind"}, base)
+        fields = {key: item for key, item in data.items() if key != "kind"}
+        try:
+            return converter.structure_attrs_fromdict(fields, attrs.resolve_types(kinds[name]))
+        except Exception:  # noqa: BLE001 - it is raised again, with its place
+            return structure(name)(fields, base)
 
     converter.register_unstructure_hook(base, plain)
     converter.register_structure_hook(base, of_kind)

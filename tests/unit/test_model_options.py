@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import attrs
@@ -207,6 +208,20 @@ def test_a_step_that_was_stored_is_the_same_when_it_is_read(step: oc.RunContaine
     assert (again, options(again)) == (step, options(step))
     # As text: to Python, 5 is 5.0.
     assert json.dumps(kept(again)) == json.dumps(kept(step))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "place"),
+    [
+        ("retry", {"attempts": 2}, "required field missing @ $.retry.times"),
+        ("roles", 5, "expected tuple @ $.roles"),
+        ("timeout_s", "soon", "expected float @ $.timeout_s"),
+        ("labels", [1], "expected a mapping @ $.labels"),
+    ],
+)
+def test_a_step_that_was_stored_wrongly_says_in_which_field(field: str, value: object, place: str) -> None:
+    with pytest.raises(oc.ModelError, match=re.escape(place)):
+        from_dict(oc.Step, oc.CreateNetwork("net").to_dict() | {"kind": "create_network", field: value})
 
 
 def test_every_option_has_a_sample() -> None:
