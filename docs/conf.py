@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
 import sys
 from pathlib import Path
 
@@ -52,6 +54,7 @@ nitpick_ignore_regex = [
                r"Iterable|Iterator|Callable|Path|datetime|TracebackType|BaseException|Exception|ValueError|KeyError|"
                r"KeyboardInterrupt|TypeError|Enum|ClassVar|Protocol)")),
     (r"py:class", r"octossh\.(model\.(Catalog|ScheduleList|OptionFields)|sinks\.\w+\.(Sink|Hook)|recording\.Record)"),
+    (r"py:class", r"octossh\.model\.Held|(octossh\.shell\.)?Look"),
     (r"py:class", r"(Auth|Given|Names|TargetSource|NOTHING|optional|.*RuleFields|.*\.[NTV]|[NTV]|attr\..*|attrs\..*)"),
 ]  # fmt: skip
 
@@ -64,6 +67,19 @@ for _door in _DOORS:
         _thing = getattr(_module, _name)
         if getattr(_thing, "__module__", "").startswith("octossh.") and _thing.__module__ not in _DOORS:
             _thing.__module__ = _door
+
+
+def _load_what_type_checkers_see(module):
+    """Annotations name what is imported for type checkers alone; they are shown, and lead to where it is documented."""
+    for block in ast.parse(inspect.getsource(module)).body:
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
+            for line in block.body:
+                if isinstance(line, ast.ImportFrom) and line.module.startswith("octossh"):
+                    exec(ast.unparse(line), vars(module))  # noqa: S102 - our own source
+
+
+for _name in [name for name in sys.modules if name.startswith("octossh.")]:
+    _load_what_type_checkers_see(sys.modules[_name])
 
 # The first line of a property's docstring is a sentence: a colon in it does not part a type from it.
 GoogleDocstring._consume_inline_attribute = lambda self: ("", self._consume_to_end())

@@ -14,12 +14,12 @@ from octossh.model import Pairs, State, is_approve
 
 if TYPE_CHECKING:
     from octossh.deploying.pauses import Shelf
-    from octossh.model import Approval, ApprovalRequest, Approve, Deployment, Event, Outcome, Process, Step
+    from octossh.model import Approval, Approve, Deployment, Event, Outcome, Process, Step
     from octossh.planning import Plan
 
 __all__ = ["Approver", "approved", "ask", "asks_approval", "check_approvals", "check_beforehand"]
 
-Approver = Callable[["ApprovalRequest"], "Approval | None"] | Mapping[str, "Approval"]
+Approver = Callable[[model.ApprovalRequest], model.Approval | None] | Mapping[str, model.Approval]
 """Who is asked: a function, which gives None where nobody can say now, or the answers by the name of the step."""
 
 _log = logging.getLogger("octossh")
