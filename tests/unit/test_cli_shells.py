@@ -224,39 +224,66 @@ def test_a_plan_has_colours_at_a_terminal_where_nobody_says_no(folder):
     assert "\x1b" not in subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.parametrize(("words", "code"), [("status", 0), ("release show 9", 2)])
-def test_a_command_ends_with_its_code_and_calls_what_waits_for_the_end_and_takes_nothing_apart(words, code, tmp_path):
-    octofile = """
-import atexit
+SPACE = """
+import atexit, sys, threading
 import octossh as oc
-class Kept:
-    def __del__(self): print("taken apart")
-kept = Kept()
-atexit.register(lambda: print("called"))
 space = oc.Space(projects=[oc.Project("shop", process=[oc.RunScript("say", script="true")])])
 """
-    (tmp_path / "octofile.py").write_text(octofile)
-    begin = (
-        "import atexit; atexit.register(lambda: print('called as well')); from octossh.cli.processes import run; run()"
-    )
-    command = [sys.executable, "-c", begin, *words.split()]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == code
-    assert done.stdout.splitlines()[-2:] == ["called", "called as well"]
+
+
+def ended(folder, octofile, *words, before=("-m", "octossh")):
+    (folder / "octofile.py").write_text(SPACE + octofile)
+    command = [sys.executable, *before, *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize(("words", "code"), [(["status"], 0), (["release", "show", "9"], 2)])
+def test_a_command_ends_with_its_code_and_calls_what_waits_for_the_end(words, code, tmp_path):
+    done = ended(tmp_path, "atexit.register(lambda: print('called'))", *words)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (code, "called")
+
+
+def test_nothing_is_taken_apart_at_the_end_of_a_command(tmp_path):
+    octofile = """
+class Kept:
+    def __del__(self): print("taken apart")
+sys.kept = Kept()
+"""
+    assert "taken apart" not in ended(tmp_path, octofile, "status").stdout
 
 
 def test_a_command_waits_for_threads_that_its_octofile_began(tmp_path):
     octofile = """
-import threading
-import octossh as oc
-waited_for = threading.Event()
-class Worker(threading.Thread):
-    def run(self): waited_for.wait(), print("worked")
-    def join(self, timeout=None): waited_for.set(), super().join(timeout)
-Worker().start()
-space = oc.Space(projects=[oc.Project("shop", process=[oc.RunScript("say", script="true")])])
+def work():
+    threading.main_thread().join()
+    print("worked")
+threading.Thread(target=work).start()
 """
-    (tmp_path / "octofile.py").write_text(octofile)
-    command = [sys.executable, "-m", "octossh", "status"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "worked"
+    assert ended(tmp_path, octofile, "status").stdout.splitlines()[-1] == "worked"
+
+
+def test_a_command_does_not_wait_for_threads_of_a_pool_that_have_nothing_to_do(tmp_path):
+    octofile = """
+from concurrent.futures import ThreadPoolExecutor
+pool = ThreadPoolExecutor()
+pool.submit(print).result()
+"""
+    assert ended(tmp_path, octofile, "status").returncode == 0
+
+
+def test_whoever_runs_a_command_in_its_own_process_goes_on_behind_it(tmp_path):
+    call = "from octossh.cli.processes import run; run(); print('behind it')"
+    assert ended(tmp_path, "", "status", before=("-c", call)).stdout.splitlines()[-1] == "behind it"
+    profiled = ended(tmp_path, "", "status", before=("-m", "cProfile", "-o", "profile", "-m", "octossh"))
+    assert (profiled.returncode, (tmp_path / "profile").exists()) == (0, True)
+
+
+def test_whoever_is_asked_can_end_a_command_with_a_word(tmp_path):
+    octofile = """
+def ask(_variable): sys.exit("nobody answers")
+variables = [oc.Variable("day", prompt="Which day?")]
+space = oc.Space(projects=[oc.Project("shop", process=space.project().process, variables=variables)], targets=[oc.Target("h01", "192.0.2.1", environments=["Test"])], ask=ask)
+"""
+    assert ended(tmp_path, octofile, "release", "create", "--number", "1").returncode == 0
+    done = ended(tmp_path, octofile, "plan", "1", "--to", "Test")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "nobody answers")
