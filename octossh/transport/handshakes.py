@@ -8,7 +8,9 @@ from typing import Any
 import paramiko
 from paramiko.auth_handler import AuthHandler
 from paramiko.common import cMSG_CHANNEL_OPEN, cMSG_CHANNEL_REQUEST
+from paramiko.compress import ZlibDecompressor
 
+from octossh.transport.packing import Packer
 from octossh.transport.sockets import Socket
 
 __all__ = ["Handshake"]
@@ -26,6 +28,10 @@ class Handshake(paramiko.Transport):
     """
 
     our_keys: tuple[str, ...] = ()
+    _compression_info = {  # noqa: RUF012 - so it is there
+        **paramiko.Transport._compression_info,  # type: ignore[attr-defined]  # noqa: SLF001
+        "zlib@openssh.com": (Packer, ZlibDecompressor),
+    }
 
     def __init__(self, sock: Any, **options: Any) -> None:
         if isinstance(sock, Socket):

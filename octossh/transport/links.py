@@ -323,6 +323,8 @@ class _Opening:
         return max(0.1, self._deadline - time.monotonic())
 
     def abandon(self) -> None:
+        if isinstance(self._sock, sockets.Socket):
+            self._sock.hang_up()
         if self._client is not None:
             self._client.close()
         if self._sock is not None:

@@ -48,7 +48,7 @@ class Socket(socket.socket):
         return data
 
     def hang_up(self) -> None:
-        """Send what is left, and wake up whoever reads: paramiko would notice a tenth of a second later."""
+        """Send what is left, and wake up whoever reads: paramiko would notice half a second later."""
         with contextlib.suppress(OSError):
             self.shutdown(socket.SHUT_RDWR)
 
