@@ -68,8 +68,6 @@ octossh_run_follow() {
 
 # Each reader goes on where it was, since descriptors 5 and 6 stay open.
 octossh_run_show() {
-    [ "$octossh_run_bell" = tick ] && octossh_run_still && return 0
-    echo 2>/dev/null >"$octossh_run_dir/seen.$$"
     cat <&5 || return 1
     # Where all is well, a script says nothing.
     [ "$octossh_run_at" -ne 0 ] || [ -s "$octossh_run_dir/log.0" ] || [ ! -e "$octossh_run_dir/log.0" ] || return 0
@@ -87,15 +85,6 @@ octossh_run_show() {
         octossh_run_at=$octossh_run_next
         echo "$octossh_run_at" >"$octossh_run_dir/at"
     done
-}
-
-# Whether nothing was said since the last look. What was said in the very moment of that look counts as said since.
-octossh_run_still() {
-    for octossh_run_try in answer "log.$octossh_run_at"; do
-        # shellcheck disable=SC3013 # POSIX has it since 2024, and shells before
-        [ "$octossh_run_dir/seen.$$" -nt "$octossh_run_dir/$octossh_run_try" ] || return 1
-    done
-    [ ! -e "$octossh_run_dir/log.$((octossh_run_at + 1))" ]
 }
 
 # Whether the next file is gone already: sets the one that is next now, and the lines and bytes that are missing.
