@@ -105,6 +105,11 @@ class Withheld:
         return self._given is not None
 
 
+def _asked(target: Target) -> tuple[object, ...]:
+    """All of *target* that its way depends on."""
+    return target.address, target.user, target.port, target.jump, target.host_key
+
+
 class _Slot(Generic[L]):
     """The place of one connection; whoever opens it holds the lock."""
 
@@ -143,6 +148,7 @@ class Pool(ABC, Generic[L]):
         self._per_jump = per_jump
         self.silence_s = max(_SILENCE_S, math.ceil(2.5 * keepalive_s))
         self._slots: dict[tuple[object, ...], _Slot[L]] = {}
+        self._keys: dict[tuple[object, ...], tuple[object, ...]] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
@@ -202,7 +208,7 @@ class Pool(ABC, Generic[L]):
             HostKeyError: The host's key is unknown, changed or revoked; no login was tried.
             AuthError: The login was not accepted, or sudo does not let it.
         """
-        route = self._routing.route(target)
+        route = self._way(target)
         slot = self._slot(route)
         with slot.lock:
             link = self._ready(slot, route)
@@ -210,9 +216,16 @@ class Pool(ABC, Generic[L]):
             self.run(target, Script("sudo", ":\n"), timeout_s=_SUDO_S)
             self._let.add(link)
 
+    def _way(self, target: Target) -> Route:
+        route = self._routing.route(target)
+        self._keys[_asked(target)] = route.key
+        return route
+
     def reaches(self, target: Target) -> bool:
         """Whether the connection to *target* is open, as far as is known. Waits for nothing."""
-        slot = self._slots.get(self._routing.route(target).key)
+        # To work out a way may take ssh a while, and to one that nobody has worked out yet there is no connection.
+        key = self._keys.get(_asked(target))
+        slot = None if key is None else self._slots.get(key)
         return slot is not None and (link := slot.link) is not None and link.alive
 
     def hang_up(self, target: Target, running: int = 0) -> bool:
@@ -254,7 +267,7 @@ class Pool(ABC, Generic[L]):
         that is not waited for, and the last line of the log says so.
         """
         nonce = new_nonce()
-        route = self._routing.route(target)
+        route = self._way(target)
         begin = start(target, route.where, self._sudo_password, feed=feed is not None)
         sent = Sealed(begin.ahead + payload(script, nonce, secrets))
         slot = self._slot(route)

@@ -72,6 +72,17 @@ def begun(links: Links, target: oc.Target, of: int = 1) -> list[threading.Thread
     return threads
 
 
+def test_whether_a_host_is_reached_is_told_without_working_out_the_way_there(links: Links) -> None:
+    links._routing.route = None  # type: ignore[method-assign,assignment,misc]
+    assert not links.reaches(HOST)
+    links._routing.route = links._route  # type: ignore[method-assign,misc]
+    links.connect(HOST)
+    links._routing.route = None  # type: ignore[method-assign,assignment,misc]
+    assert links.reaches(HOST)
+    links.made[0].alive = False
+    assert not links.reaches(HOST)
+
+
 def test_a_connection_over_which_nothing_runs_is_closed(links: Links) -> None:
     assert not links.hang_up(HOST)
     links.connect(HOST)
