@@ -34,12 +34,18 @@ class lazily:  # noqa: N801 - it reads as what it does
 
     def __enter__(self) -> None:
         _ONE_AT_A_TIME.acquire()
+        self._before = set(self._package)
         self._import = builtins.__import__
         builtins.__import__ = self._noted
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         builtins.__import__ = self._import
         _ONE_AT_A_TIME.release()
+        others = self._package.keys() - self._before - self._homes.keys()
+        if others and error is None:
+            raise ImportError(
+                f"{self._package['__name__']}: what is loaded late keeps its name, not so {', '.join(sorted(others))}"
+            )
         for name in self._homes:
             self._package.pop(name, None)
         self._package.update(__getattr__=self._found, __dir__=lambda: self._package["__all__"])
@@ -54,8 +60,12 @@ class lazily:  # noqa: N801 - it reads as what it does
     ) -> types.ModuleType:
         if globals is not self._package:  # another thread's
             return self._import(name, globals, locals, fromlist or (), level)
+        if not fromlist or level or "*" in fromlist:
+            raise ImportError(
+                f"{self._package['__name__']}: write 'from {name or 'package.module'} import NAME' to load it late"
+            )
         stand_in = types.ModuleType(name)
-        for one in fromlist or ():
+        for one in fromlist:
             self._homes[one] = stand_in.__dict__[one] = name
         return stand_in
 
@@ -64,9 +74,14 @@ class lazily:  # noqa: N801 - it reads as what it does
         home = self._homes.get(name)
         within = f"{package}.{name}"
         if home == package or within in self._homes.values():
-            return importlib.import_module(within)
+            home = within
         if home is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        # As the statement does it, so that python -X importtime shows it, too.
-        value = self._package[name] = getattr(__import__(home, fromlist=[name]), name)
+        try:
+            if home == within:
+                return importlib.import_module(within)
+            # As the statement does it, so that python -X importtime shows it, too.
+            value = self._package[name] = getattr(__import__(home, fromlist=[name]), name)
+        except AttributeError as error:  # Python would take it for "no such name", and not show where it came from
+            raise ImportError(f"{home}: {error}") from error
         return value

@@ -70,6 +70,35 @@ def test_a_name_that_a_package_has_not_is_an_attribute_error_and_its_modules_can
     assert made.books is sys.modules["shelf.books"]
 
 
+@pytest.mark.parametrize("books", ["None.title", "author = 'Austen'"])
+def test_a_module_that_cannot_be_loaded_says_why_and_is_not_taken_for_a_name_that_there_is_not(
+    monkeypatch, tmp_path, books
+):
+    code = """
+        with lazily(globals()):
+            from shelf.books import title
+        __all__ = ["title"]
+    """
+    made = package(monkeypatch, code)
+    made.__path__ = [str(tmp_path)]
+    (tmp_path / "books.py").write_text(books)
+    with pytest.raises(ImportError, match=r"^shelf\.books: .*has no attribute 'title'") as caught:
+        hasattr(made, "title")
+    assert isinstance(caught.value.__cause__, AttributeError)
+    sys.modules.pop("shelf.books", None)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import os.path", "from json import dumps as d", "from json import *", "from . import books", "book = 1"],
+)
+def test_what_cannot_be_loaded_late_is_refused_and_imports_go_on_as_before(monkeypatch, statement):
+    before = builtins.__import__
+    with pytest.raises(ImportError, match="late"):
+        exec(f"with lazily(globals()):\n    {statement}", {"__name__": "shelf", "lazily": lazily})
+    assert builtins.__import__ is before
+
+
 def test_what_another_thread_imports_meanwhile_is_imported(monkeypatch):
     before = builtins.__import__
     names = {"__name__": "shelf"}
