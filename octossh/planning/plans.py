@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import field, frozen
 
 from octossh.model import CONTROLLER, Described, Mode, Options, Pairs, Release, Rollout, Table, Target, Templates
 from octossh.planning.resolving import Resolver
 from octossh.planning.tasks import Action, Task
-from octossh.planning.waves import rounds
+from octossh.planning.waves import Stage, rounds
 from octossh.shell import Secret
-
-if TYPE_CHECKING:
-    from octossh.planning.waves import Stage
 
 __all__ = ["Plan"]
 

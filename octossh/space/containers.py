@@ -244,7 +244,7 @@ def _with_faults(lines: Iterator[ContainerLine], faults: dict[str, OctosshError]
 
 def _services(step: Step) -> tuple[str, ...]:
     """Of compose; a service is meant by its name as a step is."""
-    return tuple(step.document["services"]) if isinstance(step, model.ComposeStep) else ()
+    return tuple(step.document["services"]) if model.is_compose_step(step) else ()
 
 
 def _may_be(name: str, owner: Project, environment: str, steps: Iterable[Step]) -> bool:

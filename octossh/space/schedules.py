@@ -104,7 +104,7 @@ class Schedules:
         process = self._store.release(waits.project, waits.release).process
         asking = next(one for one in process.steps if one.name == step)
         # Of a wave, the step is another one, and anybody may answer.
-        if isinstance(asking, model.Approve) and not asking.admits(given.by, given.groups):
+        if model.is_approve(asking) and not asking.admits(given.by, given.groups):
             raise Refused(f"step {step!r}: {given.by} may not approve, only {', '.join(asking.approvers)}")
         told = attrs.evolve(waits, approvals=Pairs({**waits.approvals, step: given}))
         if given.approved or waits.pause is not None:
@@ -246,7 +246,7 @@ class Scheduling(Deployments):
     def _asks(self, release: Release) -> tuple[str, ...]:
         """The steps that wait for an answer in the store: where the space has nobody to ask."""
         steps = release.process.steps if self.approve is None else ()
-        return tuple(step.name for step in steps if isinstance(step, model.Approve))
+        return tuple(step.name for step in steps if model.is_approve(step))
 
     def _check_plan(self, release: Release, environment: str, options: Options) -> None:
         """What is wrong with it shows now, and not in the middle of the night."""
