@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
-from octossh import planning, versions
+from octossh import planning
 from octossh.errors import ModelError, PlanError, RegistryError, did_you_mean
 from octossh.model import Described
 from octossh.promises import of_each
@@ -183,7 +183,9 @@ def _newest(project: Project, image: Image, feed: Feed, channel: Channel, curren
     if explanation.chosen is not None:
         return explanation.chosen.tag
     if explanation.ambiguous:
-        raise versions.AmbiguousScheme(f"{image}: {explanation.ambiguous}")
+        from octossh.versions import AmbiguousScheme
+
+        raise AmbiguousScheme(f"{image}: {explanation.ambiguous}")
     nearest = explanation.verdicts[:3]
     reasons = "; ".join([f"{verdict.tag}: {verdict.reason}" for verdict in nearest] + list(explanation.notes))
     advice = f"Look at them with 'octossh tags {image.repository} --explain', or change the channel"

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from octossh import registry as registries
 from octossh.errors import ModelError, did_you_mean
 
 if TYPE_CHECKING:
@@ -41,7 +40,9 @@ class Registries:
         chosen = registry if registry in same or not same else same[0]
         with self._lock:
             if chosen not in self._clients:
-                self._clients[chosen] = registries.RegistryClient(chosen, secrets=self._secrets)
+                from octossh.registry.clients import RegistryClient
+
+                self._clients[chosen] = RegistryClient(chosen, secrets=self._secrets)
             return self._clients[chosen]
 
     def search(self, text: str = "", name: str | None = None, *, limit: int = 100) -> Repositories:

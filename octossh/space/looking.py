@@ -70,7 +70,7 @@ class Looking(Wiring):
         except OctosshError as error:
             _log.warning("what was seen could not be recorded, so status does not show it: %s", error)
 
-    def _past(self, project: str, environment: str) -> Iterator[Deployment]:
+    def _succeeded(self, project: str, environment: str) -> Iterator[Deployment]:
         """The deployments that succeeded there, newest first, each with its outcomes once it is asked for."""
         known = self.store.deployments(
             project=project, environment=environment, state=State.SUCCEEDED, limit=_LOOK_BACK, outcomes=False
@@ -78,7 +78,7 @@ class Looking(Wiring):
         return (self.store.deployment(d.id) for d in known if d.mode is not Mode.PRUNE)
 
     def _drift(self, owner: Project, environment: str) -> Drift | None:
-        past = self._past(owner.name, environment)
+        past = self._succeeded(owner.name, environment)
         newest = next(past, None)
         if newest is None:
             return None
@@ -144,7 +144,7 @@ class Looking(Wiring):
         return model.Whereabouts(image, tuple(runners), tuple(unseen), near)
 
     def _recorded(self, sought: Sought, project: str, environment: str) -> Iterator[Runner]:
-        newest = next(self._past(project, environment), None)
+        newest = next(self._succeeded(project, environment), None)
         if newest is None:
             return
         release = self.store.release(project, newest.release)

@@ -88,11 +88,7 @@ class Wiring:
         self.on_moved_tag, self.anchors, self.lock_wait_s = on_moved_tag, anchors, lock_wait_s
         self.store = recording.Store(store)
         self.approve, self.ask, self.on_event = approve, ask, on_event
-        self._pump, self._hooks, self._spans = (
-            Pump(self.store, sinks),
-            Hooks(hooks),
-            Spans(wanted=spans),
-        )
+        self._pump, self._hooks, self._spans = Pump(self.store, sinks), Hooks(hooks), Spans(wanted=spans)
         self.store.on_written = self._pump.wake
         self.on_failure = deploying.policy(on_failure) if isinstance(on_failure, str) else on_failure
         self._templates = rendering.read_templates(templates)
