@@ -91,7 +91,7 @@ def test_a_token_that_expires_between_two_pages_is_renewed(
         expired: list[str] = []
 
         def outlive(number: int, login: str) -> None:
-            # The service says nothing of how long its token lives, so a minute is meant; it is a second.
+            # The service says nothing of how long its token lives, so a minute is meant; it is two seconds.
             while number == 5 and not expired:
                 status, _, _ = front.behind("GET", "/v2/acme/many/tags/list", {"Authorization": login})
                 expired.extend([login] * (status == 401))

@@ -40,7 +40,7 @@ subjectAltName = IP:$NET.0.2, DNS:registry.lab
 EXT
 }
 
-# Who may do what at the registry with tokens; the tokens of 'brief' live for a second.
+# Who may do what at the registry with tokens; the tokens of 'brief' live for two seconds.
 registry_tokens() {
     local t=$1
     openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=octossh lab tokens" \
@@ -48,7 +48,7 @@ registry_tokens() {
     cat >"$t/accounts.json" <<JSON
 {"$REG_USER": {"password": "$REG_PASSWORD", "access": {"*": ["pull", "push", "delete"]}},
  "worker": {"password": "worker-secret", "access": {"acme/worker": ["pull"]}},
- "brief": {"password": "brief-secret", "access": {"*": ["pull"]}, "life_s": 1},
+ "brief": {"password": "brief-secret", "access": {"*": ["pull"]}, "life_s": 2},
  "": {"access": {}}}
 JSON
 }
