@@ -60,6 +60,7 @@ def compose_up(order: Order, secrets: Secrets) -> dict[str, Any]:
         "project_filter": f"label={of_project}={wanted.name}",
         "lasting_filter": "label=com.docker.compose.oneoff=False",
         "look_format": _look_format(order, of_service),
+        "json_format": "{{json .}}",
         "foreign": f"the compose project {wanted.name} was not made by this step; remove it, or give this step "
         "another compose_name",
         "name_format": "{{.Name}}",
@@ -83,7 +84,7 @@ def _pulls(order: Order, wanted: Wanted, secrets: Secrets) -> list[tuple[Any, ..
 
 
 def _look_format(order: Order, of_service: str) -> str:
-    """Go template: a line of words about a container, what others may have written last; and a line with all of it."""
+    """Go template: a line of words about a container, beginning with its service."""
     labels = ".Config.Labels"
 
     def word(key: str) -> str:
@@ -94,7 +95,7 @@ def _look_format(order: Order, of_service: str) -> str:
         "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} "
         "{{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} "
         f"{{{{if and {is_ours(order, labels)}}}}}ours{{{{else}}}}other{{{{end}}}} "
-        f"{word('spec')} {word('release')} {word('deployment')}\n{{{{json .}}}}"
+        f"{word('spec')} {word('release')} {word('deployment')}"
     )
 
 

@@ -141,6 +141,21 @@ def test_where_somebody_else_had_the_lock_meanwhile_each_is_looked_at_again(
     assert sender.calls == ["inspect", "volume inspect", "volume create", "volume inspect"]
 
 
+def test_a_network_that_somebody_else_made_since_it_was_looked_for_is_told_as_theirs(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = Docker.call
+
+    def late(docker: Docker, args: list[str], *more: Any) -> tuple[int, str, str]:
+        if args[:2] == ["volume", "create"]:
+            docker.networks["e" * 64] = {"Id": "e" * 64, "Name": "net", "Labels": {}}
+        return call(docker, args, *more)
+
+    monkeypatch.setattr(Docker, "call", late)
+    (_, why) = sender.send(VOL, NET)
+    assert "was not made by this step" in why
+
+
 def test_without_a_place_in_memory_each_is_looked_at_by_itself(sender: Sender) -> None:
     sender.send(NET, VOL)
     script = sender.script(NET, VOL)

@@ -220,14 +220,14 @@ octossh_list() {
     octossh_ids=$(octossh_line "$octossh_ids")
     [ -n "$octossh_ids" ] || return 0
     # shellcheck disable=SC2086
-    octossh_said=$(octossh_docker container inspect --format '{{index .Config.Labels "com.docker.compose.service"}} {{.ID}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} {{if and (eq (index .Config.Labels "octossh.project") "it'"'"'s $HOME") (eq (index .Config.Labels "octossh.environment") "Prod {{x}}") (eq (index .Config.Labels "octossh.step") "stack")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.release")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.deployment")}}{{.}}{{else}}-{{end}}
-{{json .}}' $octossh_ids 2>/dev/null) || :
+    octossh_said=$(octossh_docker container inspect --format "$octossh_nonce words "'{{index .Config.Labels "com.docker.compose.service"}} {{.ID}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} {{if and (eq (index .Config.Labels "octossh.project") "it'"'"'s $HOME") (eq (index .Config.Labels "octossh.environment") "Prod {{x}}") (eq (index .Config.Labels "octossh.step") "stack")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.release")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.deployment")}}{{.}}{{else}}-{{end}}'"$octossh_nl$octossh_nonce all "'{{json .}}' $octossh_ids 2>/dev/null) || :
     set -f
     IFS=$octossh_nl
     for octossh_one in $octossh_said; do
         case $octossh_one in
-            "{"*) octossh_json="${octossh_json:+$octossh_json, }$octossh_one" ;;
-            *) octossh_seen=$octossh_seen$octossh_one$octossh_nl ;;
+            # Nobody who labels containers knows how a line of ours begins.
+            "$octossh_nonce all "*) octossh_json="${octossh_json:+$octossh_json, }${octossh_one#"$octossh_nonce all "}" ;;
+            "$octossh_nonce words "*) octossh_seen=$octossh_seen${octossh_one#"$octossh_nonce words "}$octossh_nl ;;
         esac
     done
     unset IFS

@@ -283,7 +283,7 @@ octossh_see() {
         octossh_find db
     elif [ -n "${octossh_ahead:-}" ]; then
         octossh_left=${octossh_left%/*}/octossh-run-$octossh_ahead/seen.db
-        case ${octossh_before:-} in 'deployment d-20260102-030405-1 by ada@desk'*) [ ! -f "$octossh_left" ] || read -r octossh_found <"$octossh_left" ;; esac
+        case ${octossh_before:-} in 'deployment d-20260102-030405-1 by ada@desk since '*) [ ! -f "$octossh_left" ] || read -r octossh_found <"$octossh_left" ;; esac
     fi
     case $octossh_found in
         "{"*) octossh_seen="db ours sha256:8e00ff60412fea8bc40b1642e3f75346fa9811638875c368e45991a1228305ef$octossh_nl$octossh_found" ;;
@@ -307,6 +307,8 @@ octossh_find() {
 # What was to be made is not there, as octossh_said says.
 octossh_unmade() {
     octossh_answer=$(octossh_docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_answer"
+    # Somebody else may have made it since it was looked for.
+    case $(octossh_look) in "db ours "*) ;; "db "*) octossh_fail 'the network db was not made by this step; remove it, or give this step another name' ;; esac
     octossh_fail "$1: $octossh_said"
 }
 

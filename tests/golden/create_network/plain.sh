@@ -283,7 +283,7 @@ octossh_see() {
         octossh_find shop-dev-custom-network
     elif [ -n "${octossh_ahead:-}" ]; then
         octossh_left=${octossh_left%/*}/octossh-run-$octossh_ahead/seen.shop-dev-custom-network
-        case ${octossh_before:-} in 'deployment d-20260102-030405-1 by ada@desk'*) [ ! -f "$octossh_left" ] || read -r octossh_found <"$octossh_left" ;; esac
+        case ${octossh_before:-} in 'deployment d-20260102-030405-1 by ada@desk since '*) [ ! -f "$octossh_left" ] || read -r octossh_found <"$octossh_left" ;; esac
     fi
     case $octossh_found in
         "{"*) octossh_seen="shop-dev-custom-network ours sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91$octossh_nl$octossh_found" ;;
@@ -307,6 +307,8 @@ octossh_find() {
 # What was to be made is not there, as octossh_said says.
 octossh_unmade() {
     octossh_answer=$(octossh_docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_answer"
+    # Somebody else may have made it since it was looked for.
+    case $(octossh_look) in "shop-dev-custom-network ours "*) ;; "shop-dev-custom-network "*) octossh_fail 'the network shop-dev-custom-network was not made by this step; remove it, or give this step another name' ;; esac
     octossh_fail "$1: $octossh_said"
 }
 

@@ -227,13 +227,10 @@ octossh_container() {
 
 octossh_nl='
 '
-# Whether image $1 is one of those that docker says are not there: of many it tells that in one start, in their order.
-octossh_none=$(octossh_docker image inspect --format '{{.Id}}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef registry.example.com/acme/web@sha256:1123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef registry.example.com/acme/web@sha256:2123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef registry.example.com/acme/web@sha256:3123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1 >/dev/null | sed -n '/o such image: /p')
+# Whether image $1 is one of those that docker says are not there: of many it tells that in one start.
+octossh_none=$(octossh_docker image inspect --format '{{.Id}}' registry.example.com/acme/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef registry.example.com/acme/web@sha256:1123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef registry.example.com/acme/web@sha256:2123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef registry.example.com/acme/web@sha256:3123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef 2>&1 >/dev/null)$octossh_nl
 octossh_absent() {
-    case "${octossh_none%%"$octossh_nl"*}: " in
-        *"o such image: $1: "*) octossh_none=${octossh_none#*"$octossh_nl"} ;;
-        *) return 1 ;;
-    esac
+    case $octossh_none in *"o such image: $1$octossh_nl"* | *"o such image: $1: "*) ;; *) return 1 ;; esac
 }
 
 octossh_image() {
