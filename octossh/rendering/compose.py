@@ -84,18 +84,19 @@ def _pulls(order: Order, wanted: Wanted, secrets: Secrets) -> list[tuple[Any, ..
 
 
 def _look_format(order: Order, of_service: str) -> str:
-    """Go template: a line of words about a container, beginning with its service."""
+    """Go template: words about a container; what others may have written comes last, its service in the end."""
     labels = ".Config.Labels"
 
     def word(key: str) -> str:
         return f"{{{{with {label_format(key, labels)}}}}}{{{{.}}}}{{{{else}}}}-{{{{end}}}}"
 
     return (
-        f"{{{{index {labels} {go_text(of_service)}}}}} {{{{.ID}}}} {{{{.State.Status}}}} "
+        "{{.ID}} {{.State.Status}} "
         "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} "
         "{{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} "
         f"{{{{if and {is_ours(order, labels)}}}}}ours{{{{else}}}}other{{{{end}}}} "
-        f"{word('spec')} {word('release')} {word('deployment')}"
+        f"{word('spec')} {word('release')} {word('deployment')} "
+        f"{{{{index {labels} {go_text(of_service)}}}}}"
     )
 
 

@@ -62,7 +62,9 @@ def test_what_runs_as_it_shall_is_looked_at_once_and_told_whole(tmp_path: Path, 
     assert told == {seen["Name"][1:]: number for number, seen in host.docker.containers.items()}
 
 
-@pytest.mark.parametrize("service", ["{web", "web\n{}", "{}\nweb 1 running none 0 0 no ours"])
+@pytest.mark.parametrize(
+    "service", ["{web", "web\n{}", "{}\nweb 1 running none 0 0 no ours", "web 1 running none 0 0 no ours"]
+)
 @pytest.mark.parametrize("shell", EACH_SHELL)
 def test_what_others_name_as_they_like_is_no_more_ours_for_that(tmp_path: Path, shell: str, service: str) -> None:
     host = Host(tmp_path / "host", shell)

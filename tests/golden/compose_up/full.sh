@@ -220,7 +220,7 @@ octossh_list() {
     octossh_ids=$(octossh_line "$octossh_ids")
     [ -n "$octossh_ids" ] || return 0
     # shellcheck disable=SC2086
-    octossh_said=$(octossh_docker container inspect --format "$octossh_nonce words "'{{index .Config.Labels "com.docker.compose.service"}} {{.ID}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} {{if and (eq (index .Config.Labels "octossh.project") "it'"'"'s $HOME") (eq (index .Config.Labels "octossh.environment") "Prod {{x}}") (eq (index .Config.Labels "octossh.step") "stack")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.release")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.deployment")}}{{.}}{{else}}-{{end}}'"$octossh_nl$octossh_nonce all "'{{json .}}' $octossh_ids 2>/dev/null) || :
+    octossh_said=$(octossh_docker container inspect --format "$octossh_nonce words "'{{.ID}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} {{if and (eq (index .Config.Labels "octossh.project") "it'"'"'s $HOME") (eq (index .Config.Labels "octossh.environment") "Prod {{x}}") (eq (index .Config.Labels "octossh.step") "stack")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.release")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.deployment")}}{{.}}{{else}}-{{end}} {{index .Config.Labels "com.docker.compose.service"}}'"$octossh_nl$octossh_nonce all "'{{json .}}' $octossh_ids 2>/dev/null) || :
     set -f
     IFS=$octossh_nl
     for octossh_one in $octossh_said; do
@@ -239,8 +239,8 @@ octossh_list() {
 octossh_service() {
     octossh_count=0
     # shellcheck disable=SC2034
-    while read -r octossh_of octossh_id octossh_status octossh_health octossh_code octossh_restarts octossh_policy octossh_owner \
-        octossh_spec octossh_release octossh_deployment; do
+    while read -r octossh_id octossh_status octossh_health octossh_code octossh_restarts octossh_policy octossh_owner \
+        octossh_spec octossh_release octossh_deployment octossh_of; do
         [ "$octossh_of" = "$1" ] || continue
         octossh_count=$((octossh_count + 1))
         octossh_total=$((octossh_total + octossh_restarts))
@@ -281,9 +281,9 @@ octossh_look() {
     octossh_service migrate 1 sha256:ba9d89e00442eade4ba5a9b167c7f18efb275189168a2a34196877d7f27d22ba job 1
     octossh_service db 0 sha256:e8487106fa546ff7e97cfd31bac4506762fa06342fc6ade9e332b94fcceb1f19 lasting 2
     octossh_extra=''
-    while read -r octossh_of _ _ _ _ _ _ octossh_owner _; do
+    while read -r octossh_id _ _ _ _ _ octossh_owner _ _ _ octossh_of; do
+        [ -n "$octossh_id" ] || continue
         case $octossh_of in
-            '') continue ;;
 web | migrate | db) ;;
             *) octossh_extra="$octossh_extra $octossh_of" ;;
         esac
