@@ -37,7 +37,7 @@ def render(order: Order) -> Script:
         "lock_wait_s": order.lock_wait_s,
         "again": order.again,
         "holder": order.holder or order.deployment,
-        "whose": "".join(order.holder.partition(" since ")[:2]) or order.deployment,
+        "whose": (order.holder or order.deployment).rsplit(" since ", 1)[0],
         "needs_docker": True,
         "files_base": files_base(order),
         "spec_filter": f"label={LABELS['spec']}=sha256:",

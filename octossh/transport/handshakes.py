@@ -28,7 +28,7 @@ class Handshake(paramiko.Transport):
     """
 
     our_keys: tuple[str, ...] = ()
-    _compression_info = {  # noqa: RUF012 - so it is there
+    _compression_info = {  # noqa: RUF012 - as paramiko has it
         **paramiko.Transport._compression_info,  # type: ignore[attr-defined]  # noqa: SLF001
         "zlib@openssh.com": (Packer, ZlibDecompressor),
     }

@@ -141,19 +141,51 @@ def test_where_somebody_else_had_the_lock_meanwhile_each_is_looked_at_again(
     assert sender.calls == ["inspect", "volume inspect", "volume create", "volume inspect"]
 
 
-def test_a_network_that_somebody_else_made_since_it_was_looked_for_is_told_as_theirs(
-    sender: Sender, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("others", "end"),
+    [
+        (oc.CreateNetwork("other", network_name="net"), "was not made by this step"),
+        (oc.CreateNetwork("net", network_name="net", labels={"team": "blue"}), "the network net is there and differs"),
+        (NET, "succeeded unchanged no "),
+    ],
+)
+def test_a_network_that_others_make_after_the_look_is_judged_as_one_that_was_there(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch, others: oc.CreateNetwork, end: str
 ) -> None:
+    sender.send(others)
+    theirs = dict(sender.host.docker.networks)
+    sender.host.docker.networks.clear()
     call = Docker.call
 
-    def late(docker: Docker, args: list[str], *more: Any) -> tuple[int, str, str]:
-        if args[:2] == ["volume", "create"]:
-            docker.networks["e" * 64] = {"Id": "e" * 64, "Name": "net", "Labels": {}}
-        return call(docker, args, *more)
+    def slow(docker: Docker, args: list[str], *more: Any) -> tuple[int, str, str]:
+        said = call(docker, args, *more)
+        if args[0] == "inspect":
+            docker.networks.update(theirs)
+        return said
 
-    monkeypatch.setattr(Docker, "call", late)
-    (_, why) = sender.send(VOL, NET)
-    assert "was not made by this step" in why
+    monkeypatch.setattr(Docker, "call", slow)
+    assert end in sender.send(VOL, NET)[-1]
+    assert sender.calls[-2:] == ["network create", "network inspect"]
+    assert sender.host.docker.networks == theirs
+
+
+def test_who_had_the_lock_is_not_mistaken_for_one_whose_name_begins_alike(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender.send(NET, VOL)
+    call = Docker.call
+
+    def slow(docker: Docker, args: list[str], *more: Any) -> tuple[int, str, str]:
+        said = call(docker, args, *more)
+        if args[0] == "inspect":
+            (lock,) = Path("/dev/shm").glob(f"octossh-{unique()}-*.lock")
+            holder, since, at = lock.read_text().partition(" since ")
+            lock.write_text(f"{holder.rstrip()}abel{since or ' since '}{at or 'then'}\n")
+        return said
+
+    monkeypatch.setattr(Docker, "call", slow)
+    assert sender.send(NET, VOL) == ["succeeded unchanged no "] * 2
+    assert sender.calls == ["inspect", "volume inspect"]
 
 
 def test_without_a_place_in_memory_each_is_looked_at_by_itself(sender: Sender) -> None:

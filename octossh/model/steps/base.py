@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -217,15 +218,10 @@ def check_controller(step: Step, where: str) -> None:
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
-_OPEN_FIELDS: dict[type[Step | Part], tuple[str, ...]] = {}
-
-
+@functools.cache
 def _open_fields(kind: type[Step | Part]) -> tuple[str, ...]:
     """The names of the fields of *kind* that may hold expressions, or values in them."""
-    if (known := _OPEN_FIELDS.get(kind)) is None:
-        fields = attrs.fields(kind)
-        known = _OPEN_FIELDS[kind] = tuple(one.name for one in fields if not one.metadata.get("literal"))
-    return known
+    return tuple(one.name for one in attrs.fields(kind) if not one.metadata.get("literal"))
 
 
 def _leaves(where: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -235,7 +231,7 @@ def _leaves(where: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _leaves(where, item)
     elif isinstance(value, Step | Part):
         before = f"{where} " if where else ""
-        for name in _open_fields(type(value)):
+        for name in _open_fields(type(value)):  # type: ignore[arg-type]  # mypy asks for the hash of its values
             item = getattr(value, name)
             if type(item) in _PLAIN:  # as are most of the eighty of a container
                 yield before + name, item

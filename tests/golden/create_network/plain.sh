@@ -283,7 +283,8 @@ octossh_see() {
         octossh_find shop-dev-custom-network
     elif [ -n "${octossh_ahead:-}" ]; then
         octossh_left=${octossh_left%/*}/octossh-run-$octossh_ahead/seen.shop-dev-custom-network
-        case ${octossh_before:-} in 'deployment d-20260102-030405-1 by ada@desk since '*) [ ! -f "$octossh_left" ] || read -r octossh_found <"$octossh_left" ;; esac
+        octossh_before=${octossh_before:-}
+        [ "${octossh_before% since *}" != 'deployment d-20260102-030405-1 by ada@desk' ] || [ ! -f "$octossh_left" ] || read -r octossh_found <"$octossh_left"
     fi
     case $octossh_found in
         "{"*) octossh_seen="shop-dev-custom-network ours sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91$octossh_nl$octossh_found" ;;
@@ -307,16 +308,18 @@ octossh_find() {
 # What was to be made is not there, as octossh_said says.
 octossh_unmade() {
     octossh_answer=$(octossh_docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_answer"
-    # Somebody else may have made it since it was looked for.
-    case $(octossh_look) in "shop-dev-custom-network ours "*) ;; "shop-dev-custom-network "*) octossh_fail 'the network shop-dev-custom-network was not made by this step; remove it, or give this step another name' ;; esac
     octossh_fail "$1: $octossh_said"
 }
 
 
-# Ends where there is nothing to do, or nothing can be done.
 octossh_compare() {
     octossh_did=created
     octossh_see
+    octossh_judge
+}
+
+# Ends where there is nothing to do, or nothing can be done, as octossh_seen says.
+octossh_judge() {
     octossh_json=${octossh_seen#*"$octossh_nl"}
     case ${octossh_seen%%"$octossh_nl"*} in
         "shop-dev-custom-network ours sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91")
@@ -338,8 +341,11 @@ octossh_act() {
         octossh_compare
     fi
     octossh_say 'creating network shop-dev-custom-network'
-    octossh_said=$(octossh_docker network create --driver bridge --label octossh.project=shop --label octossh.environment=Dev --label 'octossh.step=Custom Network' --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91 --label 'octossh.fields={"v":1}' shop-dev-custom-network 2>&1) ||
+    octossh_said=$(octossh_docker network create --driver bridge --label octossh.project=shop --label octossh.environment=Dev --label 'octossh.step=Custom Network' --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91 --label 'octossh.fields={"v":1}' shop-dev-custom-network 2>&1) || {
+        # Others, who do not take this lock, may have made it since it was looked for.
+        [ "$octossh_did" = replaced ] || ! octossh_seen=$(octossh_look) || octossh_judge
         octossh_unmade "docker network create"
+    }
     octossh_changed=yes
     octossh_seen=$(octossh_look) || octossh_fail 'network shop-dev-custom-network was created, and cannot be inspected'
     octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"

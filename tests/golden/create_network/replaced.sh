@@ -283,7 +283,8 @@ octossh_see() {
         octossh_find db
     elif [ -n "${octossh_ahead:-}" ]; then
         octossh_left=${octossh_left%/*}/octossh-run-$octossh_ahead/seen.db
-        case ${octossh_before:-} in 'deployment d-20260102-030405-1 by ada@desk since '*) [ ! -f "$octossh_left" ] || read -r octossh_found <"$octossh_left" ;; esac
+        octossh_before=${octossh_before:-}
+        [ "${octossh_before% since *}" != 'deployment d-20260102-030405-1 by ada@desk' ] || [ ! -f "$octossh_left" ] || read -r octossh_found <"$octossh_left"
     fi
     case $octossh_found in
         "{"*) octossh_seen="db ours sha256:1b91ea3e6b17951b6694882de7d19ab787d6175a6010c2d7a348a3908e3a91c9$octossh_nl$octossh_found" ;;
@@ -307,8 +308,6 @@ octossh_find() {
 # What was to be made is not there, as octossh_said says.
 octossh_unmade() {
     octossh_answer=$(octossh_docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_answer"
-    # Somebody else may have made it since it was looked for.
-    case $(octossh_look) in "db ours "*) ;; "db "*) octossh_fail 'the network db was not made by this step; remove it, or give this step another name' ;; esac
     octossh_fail "$1: $octossh_said"
 }
 
@@ -334,10 +333,14 @@ OCTOSSH_MEMBERS
     octossh_said=$(octossh_docker network rm db 2>&1) || octossh_fail "docker network rm: $octossh_said"
 }
 
-# Ends where there is nothing to do, or nothing can be done.
 octossh_compare() {
     octossh_did=created
     octossh_see
+    octossh_judge
+}
+
+# Ends where there is nothing to do, or nothing can be done, as octossh_seen says.
+octossh_judge() {
     octossh_json=${octossh_seen#*"$octossh_nl"}
     case ${octossh_seen%%"$octossh_nl"*} in
         "db ours sha256:1b91ea3e6b17951b6694882de7d19ab787d6175a6010c2d7a348a3908e3a91c9")
@@ -361,8 +364,11 @@ octossh_act() {
     [ "$octossh_did" = created ] || octossh_remove
     octossh_say 'creating network db'
     octossh_said=$(octossh_docker network create --driver macvlan --subnet 172.28.6.0/24 --gateway 172.28.6.1 --ip-range 172.28.6.128/25 --subnet fd00:6::/64 --ipv6 --internal --opt parent=eth0 --opt macvlan_mode=bridge --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=backend --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:1b91ea3e6b17951b6694882de7d19ab787d6175a6010c2d7a348a3908e3a91c9 --label 'octossh.fields={"driver":"macvlan","gateway":"172.28.6.1","internal":true,"ip_range":"172.28.6.128/25","ipv6":true,"labels":{"com.example.team":"blue","odd":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"},"options":{"macvlan_mode":"bridge"},"parent":"eth0","subnet":"172.28.6.0/24","subnets":["fd00:6::/64"],"v":1}' --label com.example.team=blue --label 'odd=it'"'"'s "$HOME" `id` $(id) \ 
- two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' db 2>&1) ||
+ two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' db 2>&1) || {
+        # Others, who do not take this lock, may have made it since it was looked for.
+        [ "$octossh_did" = replaced ] || ! octossh_seen=$(octossh_look) || octossh_judge
         octossh_unmade "docker network create"
+    }
     octossh_changed=yes
     octossh_seen=$(octossh_look) || octossh_fail 'network db was created, and cannot be inspected'
     octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"

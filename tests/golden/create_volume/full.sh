@@ -283,7 +283,8 @@ octossh_see() {
         octossh_find up_1.x
     elif [ -n "${octossh_ahead:-}" ]; then
         octossh_left=${octossh_left%/*}/octossh-run-$octossh_ahead/seen.up_1.x
-        case ${octossh_before:-} in 'deployment d-20260102-030405-1 by ada@desk since '*) [ ! -f "$octossh_left" ] || read -r octossh_found <"$octossh_left" ;; esac
+        octossh_before=${octossh_before:-}
+        [ "${octossh_before% since *}" != 'deployment d-20260102-030405-1 by ada@desk' ] || [ ! -f "$octossh_left" ] || read -r octossh_found <"$octossh_left"
     fi
     case $octossh_found in
         "{"*) octossh_seen="up_1.x ours sha256:db4c974dbe2c4b4722fb414bd40ad5ff8f2d49a069151db5f724d2fc6a137a82$octossh_nl$octossh_found" ;;

@@ -283,7 +283,8 @@ octossh_see() {
         octossh_find shop-dev-cache
     elif [ -n "${octossh_ahead:-}" ]; then
         octossh_left=${octossh_left%/*}/octossh-run-$octossh_ahead/seen.shop-dev-cache
-        case ${octossh_before:-} in 'deployment d-20260102-030405-1 by ada@desk since '*) [ ! -f "$octossh_left" ] || read -r octossh_found <"$octossh_left" ;; esac
+        octossh_before=${octossh_before:-}
+        [ "${octossh_before% since *}" != 'deployment d-20260102-030405-1 by ada@desk' ] || [ ! -f "$octossh_left" ] || read -r octossh_found <"$octossh_left"
     fi
     case $octossh_found in
         "{"*) octossh_seen="shop-dev-cache ours sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91$octossh_nl$octossh_found" ;;
