@@ -206,7 +206,8 @@ def telling(_kind: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attri
     """An attrs field transformer: an error in a converter says which field of what it is about."""
 
     def wrapped(convert: Any) -> Any:
-        def within(value: Any, instance: Any, attribute: attrs.Attribute[Any]) -> Any:
+        # attrs puts the annotation of the value at the constructor, in a module that may have no other name for it.
+        def within(value: object, instance: Any, attribute: attrs.Attribute[Any]) -> Any:
             try:
                 return convert(value)
             except ModelError as error:

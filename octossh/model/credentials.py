@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import attrs
 from attrs import field, frozen
@@ -29,7 +29,6 @@ __all__ = [
     "DockerConfig",
     "Keyring",
     "Token",
-    "as_auth",
 ]
 
 HUB_KEY = "https://index.docker.io/v1/"
@@ -212,11 +211,6 @@ AUTHS: dict[str, type[Any]] = {
     "callback": Callback,
 }
 """The ways to log in, by the name that a record has for each."""
-
-
-def as_auth(value: Auth | Callable[[], Credentials | tuple[str, str]] | None) -> Auth | None:
-    """*value*; a function is wrapped up."""
-    return Callback(value) if callable(value) and not isinstance(value, type) else cast("Auth | None", value)
 
 
 def check_auth(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:

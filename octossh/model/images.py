@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import urllib.parse
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from attrs import field, frozen
 
 from octossh.errors import ModelError, PlanError
 from octossh.model._values import Described, named, of
-from octossh.model.credentials import Auth, as_auth, check_auth
+from octossh.model.credentials import Auth, Callback, Credentials, check_auth
 from octossh.model.platforms import serves
 from octossh.model.references import is_address, known_address
 
@@ -78,6 +79,11 @@ def _check_registry_path(_instance: Any, _attribute: Any, path: Any) -> None:
         )
 
 
+def _as_auth(value: Auth | Callable[[], Credentials | tuple[str, str]] | None) -> Auth | None:
+    """*value*; a function is wrapped up. It stands here, since attrs has its annotation stand at the constructor."""
+    return Callback(value) if callable(value) and not isinstance(value, type) else cast("Auth | None", value)
+
+
 def _check_host_login(_instance: Any, _attribute: Any, how: Any) -> None:
     if how not in _HOST_LOGINS:
         raise ModelError(f"host_login is {how!r}; it is one of {', '.join(map(repr, _HOST_LOGINS))}")
@@ -108,7 +114,7 @@ class Registry(Described):
 
     name: str = field(validator=named("registry"))
     url: str = field(validator=_check_url)
-    auth: Auth | None = field(default=None, kw_only=True, converter=as_auth, validator=check_auth)
+    auth: Auth | None = field(default=None, kw_only=True, converter=_as_auth, validator=check_auth)
     ca: str | None = field(default=None, kw_only=True, validator=of(str, optional=True))
     cert: str | None = field(default=None, kw_only=True, validator=of(str, optional=True))
     key: str | None = field(default=None, kw_only=True, validator=of(str, optional=True))

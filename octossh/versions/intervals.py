@@ -11,9 +11,6 @@ from octossh.versions.tags import Version
 
 __all__ = ["Bound", "Interval", "at_least", "below", "beyond", "complement", "intersection", "union", "up_to"]
 
-Union = tuple["Interval", ...]
-"""Intervals in ascending order that do not touch."""
-
 
 @frozen
 class Bound:
@@ -84,6 +81,10 @@ class Interval:
     def meets(self, other: Interval) -> bool:
         """Whether the two have a version in common, or lie side by side; *other* begins no earlier."""
         return self.upper is None or other.lower is None or not self.upper.precedes(other.lower)
+
+
+Union = tuple[Interval, ...]
+"""Intervals in ascending order that do not touch."""
 
 
 def _depth(version: Version) -> int:

@@ -8,9 +8,11 @@ from attrs import field, frozen
 
 from octossh.errors import ModelError
 from octossh.model._values import checked, of
+from octossh.model.images import Image  # noqa: F401 - inherited fields: at the constructor, their types are sought here
 from octossh.model.steps.container_steps import ContainerStep
 from octossh.model.steps.fields import check_docker_name, check_restart_policy, seconds
 from octossh.model.steps.flagging import flag, normalised
+from octossh.model.steps.parts import HealthCheck  # noqa: F401 - see Image
 from octossh.model.steps.probes import Probe
 from octossh.model.steps.strategies import Replace, Strategy
 

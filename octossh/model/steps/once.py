@@ -9,9 +9,11 @@ from attrs.validators import optional
 
 from octossh.errors import ModelError
 from octossh.model._values import checked
+from octossh.model.images import Image  # noqa: F401 - inherited fields: at the constructor, their types are sought here
 from octossh.model.steps.container_steps import ContainerStep
 from octossh.model.steps.fields import check_idle, matching, seconds
 from octossh.model.steps.flagging import normalised
+from octossh.model.steps.parts import HealthCheck  # noqa: F401 - see Image
 
 __all__ = ["RunOnce"]
 
