@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
-from sqlalchemy import Select, delete, func, or_, select
 
 from octossh import model
 from octossh.recording.rows import Row, clean, moment_of, time_text
-from octossh.recording.tables import deployments, events, meta
+from octossh.recording.statements import among, literally, where
 from octossh.recording.working import UNREADABLE, Work
 
 if TYPE_CHECKING:
@@ -21,8 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["Audits", "Wanted"]
 
 _MOST = 500  # values in one statement
-_OF_FREEZES = events.c.data.contains('"kind":"freeze"', autoescape=True)
-_STEPS = ("step_started", "step_finished")
+_OF_FREEZES = '%"kind":"freeze"%'
+_ENTRIES = """
+    SELECT events.*, deployments.project, deployments.environment
+    FROM events LEFT JOIN deployments ON deployments.id = events.deployment
+"""
+# One after the other: for both in one question SQLite reads all events.
+_ENDS = "SELECT (SELECT min(seq) FROM events) AS first, (SELECT max(seq) FROM events) AS last"
 
 
 @frozen(kw_only=True)
@@ -51,11 +55,12 @@ class Audits(Work):
             limit: How many events are read at most.
             newest_first: In which direction.
         """
-        query = _select(wanted)
-        order = events.c.seq.desc() if newest_first else events.c.seq
+        conditions, values = _wanted(wanted)
         if beyond is not None:
-            query = query.where(events.c.seq < beyond if newest_first else events.c.seq > beyond)
-        rows = list(self.rows(query.order_by(order).limit(limit)))
+            conditions.append(f"events.seq {'<' if newest_first else '>'} :beyond")
+            values["beyond"] = beyond
+        order = f"ORDER BY events.seq {'DESC' if newest_first else 'ASC'} LIMIT {int(limit)}"
+        rows = list(self.connection.rows(f"{_ENTRIES}{where(conditions)} {order}", values))
         entries = [entry for entry in map(self._entry, rows) if _fits(entry, wanted)]
         return entries, rows[-1]["seq"] if len(rows) == limit else None
 
@@ -70,52 +75,51 @@ class Audits(Work):
         found: dict[int, str] = {}
         order = sorted(seqs)
         for start in range(0, len(order), _MOST):
-            query = select(events.c.seq, events.c.hash).where(events.c.seq.in_(order[start : start + _MOST]))
-            found |= {row.seq: row.hash for row in self.connection.execute(query)}
-        first, last = self.connection.execute(_ENDS).one()
-        return found, first or 0, last or 0
+            values: Row = {}
+            query = f"SELECT seq, hash FROM events WHERE {among('seq', order[start : start + _MOST], values)}"  # noqa: S608
+            found |= {row["seq"]: row["hash"] for row in self.connection.rows(query, values)}
+        ends = next(self.connection.rows(_ENDS))
+        return found, ends["first"] or 0, ends["last"] or 0
 
     def sent(self, sink: str) -> int:
         """See `Store.sent`."""
-        value = self.connection.execute(select(meta.c.value).where(meta.c.name == _sent(sink))).scalar_one_or_none()
-        return int(value or 0)
+        row = self.find("meta", name=_sent(sink))
+        return int(row["value"]) if row else 0
 
     def note_sent(self, sink: str, seq: int) -> None:
         """See `Store.note_sent`."""
         if seq > self.sent(sink):
-            self.connection.execute(delete(meta).where(meta.c.name == _sent(sink)))
-            self.insert(meta, {"name": _sent(sink), "value": str(seq)})
-
-
-# One after the other: for both in one question SQLite reads all events.
-_ENDS = select(*(select(end(events.c.seq)).scalar_subquery() for end in (func.min, func.max)))
+            self.remove("meta", name=_sent(sink))
+            self.insert("meta", {"name": _sent(sink), "value": str(seq)})
 
 
 def _sent(sink: str) -> str:
     return f"sent:{clean(sink)}"
 
 
-def _select(wanted: Wanted) -> Select[Any]:
-    query = select(events, deployments.c.project, deployments.c.environment).outerjoin(
-        deployments, events.c.deployment == deployments.c.id
-    )
-    for name, column, value in (
-        ("project", deployments.c.project, wanted.project),
-        ("environment", deployments.c.environment, wanted.environment),
-    ):
+def _wanted(wanted: Wanted) -> tuple[list[str], Row]:
+    """What holds for the events that are *wanted*, and the values in it."""
+    conditions: list[str] = []
+    values: Row = {}
+    for name, value in (("project", wanted.project), ("environment", wanted.environment)):
         if value is not None:
             # What is part of no deployment names it in its data, if at all; `_fits` looks more closely.
-            told = events.c.data.contains(f'"{name}":{json.dumps(value)}', autoescape=True)
-            query = query.where(or_(column == clean(value), events.c.deployment.is_(None) & or_(told, _OF_FREEZES)))
+            told = f"events.data LIKE :{name}_told ESCAPE '/' OR events.data LIKE :freezes ESCAPE '/'"
+            conditions.append(f"(deployments.{name} = :{name} OR events.deployment IS NULL AND ({told}))")
+            said = f'"{name}":{json.dumps(value)}'
+            pattern = f"%{literally(said)}%"
+            values |= {name: clean(value), f"{name}_told": pattern, "freezes": _OF_FREEZES}
     if wanted.types:
-        query = query.where(events.c.type.in_(wanted.types))
+        conditions.append(among("events.type", wanted.types, values))
     if not wanted.steps:
-        query = query.where(events.c.type.not_in(_STEPS))
+        conditions.append("events.type NOT IN ('step_started', 'step_finished')")
     if wanted.since is not None:
-        query = query.where(events.c.at >= time_text(wanted.since))
+        conditions.append("events.at >= :since")
+        values["since"] = time_text(wanted.since)
     if wanted.until is not None:
-        query = query.where(events.c.at < time_text(wanted.until))
-    return query
+        conditions.append("events.at < :until")
+        values["until"] = time_text(wanted.until)
+    return conditions, values
 
 
 def _fits(entry: AuditEntry, wanted: Wanted) -> bool:

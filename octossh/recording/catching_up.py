@@ -5,18 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
-
 from octossh.errors import ModelError, RecordError
 from octossh.model import Deployment, Event, Outcome
 from octossh.model.serialising import from_dict
 from octossh.recording.aside import SideFile
 from octossh.recording.controllers import whoami
 from octossh.recording.rows import clean, time_text
-from octossh.recording.tables import events, leases, meta
 from octossh.recording.transactions import Transaction
 
 __all__ = ["CatchingUp"]
+
+_GIVE_BACK = """
+    UPDATE leases SET holder = ''
+    WHERE project = :project AND environment = :environment AND holder = :holder AND since <= :then
+"""
 
 
 class CatchingUp(Transaction):
@@ -35,7 +37,7 @@ class CatchingUp(Transaction):
         A file that was taken in before, and could not be removed then, is not taken in twice.
         """
         name = f"aside:{file.path.name}"
-        if self.connection.execute(select(meta.c.name).where(meta.c.name == name)).first() is not None:
+        if self.find("meta", name=name) is not None:
             return 0
         for entry in file.entries:
             self._then = entry.get("actor")
@@ -49,7 +51,7 @@ class CatchingUp(Transaction):
             "by": whoami(),
         }
         self.append(Event(type="side_file_taken_in", at=datetime.now(UTC), deployment="", data=data), "")
-        self.insert(meta, {"name": name, "value": file.sha256})
+        self.insert("meta", {"name": name, "value": file.sha256})
         return len(file.entries)
 
     def _take_in(self, entry: dict[str, Any]) -> None:
@@ -71,14 +73,15 @@ class CatchingUp(Transaction):
 
     def _stands_there(self, event: Event) -> bool:
         """Whether *event* was recorded: a link that is lost while the server commits does not tell."""
-        query = select(events.c.seq).where(events.c.deployment == (clean(event.deployment) or None))
-        for name in ("type", "step", "target"):
-            query = query.where(events.c[name] == clean(getattr(event, name)))
-        return self.connection.execute(query.where(events.c.at == time_text(event.at)).limit(1)).first() is not None
+        key = {name: clean(getattr(event, name)) for name in ("deployment", "type", "step", "target")}
+        return next(self.find_all("events", **key, at=time_text(event.at)), None) is not None
 
     def _give_back(self, ended: Deployment) -> None:
         """The lease under which *ended* ran: it could not be given back then, and its process may live on."""
-        theirs = (leases.c.project == ended.project) & (leases.c.environment == ended.environment)
-        then = leases.c.since <= time_text(ended.finished_at or datetime.now(UTC))
-        mine = (leases.c.holder == ended.controller) & then
-        self.connection.execute(update(leases).where(theirs & mine).values(holder=""))
+        values = {
+            "project": ended.project,
+            "environment": ended.environment,
+            "holder": ended.controller,
+            "then": time_text(ended.finished_at or datetime.now(UTC)),
+        }
+        self.connection.run(_GIVE_BACK, values)

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
-
-from sqlalchemy import Connection, Select, select
 
 from octossh.recording.rows import GENESIS, Row, event_hash, release_fault, sha256, subject_hash
-from octossh.recording.tables import deployments, events, facts, outcomes, releases
+from octossh.recording.statements import Connection
 from octossh.recording.tidying import note_deployment, note_release
 from octossh.recording.verification import Verification
 from octossh.recording.working import UNREADABLE
 
 __all__ = ["verify"]
-
-_AT_ONCE = 200
 
 
 def verify(connection: Connection) -> Verification:
@@ -44,7 +39,7 @@ class _Walk:
     def chain(self) -> tuple[int, int, str]:
         """The number of events, and the first one that does not fit, with the reason."""
         count, broken, reason = 0, 0, ""
-        for row in self._rows(select(events).order_by(events.c.seq)):
+        for row in self._rows("SELECT * FROM events ORDER BY seq"):
             count += 1
             if reason:
                 continue
@@ -73,8 +68,7 @@ class _Walk:
         """Where the event that should stand at *place* stands now; empty if it was not merely moved."""
         if row["seq"] == place and row["prev_hash"] == self.head:
             return ""
-        found = self._connection.execute(select(events).where(events.c.prev_hash == self.head)).mappings().first()
-        belongs = None if found is None else dict(found)
+        belongs = next(self._rows("SELECT * FROM events WHERE prev_hash = :head", {"head": self.head}), None)
         try:
             same = belongs is not None and event_hash({**belongs, "seq": place}) == belongs["hash"]
         except UNREADABLE:
@@ -112,7 +106,7 @@ class _Walk:
     def releases(self) -> Iterator[tuple[int, str]]:
         """The releases that are not what was recorded: the event, and the reason."""
         left = dict(self._created)
-        for row in self._rows(select(releases)):
+        for row in self._rows("SELECT * FROM releases"):
             name = f"release {row['number']!r} of {row['project']!r}"
             if left.pop(row["seq"], None) != row["sha256"]:
                 yield row["seq"], f"{name} is not the one that this event recorded"
@@ -123,7 +117,7 @@ class _Walk:
     def deployments(self) -> Iterator[tuple[int, str]]:
         """The deployments and outcomes that are not what was recorded: the event, and the reason."""
         left = dict(self._started)
-        for row in self._rows(select(deployments)):
+        for row in self._rows("SELECT * FROM deployments"):
             name = f"deployment {row['id']!r}"
             seq, begun = left.pop(row["id"], (row["seq"], ""))
             if not begun or seq != row["seq"]:
@@ -143,7 +137,7 @@ class _Walk:
     def facts(self) -> Iterator[tuple[int, str]]:
         """The facts that are not what was recorded: the event, and the reason."""
         left = dict(self._kept)
-        for row in self._rows(select(facts)):
+        for row in self._rows("SELECT * FROM facts"):
             name = f"the {row['kind']} {row['key']!r}"
             seq, kept = left.pop((row["kind"], row["key"]), (row["seq"], ""))
             if not kept:
@@ -164,12 +158,11 @@ class _Walk:
             yield seq, f"{name}: the outcome of {step!r} on {target!r} is gone"
 
     def _outcomes(self, id_: str) -> list[Row]:
-        query = select(outcomes).where(outcomes.c.deployment == id_).order_by(outcomes.c.position)
-        return list(self._rows(query))
+        query = "SELECT * FROM outcomes WHERE deployment = :deployment ORDER BY position"
+        return list(self._rows(query, {"deployment": id_}))
 
-    def _rows(self, query: Select[Any]) -> Iterator[Row]:
-        result = self._connection.execution_options(yield_per=_AT_ONCE).execute(query)
-        return (dict(row) for row in result.mappings())
+    def _rows(self, query: str, values: Row | None = None) -> Iterator[Row]:
+        return self._connection.rows(query, values, many=True)
 
 
 def _hash(row: Row, ended: list[Row]) -> str:

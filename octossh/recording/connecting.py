@@ -5,27 +5,58 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
-
-import sqlalchemy
-from sqlalchemy import Connection, Engine, insert, select
+from typing import TYPE_CHECKING, Protocol
 
 from octossh.errors import RecordError
-from octossh.recording.faults import BUSY_TIMEOUT_S, FAILURES, explain
+from octossh.recording.faults import BUSY_TIMEOUT_S, explain
 from octossh.recording.sqlite import SQLite
-from octossh.recording.tables import SCHEMA, meta, metadata, revisions
+from octossh.recording.statements import SCHEMA, Connection, select
 from octossh.recording.urls import Server
+
+if TYPE_CHECKING:
+    import sqlalchemy
 
 __all__ = ["Database"]
 
 
+class Session(Connection, Protocol):
+    """A connection, with what the databases differ in."""
+
+    def begun(self, *, write: bool) -> AbstractContextManager[None]:
+        """A transaction, committed at the end; a write excludes all others from here on."""
+
+    def is_empty(self) -> bool:
+        """Whether there are no tables."""
+
+    def columns(self, table: str) -> set[str]:
+        """The columns of *table*; none: it is not there."""
+
+    def alchemy(self) -> AbstractContextManager[sqlalchemy.Connection]:
+        """The same connection as SQLAlchemy has it, for what makes tables."""
+
+    def loosen(self) -> None:
+        """Let tables be made anew within the next transaction, though others refer to them."""
+
+
 class Base(Protocol):
-    """What the databases differ in."""
+    """What the databases differ in.
+
+    Attributes:
+        where: Its name for messages.
+        shared: Whether all threads use one connection.
+    """
 
     where: str
     shared: bool
-    engine: Engine
+
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What can come out of it."""
+
+    def connected(self) -> AbstractContextManager[Session]:
+        """A connection; what is not committed at the end is rolled back."""
 
     def opened(self) -> None:
         """It has been opened, and is a store."""
@@ -33,17 +64,14 @@ class Base(Protocol):
     def check(self) -> None:
         """Raise if nothing may be written to it now."""
 
-    def begin(self, connection: Connection, *, write: bool) -> None:
-        """Begin a transaction; a write excludes all others from here on."""
-
-    def loosen(self, connection: Connection) -> None:
-        """Let tables be made anew within the next transaction, though others refer to them."""
-
     def busy(self) -> RecordError:
         """What to say when another thread does not end its writing."""
 
     def explain(self, error: BaseException) -> RecordError:
         """What *error* means, and what to do."""
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
 
 
 class Database:
@@ -62,7 +90,7 @@ class Database:
         self._base = _base(place)
         self.where = self._base.where
         with contextlib.ExitStack() as undo:
-            undo.callback(self._base.engine.dispose)
+            undo.callback(self._base.close)
             self._prepare()
             try:
                 self._base.opened()
@@ -79,11 +107,11 @@ class Database:
         Raises:
             RecordError: The database failed, or was locked by another process for 15 s.
         """
-        with self._connected(write=write) as connection, self._begun(connection, write=write):
-            yield connection
+        with self._connected(write=write) as session, session.begun(write=write):
+            yield session
 
     @contextlib.contextmanager
-    def _connected(self, *, write: bool) -> Iterator[Connection]:
+    def _connected(self, *, write: bool) -> Iterator[Session]:
         if self._busy_thread == threading.get_ident():
             raise RecordError(f"store {self.where}: it is busy with a record; use it after that, not within")
         # Threads wait on a lock, since SQLite waits by sleeping. In memory, all of them share one connection.
@@ -91,14 +119,14 @@ class Database:
             if write:
                 self._base.check()
             try:
-                with self._base.engine.connect() as connection:
-                    yield connection
-            except FAILURES as error:
+                with self._base.connected() as session:
+                    yield session
+            except self._base.failures as error:
                 raise self._base.explain(error) from None
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        self._base.engine.dispose()
+        self._base.close()
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -111,44 +139,34 @@ class Database:
             self._busy_thread = None
             self._lock.release()
 
-    @contextlib.contextmanager
-    def _begun(self, connection: Connection, *, write: bool) -> Iterator[None]:
-        with connection.begin():
-            self._base.begin(connection, write=write)
-            yield
-
     def _prepare(self) -> None:
         """Check the schema; make it in an empty database, and bring an older one up to date."""
-        with self.transaction(write=False) as connection:
-            known = self._schema(connection)
+        with self._connected(write=False) as session, session.begun(write=False):
+            known = self._schema(session)
         if known == SCHEMA:
             return
-        with self._connected(write=True) as connection:
+        with self._connected(write=True) as session, session.alchemy() as connection:
             if known is not None:
-                self._base.loosen(connection)
-            with self._begun(connection, write=True):
-                known = self._schema(connection)  # somebody else may have done it meanwhile
+                session.loosen()
+            with session.begun(write=True):
+                known = self._schema(session)  # somebody else may have done it meanwhile
                 if known is None:
-                    metadata.create_all(connection, checkfirst=False)
-                    connection.execute(insert(meta).values(name="schema", value=str(SCHEMA)))
-                    connection.execute(insert(revisions).values(version_num=f"{SCHEMA:04}"))
+                    from octossh.recording.tables import make
+
+                    make(connection)
                 elif known != SCHEMA:
                     from octossh.recording.upgrading import upgrade
 
                     upgrade(connection, known)
-            if known is not None:
-                connection.invalidate()  # what was let go for this one is not for others
 
-    def _schema(self, connection: Connection) -> int | None:
+    def _schema(self, session: Session) -> int | None:
         """The version of its schema; None: it is empty."""
-        inspector = sqlalchemy.inspect(connection)
-        names = inspector.get_table_names()
-        if not names:
+        if session.is_empty():
             return None
         version = ""
-        if meta.name in names and {"name", "value"} <= {c["name"] for c in inspector.get_columns(meta.name)}:
-            query = select(meta.c.value).where(meta.c.name == "schema")
-            version = str(connection.execute(query).scalar_one_or_none() or "")
+        if {"name", "value"} <= session.columns("meta"):
+            found = next(session.rows(select("meta", ("name",)), {"of_name": "schema"}), None)
+            version = str(found["value"]) if found else ""
         if not version.isdecimal():
             raise RecordError(f"store {self.where}: it is a database of something else than octossh; name another one")
         if int(version) > SCHEMA:

@@ -7,14 +7,11 @@ import re
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import select
-
 from octossh.errors import ModelError, RecordError, Refused, did_you_mean
 from octossh.model import Event
 from octossh.model.serialising import from_dict, to_dict
 from octossh.recording.controllers import whoami
 from octossh.recording.rows import Row, canonical, clean, sha256
-from octossh.recording.tables import events, facts
 from octossh.recording.working import Work
 
 __all__ = ["Facts"]
@@ -35,7 +32,7 @@ class Facts(Work):
             return False
         seq = self._changed("fact_kept", kind, key, before, body, why, told=told)
         self._remove(kind, key)
-        self.insert(facts, {"kind": kind, "key": clean(key), "seq": seq, "body": body, "sha256": sha256(body)})
+        self.insert("facts", {"kind": kind, "key": clean(key), "seq": seq, "body": body, "sha256": sha256(body)})
         return True
 
     def drop(self, kind: str, key: str, why: str, expect: object, *, told: bool) -> None:
@@ -44,14 +41,14 @@ class Facts(Work):
         before = self._row(kind, key)
         self._expect(kind, key, before, expect)
         if before is None:
-            known = self.connection.execute(select(facts.c.key).where(facts.c.kind == kind)).scalars()
+            known = (row["key"] for row in self.find_all("facts", kind=kind))
             raise ModelError(f"there is no {_words(kind)} {key!r} in {self.where}; {did_you_mean(key, known)}")
         self._changed("fact_dropped", kind, key, before, None, why, told=told)
         self._remove(kind, key)
 
     def kept(self, kind: str, of: type[T]) -> dict[str, T]:
         """See `Store.kept`."""
-        found = sorted(self.find_all(facts, kind=kind), key=lambda row: str(row["key"]))
+        found = sorted(self.find_all("facts", kind=kind), key=lambda row: str(row["key"]))
         return {row["key"]: self._value(row, of) for row in found}
 
     def kept_one(self, kind: str, key: str, of: type[T]) -> T | None:
@@ -93,17 +90,17 @@ class Facts(Work):
     def _whose(self, row: Row | None) -> str:
         if row is None:
             return ""
-        found = self.connection.execute(select(events.c.at, events.c.data).where(events.c.seq == row["seq"])).first()
+        found = self.find("events", seq=row["seq"])
         try:
-            return "" if found is None else f" ({json.loads(found.data)['by']}, {found.at[:19]}Z)"
+            return "" if found is None else f" ({json.loads(found['data'])['by']}, {found['at'][:19]}Z)"
         except (KeyError, TypeError, ValueError):
             return ""
 
     def _row(self, kind: str, key: str) -> Row | None:
-        return self.find(facts, kind=kind, key=clean(key))
+        return self.find("facts", kind=kind, key=clean(key))
 
     def _remove(self, kind: str, key: str) -> None:
-        self.remove(facts, kind=kind, key=clean(key))
+        self.remove("facts", kind=kind, key=clean(key))
 
     def _value(self, row: Row, of: type[T]) -> T:
         fault = "its text is not what was recorded"

@@ -7,8 +7,6 @@ import os
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from octossh.errors import RecordError
 from octossh.recording.aside import Unwritable
 
@@ -18,8 +16,8 @@ __all__ = ["BUSY_TIMEOUT_S", "FAILURES", "explain"]
 BUSY_TIMEOUT_S = 15.0
 """Seconds that one process waits for another one to end its writing."""
 
-FAILURES = (SQLAlchemyError, sqlite3.Error, OverflowError)
-"""What can come out of a database that is open; while it is opened, OSError too."""
+FAILURES = (sqlite3.Error, OverflowError)
+"""What can come out of a file that is open; while it is opened, OSError too."""
 
 # What the same record would meet again.
 _LASTING = ("SQLITE_TOOBIG", "SQLITE_CONSTRAINT", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_RANGE", "SQLITE_MISUSE")
@@ -38,8 +36,6 @@ _MOVED = "it was removed or replaced while it was open; put it back, and open th
 
 def explain(error: BaseException, path: Path | None) -> RecordError:
     """What *error* means for the store at *path* (None: in memory), and what to do, as a `RecordError`."""
-    while isinstance(cause := getattr(error, "orig", None), BaseException):
-        error = cause
     name = str(getattr(error, "sqlite_errorname", None) or "")
     lasting = isinstance(error, OverflowError) or name.startswith(_LASTING)
     later = isinstance(error, OSError) or (bool(name) and not lasting)

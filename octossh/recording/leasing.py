@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import attrs
-from sqlalchemy import func, select
 
 from octossh.errors import ModelError, RecordError, Refused
 from octossh.model import Event
 from octossh.recording.controllers import alive, whoami
 from octossh.recording.leases import Lease
 from octossh.recording.rows import Row, clean, moment_of, time_text
-from octossh.recording.tables import leases
 from octossh.recording.working import Work
 
 __all__ = ["Leasing"]
@@ -47,7 +45,7 @@ class Leasing(Work):
             "expires_at": time_text(lease.expires_at),
         }
         if row is None:
-            self.insert(leases, {"project": lease.project, "environment": lease.environment, **values})
+            self.insert("leases", {"project": lease.project, "environment": lease.environment, **values})
         else:
             self._set(lease, values)
         if row is not None and lease.taken_from:
@@ -94,14 +92,14 @@ class Leasing(Work):
     def all(self) -> tuple[Lease, ...]:
         """See `Store.leases`."""
         now = self._now()
-        query = select(leases).order_by(leases.c.project, leases.c.environment)
-        return tuple(_lease(row) for row in self.rows(query) if _held(row, now))
+        rows = self.connection.rows("SELECT * FROM leases ORDER BY project, environment")
+        return tuple(_lease(row) for row in rows if _held(row, now))
 
     def _row(self, project: str, environment: str) -> Row | None:
-        return self.find(leases, project=clean(project), environment=clean(environment))
+        return self.find("leases", project=clean(project), environment=clean(environment))
 
     def _set(self, lease: Lease, values: Row) -> None:
-        self.change(leases, {"project": lease.project, "environment": lease.environment}, values)
+        self.change("leases", {"project": lease.project, "environment": lease.environment}, values)
 
     def _tell_taken(self, lease: Lease, row: Row) -> None:
         was = {name: row[name] for name in ("by", "holder", "since", "expires_at")}
@@ -110,9 +108,9 @@ class Leasing(Work):
 
     def _now(self) -> datetime:
         """Now, by the clock of the database: those of several machines may differ."""
-        if self.connection.dialect.name == "sqlite":
+        if self.connection.dialect == "sqlite":
             return datetime.now(UTC)
-        moment: datetime = self.connection.execute(select(func.clock_timestamp())).scalar_one()
+        moment: datetime = next(self.connection.rows("SELECT clock_timestamp() AS now"))["now"]
         return moment.astimezone(UTC)
 
 

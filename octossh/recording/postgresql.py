@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, QueuePool, create_engine
+from sqlalchemy import Connection, Engine, QueuePool, TextClause, create_engine, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from octossh.errors import ModelError, RecordError
 from octossh.recording.aside import Unwritable
@@ -15,6 +19,7 @@ __all__ = ["PostgreSQL"]
 
 _LOCK = 0x6F63746F737368  # "octossh": all stores of one database wait for each other
 _IDLE = 5
+_AT_ONCE = 200  # rows that are held in memory, of many
 
 # What is acknowledged is on the disk, whatever the server does for others.
 _TO_THE_DISK = (
@@ -61,6 +66,68 @@ _KNOWN = {
 }
 
 
+class Session:
+    """One connection."""
+
+    dialect = "postgresql"
+
+    def __init__(self, alchemy: Connection) -> None:
+        self._alchemy = alchemy
+
+    def run(self, statement: str, values: Mapping[str, Any] | None = None) -> None:
+        """See `statements.Connection`."""
+        self._alchemy.execute(_text(statement), values)
+
+    def run_for_each(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """See `statements.Connection`."""
+        self._alchemy.execute(_text(statement), rows)
+
+    def rows(
+        self, statement: str, values: Mapping[str, Any] | None = None, *, many: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """See `statements.Connection`."""
+        options = {"yield_per": _AT_ONCE} if many else {}
+        result = self._alchemy.execute(_text(statement), values, execution_options=options)
+        names = tuple(result.keys())
+        return (dict(zip(names, row, strict=True)) for row in result)
+
+    @contextlib.contextmanager
+    def begun(self, *, write: bool) -> Iterator[None]:
+        """A transaction: one writer at a time, and for a reader one state of all tables.
+
+        What holds for it is set in it: poolers such as PgBouncer give the next one to another session. All of it is one
+        statement, and one round trip.
+        """
+        patience = f"SET LOCAL lock_timeout = {int(BUSY_TIMEOUT_S * 1000)}"
+        begin = f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {patience}"
+        if write:
+            begin = f"{patience}; {_TO_THE_DISK}; SELECT pg_advisory_xact_lock({_LOCK})"
+        with self._alchemy.begin():
+            self._alchemy.exec_driver_sql(begin)
+            yield
+
+    def columns(self, table: str) -> set[str]:
+        """The columns of *table*; none: it is not there."""
+        inspector = inspect(self._alchemy)
+        return {column["name"] for column in inspector.get_columns(table)} if inspector.has_table(table) else set()
+
+    def is_empty(self) -> bool:
+        """Whether it has no tables."""
+        return not inspect(self._alchemy).get_table_names()
+
+    def alchemy(self) -> contextlib.AbstractContextManager[Connection]:
+        """See `connecting.Session`."""
+        return contextlib.nullcontext(self._alchemy)
+
+    def loosen(self) -> None:
+        """Tables can be changed as they are."""
+
+
+@functools.lru_cache(maxsize=128)
+def _text(statement: str) -> TextClause:
+    return text(statement)
+
+
 class PostgreSQL:
     """A server, and the database there.
 
@@ -74,7 +141,8 @@ class PostgreSQL:
     def __init__(self, server: Server) -> None:
         self.where = server.shown
         self.shared = False
-        self.engine = _engine(server)
+        self.failures = (SQLAlchemyError, OverflowError)
+        self._engine = _engine(server)
 
     def opened(self) -> None:
         """Nothing is left to do."""
@@ -82,20 +150,15 @@ class PostgreSQL:
     def check(self) -> None:
         """The server itself says what is wrong."""
 
-    def begin(self, connection: Connection, *, write: bool) -> None:
-        """Begin a transaction: one writer at a time, and for a reader one state of all tables.
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[Session]:
+        """A connection; what is not committed at the end is rolled back."""
+        with self._engine.connect() as connection:
+            yield Session(connection)
 
-        What holds for it is set in it: poolers such as PgBouncer give the next one to another session. All of it is one
-        statement, and one round trip.
-        """
-        patience = f"SET LOCAL lock_timeout = {int(BUSY_TIMEOUT_S * 1000)}"
-        if write:
-            connection.exec_driver_sql(f"{patience}; {_TO_THE_DISK}; SELECT pg_advisory_xact_lock({_LOCK})")
-        else:
-            connection.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {patience}")
-
-    def loosen(self, connection: Connection) -> None:
-        """Tables can be changed as they are."""
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._engine.dispose()
 
     def busy(self) -> RecordError:
         """What to say when another thread does not end its writing."""
@@ -106,7 +169,7 @@ class PostgreSQL:
         while isinstance(cause := getattr(error, "orig", None), BaseException):
             error = cause
         state = getattr(error, "sqlstate", None) or ""
-        text = " ".join(str(error).split()) or type(error).__name__
+        said = " ".join(str(error).split()) or type(error).__name__
         for length in (5, 3, 2):
             if state[:length] in _KNOWN:
                 reason, later = _KNOWN[state[:length]]
@@ -114,13 +177,13 @@ class PostgreSQL:
         if isinstance(error, OverflowError):
             return RecordError(f"store {self.where}: {_LARGE}")
         if state.startswith("23"):
-            said = f"{text}: somebody else wrote to it; see what 'octossh audit verify' finds"
-            return RecordError(f"store {self.where}: {said}")
+            taken = f"{said}: somebody else wrote to it; see what 'octossh audit verify' finds"
+            return RecordError(f"store {self.where}: {taken}")
         if not state and type(error).__name__ in {"OperationalError", "InterfaceError", "ConnectionTimeout"}:
-            if "connection failed" in text or "connection timeout" in text or "could not" in text:
-                return Unwritable(f"store {self.where}: it cannot be reached: {text}")
-            return Unwritable(f"store {self.where}: {_LOST} ({text})")
-        return RecordError(f"store {self.where}: {text}; see that it is a store of octossh, and what the server logs")
+            if "connection failed" in said or "connection timeout" in said or "could not" in said:
+                return Unwritable(f"store {self.where}: it cannot be reached: {said}")
+            return Unwritable(f"store {self.where}: {_LOST} ({said})")
+        return RecordError(f"store {self.where}: {said}; see that it is a store of octossh, and what the server logs")
 
 
 def _engine(server: Server) -> Engine:

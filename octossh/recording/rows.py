@@ -44,6 +44,7 @@ GENESIS = "0" * 64
 
 _NO_OPTIONS = Options()
 _UNHASHED = {"hash", "position", "seq", "token"}
+_TRUTH = {0: False, 1: True}  # SQLite has no other
 
 
 def clean(text: str) -> str:
@@ -258,7 +259,7 @@ def outcome_of(row: Row) -> Outcome:
         target=row["target"],
         state=State(row["state"]),
         action=row["action"],
-        changed=row["changed"],
+        changed=_TRUTH[row["changed"]],
         why=row["why"],
         started_at=None if row["started_at"] is None else moment_of(row["started_at"]),
         finished_at=None if row["finished_at"] is None else moment_of(row["finished_at"]),
@@ -314,7 +315,11 @@ def subject_hash(row: Row, outcomes: Iterable[Row] = ()) -> str:
     """The SHA-256 over what an event speaks of: an outcome, or a deployment with its outcomes in order."""
     rows = [
         # A column that came later is hashed where something stands in it: what was recorded before keeps its hash.
-        {name: value for name, value in item.items() if name not in _UNHASHED and (name, value) != ("said", None)}
+        {
+            name: _TRUTH[value] if name == "changed" else value
+            for name, value in item.items()
+            if name not in _UNHASHED and (name, value) != ("said", None)
+        }
         for item in (row, *outcomes)
     ]
     return sha256(canonical(rows))

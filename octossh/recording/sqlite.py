@@ -1,4 +1,4 @@
-"""A store in a file of SQLite, or in memory: its file, its settings, and its engine."""
+"""A store in a file of SQLite, or in memory: its file, its settings, and its connections."""
 
 from __future__ import annotations
 
@@ -8,21 +8,90 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_engine, event
+from typing import TYPE_CHECKING, Any
 
 from octossh.errors import RecordError
-from octossh.recording.faults import BUSY_TIMEOUT_S, explain
-from octossh.recording.tables import events, meta
+from octossh.recording.faults import BUSY_TIMEOUT_S, FAILURES, explain
+
+if TYPE_CHECKING:
+    import sqlalchemy
 
 __all__ = ["SQLite"]
 
 _log = logging.getLogger("octossh.recording")
 
 _NAP_S = 0.01
+_IDLE = 5
 _creating = threading.Lock()
+
+
+class Session:
+    """One connection.
+
+    Attributes:
+        lasting: Whether it is kept for others when nobody uses it any more.
+    """
+
+    dialect = "sqlite"
+
+    def __init__(self, driver: sqlite3.Connection) -> None:
+        self.driver = driver
+        self.lasting = True
+
+    def run(self, statement: str, values: Mapping[str, Any] | None = None) -> None:
+        """See `statements.Connection`."""
+        self.driver.execute(statement, values or {})
+
+    def run_for_each(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """See `statements.Connection`."""
+        self.driver.executemany(statement, rows)
+
+    def rows(
+        self,
+        statement: str,
+        values: Mapping[str, Any] | None = None,
+        *,
+        many: bool = False,  # noqa: ARG002 - it never holds more than one
+    ) -> Iterator[dict[str, Any]]:
+        """See `statements.Connection`."""
+        cursor = self.driver.execute(statement, values or {})
+        names = [column[0] for column in cursor.description]
+        return (dict(zip(names, row, strict=True)) for row in cursor)
+
+    @contextlib.contextmanager
+    def begun(self, *, write: bool) -> Iterator[None]:
+        """A transaction; a write takes the lock at once, so that what it reads stays true."""
+        self.run("BEGIN IMMEDIATE" if write else "BEGIN")
+        yield
+        self.driver.commit()
+
+    def columns(self, table: str) -> set[str]:
+        """The columns of *table*; none: it is not there."""
+        return {row["name"] for row in self.rows(f"PRAGMA table_info({table})")}
+
+    def is_empty(self) -> bool:
+        """Whether it has no tables."""
+        return not _tables(self.driver)
+
+    @contextlib.contextmanager
+    def alchemy(self) -> Iterator[sqlalchemy.Connection]:
+        """See `connecting.Session`."""
+        from sqlalchemy import StaticPool, create_engine
+        from sqlalchemy.exc import DBAPIError
+
+        engine = create_engine("sqlite://", creator=lambda: self.driver, poolclass=StaticPool)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise (error.orig or error) from None
+
+    def loosen(self) -> None:
+        """Let tables be made anew within the next transaction, though others refer to them."""
+        self.run("PRAGMA foreign_keys = OFF")
+        self.lasting = False
 
 
 class SQLite:
@@ -41,7 +110,10 @@ class SQLite:
         self.shared = path is None  # all threads use one connection
         if path is not None:
             _create(path)
-        self.engine = _engine(path)
+        self.failures = FAILURES
+        # Connections are kept: when the last one closes, SQLite folds its journal into the file: slow.
+        self._idle: list[Session] = []
+        self._pooling = threading.Lock()
         self._file: tuple[int, int] | None = None
 
     def opened(self) -> None:
@@ -59,13 +131,28 @@ class SQLite:
         if not same:
             raise self.explain(_said("the file moved", "SQLITE_READONLY_DBMOVED"))
 
-    def begin(self, connection: Connection, *, write: bool) -> None:
-        """Begin a transaction; a write takes the lock at once, so that what it reads stays true."""
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    def loosen(self, connection: Connection) -> None:
-        """Let tables be made anew within the next transaction, though others refer to them."""
-        connection.connection.execute("PRAGMA foreign_keys = OFF")
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[Session]:
+        """A connection; what is not committed at the end is rolled back."""
+        with self._pooling:
+            idle = self._idle
+            session = idle.pop() if idle else None
+        session = session or Session(_connect(self.path))
+        try:
+            yield session
+            session.driver.rollback()
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                session.driver.rollback()
+            raise
+        finally:
+            with self._pooling:
+                # Those of before it was closed are not for whoever opens it again.
+                kept = session.lasting and idle is self._idle and len(idle) < _IDLE
+                if kept:
+                    idle.append(session)
+            if not kept:
+                session.driver.close()
 
     def busy(self) -> RecordError:
         """What to say when another thread does not end its writing."""
@@ -74,6 +161,13 @@ class SQLite:
     def explain(self, error: BaseException) -> RecordError:
         """See `faults.explain`."""
         return explain(error, self.path)
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        with self._pooling:
+            idle, self._idle = self._idle, []
+        for session in idle:
+            session.driver.close()
 
 
 def _said(text: str, name: str) -> sqlite3.OperationalError:
@@ -96,26 +190,14 @@ def _identity(path: Path) -> tuple[int, int]:
     return stat.st_dev, stat.st_ino
 
 
-def _engine(path: Path | None) -> Engine:
-    pool: dict[str, Any] = {"poolclass": StaticPool}
-    if path is not None:
-        # Connections are kept: when the last one closes, SQLite folds its journal into the file: slow.
-        pool = {"poolclass": QueuePool, "pool_size": 5, "max_overflow": -1}
-    engine = create_engine(
-        URL.create("sqlite", database=None if path is None else str(path)),
-        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
-        **pool,
-    )
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: sqlite3.Connection, _record: object) -> None:
-        try:
-            _settle(connection, path)
-        except BaseException:
-            connection.close()  # older versions of SQLAlchemy leave it to the collector
-            raise
-
-    return engine
+def _connect(path: Path | None) -> sqlite3.Connection:
+    connection = sqlite3.connect(str(path or ":memory:"), timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+    try:
+        _settle(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _settle(connection: sqlite3.Connection, path: Path | None) -> None:
@@ -132,8 +214,12 @@ def _settle(connection: sqlite3.Connection, path: Path | None) -> None:
 
 def _is_ours(connection: sqlite3.Connection) -> bool:
     """Whether a file is empty or looks like a store: the mode of the journal stays in the file, also in another's."""
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    return not names or {meta.name, events.name} <= names
+    names = _tables(connection)
+    return not names or {"meta", "events"} <= names
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 def _journal(connection: sqlite3.Connection) -> str:

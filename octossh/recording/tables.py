@@ -6,8 +6,6 @@ canonical JSON as text. ``seq`` is the number of the event that brought a row: o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -22,24 +20,23 @@ from sqlalchemy import (
     Table,
     Text,
     event,
+    insert,
 )
 
+from octossh.recording.statements import SCHEMA, guards
+
 __all__ = [
-    "SCHEMA",
     "deployments",
     "events",
     "facts",
-    "guards",
     "leases",
+    "make",
     "meta",
     "metadata",
     "outcomes",
     "releases",
     "revisions",
 ]
-
-SCHEMA = 4
-"""The version of this form. A store of a higher one is refused."""
 
 metadata = MetaData(
     naming_convention={
@@ -175,29 +172,13 @@ def _forbid(table: Table, *acts: str) -> None:
     event.listen(table, "after_create", create)
 
 
-def guards(table: str, acts: Sequence[str], dialect: str) -> Iterator[str]:
-    """The statements that keep careless hands from *acts* such as DELETE on *table*."""
-    said = "what is recorded stays as it is"
-    if dialect == "sqlite":
-        for act in acts:
-            yield (
-                f"CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table}: {said}'); END"
-            )
-        return
-    yield (
-        "CREATE OR REPLACE FUNCTION octossh_no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
-        f"RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ': {said}', ERRCODE = 'integrity_constraint_violation'; "
-        "END$$"
-    )
-    for act in (*acts, "TRUNCATE"):
-        each = "STATEMENT" if act == "TRUNCATE" else "ROW"
-        yield (
-            f"CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table} "
-            f"FOR EACH {each} EXECUTE FUNCTION octossh_no()"
-        )
-
-
 _forbid(events, "UPDATE", "DELETE")
 _forbid(releases, "UPDATE", "DELETE")
 _forbid(deployments, "DELETE")
+
+
+def make(connection: Connection) -> None:
+    """Make all tables in an empty database."""
+    metadata.create_all(connection, checkfirst=False)
+    connection.execute(insert(meta).values(name="schema", value=str(SCHEMA)))
+    connection.execute(insert(revisions).values(version_num=f"{SCHEMA:04}"))

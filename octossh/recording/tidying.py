@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, func, select
-
 from octossh.model import Event, State
 from octossh.recording.controllers import whoami
 from octossh.recording.rows import Row, clean, is_tombstone, sha256, subject_hash, tombstone
-from octossh.recording.tables import deployments, guards, outcomes, releases
+from octossh.recording.statements import guards
 from octossh.recording.working import Work
 
 if TYPE_CHECKING:
@@ -29,6 +27,18 @@ TIDIED = {"release_removed", "deployment_tidied"}
 
 
 _REMOVED = "(the log was removed after its time)\n"
+_DETAILS = """
+    SELECT deployment, max(
+        CASE WHEN log NOT IN ('', :removed) OR inspect <> '{}' OR outputs <> '{}' THEN 1 ELSE 0 END
+    ) AS bulky
+    FROM outcomes JOIN deployments ON deployments.id = outcomes.deployment
+    WHERE deployments.project = :project GROUP BY deployment
+"""
+_DEPLOYED_SINCE = """
+    SELECT id FROM deployments WHERE project = :project AND release = :release
+        AND seq > (SELECT coalesce(max(seq), 0) FROM deployments WHERE id = :seen)
+    LIMIT 1
+"""
 
 
 class Tidier(Work):
@@ -40,15 +50,12 @@ class Tidier(Work):
 
     def details(self, project: str) -> dict[str, bool]:
         """See `Store.details`."""
-        bulky = outcomes.c.log.not_in(["", _REMOVED]) | (outcomes.c.inspect != "{}") | (outcomes.c.outputs != "{}")
-        query = select(outcomes.c.deployment, func.max(case((bulky, 1), else_=0)))
-        query = query.join(deployments, deployments.c.id == outcomes.c.deployment)
-        query = query.where(deployments.c.project == clean(project)).group_by(outcomes.c.deployment)
-        return {id_: bool(most) for id_, most in self.connection.execute(query)}
+        rows = self.connection.rows(_DETAILS, {"project": clean(project), "removed": _REMOVED})
+        return {row["deployment"]: bool(row["bulky"]) for row in rows}
 
     def _release(self, item: Tidy, seen: str) -> bool:
         here = {"project": clean(item.project), "number": clean(item.name)}
-        row = self.find(releases, **here)
+        row = self.find("releases", **here)
         if row is None or is_tombstone(row) or self._deployed_since(item, seen):
             return False
         now = datetime.now(UTC)
@@ -67,22 +74,20 @@ class Tidier(Work):
         return True
 
     def _deployed_since(self, item: Tidy, seen: str) -> bool:
-        last = select(func.coalesce(func.max(deployments.c.seq), 0)).where(deployments.c.id == clean(seen))
-        of_it = (deployments.c.project == clean(item.project)) & (deployments.c.release == clean(item.name))
-        query = select(deployments.c.id).where(of_it, deployments.c.seq > last.scalar_subquery()).limit(1)
-        return self.connection.execute(query).first() is not None
+        values = {"project": clean(item.project), "release": clean(item.name), "seen": clean(seen)}
+        return next(self.connection.rows(_DEPLOYED_SINCE, values), None) is not None
 
     def _unguarded_update(self, which: Row, body: str) -> None:
-        dialect = self.connection.dialect.name
+        dialect = self.connection.dialect
         of_table = "" if dialect == "sqlite" else " ON releases"
-        self.connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS releases_no_update{of_table}")
-        self.change(releases, which, {"body": body, "sha256": sha256(body)})
+        self.connection.run(f"DROP TRIGGER IF EXISTS releases_no_update{of_table}")
+        self.change("releases", which, {"body": body, "sha256": sha256(body)})
         for statement in guards("releases", ("UPDATE",), dialect):
             if statement.startswith("CREATE TRIGGER releases_no_update "):
-                self.connection.exec_driver_sql(statement)
+                self.connection.run(statement)
 
     def _deployment(self, item: Tidy) -> bool:
-        row = self.find(deployments, id=clean(item.name))
+        row = self.find("deployments", id=clean(item.name))
         if row is None or row["state"] in {State.RUNNING.value, State.WAITING.value}:
             return False
         before = self._outcomes(row["id"])
@@ -93,17 +98,17 @@ class Tidier(Work):
         data = {"removed": item.what, "before": subject_hash(row, before), "bytes": bytes_, "why": item.why,
                 "by": whoami()}  # fmt: skip
         if item.what == "steps":
-            self.remove(outcomes, deployment=row["id"])
+            self.remove("outcomes", deployment=row["id"])
         for one in after:
             place = {"deployment": row["id"], "step": one["step"], "target": one["target"]}
-            self.change(outcomes, place, {name: one[name] for name in ("log", "inspect", "outputs")})
+            self.change("outcomes", place, {name: one[name] for name in ("log", "inspect", "outputs")})
         event = Event(type="deployment_tidied", at=datetime.now(UTC), deployment=row["id"], data=data)
         self.append(event, subject_hash(row, after))
         return True
 
     def _outcomes(self, id_: str) -> list[Row]:
-        query = select(outcomes).where(outcomes.c.deployment == id_).order_by(outcomes.c.position)
-        return list(self.rows(query))
+        query = "SELECT * FROM outcomes WHERE deployment = :deployment ORDER BY position"
+        return list(self.connection.rows(query, {"deployment": id_}))
 
 
 def _emptied(outcome: Row) -> Row:

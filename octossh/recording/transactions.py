@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import attrs
-from sqlalchemy import bindparam, select
 
 from octossh.errors import ModelError, RecordError, Refused, did_you_mean
 from octossh.model import Deployment, Event, Mode, Outcome, Release, State
@@ -29,7 +28,7 @@ from octossh.recording.rows import (
     release_row,
     subject_hash,
 )
-from octossh.recording.tables import deployments, events, outcomes, releases
+from octossh.recording.statements import among, literally, where
 from octossh.recording.tidying import TIDIED
 from octossh.recording.working import UNREADABLE, Work
 
@@ -53,9 +52,12 @@ _OWN = {
     "late_record",
     *TIDIED,
 }
-_STANDS = select(deployments.c.release).order_by(deployments.c.seq.desc()).limit(1)
-_STANDS = _STANDS.where(*(deployments.c[name] == bindparam(name) for name in ("project", "environment")))
-_STANDS = _STANDS.where(deployments.c.state == State.SUCCEEDED.value, deployments.c.mode != Mode.PRUNE.value)
+_STANDS = f"""
+    SELECT release FROM deployments
+    WHERE project = :project AND environment = :environment AND state = '{State.SUCCEEDED.value}'
+        AND mode <> '{Mode.PRUNE.value}'
+    ORDER BY seq DESC LIMIT 1
+"""  # noqa: S608
 CHUNK = 500
 """SQLite takes a limited number of values in one statement."""
 
@@ -101,37 +103,40 @@ class Transaction(Work):
 
     def _insert(self, release: Release, event: Event) -> None:
         row = release_row(release)
-        self.insert(releases, {**row, "seq": self.append(event, row["sha256"])})
+        self.insert("releases", {**row, "seq": self.append(event, row["sha256"])})
 
     def release(self, project: str, number: str) -> Release:
         """See `Store.release`."""
         row = self._release_row(project, number)
         if row is None:
-            query = select(releases.c.number).where(releases.c.project == clean(project))
             raise ModelError(
                 f"project {project!r} has no release {number!r} in {self.where}; "
-                f"{did_you_mean(number, self.connection.execute(query).scalars())}"
+                f"{did_you_mean(number, self._numbers(project))}"
             )
         return release_of(row, self.where)
 
     def releases(self, project: str, limit: int | None) -> tuple[Release, ...]:
         """See `Store.releases`."""
-        query = select(releases).where(releases.c.project == clean(project)).order_by(releases.c.seq.desc())
-        query = query.where(releases.c.body.not_like(f"{TOMBSTONE}%"))
-        return tuple(release_of(row, self.where) for row in self.rows(query.limit(_limit(limit))))
+        query = "SELECT * FROM releases WHERE project = :project AND body NOT LIKE :removed ORDER BY seq DESC"
+        values = {"project": clean(project), "removed": f"{TOMBSTONE}%"}
+        return tuple(release_of(row, self.where) for row in self.connection.rows(f"{query}{_at_most(limit)}", values))
 
     def _release_row(self, project: str, number: str) -> Row | None:
-        return self.find(releases, project=clean(project), number=clean(number))
+        return self.find("releases", project=clean(project), number=clean(number))
+
+    def _numbers(self, project: str, front: str = "") -> Iterator[str]:
+        """The numbers of releases of *project*, of those that begin with *front*."""
+        query = "SELECT number FROM releases WHERE project = :project AND number LIKE :like ESCAPE '/'"
+        values = {"project": clean(project), "like": f"{literally(front)}%"}
+        return (row["number"] for row in self.connection.rows(query, values))
 
     def _next_number(self, project: str, mask: str) -> str:
         parts = COUNTER.split(mask)
         if len(parts) != 2:
             raise ModelError(f"release number {mask!r}: write a mask such as '0.0.i'; i counts up")
         front, back = parts
-        query = select(releases.c.number).where(releases.c.project == clean(project))
-        query = query.where(releases.c.number.startswith(front, autoescape=True))
         counted = re.compile(f"{re.escape(front)}([0-9]{{1,18}}){re.escape(back)}")
-        taken = (counted.fullmatch(number) for number in self.connection.execute(query).scalars())
+        taken = map(counted.fullmatch, self._numbers(project, front))
         return f"{front}{1 + max((int(found[1]) for found in taken if found), default=0)}{back}"
 
     # Deployments
@@ -166,7 +171,7 @@ class Transaction(Work):
         )
         # The row comes first, since the event refers to it; its number is the one that the event will get.
         token = None if lease is None else lease.token
-        self.insert(deployments, {**row, "seq": self.tip()[0] + 1, "token": token})
+        self.insert("deployments", {**row, "seq": self.tip()[0] + 1, "token": token})
         self.append(event, subject_hash(row))
 
     def _see_waiting(self, deployment: Deployment) -> None:
@@ -180,12 +185,13 @@ class Transaction(Work):
 
     def _waits(self, project: str, environment: str) -> Row | None:
         place = {"project": clean(project), "environment": clean(environment)}
-        return self.find(deployments, **place, state=State.WAITING.value)
+        return self.find("deployments", **place, state=State.WAITING.value)
 
     def _stands(self, row: Row) -> str | None:
         """The release that succeeded last where the deployment *row* goes."""
         place = {name: row[name] for name in ("project", "environment")}
-        return self.connection.execute(_STANDS, place).scalar_one_or_none()
+        found = next(self.connection.rows(_STANDS, place), None)
+        return None if found is None else str(found["release"])
 
     def record(self, event: Event, outcome: Outcome | None, lease: Lease | None) -> None:
         """See `Store.record`."""
@@ -201,9 +207,9 @@ class Transaction(Work):
                 f"{outcome.target!r} cannot end any more; start a new deployment"
             )
         row = outcome_row(event.deployment, 0, outcome)
-        self.remove(outcomes, **{name: row[name] for name in ("deployment", "step", "target")})
+        self.remove("outcomes", **{name: row[name] for name in ("deployment", "step", "target")})
         # The number of its event comes after those of all before it.
-        self.insert(outcomes, {**row, "position": self.append(event, subject_hash(row))})
+        self.insert("outcomes", {**row, "position": self.append(event, subject_hash(row))})
 
     def finish(self, deployment: Deployment, lease: Lease | None) -> None:
         """See `Store.finish`."""
@@ -225,13 +231,13 @@ class Transaction(Work):
             data={"state": row["state"], "error": row["error"], "hosts": deployment.hosts.value},
         )
         self._set(row)
-        self.remove(outcomes, deployment=row["id"])
-        self.insert_all(outcomes, ended)
+        self.remove("outcomes", deployment=row["id"])
+        self.insert_all("outcomes", ended)
         self.append(event, subject_hash(row, ended))
 
     def _set(self, row: Row) -> None:
         self._under_way = None
-        self.change(deployments, {"id": row["id"]}, row)
+        self.change("deployments", {"id": row["id"]}, row)
 
     def _check_fixed(self, before: Row, row: Row) -> None:
         if other := [name for name in _FIXED if row[name] != before[name]]:
@@ -262,20 +268,21 @@ class Transaction(Work):
     ) -> tuple[Deployment, ...]:
         """See `Store.deployments`."""
         wanted = {"project": project, "environment": environment, "release": release}
-        query = select(deployments).order_by(deployments.c.seq.desc())
-        for name, value in wanted.items():
-            if value is not None:
-                query = query.where(deployments.c[name] == clean(value))
-        count = _limit(limit)
+        values = {name: clean(value) for name, value in wanted.items() if value is not None}
+        conditions, most = [f"{name} = :{name}" for name in values], _at_most(limit)
         if state in _OPEN:
             # Whether one that was never finished still runs does not stand in the store.
-            rows = list(self.rows(query.where(deployments.c.state.in_([open_.value for open_ in _OPEN]))))
-            rows = [row for row in rows if self._state(row) is state][:count]
+            conditions.append(among("state", (open_.value for open_ in _OPEN), values))
+            rows = [row for row in self._newest(conditions, values, "") if self._state(row) is state][:limit]
         else:
             if state is not None:
-                query = query.where(deployments.c.state == state.value)
-            rows = list(self.rows(query.limit(count)))
+                conditions, values = [*conditions, "state = :state"], {**values, "state": state.value}
+            rows = list(self._newest(conditions, values, most))
         return tuple(self.filled(rows, outcomes=outcomes))
+
+    def _newest(self, conditions: Sequence[str], values: Row, most: str) -> Iterator[Row]:
+        query = f"SELECT * FROM deployments{where(conditions)} ORDER BY seq DESC{most}"  # noqa: S608
+        return self.connection.rows(query, values)
 
     def filled(self, rows: Sequence[Row], *, outcomes: bool = True) -> Iterator[Deployment]:
         """The deployments of *rows*, with their outcomes or without."""
@@ -327,30 +334,30 @@ class Transaction(Work):
         Leasing(self.connection, self.where).check(lease.project, lease.environment, lease.token)
 
     def _fill(self, found: dict[str, list[Row]]) -> None:
-        query = select(outcomes).where(outcomes.c.deployment.in_(found)).order_by(outcomes.c.position)
-        for row in self.rows(query):
+        values: Row = {}
+        query = f"SELECT * FROM outcomes WHERE {among('deployment', found, values)} ORDER BY position"  # noqa: S608
+        for row in self.connection.rows(query, values):
             found[row["deployment"]].append(row)
 
     def _known(self, id: str) -> Row:  # noqa: A002 - the field's name
         row = self._deployment_row(id)
         if row is not None:
             return row
-        query = select(deployments.c.id).order_by(deployments.c.seq.desc()).limit(1000)
-        near = did_you_mean(id, self.connection.execute(query).scalars())
+        newest = self.connection.rows("SELECT id FROM deployments ORDER BY seq DESC LIMIT 1000")
+        near = did_you_mean(id, (row["id"] for row in newest))
         raise ModelError(f"there is no deployment {id!r} in {self.where}; {near}")
 
     def _deployment_row(self, id: str) -> Row | None:  # noqa: A002 - the field's name
-        return self.find(deployments, id=clean(id))
+        return self.find("deployments", id=clean(id))
 
     # Events
 
     def events(self, deployment: str | None) -> tuple[Event, ...]:
         """See `Store.events`."""
-        query = select(events).order_by(events.c.seq)
-        if deployment is not None:
-            query = query.where(events.c.deployment == self._known(deployment)["id"])
+        values = {} if deployment is None else {"deployment": self._known(deployment)["id"]}
+        of_it = where([f"{name} = :{name}" for name in values])
         made = []
-        for row in self.rows(query):
+        for row in self.connection.rows(f"SELECT * FROM events{of_it} ORDER BY seq", values):  # noqa: S608
             try:
                 made.append(event_of(row))
             except UNREADABLE as error:
@@ -358,10 +365,12 @@ class Transaction(Work):
         return tuple(made)
 
 
-def _limit(limit: int | None) -> int | None:
-    if limit is not None and limit < 0:
+def _at_most(limit: int | None) -> str:
+    if limit is None:
+        return ""
+    if limit < 0:
         raise ModelError(f"limit {limit} is below zero; use None for all")
-    return limit
+    return f" LIMIT {int(limit)}"
 
 
 def _about(release: Release) -> dict[str, str]:

@@ -11,7 +11,8 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, insert, inspect, update
 
-from octossh.recording.tables import SCHEMA, meta, revisions
+from octossh.recording.statements import SCHEMA
+from octossh.recording.tables import meta, revisions
 
 __all__ = ["upgrade"]
 

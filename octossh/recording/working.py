@@ -2,70 +2,27 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Delete,
-    Insert,
-    Select,
-    Table,
-    Update,
-    and_,
-    bindparam,
-    delete,
-    insert,
-    select,
-    update,
-)
 
 from octossh.errors import RecordError
 from octossh.model import Event
 from octossh.recording.actors import actor_here
 from octossh.recording.rows import GENESIS, Row, event_row
-from octossh.recording.tables import events
+from octossh.recording.statements import Connection, delete, insert, select, update
 
 __all__ = ["UNREADABLE", "Work"]
 
 UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 """What comes of reading a row that was changed behind octossh's back."""
 
-# Statements are built once, and what differs in them are parameters: then they are not compiled again.
-
-
-def _where(table: Table, names: Iterable[str]) -> ColumnElement[bool]:
-    return and_(*(table.c[name] == bindparam(f"of_{name}") for name in names))
+_TIP = "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
 
 
 def _of(key: Row) -> Row:
     return {f"of_{name}": value for name, value in key.items()}
-
-
-@functools.cache
-def _select(table: Table, names: tuple[str, ...]) -> Select[Any]:
-    return select(table).where(_where(table, names))
-
-
-@functools.cache
-def _insert(table: Table) -> Insert:
-    return insert(table)
-
-
-@functools.cache
-def _update(table: Table, names: tuple[str, ...]) -> Update:
-    return update(table).where(_where(table, names))
-
-
-@functools.cache
-def _delete(table: Table, names: tuple[str, ...]) -> Delete:
-    return delete(table).where(_where(table, names))
-
-
-_TIP = select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
 
 
 class Work:
@@ -80,45 +37,39 @@ class Work:
         self.connection = connection
         self.where = where
 
-    def insert(self, table: Table, row: Row) -> None:
+    def insert(self, table: str, row: Row) -> None:
         """Put *row* into *table*."""
-        self.connection.execute(_insert(table), row)
+        self.connection.run(insert(table, tuple(row)), row)
 
-    def insert_all(self, table: Table, rows: Sequence[Row]) -> None:
+    def insert_all(self, table: str, rows: Sequence[Row]) -> None:
         """Put *rows*, which have the same columns, into *table*."""
         if rows:
-            self.connection.execute(_insert(table), rows)
+            self.connection.run_for_each(insert(table, tuple(rows[0])), rows)
 
-    def find(self, table: Table, **key: object) -> Row | None:
+    def find(self, table: str, **key: object) -> Row | None:
         """The row of *table* in which *key* stands."""
-        return next(self.rows(_select(table, tuple(key)), _of(key)), None)
+        return next(self.find_all(table, **key), None)
 
-    def find_all(self, table: Table, **key: object) -> Iterator[Row]:
+    def find_all(self, table: str, **key: object) -> Iterator[Row]:
         """The rows of *table* in which *key* stands."""
-        return self.rows(_select(table, tuple(key)), _of(key))
+        return self.connection.rows(select(table, tuple(key)), _of(key))
 
-    def change(self, table: Table, key: Row, values: Row) -> None:
+    def change(self, table: str, key: Row, values: Row) -> None:
         """Put *values* into the rows of *table* in which *key* stands."""
-        self.connection.execute(_update(table, tuple(key)), values | _of(key))
+        self.connection.run(update(table, tuple(key), tuple(values)), values | _of(key))
 
-    def remove(self, table: Table, **key: object) -> None:
+    def remove(self, table: str, **key: object) -> None:
         """Take the rows away in which *key* stands."""
-        self.connection.execute(_delete(table, tuple(key)), _of(key))
-
-    def rows(self, query: Select[Any], values: Row | None = None) -> Iterator[Row]:
-        """What *query* finds."""
-        result = self.connection.execute(query, values)
-        names = tuple(result.keys())
-        return (dict(zip(names, row, strict=True)) for row in result)
+        self.connection.run(delete(table, tuple(key)), _of(key))
 
     def tip(self) -> tuple[int, str]:
         """The number and the hash of the newest event."""
-        last = self.connection.execute(_TIP).first()
-        return (last.seq, last.hash) if last else (0, GENESIS)
+        last = next(self.connection.rows(_TIP), None)
+        return (last["seq"], last["hash"]) if last else (0, GENESIS)
 
     def mark(self) -> str:
         """See `Store.mark`."""
-        first = self.find(events, seq=1)
+        first = self.find("events", seq=1)
         return str(first["hash"])[:16] if first else ""
 
     def actor(self) -> Any:
@@ -130,7 +81,7 @@ class Work:
         seq, prev_hash = self.tip()
         if not event.step:
             event = attrs.evolve(event, data={**event.data, "actor": self.actor()})
-        self.insert(events, event_row(event, seq + 1, prev_hash, subject_sha256))
+        self.insert("events", event_row(event, seq + 1, prev_hash, subject_sha256))
         return seq + 1
 
     def damaged(self, what: str, error: Exception) -> RecordError:

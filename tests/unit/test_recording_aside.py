@@ -310,7 +310,7 @@ def test_what_comes_after_somebody_else_has_ended_the_deployment_stands_beside_i
         store.finish(ENDED)
         link.cut = False
         with other._transaction(write=True) as transaction:
-            transaction.connection.exec_driver_sql("UPDATE leases SET expires_at = '2020-01-01T00:00:00.000000+00:00'")
+            transaction.connection.run("UPDATE leases SET expires_at = '2020-01-01T00:00:00.000000+00:00'")
         new = other.lease("shop", "Dev")
         interrupted = deployment(state=State.INTERRUPTED, finished_at=NOW)
         other.finish(interrupted, lease=new)

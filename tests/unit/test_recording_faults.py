@@ -18,7 +18,7 @@ import pytest
 from octossh.errors import ModelError, RecordError
 from octossh.model import Deployment, Event, Mode, Outcome, State
 from octossh.recording import Store, connecting, faults, sqlite
-from octossh.recording.tables import SCHEMA
+from octossh.recording.statements import SCHEMA
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 EVENT = Event(type="output", at=NOW, deployment="")

@@ -36,7 +36,7 @@ OUTCOME = Outcome(step="s", target="h", state=State.SUCCEEDED)
 def expire(store):
     """Let all leases have run out."""
     with store._transaction(write=True) as transaction:
-        transaction.connection.exec_driver_sql("UPDATE leases SET expires_at = '2020-01-01T00:00:00.000000+00:00'")
+        transaction.connection.run("UPDATE leases SET expires_at = '2020-01-01T00:00:00.000000+00:00'")
 
 
 def test_one_has_it_and_others_hear_who(store):

@@ -16,7 +16,7 @@ import sqlalchemy
 from octossh.errors import RecordError
 from octossh.model import Pairs, State
 from octossh.recording import Store, upgrading
-from octossh.recording.tables import SCHEMA
+from octossh.recording.statements import SCHEMA
 
 FORMS = sorted((Path(__file__).parents[1] / "data" / "stores").glob("schema-*.sql"))
 

@@ -43,7 +43,7 @@ def looked_at(count, act):
             made.store.finish(more)
         ACTS[act](made)  # what is done once for a process is over
         with made.store._opened().transaction(write=False) as connection:
-            driver = connection.connection.dbapi_connection
+            driver = connection.driver
         driver.set_progress_handler(step, 1)
         ACTS[act](made)
         driver.set_progress_handler(None, 1)
