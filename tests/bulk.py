@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import sqlalchemy
 
 # Run by hand, it is not in a package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -147,23 +146,19 @@ def fill(url: str, scale: float) -> int:
     releases_each = max(1, round(RELEASES * scale))
     with Store(url) as store:
         store.events()
-        engine = store._opened()._base.engine
-        raw = engine.raw_connection()
-        try:
-            put = _sqlite if engine.dialect.name == "sqlite" else _postgresql
-            count = 0
-            for rows in put(raw, _made(releases_each)):
-                count += len(rows.get("events", ()))
-        finally:
-            raw.close()
-    return count
+        with store._opened()._base.connected() as session:
+            put = _sqlite if session.dialect == "sqlite" else _postgresql
+            return sum(len(rows.get("events", ())) for rows in put(session, _made(releases_each)))
 
 
 _TABLES = (releases, deployments, outcomes, events)
 
 
-def _sqlite(raw: Any, chunks: Iterator[dict[str, list[dict[str, Any]]]]) -> Iterator[dict[str, list[dict[str, Any]]]]:
-    cursor = raw.cursor()
+def _sqlite(
+    session: Any, chunks: Iterator[dict[str, list[dict[str, Any]]]]
+) -> Iterator[dict[str, list[dict[str, Any]]]]:
+    session.lasting = False
+    cursor = session.driver.cursor()
     for setting in ("synchronous = OFF", "foreign_keys = OFF", "cache_size = -400000"):
         cursor.execute(f"PRAGMA {setting}")
     for rows in chunks:
@@ -175,12 +170,12 @@ def _sqlite(raw: Any, chunks: Iterator[dict[str, list[dict[str, Any]]]]) -> Iter
             cursor.executemany(statement, ([row[name] for name in names] for row in rows.get(table.name, ())))
         cursor.execute("COMMIT")
         yield rows
-    raw.invalidate()
 
 
 def _postgresql(
-    raw: Any, chunks: Iterator[dict[str, list[dict[str, Any]]]]
+    session: Any, chunks: Iterator[dict[str, list[dict[str, Any]]]]
 ) -> Iterator[dict[str, list[dict[str, Any]]]]:
+    raw = session._alchemy.connection
     cursor = raw.cursor()
     cursor.execute("SET session_replication_role = replica")
     for rows in chunks:
@@ -201,14 +196,14 @@ def size(url: str) -> int:
     """Bytes that the store takes on its disk."""
     with Store(url) as store, store._transaction() as transaction:
         connection = transaction.connection
-        if connection.dialect.name == "sqlite":
-            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-            return int(pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one())
-        total = sqlalchemy.text(
-            "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c "
-            "WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace"
-        )
-        return int(connection.execute(total).scalar_one())
+        if connection.dialect == "sqlite":
+            total = "SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size"
+        else:
+            total = (
+                "SELECT sum(pg_total_relation_size(c.oid)) AS bytes FROM pg_class c "
+                "WHERE c.relkind = 'r' AND c.relnamespace = CAST(current_schema() AS regnamespace)"
+            )
+        return int(next(connection.rows(total))["bytes"])
 
 
 if __name__ == "__main__":

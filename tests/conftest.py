@@ -7,11 +7,9 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import hypothesis
 import pytest
-import sqlalchemy
 from clusters import Cluster, cluster
 from environments import of_the_user
 from lab.lab import Lab
@@ -40,26 +38,6 @@ def _nothing_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         for name in filter(of_the_user, list(os.environ)):
             patch.delenv(name)
         yield
-
-
-class Compiled(dict[Any, Any]):
-    """Statements of SQL as text, of all databases of a kind: SQLAlchemy keeps them for one database."""
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        return super().get((type(key[0]), *key[1:]), default)
-
-    def __setitem__(self, key: Any, compiled: Any) -> None:
-        super().__setitem__((type(key[0]), *key[1:]), compiled)
-
-
-@pytest.fixture(scope="session", autouse=FAST)
-def _compiled_once() -> None:
-    """The fast set opens a thousand stores, and would spend a tenth of its time on the same statements."""
-    compiled = Compiled()
-
-    @sqlalchemy.event.listens_for(sqlalchemy.Engine, "engine_connect")
-    def share(connection: sqlalchemy.Connection) -> None:
-        connection.execution_options(compiled_cache=compiled)
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,8 @@ class _Walk:
         """Where the event that should stand at *place* stands now; empty if it was not merely moved."""
         if row["seq"] == place and row["prev_hash"] == self.head:
             return ""
-        belongs = next(self._rows("SELECT * FROM events WHERE prev_hash = :head", {"head": self.head}), None)
+        query = "SELECT * FROM events WHERE prev_hash = :head"
+        belongs = next(self._connection.rows(query, {"head": self.head}), None)
         try:
             same = belongs is not None and event_hash({**belongs, "seq": place}) == belongs["hash"]
         except UNREADABLE:

@@ -10,7 +10,6 @@ from typing import Any
 
 import bulk
 from clusters import cluster
-from sqlalchemy import text
 
 import octossh as oc
 
@@ -47,8 +46,8 @@ def ask(url: str) -> dict[str, float]:
         database = space.store._opened()
 
         def bare() -> None:
-            with database._base.engine.connect() as connection:
-                connection.execute(text("SELECT 1")).scalar_one()
+            with database._base.connected() as connection:
+                next(connection.rows("SELECT 1"))
 
         assert len(space.status().standings) == len(names) * len(bulk.ENVIRONMENTS)
         return {

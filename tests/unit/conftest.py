@@ -14,6 +14,7 @@ import sqlalchemy
 from waiting import Shop
 
 from octossh.model.images import Registry
+from octossh.recording import sqlite
 
 
 @pytest.fixture(scope="session")
@@ -88,9 +89,16 @@ def is_open(connection):
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_open():
+def _nothing_left_open(monkeypatch):
     """What a test opens, and all that octossh opens in it, is closed: of a database, the collector is told too late."""
     opened = []
+    connect = sqlite._connect
+
+    def connected(path):
+        opened.append(connect(path))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite, "_connect", connected)
 
     def note(connection, _record):
         opened.append(connection)

@@ -204,10 +204,10 @@ def test_a_full_disk_is_named_and_nothing_half_is_kept(path):
         store.start(running)
     with Store(f"sqlite:///{path}") as store:  # what another one has started does not go aside
         with store._opened().transaction(write=False) as connection:
-            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            pages = connection.driver.execute("PRAGMA page_count").fetchone()[0]
         # Each connection has its own limit, so the one in the pool is the one that is used.
         with store._opened().transaction(write=False) as connection:
-            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
+            connection.run(f"PRAGMA max_page_count = {pages + 1}")
         big = Outcome(step="s", target="t", state=State.SUCCEEDED, log="x" * 100_000)
         with pytest.raises(RecordError, match="the disk is full; make room, and try again"):
             store.record(Event(type="step_finished", at=NOW, deployment="d1", step="s", target="t"), big)
@@ -296,7 +296,7 @@ def test_turning_the_log_on_waits_for_others_and_gives_up_in_the_end(tmp_path, m
 def test_each_setting_that_records_hang_on_is_on(path):
     with Store(f"sqlite:///{path}") as store, store._opened().transaction(write=False) as connection:
         names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-        values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names]
+        values = [connection.driver.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
     assert values == ["wal", 2, 1, 15000]
 
 

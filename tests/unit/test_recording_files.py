@@ -116,9 +116,12 @@ def test_a_closed_store_says_so(tmp_path):
 
 
 @pytest.mark.slow
-def test_sqlalchemy_enters_only_when_a_store_is_used():
+def test_sqlalchemy_makes_a_file_and_enters_no_process_that_reads_and_writes_it(tmp_path):
     code = (
-        "import sys; from octossh.recording import Store; s = Store('sqlite://');"
-        "assert 'sqlalchemy' not in sys.modules; s.releases('a'); assert 'sqlalchemy' in sys.modules; s.close()"
+        "import sys; from octossh.recording import Store; from octossh.model import Event; from datetime import *;"
+        "s = Store(sys.argv[1]); s.record(Event(type='x', at=datetime.now(UTC), deployment='')); s.lease('a', 'b');"
+        "s.keep('freeze', 'x', 1); s.latest(); assert list(s.audit()); assert s.verify().ok; s.close();"
+        "assert ('sqlalchemy' in sys.modules) is (sys.argv[2] == 'new')"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    for kind in ("new", "made"):
+        subprocess.run([sys.executable, "-c", code, f"sqlite:///{tmp_path}/a.db", kind], check=True)

@@ -119,8 +119,8 @@ def test_references_count_again_after_an_upgrade(old):
     with Store(f"sqlite:///{old}") as store:
         store.events()
         with store._opened().transaction(write=False) as connection:
-            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
-            assert connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall() == []
+            assert connection.driver.execute("PRAGMA foreign_keys").fetchone() == (1,)
+            assert connection.driver.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
 @pytest.mark.slow
