@@ -1,6 +1,6 @@
 """What happened: releases, deployments, events and their audit chain, kept in a database.
 
-The door of sqlalchemy, which enters when a store is first used. Nothing here speaks to a host.
+The door of sqlalchemy, which enters where tables are made, and for PostgreSQL. Nothing here speaks to a host.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import pytest
 from entries import deployment, event, outcome, release
 
 from octossh.errors import RecordError
-from octossh.recording import Store
+from octossh.recording import Store, sqlite
 
 
 @pytest.fixture
@@ -113,6 +115,26 @@ def test_a_closed_store_says_so(tmp_path):
         store.deployments()
     with Store(f"sqlite:///{tmp_path}/a.db") as again:
         assert again.deployment("d1") == deployment()
+
+
+def test_a_connection_that_is_in_use_when_its_store_is_closed_is_closed_behind_it(tmp_path):
+    store = Store(f"sqlite:///{tmp_path}/a.db")
+    with store._opened().transaction(write=False) as connection:
+        store.close()
+        assert list(connection.rows("SELECT 1 AS one")) == [{"one": 1}]
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.run("SELECT 1")
+
+
+def test_what_many_threads_opened_at_once_does_not_all_stay_open(tmp_path):
+    with Store(f"sqlite:///{tmp_path}/a.db") as store, contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(store._opened().transaction(write=False)) for _ in range(8)]
+        stack.close()
+        left = []
+        for connection in opened:
+            with contextlib.suppress(sqlite3.ProgrammingError):
+                left.append(connection.run("SELECT 1"))
+        assert len(left) == sqlite._IDLE
 
 
 @pytest.mark.slow
