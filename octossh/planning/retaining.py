@@ -89,11 +89,11 @@ def to_tidy(
         if days is not None and (isinstance(days, bool) or not isinstance(days, int | float) or not days >= 0):
             raise PlanError(f"{what} of {days!r} days cannot be kept; write a number from 0 on")
     going = [deployment for deployment in history if deployment.mode is not Mode.PRUNE]
-    stays = _stays(project, releases, going, needed)
+    stays, past = _stays(project, releases, going, needed), _Past(releases, going)
     gone = [
         Tidy(project=project.name, what="release", name=release.number, why=why)
         for release in releases
-        if release.number not in stays and (why := _beyond(project, release, releases, going, now))
+        if release.number not in stays and (why := _beyond(project, release, past, now))
     ]
     return (*gone, *_old(project.name, history, needed, details, now, logs_days, steps_days))
 
@@ -124,39 +124,56 @@ def _stays(
     for release in releases:
         newest.setdefault(release.channel, release.number)
     stays = {*newest.values(), *(d.release for d in history if d.id in needed or d.finished_at is None)}
-    for environment in {d.environment for d in history}:
-        stays.add(next(d.release for d in history if d.environment == environment))
-        if stands := current(history, environment):
+    places: dict[str, list[Deployment]] = {}
+    for deployment in history:
+        places.setdefault(deployment.environment, []).append(deployment)
+    for environment, here in places.items():
+        stays.add(here[0].release)
+        if stands := current(here, environment):
             stays.add(stands.release)
         try:
-            stays.add(to_roll_back(project.name, environment, history))
+            stays.add(to_roll_back(project.name, environment, here))
         except PlanError:
             continue
     return stays
 
 
-def _beyond(
-    project: Project, release: Release, releases: Sequence[Release], history: Sequence[Deployment], now: datetime
-) -> str:
+class _Past:
+    """What became of releases: counted once for all of them, however many there are.
+
+    Attributes:
+        places: Of each that was deployed, the environments by when it first came there, with when it last began there.
+        passed: Of each environment the releases that succeeded there, with how many others have done so since.
+        left: Of each that was never deployed, how many such are newer.
+    """
+
+    def __init__(self, releases: Sequence[Release], history: Sequence[Deployment]) -> None:
+        self.places: dict[str, dict[str, datetime]] = {}
+        for deployment in reversed(history):
+            self.places.setdefault(deployment.release, {})[deployment.environment] = deployment.started_at
+        self.passed: dict[str, dict[str, int]] = {}
+        for deployment in history:
+            passed = self.passed.setdefault(deployment.environment, {})
+            if deployment.state is State.SUCCEEDED:
+                passed.setdefault(deployment.release, len(passed))
+        left = (release.number for release in releases if release.number not in self.places)
+        self.left = {number: place for place, number in enumerate(left)}
+
+
+def _beyond(project: Project, release: Release, past: _Past, now: datetime) -> str:
     """Why *release* is not kept by any environment; empty: one keeps it."""
-    places = list(dict.fromkeys(d.environment for d in reversed(history) if d.release == release.number))
     lifecycle = project.lifecycle_of(release.channel)
-    if not places:
-        deployed = {d.release for d in history}
-        left = [r.number for r in releases if r.number not in deployed]
+    if release.number not in past.places:
         keep = lifecycle.keep if lifecycle else None
-        kept = _kept(keep, left.index(release.number), release.created_at, now)
+        kept = _kept(keep, past.left[release.number], release.created_at, now)
         return "" if kept else f"never deployed, and beyond {keep}"
     whys = []
-    for environment in places:
+    for environment, last in past.places[release.number].items():
         keep = None
         if lifecycle is not None and environment in lifecycle.environments:
             keep = lifecycle.phase_of(environment).keep or lifecycle.keep
-        here = [d for d in history if d.environment == environment]
-        passed = list(dict.fromkeys(d.release for d in here if d.state is State.SUCCEEDED))
-        place = passed.index(release.number) if release.number in passed else len(passed)
-        last = next(d.started_at for d in here if d.release == release.number)
-        if _kept(keep, place, last, now):
+        passed = past.passed[environment]
+        if _kept(keep, passed.get(release.number, len(passed)), last, now):
             return ""
         whys.append(f"{keep} in {environment}")
     return f"beyond {', '.join(whys)}"
@@ -178,10 +195,11 @@ def _old(
     steps_days: float | None,
 ) -> Iterator[Tidy]:
     newest = {d.environment: d.id for d in reversed(history)}
-    stands = {found.id for name in newest if (found := current(history, name))}
+    stands = {d.environment: d.id for d in reversed(history) if d.state is State.SUCCEEDED}
+    last = {*newest.values(), *stands.values()}
     for deployment in history:
         ended = deployment.finished_at
-        if ended is None or deployment.id in needed or deployment.id in {*newest.values(), *stands}:
+        if ended is None or deployment.id in needed or deployment.id in last:
             continue
         if deployment.id not in details:
             continue

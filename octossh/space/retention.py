@@ -50,7 +50,7 @@ class Retention(Wiring):
                 self.store.releases(owner.name),
                 history,
                 set(self._needed(history)),
-                self.store.details(owner.name),
+                {} if logs_days is None and steps_days is None else self.store.details(owner.name),
                 datetime.now(UTC),
                 logs_days=logs_days,
                 steps_days=steps_days,
