@@ -19,7 +19,7 @@ with lazily(globals()):
     from octossh.planning.neighbours import together
     from octossh.planning.opting import prompts, with_said
     from octossh.planning.plans import Plan
-    from octossh.planning.pruning import to_prune
+    from octossh.planning.pruning import Came, to_prune
     from octossh.planning.remembering import OUTPUT, output_ref, remembered
     from octossh.planning.resolving import Facts, Resolver, SecretOutput
     from octossh.planning.retaining import Tidy, Tidying, needed_by_drift, to_tidy
@@ -35,6 +35,7 @@ with lazily(globals()):
 __all__ = [
     "OUTPUT",
     "Action",
+    "Came",
     "Change",
     "Facts",
     "ImageChange",

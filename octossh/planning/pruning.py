@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence, Set
+from typing import TYPE_CHECKING, NamedTuple
 
 from octossh.errors import PlanError
-from octossh.model import Mode, Prune, State
+from octossh.model import Prune
 from octossh.planning.resolving import Resolver
 
 if TYPE_CHECKING:
-    from octossh.model import Deployment, Release, Target
+    from octossh.model import Pin, Release, Target
 
-__all__ = ["to_prune"]
+__all__ = ["Came", "to_prune"]
+
+
+class Came(NamedTuple):
+    """That a release was deployed to an environment. Tidying up does not count.
+
+    Attributes:
+        last: When it was last deployed there: what is later has a higher number.
+        passed: When it last succeeded there; None: it never has.
+    """
+
+    project: str
+    environment: str
+    release: str
+    last: int
+    passed: int | None
 
 
 def to_prune(
     project: str,
     environment: str,
     keep: int,
-    history: Sequence[Deployment],
+    came: Iterable[Came],
+    pins: Callable[[str, Set[str]], Iterable[Pin]],
     find: Callable[[str, str], Release | None],
     targets: Sequence[Target],
 ) -> Prune:
@@ -32,8 +48,9 @@ def to_prune(
         project: Whose releases.
         environment: Where.
         keep: How many releases stay ready to come back; at least 1.
-        history: The deployments of all projects, newest first.
-        find: A release by project and number; None: it is not stored any more, so nothing is known of its images.
+        came: What has come where, of all projects.
+        pins: What releases pin, by project and numbers; of those that are not stored any more, nothing is known.
+        find: A release by project and number; None: it is not stored any more.
         targets: All targets.
 
     Raises:
@@ -41,16 +58,17 @@ def to_prune(
     """
     if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
         raise PlanError(f"{keep!r} releases cannot be kept; give a number from 1, which is the one that stands there")
-    history = [deployment for deployment in history if deployment.mode is not Mode.PRUNE]
-    here = [d for d in history if _place(d) == (project, environment)]
-    if not here:
+    places: dict[tuple[str, str], list[Came]] = {}
+    for one in came:
+        places.setdefault((one.project, one.environment), []).append(one)
+    here = places.get((project, environment))
+    if here is None:
         raise PlanError(f"nothing of {project!r} was deployed to {environment!r}, so there is nothing to prune")
-    places: dict[tuple[str, str], list[Deployment]] = {}
-    for deployment in history:
-        places.setdefault(_place(deployment), []).append(deployment)
-    counting = {(name, number) for (name, _), past in places.items() for number in _counting(past, keep)}
-    needed = _images(find(*place) for place in counting)
-    pulled = _images(find(project, number) for number in {d.release for d in here})
+    counting: dict[str, set[str]] = {}
+    for (name, _), there in places.items():
+        counting.setdefault(name, set()).update(_counting(there, keep))
+    needed = {pin.reference for name, numbers in counting.items() for pin in pins(name, numbers)}
+    pulled = {pin.reference for pin in pins(project, {one.release for one in here})}
     kept = _counting(here, keep)
     hosts = tuple(target for target in targets if environment in target.environments)
     resolvers = [Resolver(found, environment, hosts) for number in kept if (found := find(project, number))]
@@ -64,15 +82,7 @@ def to_prune(
     )
 
 
-def _images(releases: Iterable[Release | None]) -> set[str]:
-    return {pin.reference for release in releases if release for pin in release.pins}
-
-
-def _place(deployment: Deployment) -> tuple[str, str]:
-    return deployment.project, deployment.environment
-
-
-def _counting(history: Sequence[Deployment], keep: int) -> tuple[str, ...]:
+def _counting(there: Sequence[Came], keep: int) -> set[str]:
     """The releases that count in one environment of one project."""
-    passed = dict.fromkeys(d.release for d in history if d.state is State.SUCCEEDED)
-    return tuple({*list(passed)[:keep], history[0].release})
+    passed = sorted((one.passed, one.release) for one in there if one.passed is not None)
+    return {max(there, key=lambda one: one.last).release, *(number for _, number in passed[-keep:])}

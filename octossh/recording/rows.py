@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from octossh.errors import ModelError, RecordError
-from octossh.model import Deployment, Event, Mode, Options, Outcome, Pairs, Release, State
+from octossh.model import Deployment, Event, Mode, Options, Outcome, Pairs, Pin, Release, State
 from octossh.model.serialising import from_dict, to_dict
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "moment_of",
     "outcome_of",
     "outcome_row",
+    "pins_of",
     "release_fault",
     "release_of",
     "release_row",
@@ -167,7 +168,28 @@ def release_of(row: Row, where: str) -> Release:
             return _release(row["body"])
         except ModelError as error:
             fault = str(error)
-    raise RecordError(
+    raise _unusable(row, where, fault)
+
+
+def pins_of(row: Row, where: str) -> tuple[Pin, ...]:
+    """What the release of *row* pins, without putting the rest of it together; of one that was removed, nothing.
+
+    Raises:
+        RecordError: It is not what was recorded.
+    """
+    fault = release_fault(row)
+    if not fault and is_tombstone(row):
+        return ()
+    if not fault:
+        try:
+            return from_dict(tuple[Pin, ...], json.loads(row["body"]).get("pins"))
+        except ModelError as error:
+            fault = str(error)
+    raise _unusable(row, where, fault)
+
+
+def _unusable(row: Row, where: str, fault: str) -> RecordError:
+    return RecordError(
         f"store {where}: release {row['number']!r} of {row['project']!r} cannot be used: {fault}; "
         "create a new release, and see what 'octossh audit verify' finds"
     )

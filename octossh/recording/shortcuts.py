@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from octossh import planning
 from octossh.model import Deployment, Mode, State
-from octossh.recording.rows import Row, clean
+from octossh.recording.rows import Row, clean, pins_of
 from octossh.recording.statements import among, where
 from octossh.recording.transactions import CHUNK, Transaction
+
+if TYPE_CHECKING:
+    from octossh.model import Pin
 
 __all__ = ["Shortcuts"]
 
@@ -39,6 +46,21 @@ class Shortcuts(Transaction):
         query = f"SELECT * FROM deployments{where(conditions)} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
         rows = list(self.connection.rows(query, values))
         return [(row["seq"], made) for row, made in zip(rows, self.filled(rows, outcomes=False), strict=True)]
+
+    def came(self) -> tuple[planning.Came, ...]:
+        """See `Store.came`."""
+        return tuple(planning.Came(**row) for row in self.connection.rows(_CAME))
+
+    def pins(self, project: str, numbers: Sequence[str]) -> tuple[Pin, ...]:
+        """See `Store.pins`."""
+        found: list[Pin] = []
+        for start in range(0, len(numbers), CHUNK):
+            values: Row = {"project": clean(project)}
+            chosen = among("number", map(clean, numbers[start : start + CHUNK]), values)
+            query = f"SELECT * FROM releases WHERE project = :project AND {chosen}"  # noqa: S608
+            for row in self.connection.rows(query, values):
+                found += pins_of(row, self.where)
+        return tuple(found)
 
     def _of(self, seqs: set[int]) -> tuple[Deployment, ...]:
         order = sorted(seqs, reverse=True)
@@ -108,4 +130,9 @@ _REACHED = f"""
         WHERE project = :project AND release = :release AND environment = places.environment
             AND {_PASSED} AND {_COUNTS} AND id <> :besides
     )
+"""  # noqa: S608
+# Of each release and place the numbers of the newest deployment, and of the newest that succeeded.
+_CAME = f"""
+    SELECT project, environment, release, max(seq) AS last, max(CASE WHEN {_PASSED} THEN seq END) AS passed
+    FROM deployments WHERE {_COUNTS} GROUP BY project, environment, release
 """  # noqa: S608

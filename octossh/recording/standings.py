@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from octossh.model import Deployment
 from octossh.recording.handles import Handle
 
 if TYPE_CHECKING:
+    from octossh.model import Pin
+    from octossh.planning import Came
     from octossh.recording.shortcuts import Shortcuts
 
 __all__ = ["Standings"]
@@ -59,6 +61,24 @@ class Standings(Handle):
             if len(page) < size:
                 return
             before, size = page[-1][0], min(10 * size, _LARGEST_PAGE)
+
+    def came(self) -> tuple[Came, ...]:
+        """What has come where, of all projects: of each release and environment when it was last deployed there."""
+        with self._shortcuts() as shortcuts:
+            return shortcuts.came()
+
+    def pins(self, project: str, numbers: Iterable[str]) -> tuple[Pin, ...]:
+        """What releases pin, in any order. Of one that is not stored any more, nothing is known.
+
+        Args:
+            project: Whose releases.
+            numbers: Which.
+
+        Raises:
+            RecordError: One was changed after it was stored.
+        """
+        with self._shortcuts() as shortcuts:
+            return shortcuts.pins(project, sorted(numbers))
 
     @contextlib.contextmanager
     def _shortcuts(self) -> Iterator[Shortcuts]:

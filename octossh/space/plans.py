@@ -134,10 +134,10 @@ class Plans(Promotions, Maintaining):
             untouched.
         """
         owner, place = self.project(project), self._catalog.environment(environment)
-        every = self.store.deployments(limit=None, outcomes=False)
-        step = planning.to_prune(owner.name, place, keep, every, functools.cache(self._stored), self.targets)
-        stands = next(d.release for d in every if (d.project, d.environment) == (owner.name, place))
-        release = attrs.evolve(self.release(owner.name, stands), process=model.Process([step]), variables=())
+        came = self.store.came()
+        step = planning.to_prune(owner.name, place, keep, came, self.store.pins, self._stored, self.targets)
+        (stands,) = self.store.deployments(project=owner.name, environment=place, limit=1, outcomes=False)
+        release = attrs.evolve(self.release(owner.name, stands.release), process=model.Process([step]), variables=())
         away = self._away()
         there = [target for target in self.targets if target.name not in away]
         seen = deploying.observe(release, place, there, self._transport)

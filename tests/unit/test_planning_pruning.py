@@ -8,7 +8,7 @@ import pytest
 
 import octossh as oc
 from octossh.model import Pin, Process, Prune, Resource
-from octossh.planning import plan, to_prune
+from octossh.planning import Came, plan, to_prune
 
 MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
 WEB = oc.Registry("hub", "https://registry.example.com").image("acme/web")
@@ -43,9 +43,17 @@ def deployment(number, environment="Dev", state=oc.State.SUCCEEDED, project="sho
     )
 
 
-def pruned(*history, keep=2, find=release):
+def pruned(*history, keep=2):
     """The step that prunes Dev of shop; *history* is oldest first."""
-    return to_prune("shop", "Dev", keep, list(reversed(history)), find, [TARGET])
+    came = {}
+    for place, made in enumerate(history):
+        key = made.project, made.environment, made.release
+        came[key] = Came(*key, place, place if made.ok else came[key].passed if key in came else None)
+
+    def pins(project, numbers):
+        return [pin for number in numbers for pin in release(project, number).pins]
+
+    return to_prune("shop", "Dev", keep, came.values(), pins, release, [TARGET])
 
 
 def references(*numbers):
@@ -73,11 +81,6 @@ def test_what_another_environment_or_project_needs_stays():
     here = [deployment(number) for number in ("0.0.1", "0.0.2", "0.0.3")]
     assert pruned(deployment("0.0.1", "Test"), *here, keep=1).images == references("0.0.2")
     assert pruned(deployment("0.0.2", "Live", project="blog"), *here, keep=1).images == references("0.0.1")
-
-
-def test_pruning_itself_is_no_standing_of_a_release():
-    history = [deployment("0.0.1"), deployment("0.0.2"), deployment("0.0.1", mode=oc.Mode.PRUNE)]
-    assert pruned(*history, keep=1).images == references("0.0.1")
 
 
 @pytest.mark.parametrize("keep", [0, -1, True, "3"])

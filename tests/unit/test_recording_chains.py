@@ -217,7 +217,12 @@ def test_a_release_that_was_changed_is_not_given_out(path, body, hashed):
     sha256 = hashlib.sha256(body.encode()).hexdigest()
     edit(path, "UPDATE releases SET body = ?, sha256 = iif(?, ?, sha256) WHERE number = '0.0.1'", body, hashed, sha256)
     with Store(f"sqlite:///{path}") as store:
-        for look in (lambda: store.release("shop", "0.0.1"), lambda: store.releases("shop")):
+        looks = (
+            lambda: store.release("shop", "0.0.1"),
+            lambda: store.releases("shop"),
+            lambda: store.pins("shop", {"0.0.1"}),
+        )
+        for look in looks:
             with pytest.raises(RecordError, match=r"release '0\.0\.1' of 'shop' cannot be used: .* audit verify"):
                 look()
         assert store.release("shop", "0.0.2").number == "0.0.2"

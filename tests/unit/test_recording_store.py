@@ -9,13 +9,15 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import attrs
 import pytest
-from entries import NOW, deployment, event, outcome, release, whole
+from entries import IMAGE, NOW, deployment, event, outcome, release, whole
 
 from octossh.errors import ModelError, RecordError
 from octossh.model import (
     Mode,
+    Pin,
     State,
 )
+from octossh.planning import Tidy
 from octossh.recording import Store, actor_here, controller_here
 
 
@@ -195,6 +197,30 @@ def test_a_release_has_reached_the_environments_in_which_it_succeeded(long):
     assert long.reached("shop", "1") == {"Dev", "Live", "Test"}
     assert long.reached("shop", "1", besides="more") == {"Dev", "Test"}
     assert long.reached("shop", "2", besides="shop Dev 1") == {"Test"}
+
+
+def test_what_came_where_is_told_by_release_with_when_it_last_did_and_last_succeeded(long):
+    came = {(one.environment, one.release): one for one in long.came() if one.project == "blog"}
+    first, again, third = (came["Dev", number] for number in "213")
+    assert len(long.came()) == 12
+    assert first.last == first.passed < again.last == again.passed < third.last  # what tidied up is not in it
+    assert third.passed is None
+
+
+def pin(tag):
+    return Pin(image=IMAGE, tag=tag, digest=f"sha256:{tag * 64}")
+
+
+def test_releases_tell_what_they_pin_as_long_as_they_are_stored(store, monkeypatch):
+    monkeypatch.setattr("octossh.recording.shortcuts.CHUNK", 2)
+    made = {number: release(number, pins=(pin(number),)) for number in "123"}
+    for one in made.values():
+        store.import_release(one, by="ada")
+    assert {found.tag for found in store.pins("shop", {"1", "3", "2", "4"})} == {"1", "2", "3"}
+    assert store.pins("shop", {"2"}) == made["2"].pins
+    assert store.pins("another", {"1"}) == store.pins("shop", set()) == ()
+    store.tidy([Tidy(project="shop", what="release", name="2", why="")])
+    assert store.pins("shop", {"2"}) == ()
 
 
 def test_the_past_of_an_environment_comes_newest_first_as_far_as_it_is_taken(long, monkeypatch):
