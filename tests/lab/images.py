@@ -179,8 +179,10 @@ class Registry:
         digest = sha(data)
         try:
             self.call("HEAD", f"/v2/{repo}/blobs/{digest}").close()
-        except urllib.error.HTTPError:
-            where = self.call("POST", f"/v2/{repo}/blobs/uploads/", b"").headers["Location"]
+        except urllib.error.HTTPError as missing:
+            missing.close()
+            with self.call("POST", f"/v2/{repo}/blobs/uploads/", b"") as begun:
+                where = begun.headers["Location"]
             self.call("PUT", f"{where}{'&' if '?' in where else '?'}digest={digest}", data).close()
         return digest
 
