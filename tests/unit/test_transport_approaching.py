@@ -114,6 +114,14 @@ def test_nobody_is_logged_in_before_the_connection_is_wanted(host: Host, ssh: SS
     assert len(host.connections) == 1
 
 
+def test_the_cipher_that_is_wanted_first_is_one_of_a_single_pass_which_some_hosts_want_alone(
+    host: Host, ssh: SSH
+) -> None:
+    ssh.connect(host.target())
+    (connection,) = host.connections
+    assert {connection.local_cipher, connection.remote_cipher} <= {"aes128-gcm@openssh.com", "aes256-gcm@openssh.com"}
+
+
 def test_what_nobody_wants_ends_with_its_transport(host: Host, ssh: SSH) -> None:
     ssh.approach([host.target()])
     assert host.greeted.wait(PATIENCE_S)
