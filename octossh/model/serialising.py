@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import enum
 import functools
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+import attrs
 
 from octossh.errors import ModelError
 from octossh.model._values import Pairs
@@ -43,10 +46,17 @@ def _time(data: str, _type: object) -> datetime:
 
 
 @functools.cache
-def _converter() -> cattrs.Converter:
+def _converter(*, telling: bool = False) -> cattrs.Converter:
+    """What writes and reads.
+
+    To write the reader of a class takes as long as to read hundreds of it, so that fields are read one by one, which is
+    as quick; the reader is written where something is wrong, since it is *telling* in which field that is.
+    """
     import cattrs
 
     converter = cattrs.Converter(unstruct_collection_overrides={tuple: list})
+    if not telling:
+        converter.register_structure_hook_func(attrs.has, functools.partial(_read, converter))
     converter.register_unstructure_hook(datetime, lambda moment: moment.isoformat())
     converter.register_structure_hook(datetime, _time)
     converter.register_unstructure_hook(SecretRef, lambda ref: {"secret": ref.name})
@@ -81,10 +91,14 @@ def _converter() -> cattrs.Converter:
         ),
     )
     _register_auths(converter)
-    _register_kinds(converter, Probe, PROBES)
-    _register_kinds(converter, Strategy, STRATEGIES)
-    _register_kinds(converter, Step, KINDS)
+    _register_kinds(converter, Probe, PROBES, telling=telling)
+    _register_kinds(converter, Strategy, STRATEGIES, telling=telling)
+    _register_kinds(converter, Step, KINDS, telling=telling)
     return converter
+
+
+def _read(converter: cattrs.Converter, data: Any, kind: Any) -> Any:
+    return converter.structure_attrs_fromdict(data, attrs.resolve_types(kind))
 
 
 def _phase(converter: cattrs.Converter, data: Any) -> Phase:
@@ -105,13 +119,10 @@ def _is_json(kind: Any) -> bool:
     return bool(kind == Mapping[str, Any])
 
 
-def _register_kinds(converter: cattrs.Converter, base: type[Any], kinds: Mapping[str, type[Any]]) -> None:
-    """A *base* says its kind, since several can stand in one place. What is made for a kind waits for the first one.
-
-    To write the reader of a kind takes as long as to read hundreds of it, so that fields are read one by one, which is
-    as quick; the reader is written where something is wrong, since it says in which field that is.
-    """
-    import attrs
+def _register_kinds(
+    converter: cattrs.Converter, base: type[Any], kinds: Mapping[str, type[Any]], *, telling: bool
+) -> None:
+    """A *base* says its kind, since several can stand in one place. What is made for a kind waits for the first one."""
     from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
     @functools.cache
@@ -133,10 +144,7 @@ def _register_kinds(converter: cattrs.Converter, base: type[Any], kinds: Mapping
             what = f"kind of {base.__name__.lower()}"
             raise ModelError(f"there is no {what} {name!r}; this release needs a newer octossh")
         fields = {key: item for key, item in data.items() if key != "kind"}
-        try:
-            return converter.structure_attrs_fromdict(fields, attrs.resolve_types(kinds[name]))
-        except Exception:  # noqa: BLE001 - it is raised again, with its place
-            return structure(name)(fields, base)
+        return structure(name)(fields, base) if telling else _read(converter, fields, kinds[name])
 
     converter.register_unstructure_hook(base, plain)
     converter.register_structure_hook(base, of_kind)
@@ -177,10 +185,12 @@ def from_dict(kind: type[T], data: Any) -> T:
     Raises:
         ModelError: *data* is not of that form.
     """
+    with contextlib.suppress(Exception):  # it is raised again, with its place
+        return _converter().structure(data, kind)
     import cattrs
 
     try:
-        return _converter().structure(data, kind)
+        return _converter(telling=True).structure(data, kind)
     except cattrs.BaseValidationError as error:
         details = "; ".join(cattrs.transform_error(error, format_exception=_said))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
