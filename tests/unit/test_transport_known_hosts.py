@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from octossh.transport.known_hosts import DEFAULT_FILES, KnownHosts, fingerprint, parse
+from octossh.transport.known_hosts import DEFAULT_FILES, KnownHosts, _glob, fingerprint, parse
 
 
 def blob(kind: str = "ssh-ed25519", fill: bytes = b"k" * 32) -> bytes:
@@ -54,6 +54,12 @@ def test_a_line_is_about_the_hosts_that_it_names(
     tmp_path: Path, hosts: str, address: str, port: int, found: bool
 ) -> None:
     assert bool(known(tmp_path, f"{hosts} {key()}\n").about(address, port)) is found
+
+
+def test_of_a_plain_name_no_pattern_is_made_since_a_file_may_hold_thousands(tmp_path: Path) -> None:
+    _glob.cache_clear()
+    assert known(tmp_path, f"h01,10.0.0.1,!h02 {key()}\n*.example.com {key()}\n").about("h01", 22)
+    assert _glob.cache_info().misses == 1
 
 
 def test_a_line_for_the_plain_name_does_not_make_another_port_a_changed_key(tmp_path: Path) -> None:
