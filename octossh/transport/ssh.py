@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from octossh.transport.openssh import OpenSSH
 
 __all__ = ["SSH", "check_numbers", "paths"]
+
+_LOADING = threading.Lock()
 
 
 class SSH(Pool["Link"]):
@@ -167,10 +170,11 @@ class SSH(Pool["Link"]):
         self._watch.remove(link.pulse)
 
     def _made_options(self) -> Options:
-        from octossh.transport.links import Options
-        from octossh.transport.logins import Keys
+        # One at a time: to a thread that waits for another's import, Python gives what was left of it where that failed.
+        with _LOADING:
+            from octossh.transport.links import Options
+            from octossh.transport.logins import Keys
 
-        with self._lock:
             if self._options is None:
                 keys = Keys(self._passphrase)
                 self._options = Options(

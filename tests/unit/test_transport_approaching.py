@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.abc
 import queue
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -219,6 +221,50 @@ def test_a_fabric_that_cannot_be_loaded_is_told_once(host: Host, ssh: SSH, monke
         if thread.name == f"octossh {host.target()}":
             thread.join(PATIENCE_S)
     assert died == []
+
+
+class NoFabric(importlib.abc.MetaPathFinder):
+    """Tells that there is no fabric once it may."""
+
+    def __init__(self) -> None:
+        self.asked, self.may_tell = threading.Event(), threading.Event()
+
+    def find_spec(self, name: str, path: object, target: object = None) -> None:
+        if name == "fabric":
+            self.asked.set()
+            assert self.may_tell.wait(PATIENCE_S)
+            raise ImportError("there is no fabric")
+
+
+@pytest.mark.usefixtures("no_fabric")
+def test_all_who_want_a_fabric_at_one_time_are_told_that_it_cannot_be_loaded(
+    ssh: SSH, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finder, told = NoFabric(), list[str]()
+    monkeypatch.delitem(sys.modules, "fabric")
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+
+    def wants() -> None:
+        try:
+            ssh.approach([])
+        except ImportError as error:
+            told.append(str(error))
+
+    def waits(thread: threading.Thread) -> bool:
+        stack = traceback.extract_stack(sys._current_frames()[thread.ident or 0])
+        return any(frame.name == "_lock_unlock_module" or "with _LOADING" in (frame.line or "") for frame in stack)
+
+    threads = [threading.Thread(target=wants) for _ in range(2)]
+    threads[0].start()
+    assert finder.asked.wait(PATIENCE_S)
+    threads[1].start()
+    deadline = time.monotonic() + PATIENCE_S
+    while not waits(threads[1]):
+        assert time.monotonic() < deadline
+    finder.may_tell.set()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert told == ["there is no fabric"] * 2
 
 
 def test_a_slow_machine_takes_no_time_from_a_host_to_answer_in(
