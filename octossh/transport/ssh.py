@@ -170,7 +170,7 @@ class SSH(Pool["Link"]):
         self._watch.remove(link.pulse)
 
     def _made_options(self) -> Options:
-        # One at a time: to a thread that waits for another's import, Python gives what was left of it where that failed.
+        # One at a time: who waits for an import of another thread, which fails, is given what there was of the module.
         with _LOADING:
             from octossh.transport.links import Options
             from octossh.transport.logins import Keys
