@@ -74,6 +74,12 @@ def opened(kind: str, request: pytest.FixtureRequest) -> Iterator[Place]:
         yield Place(transport, Target(name, address), lambda command: str(lab.sh(name, command)), made)
 
 
+@pytest.fixture
+def others() -> set[threading.Thread]:
+    """Threads that are there before a test begins."""
+    return set(threading.enumerate())
+
+
 @pytest.fixture(params=REAL)
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     """Where scripts run for real: here, and on a host by either way."""
@@ -384,20 +390,20 @@ def test_many_scripts_run_side_by_side(anywhere: Place) -> None:
     assert results == {number: f"{number}\n" for number in range(8)}
 
 
-def test_no_threads_and_no_files_are_left(place: Place) -> None:
+def test_no_threads_and_no_files_are_left(others: set[threading.Thread], place: Place) -> None:
+    def threads() -> set[threading.Thread]:
+        return set(threading.enumerate()) - others
+
     place.run("echo")
-    wait_for(lambda: threading.active_count() <= base() + 3)
+    wait_for(lambda: len(threads()) <= 3)
     fds = open_files()
     for _ in range(10):
         place.run("seq 1 1000")
-    wait_for(lambda: not [t for t in threading.enumerate() if "feed" in t.name])
+    wait_for(lambda: not [thread for thread in threads() if "feed" in thread.name])
     assert open_files() <= fds
     place.transport.close()
-    wait_for(lambda: not [t for t in threading.enumerate() if "octossh" in t.name or "paramiko" in type(t).__module__])
+    wait_for(lambda: not threads())
 
-
-def base() -> int:
-    return len([t for t in threading.enumerate() if "octossh" not in t.name and "paramiko" not in type(t).__module__])
 
 
 def test_a_transport_that_is_closed_says_so(anywhere: Place) -> None:
