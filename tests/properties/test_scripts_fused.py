@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from fleet import MOMENT
 from golden.cases import DIGEST, IMAGE
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from properties.stand import CHECKS, SHELLS, Host, clear_locks, unique
 from worlds import Journal
@@ -149,6 +149,7 @@ def in_both_ways(steps: list[oc.Step], shell: str = "dash") -> tuple[int, int]:
 
 @pytest.mark.slow
 @given(kinds=st.lists(st.sampled_from(sorted(KINDS)), min_size=2, max_size=5), shell=st.sampled_from(sorted(SHELLS)))
+@example(kinds=["pull of nothing", "volume", "container that ends", "network", "volume"], shell="dash")
 @settings(max_examples=25)
 def test_any_process_leaves_the_same_record_and_the_same_host(kinds: list[str], shell: str) -> None:
     fewer, more = in_both_ways([KINDS[kind](f"s{number}") for number, kind in enumerate(kinds)], shell)
