@@ -98,10 +98,12 @@ class Look:
     Attributes:
         name: Docker's name for what it keeps.
         format: Go template: a line with that name and all that docker says of it, where it is as it shall be.
+        marked: What it keeps may have left something under other names, unless a mark on the host says that it has not.
     """
 
     name: str
     format: str = field(repr=False)
+    marked: bool = False
 
 
 @frozen

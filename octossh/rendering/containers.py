@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from octossh.model import LABELS, ContainerStep, Join, RunContainer, StartFirst, options
 from octossh.planning import next_name, old_name
 from octossh.rendering.files import file_mounts, file_values
-from octossh.rendering.orders import Env, foreign, go_text, is_ours, label_format, label_options, owner_format
+from octossh.rendering.orders import Env, foreign, go_text, is_ours, label_format, label_options, named, owner_format
 from octossh.rendering.probes import SINCE, probe_values
 from octossh.rendering.pulls import pulling
 
@@ -35,20 +35,12 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
     step, wanted = order.step, order.wanted
     assert isinstance(step, RunContainer)
     assert wanted is not None
-    owner = owner_format(order, ".Config.Labels")
-    restart = f"{{{{with {label_format('restart', '.Config.Labels')}}}}}{{{{.}}}}{{{{else}}}}no{{{{end}}}}"
-    beside = (
-        f"{{{{if eq {label_format('strategy', '.Config.Labels')} {go_text(_BESIDE)}}}}}beside{{{{else}}}}-{{{{end}}}}"
-    )
     late = _late(step)
     drain = step.strategy if isinstance(step.strategy, StartFirst) else StartFirst()
-    named = _named(step)
-    missing = "".join(
-        f"{{{{if {_joined(join)}}}}}{{{{else}}}}{number}.{{{{end}}}}" for number, join in enumerate(named)
-    )
     labels = [] if step.restart == "no" else ["--label", f"{LABELS['restart']}={step.restart}"]
     if isinstance(step.strategy, StartFirst):
         labels += ["--label", f"{LABELS['strategy']}={_BESIDE}"]
+    look_format = _look_format(order, step, wanted)
     return {
         **creating(order, secrets, labels, late),
         "name": wanted.name,
@@ -57,7 +49,9 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
         "spec": wanted.spec,
         "restart": step.restart,
         "policy": step.restart.partition(":")[0],
-        "named": [{"sign": f"{number}.", "words": _connecting(step, join, late)} for number, join in enumerate(named)],
+        "named": [
+            {"sign": f"{number}.", "words": _connecting(step, join, late)} for number, join in enumerate(_named(step))
+        ],
         "late": next((_connecting(step, join, late) for join in _joins(step) if join.network == late), None),
         "strategy": step.strategy.kind,
         "drain": drain.drain,
@@ -68,10 +62,9 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
         "healthy_cs": math.ceil(step.healthy_timeout_s * 100),
         "monitor_cs": math.ceil(step.monitor_s * 100),
         "stop_grace_s": step.stop_grace_s,
-        # What others may have written stands last, where blanks in it do no harm.
-        "look_format": f"{{{{.Name}}}} {{{{.ID}}}} {{{{.State.Status}}}} {_HEALTH} {beside} "
-        f"{{{{with .HostConfig.RestartPolicy.Name}}}}{{{{.}}}}{{{{else}}}}no{{{{end}}}} -{missing} {owner} {restart}\n"
-        + _settled_format(order, step, wanted),
+        "look_format": look_format,
+        "settled_format": named(f"/{wanted.name}", look_format),
+        "marked": True,
         "json_format": "{{json .}}",
         "gate_format": _GATE,
         "policy_words": f"s/{_POLICY % 'no'}/{_POLICY % 'unless-stopped'}/",
@@ -129,6 +122,23 @@ def _connecting(step: ContainerStep, join: Join, late: str | None) -> list[str]:
     # Where one of them is that by which requests come, the step's aliases are for it alone.
     aliases = step.aliases if late in {None, join.network} else ()
     return [*join.words("--alias", aliases), join.network]
+
+
+def _look_format(order: Order, step: RunContainer, wanted: Wanted) -> str:
+    """Go template: what a container is, and in the next line all that docker says of it, where it is well."""
+    beside = (
+        f"{{{{if eq {label_format('strategy', '.Config.Labels')} {go_text(_BESIDE)}}}}}beside{{{{else}}}}-{{{{end}}}}"
+    )
+    missing = "".join(
+        f"{{{{if {_joined(join)}}}}}{{{{else}}}}{number}.{{{{end}}}}" for number, join in enumerate(_named(step))
+    )
+    restart = f"{{{{with {label_format('restart', '.Config.Labels')}}}}}{{{{.}}}}{{{{else}}}}no{{{{end}}}}"
+    # What others may have written stands last, where blanks in it do no harm.
+    return (
+        f"{{{{.Name}}}} {{{{.ID}}}} {{{{.State.Status}}}} {_HEALTH} {beside} "
+        f"{{{{with .HostConfig.RestartPolicy.Name}}}}{{{{.}}}}{{{{else}}}}no{{{{end}}}} -{missing} "
+        f"{owner_format(order, '.Config.Labels')} {restart}\n{_settled_format(order, step, wanted)}"
+    )
 
 
 def _settled_format(order: Order, step: RunContainer, wanted: Wanted) -> str:

@@ -26,6 +26,7 @@ def create_network(order: Order, _secrets: Secrets) -> dict[str, Any]:
         "options": ["--driver", step.driver, *options(step), *label_options(order, wanted, step.labels)],
         "look_format": "{{.Name}} " + owner_format(order, ".Labels") + "\n{{json .}}",
         "settled_format": settled_format(order, wanted, "ID"),
+        "marked": False,
         "differs": f"the network {wanted.name} is there and differs from what is wanted; containers hang on it, so it "
         "is not replaced: remove it yourself, or give this step another name",
         "foreign": foreign(wanted),

@@ -30,6 +30,7 @@ __all__ = [
     "label_of",
     "label_options",
     "many",
+    "named",
     "owner_format",
     "owner_labels",
     "read_by_others",
@@ -150,11 +151,14 @@ def settled_format(order: Order, wanted: Wanted, field: str) -> str:
 
     *field* is one that nothing of that name has but what is of its kind: for all else the template fails.
     """
-    conditions = (
-        f"(eq .Name {go_text(wanted.name)}) {is_ours(order, '.Labels')} "
-        f"(eq {label_format('spec', '.Labels')} {go_text(wanted.spec)})"
-    )
-    return f"{{{{if and {conditions}}}}}{{{{with .{field}}}}}{wanted.name} {{{{end}}}}{{{{json .}}}}{{{{end}}}}"
+    conditions = f"{is_ours(order, '.Labels')} (eq {label_format('spec', '.Labels')} {go_text(wanted.spec)})"
+    settled = f"{{{{if and {conditions}}}}}{{{{with .{field}}}}}{wanted.name} {{{{end}}}}{{{{json .}}}}{{{{end}}}}"
+    return named(wanted.name, settled)
+
+
+def named(name: str, text: str) -> str:
+    """Go template: *text* for what docker calls *name*, which a container may not be able to take, say."""
+    return f"{{{{if eq .Name {go_text(name)}}}}}{text}{{{{end}}}}"
 
 
 def label_options(order: Order, wanted: Wanted, labels: Mapping[str, str]) -> list[str]:

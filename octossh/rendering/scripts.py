@@ -49,7 +49,7 @@ def render(order: Order) -> Script:
         body = rendered(environment_of(order.templates), f"{order.step.kind}.sh.j2", values)
     except ModelError as error:
         raise ModelError(f"step {order.step.name!r}: {error}") from error
-    look = Look(values["name"], values["settled_format"]) if "settled_format" in values else None
+    look = Look(values["name"], values["settled_format"], values["marked"]) if "settled_format" in values else None
     return Script(f"{order.step.kind} {order.step.name}", body, tuple(secrets.names), look=look)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import itertools
 import json
 from collections.abc import Iterator, Sequence
 
@@ -100,15 +99,30 @@ def fused(parts: Sequence[tuple[Script, str]], *, claim: str = "", last: bool = 
 
 def _looks(parts: Sequence[tuple[Script, str]]) -> Iterator[str]:
     """What goes ahead of each part, for those beside each other to look together: the first one does it for all."""
-    for _, group in itertools.groupby(parts, lambda part: part[0].look is not None):
-        members = list(group)
-        looks = [script.look for script, _ in members if script.look]
-        if len({look.name for look in looks}) < max(len(members), 2):
-            yield from [""] * len(members)
+    for group in _groups(parts):
+        looks = [script.look for script, _ in group if script.look]
+        if len(looks) < 2 or len({look.name for look in looks}) < len(looks):
+            yield from [""] * len(group)
             continue
-        names, formats = " ".join(look.name for look in looks[1:]), "".join(look.format for look in looks[1:])
-        yield f"octossh_beside={quote(names)}\noctossh_beside_format={quote(formats)}\n"
-        yield from [f"octossh_ahead={quote(_numbered(members[0][1], 1))}\n"] * (len(members) - 1)
+        others = looks[1:]
+        beside, marked = (" ".join(look.name for look in others if look.marked is kind) for kind in (False, True))
+        yield (
+            f"octossh_beside={quote(beside)}\noctossh_beside_marked={quote(marked)}\n"
+            f"octossh_beside_format={quote(''.join(look.format for look in others))}\n"
+        )
+        yield from [f"octossh_ahead={quote(_numbered(group[0][1], 1))}\n"] * len(others)
+
+
+def _groups(parts: Sequence[tuple[Script, str]]) -> Iterator[list[tuple[Script, str]]]:
+    """Parts that can be looked for at once: nothing that a container may make, so that it comes behind it."""
+    group: list[tuple[Script, str]] = []
+    for script, run in parts:
+        before = group[-1][0].look if group else None
+        if group and (before is None or script.look is None or before.marked > script.look.marked):
+            yield group
+            group = []
+        group.append((script, run))
+    yield group
 
 
 _PART = """octossh_part() {

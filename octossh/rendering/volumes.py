@@ -25,6 +25,7 @@ def create_volume(order: Order, _secrets: Secrets) -> dict[str, Any]:
         "options": ["--driver", step.driver, *options(step), *label_options(order, wanted, step.labels)],
         "look_format": "{{.Name}} " + owner_format(order, ".Labels") + "\n{{json .}}",
         "settled_format": settled_format(order, wanted, "Mountpoint"),
+        "marked": False,
         "replace": step.replace,
         "differs": differing(wanted),
         "foreign": foreign(wanted),

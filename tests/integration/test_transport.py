@@ -405,7 +405,6 @@ def test_no_threads_and_no_files_are_left(others: set[threading.Thread], place: 
     wait_for(lambda: not threads())
 
 
-
 def test_a_transport_that_is_closed_says_so(anywhere: Place) -> None:
     anywhere.transport.close()
     anywhere.transport.close()

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from golden.cases import order
 from properties.docker_stand_in import Docker
+from properties.senders import Sender
 from properties.stand import EACH_SHELL, Host, clear_locks, forget_runs, unique
 
 import octossh as oc
-from octossh.model import Step
-from octossh.rendering import fused, render
-from octossh.shell import Script
 
 _locks = pytest.fixture(autouse=True, scope="module")(clear_locks)
 
@@ -24,31 +20,6 @@ NET, VOL, MORE = (
     oc.CreateVolume("vol", volume_name="vol"),
     oc.CreateVolume("more", volume_name="more"),
 )
-
-
-class Sender:
-    """Sends steps together, as one deployment after the other; their runs are forgotten in the end."""
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
-        self.runs: list[str] = []
-
-    def script(self, *steps: Step) -> Script:
-        self.runs = [f"test-{uuid.uuid4().hex[:12]}" for _ in steps]
-        return fused([(render(order(step, project=unique())), run) for step, run in zip(steps, self.runs, strict=True)])
-
-    def send(self, *steps: Step) -> list[str]:
-        """The frames of the ends, and in ``host.calls`` what docker was asked."""
-        try:
-            _, result = self.host.run(self.script(*steps))
-        finally:
-            for run in self.runs:
-                forget_runs(run)
-        return [frame.text for frame in result.frames if frame.kind == "end"]
-
-    @property
-    def calls(self) -> list[str]:
-        return [call.name for call in self.host.calls]
 
 
 @pytest.fixture

@@ -56,4 +56,5 @@ if [ -e "$octossh_at" ]; then
 fi
 octossh_end succeeded observed no ""
 }
-{ "${octossh_go:-octossh_main}" </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; "${octossh_go:-octossh_main}"; }

@@ -264,4 +264,5 @@ octossh_run_code=255
 read -r octossh_run_code 2>/dev/null <"$octossh_run_dir/code"
 exit "$octossh_run_code"
 }
-{ "${octossh_go:-octossh_main}" </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; "${octossh_go:-octossh_main}"; }

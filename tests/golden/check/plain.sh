@@ -109,4 +109,5 @@ if octossh_has docker; then
 fi
 octossh_end succeeded checked no ""
 }
-{ "${octossh_go:-octossh_main}" </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; "${octossh_go:-octossh_main}"; }

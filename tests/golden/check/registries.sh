@@ -122,4 +122,5 @@ octossh_said=$(octossh_asked http://10.0.0.5:5000/v2/)
 octossh_fact "registry."1 "$octossh_said"
 octossh_end succeeded checked no ""
 }
-{ "${octossh_go:-octossh_main}" </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; "${octossh_go:-octossh_main}"; }

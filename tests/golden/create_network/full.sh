@@ -266,42 +266,70 @@ octossh_glance() {
 
 octossh_look() { octossh_docker network inspect --format '{{.Name}} {{if and (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "backend")}}ours{{else}}other{{end}} {{with (index .Labels "octossh.spec")}}{{.}}{{else}}-{{end}}
 {{json .}}' db 2>/dev/null; }
-
-# What docker says of it into octossh_seen: whose it is, and in the next line all of it; nothing where it is not there.
-# Where steps beside this one keep such things, too, the first of them looks for all with one start of docker, and leaves
-# for each of the others what is as it shall be, or not there. All else is looked at by itself; so is all where somebody
-# else had the lock since.
+# Where steps beside this one look for what they keep, too, the first of them looks for all with one start of docker, and
+# leaves for each of the others what docker said. Sets octossh_glimpse to what that is of db; to nothing where
+# this one has to look for itself, as after somebody else who had the lock since.
 octossh_see() {
-    octossh_found='' octossh_left=${octossh_run_dir:-}
-    if [ -n "${octossh_beside:-}" ] && [ -n "${octossh_go:-}" ]; then
-        # shellcheck disable=SC2086
-        octossh_seen=$octossh_nl$(octossh_docker inspect --format '{{if and (eq .Name "db") (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "backend") (eq (index .Labels "octossh.spec") "sha256:8e00ff60412fea8bc40b1642e3f75346fa9811638875c368e45991a1228305ef")}}{{with .ID}}db {{end}}{{json .}}{{end}}'"${octossh_beside_format:-}" db $octossh_beside 2>&1)$octossh_nl
-        for octossh_other in $octossh_beside; do
-            octossh_find "$octossh_other"
-            { printf '%s\n' "$octossh_found" >"$octossh_left/seen.$octossh_other"; } 2>/dev/null || rm -f "$octossh_left/seen.$octossh_other"
-        done
-        octossh_find db
+    octossh_glimpse='' octossh_more='' octossh_left=${octossh_run_dir:-}
+    if [ -n "${octossh_beside_format:-}" ] && [ -n "${octossh_go:-}" ]; then
+        octossh_see_all
     elif [ -n "${octossh_ahead:-}" ]; then
-        octossh_left=${octossh_left%/*}/octossh-run-$octossh_ahead/seen.db
+        octossh_left=${octossh_left%/*}/octossh-run-$octossh_ahead
         octossh_before=${octossh_before:-}
-        [ "${octossh_before% since *}" != 'deployment d-20260102-030405-1 by ada@desk' ] || [ ! -f "$octossh_left" ] || read -r octossh_found <"$octossh_left"
+        if [ "${octossh_before% since *}" = 'deployment d-20260102-030405-1 by ada@desk' ] && [ -f "$octossh_left/seen.db" ]; then
+            { read -r octossh_glimpse && read -r octossh_more; } <"$octossh_left/seen.db"
+            octossh_glimpse=$octossh_glimpse${octossh_more:+$octossh_nl$octossh_more}
+        fi
     fi
-    case $octossh_found in
-        "{"*) octossh_seen="db ours sha256:8e00ff60412fea8bc40b1642e3f75346fa9811638875c368e45991a1228305ef$octossh_nl$octossh_found" ;;
-        absent) octossh_seen='' ;;
-        *) octossh_seen=$(octossh_look) || octossh_seen='' ;;
+}
+
+octossh_see_all() {
+    # The others with a mark of their own have nothing under further names, which would have to be looked for, too.
+    for octossh_other in ${octossh_beside_marked:-}; do
+        ! octossh_marked "$octossh_other" || octossh_beside="${octossh_beside:-} $octossh_other"
+    done
+    [ -n "${octossh_beside:-}" ] || return 0
+    # shellcheck disable=SC2086
+    octossh_seen=$octossh_nl$(octossh_docker inspect --format '{{if eq .Name "db"}}{{if and (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "backend") (eq (index .Labels "octossh.spec") "sha256:8e00ff60412fea8bc40b1642e3f75346fa9811638875c368e45991a1228305ef")}}{{with .ID}}db {{end}}{{json .}}{{end}}{{end}}'"$octossh_beside_format" db $octossh_beside 2>&1)$octossh_nl
+    for octossh_other in $octossh_beside; do
+        octossh_find "$octossh_other"
+        { printf '%s\n' "$octossh_glimpse" >"$octossh_left/seen.$octossh_other"; } 2>/dev/null || rm -f "$octossh_left/seen.$octossh_other"
+    done
+    octossh_find db
+}
+
+# What octossh_seen tells of $1: all that docker says of it; of a container what it is, and all in a line of its own.
+octossh_find() {
+    octossh_glimpse=''
+    case $octossh_seen in
+        *"$octossh_nl$1 {"*)
+            octossh_glimpse=${octossh_seen#*"$octossh_nl$1 "}
+            octossh_glimpse=${octossh_glimpse%%"$octossh_nl"*}
+            ;;
+        *"$octossh_nl/$1 "*)
+            octossh_more=${octossh_seen#*"$octossh_nl/$1 "}
+            octossh_glimpse="/$1 ${octossh_more%%"$octossh_nl"*}"
+            octossh_more=${octossh_more#*"$octossh_nl"}
+            octossh_glimpse=$octossh_glimpse$octossh_nl${octossh_more%%"$octossh_nl"*}
+            ;;
+        *"o such object: $1$octossh_nl"*) octossh_glimpse=absent ;;
     esac
 }
 
-# What octossh_seen tells of $1.
-octossh_find() {
-    octossh_found=''
-    case $octossh_seen in
-        *"$octossh_nl$1 {"*)
-            octossh_found=${octossh_seen#*"$octossh_nl$1 "}
-            octossh_found=${octossh_found%%"$octossh_nl"*}
-            ;;
-        *"o such object: $1$octossh_nl"*) octossh_found=absent ;;
+# Whether the mark of container $1 says that whoever had the lock last has left nothing of it under another name.
+octossh_marked() {
+    octossh_more=''
+    { read -r octossh_more <"${octossh_lock%.lock}.mark.$1"; } 2>/dev/null
+    [ -n "$octossh_more" ] && [ "$octossh_more" = "${octossh_before% since *}" ]
+}
+
+# The same into octossh_seen: whose it is, and in the next line all that docker says of it; nothing where it is not there.
+octossh_see_it() {
+    octossh_see
+    case $octossh_glimpse in
+        "{"*) octossh_seen="db ours sha256:8e00ff60412fea8bc40b1642e3f75346fa9811638875c368e45991a1228305ef$octossh_nl$octossh_glimpse" ;;
+        absent) octossh_seen='' ;;
+        *) octossh_seen=$(octossh_look) || octossh_seen='' ;;
     esac
 }
 
@@ -314,7 +342,7 @@ octossh_unmade() {
 
 octossh_compare() {
     octossh_did=created
-    octossh_see
+    octossh_see_it
     octossh_judge
 }
 
@@ -340,6 +368,8 @@ octossh_act() {
         octossh_wait_for_lock
         octossh_compare
     fi
+    # What was looked for on behalf of containers behind this was so before.
+    [ -z "${octossh_beside_format:-}${octossh_ahead:-}" ] || { printf '' >"$octossh_left/acted"; } 2>/dev/null || rm -f "$octossh_left"/seen.*
     octossh_say 'creating network db'
     octossh_said=$(octossh_docker network create --driver macvlan --subnet 172.28.6.0/24 --gateway 172.28.6.1 --internal --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=backend --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:8e00ff60412fea8bc40b1642e3f75346fa9811638875c368e45991a1228305ef --label 'octossh.fields={"driver":"macvlan","gateway":"172.28.6.1","internal":true,"labels":{"com.example.team":"blue","odd":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"},"subnet":"172.28.6.0/24","v":1}' --label com.example.team=blue --label 'odd=it'"'"'s "$HOME" `id` $(id) \ 
  two  lines	* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}' db 2>&1) || {
@@ -355,4 +385,5 @@ octossh_act() {
 octossh_glance
 }
 octossh_glances=yes
-{ octossh_main </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; octossh_main; }

@@ -266,42 +266,70 @@ octossh_glance() {
 
 octossh_look() { octossh_docker volume inspect --format '{{.Name}} {{if and (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "Uploads")}}ours{{else}}other{{end}} {{with (index .Labels "octossh.spec")}}{{.}}{{else}}-{{end}}
 {{json .}}' shop-dev-uploads 2>/dev/null; }
-
-# What docker says of it into octossh_seen: whose it is, and in the next line all of it; nothing where it is not there.
-# Where steps beside this one keep such things, too, the first of them looks for all with one start of docker, and leaves
-# for each of the others what is as it shall be, or not there. All else is looked at by itself; so is all where somebody
-# else had the lock since.
+# Where steps beside this one look for what they keep, too, the first of them looks for all with one start of docker, and
+# leaves for each of the others what docker said. Sets octossh_glimpse to what that is of shop-dev-uploads; to nothing where
+# this one has to look for itself, as after somebody else who had the lock since.
 octossh_see() {
-    octossh_found='' octossh_left=${octossh_run_dir:-}
-    if [ -n "${octossh_beside:-}" ] && [ -n "${octossh_go:-}" ]; then
-        # shellcheck disable=SC2086
-        octossh_seen=$octossh_nl$(octossh_docker inspect --format '{{if and (eq .Name "shop-dev-uploads") (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "Uploads") (eq (index .Labels "octossh.spec") "sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91")}}{{with .Mountpoint}}shop-dev-uploads {{end}}{{json .}}{{end}}'"${octossh_beside_format:-}" shop-dev-uploads $octossh_beside 2>&1)$octossh_nl
-        for octossh_other in $octossh_beside; do
-            octossh_find "$octossh_other"
-            { printf '%s\n' "$octossh_found" >"$octossh_left/seen.$octossh_other"; } 2>/dev/null || rm -f "$octossh_left/seen.$octossh_other"
-        done
-        octossh_find shop-dev-uploads
+    octossh_glimpse='' octossh_more='' octossh_left=${octossh_run_dir:-}
+    if [ -n "${octossh_beside_format:-}" ] && [ -n "${octossh_go:-}" ]; then
+        octossh_see_all
     elif [ -n "${octossh_ahead:-}" ]; then
-        octossh_left=${octossh_left%/*}/octossh-run-$octossh_ahead/seen.shop-dev-uploads
+        octossh_left=${octossh_left%/*}/octossh-run-$octossh_ahead
         octossh_before=${octossh_before:-}
-        [ "${octossh_before% since *}" != 'deployment d-20260102-030405-1 by ada@desk' ] || [ ! -f "$octossh_left" ] || read -r octossh_found <"$octossh_left"
+        if [ "${octossh_before% since *}" = 'deployment d-20260102-030405-1 by ada@desk' ] && [ -f "$octossh_left/seen.shop-dev-uploads" ]; then
+            { read -r octossh_glimpse && read -r octossh_more; } <"$octossh_left/seen.shop-dev-uploads"
+            octossh_glimpse=$octossh_glimpse${octossh_more:+$octossh_nl$octossh_more}
+        fi
     fi
-    case $octossh_found in
-        "{"*) octossh_seen="shop-dev-uploads ours sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91$octossh_nl$octossh_found" ;;
-        absent) octossh_seen='' ;;
-        *) octossh_seen=$(octossh_look) || octossh_seen='' ;;
+}
+
+octossh_see_all() {
+    # The others with a mark of their own have nothing under further names, which would have to be looked for, too.
+    for octossh_other in ${octossh_beside_marked:-}; do
+        ! octossh_marked "$octossh_other" || octossh_beside="${octossh_beside:-} $octossh_other"
+    done
+    [ -n "${octossh_beside:-}" ] || return 0
+    # shellcheck disable=SC2086
+    octossh_seen=$octossh_nl$(octossh_docker inspect --format '{{if eq .Name "shop-dev-uploads"}}{{if and (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "Uploads") (eq (index .Labels "octossh.spec") "sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91")}}{{with .Mountpoint}}shop-dev-uploads {{end}}{{json .}}{{end}}{{end}}'"$octossh_beside_format" shop-dev-uploads $octossh_beside 2>&1)$octossh_nl
+    for octossh_other in $octossh_beside; do
+        octossh_find "$octossh_other"
+        { printf '%s\n' "$octossh_glimpse" >"$octossh_left/seen.$octossh_other"; } 2>/dev/null || rm -f "$octossh_left/seen.$octossh_other"
+    done
+    octossh_find shop-dev-uploads
+}
+
+# What octossh_seen tells of $1: all that docker says of it; of a container what it is, and all in a line of its own.
+octossh_find() {
+    octossh_glimpse=''
+    case $octossh_seen in
+        *"$octossh_nl$1 {"*)
+            octossh_glimpse=${octossh_seen#*"$octossh_nl$1 "}
+            octossh_glimpse=${octossh_glimpse%%"$octossh_nl"*}
+            ;;
+        *"$octossh_nl/$1 "*)
+            octossh_more=${octossh_seen#*"$octossh_nl/$1 "}
+            octossh_glimpse="/$1 ${octossh_more%%"$octossh_nl"*}"
+            octossh_more=${octossh_more#*"$octossh_nl"}
+            octossh_glimpse=$octossh_glimpse$octossh_nl${octossh_more%%"$octossh_nl"*}
+            ;;
+        *"o such object: $1$octossh_nl"*) octossh_glimpse=absent ;;
     esac
 }
 
-# What octossh_seen tells of $1.
-octossh_find() {
-    octossh_found=''
-    case $octossh_seen in
-        *"$octossh_nl$1 {"*)
-            octossh_found=${octossh_seen#*"$octossh_nl$1 "}
-            octossh_found=${octossh_found%%"$octossh_nl"*}
-            ;;
-        *"o such object: $1$octossh_nl"*) octossh_found=absent ;;
+# Whether the mark of container $1 says that whoever had the lock last has left nothing of it under another name.
+octossh_marked() {
+    octossh_more=''
+    { read -r octossh_more <"${octossh_lock%.lock}.mark.$1"; } 2>/dev/null
+    [ -n "$octossh_more" ] && [ "$octossh_more" = "${octossh_before% since *}" ]
+}
+
+# The same into octossh_seen: whose it is, and in the next line all that docker says of it; nothing where it is not there.
+octossh_see_it() {
+    octossh_see
+    case $octossh_glimpse in
+        "{"*) octossh_seen="shop-dev-uploads ours sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91$octossh_nl$octossh_glimpse" ;;
+        absent) octossh_seen='' ;;
+        *) octossh_seen=$(octossh_look) || octossh_seen='' ;;
     esac
 }
 
@@ -314,7 +342,7 @@ octossh_unmade() {
 # Ends where there is nothing to do, or nothing can be done.
 octossh_compare() {
     octossh_did=created
-    octossh_see
+    octossh_see_it
     case ${octossh_seen%%"$octossh_nl"*} in
         "shop-dev-uploads ours sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91")
             octossh_frame "inspect ${octossh_seen#*"$octossh_nl"}"
@@ -333,6 +361,8 @@ octossh_act() {
         octossh_wait_for_lock
         octossh_compare
     fi
+    # What was looked for on behalf of containers behind this was so before.
+    [ -z "${octossh_beside_format:-}${octossh_ahead:-}" ] || { printf '' >"$octossh_left/acted"; } 2>/dev/null || rm -f "$octossh_left"/seen.*
     octossh_say 'creating volume shop-dev-uploads'
     octossh_said=$(octossh_docker volume create --driver local --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=Uploads --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:afbf9d0f3560b0fd7795e81c42a0a79ee6b6fc67e064f77826aee642cad28d91 --label 'octossh.fields={"v":1}' shop-dev-uploads 2>&1) ||
         octossh_unmade "docker volume create"
@@ -346,4 +376,5 @@ octossh_act() {
 octossh_glance
 }
 octossh_glances=yes
-{ octossh_main </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; octossh_main; }

@@ -250,4 +250,5 @@ octossh_nonce=$octossh_asked
 (exec </dev/null >/dev/null 2>&1 3>&- && octossh_run_clear) &
 octossh_end succeeded stopped yes ""
 }
-{ "${octossh_go:-octossh_main}" </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; "${octossh_go:-octossh_main}"; }

@@ -50,4 +50,5 @@ docker exec 4f0c ls /tmp >&3
 octossh_frame "code $?"
 octossh_end succeeded executed yes ""
 }
-{ "${octossh_go:-octossh_main}" </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; "${octossh_go:-octossh_main}"; }

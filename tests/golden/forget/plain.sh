@@ -49,4 +49,5 @@ octossh_said=$(docker rm -f -v shop-dev-migrate--d-20260102-030405-1 2>&1) || oc
 rm -rf /dev/shm/octossh-shop-dev.files/shop-dev-migrate
 octossh_end succeeded removed no ""
 }
-{ "${octossh_go:-octossh_main}" </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; "${octossh_go:-octossh_main}"; }

@@ -72,4 +72,5 @@ case $octossh_code in
     *) octossh_fail "docker logs ended with exit code $octossh_code" ;;
 esac
 }
-{ "${octossh_go:-octossh_main}" 4<&0 </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec 4<&0 </dev/null; "${octossh_go:-octossh_main}"; }

@@ -94,4 +94,5 @@ fi
     octossh_gone 'there is no image registry.example.com/acme/web:sha256-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef'
 octossh_end succeeded observed no ""
 }
-{ "${octossh_go:-octossh_main}" 4<&0 </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec 4<&0 </dev/null; "${octossh_go:-octossh_main}"; }

@@ -251,4 +251,5 @@ octossh_image registry.example.com/acme/web:sha256-0123456789abcdef0123456789abc
 [ -n "$octossh_did" ] || octossh_end succeeded unchanged no "nothing to remove"
 octossh_end succeeded removed yes "$octossh_did"
 }
-{ "${octossh_go:-octossh_main}" 4<&0 </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec 4<&0 </dev/null; "${octossh_go:-octossh_main}"; }

@@ -310,4 +310,5 @@ octossh_act() {
 octossh_glance
 }
 octossh_glances=yes
-{ octossh_main </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; octossh_main; }

@@ -318,4 +318,5 @@ octossh_act() {
 octossh_glance
 }
 octossh_glances=yes
-{ octossh_main 4<&0 </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec 4<&0 </dev/null; octossh_main; }

@@ -270,4 +270,5 @@ fi
 rm -f "$octossh_old" "$octossh_none"
 octossh_done "$octossh_did" yes eWVz
 }
-{ "${octossh_go:-octossh_main}" </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; "${octossh_go:-octossh_main}"; }

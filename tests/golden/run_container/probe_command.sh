@@ -223,6 +223,8 @@ octossh_locks() {
 }
 # It is ours: say so there.
 octossh_holds() {
+    # Who had it before.
+    read -r octossh_before 2>/dev/null <"$octossh_lock" || octossh_before=''
     [ -z "${octossh_claim:-}" ] || octossh_take_claim
     # What a stranger has made cannot be opened by its name (fs.protected_regular), but by what is open already. Where
     # neither can be written, it shall tell nothing rather than what is not so.
@@ -261,6 +263,81 @@ octossh_glance() {
     exec 1>&3 3>&-
     if [ -n "${octossh_go:-}" ]; then octossh_run_on octossh_act; else octossh_act; fi
 }
+# Where steps beside this one look for what they keep, too, the first of them looks for all with one start of docker, and
+# leaves for each of the others what docker said. Sets octossh_glimpse to what that is of shop-dev-web; to nothing where
+# this one has to look for itself, as after somebody else who had the lock since.
+octossh_see() {
+    octossh_glimpse='' octossh_more='' octossh_left=${octossh_run_dir:-}
+    if [ -n "${octossh_beside_format:-}" ] && [ -n "${octossh_go:-}" ]; then
+        octossh_see_all
+    elif [ -n "${octossh_ahead:-}" ]; then
+        octossh_left=${octossh_left%/*}/octossh-run-$octossh_ahead
+        octossh_before=${octossh_before:-}
+        if [ "${octossh_before% since *}" = 'deployment d-20260102-030405-1 by ada@desk' ] && [ -f "$octossh_left/seen.shop-dev-web" ] && [ ! -e "$octossh_left/acted" ]; then
+            { read -r octossh_glimpse && read -r octossh_more; } <"$octossh_left/seen.shop-dev-web"
+            octossh_glimpse=$octossh_glimpse${octossh_more:+$octossh_nl$octossh_more}
+        fi
+    fi
+}
+
+octossh_see_all() {
+    # The others with a mark of their own have nothing under further names, which would have to be looked for, too.
+    for octossh_other in ${octossh_beside_marked:-}; do
+        ! octossh_marked "$octossh_other" || octossh_beside="${octossh_beside:-} $octossh_other"
+    done
+    [ -n "${octossh_beside:-}" ] && octossh_marked shop-dev-web || return 0
+    # shellcheck disable=SC2086
+    octossh_seen=$octossh_nl$(octossh_docker inspect --format '{{if eq .Name "/shop-dev-web"}}{{.Name}} {{.ID}} {{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} - {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}
+{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}{{json .}}{{end}}{{else}}{{json .}}{{end}}{{end}}{{end}}'"$octossh_beside_format" shop-dev-web $octossh_beside 2>&1)$octossh_nl
+    for octossh_other in $octossh_beside; do
+        octossh_find "$octossh_other"
+        { printf '%s\n' "$octossh_glimpse" >"$octossh_left/seen.$octossh_other"; } 2>/dev/null || rm -f "$octossh_left/seen.$octossh_other"
+    done
+    octossh_find shop-dev-web
+}
+
+# What octossh_seen tells of $1: all that docker says of it; of a container what it is, and all in a line of its own.
+octossh_find() {
+    octossh_glimpse=''
+    case $octossh_seen in
+        *"$octossh_nl$1 {"*)
+            octossh_glimpse=${octossh_seen#*"$octossh_nl$1 "}
+            octossh_glimpse=${octossh_glimpse%%"$octossh_nl"*}
+            ;;
+        *"$octossh_nl/$1 "*)
+            octossh_more=${octossh_seen#*"$octossh_nl/$1 "}
+            octossh_glimpse="/$1 ${octossh_more%%"$octossh_nl"*}"
+            octossh_more=${octossh_more#*"$octossh_nl"}
+            octossh_glimpse=$octossh_glimpse$octossh_nl${octossh_more%%"$octossh_nl"*}
+            ;;
+        *"o such object: $1$octossh_nl"*) octossh_glimpse=absent ;;
+    esac
+}
+
+# Whether the mark of container $1 says that whoever had the lock last has left nothing of it under another name.
+octossh_marked() {
+    octossh_more=''
+    { read -r octossh_more <"${octossh_lock%.lock}.mark.$1"; } 2>/dev/null
+    [ -n "$octossh_more" ] && [ "$octossh_more" = "${octossh_before% since *}" ]
+}
+
+# The mark of this container: who had the lock when nothing of it was there under another name. It is kept where the lock
+# goes with the host, too; what is not ours there is left alone.
+octossh_left_over=no
+octossh_mark() { octossh_mark_as 'deployment d-20260102-030405-1 by ada@desk'; }
+
+octossh_unmark() { octossh_mark_as ''; }
+
+octossh_mark_as() {
+    octossh_file="${octossh_lock%.lock}.mark."shop-dev-web
+    case $octossh_file in /dev/shm/*) ;; *) return 0 ;; esac
+    # shellcheck disable=SC3067  # all shells have it
+    if [ -O "$octossh_file" ] && [ ! -h "$octossh_file" ]; then
+        printf '%s\n' "$1" >"$octossh_file"
+    elif [ -n "$1" ]; then
+        (set -C && printf '%s\n' "$1" >"$octossh_file")
+    fi 2>/dev/null || :
+}
 
 # docker, with all that it says kept: a docker that writes to the closed pipe of a lost link dies of it.
 octossh_try() {
@@ -273,10 +350,15 @@ octossh_try() {
 # names docker gave an answer for; octossh_json to all that it says of the wanted container, where that runs and is well.
 # "beside" is what start-first made.
 octossh_look() {
-    octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
-    octossh_told=0 octossh_json=''
     octossh_seen=$(octossh_docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} - {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}
 {{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:5fd7ac3c386f356f529db1a941168bc1cf4a7e1abf625010ad8b53a6385eefec")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}{{json .}}{{end}}{{else}}{{json .}}{{end}}{{end}}' shop-dev-web--old shop-dev-web--next shop-dev-web 2>&1) || :
+    octossh_read
+}
+
+# The same of what octossh_seen tells.
+octossh_read() {
+    octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
+    octossh_told=0 octossh_json=''
     case $octossh_seen in
         *"$octossh_nl"'{"Id":'*)
             octossh_head=${octossh_seen%%"$octossh_nl"'{"Id":'*}
@@ -323,6 +405,7 @@ octossh_inspect() {
 
 # What docker said in the last look at it, where nothing was done since, or what it says now.
 octossh_done() {
+    [ "$octossh_left_over" = yes ] || octossh_mark
     if [ -n "$octossh_json" ]; then octossh_frame "inspect $octossh_json"; else octossh_inspect; fi
     octossh_end succeeded "$1" "$2" "$3"
 }
@@ -390,7 +473,10 @@ octossh_undo() {
 }
 
 octossh_remove_old() {
-    octossh_try rm -f shop-dev-web--old || octossh_say 'the old container shop-dev-web--old could not be removed; the next deployment will'
+    octossh_try rm -f shop-dev-web--old || {
+        octossh_left_over=yes
+        octossh_say 'the old container shop-dev-web--old could not be removed; the next deployment will'
+    }
 }
 
 # The new container of stop-first has proved itself: from here on it is what a host that starts again brings back.
@@ -507,7 +593,11 @@ octossh_pull() {
 
 octossh_old_restart=no
 octossh_compare() {
-    octossh_look
+    octossh_see
+    case $octossh_glimpse in
+        /*) octossh_seen=$octossh_glimpse && octossh_read && octossh_told=3 ;;
+        *) octossh_look ;;
+    esac
     # The usual case: the wanted container is well, and no cut run has left anything.
     [ -z "$octossh_main_id" ] || [ -z "$octossh_json" ] || [ -n "$octossh_old_id$octossh_next_id" ] || octossh_done unchanged no ""
 }
@@ -520,6 +610,9 @@ octossh_act() {
         octossh_wait_for_lock
         octossh_compare
     fi
+    # What was looked for on behalf of containers behind this was so before.
+    [ -z "${octossh_beside_format:-}${octossh_ahead:-}" ] || { printf '' >"$octossh_left/acted"; } 2>/dev/null || rm -f "$octossh_left"/seen.*
+octossh_unmark
 if [ "$octossh_told" -lt 3 ]; then
     # Not there, or nobody to ask?
     octossh_said=$(octossh_docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
@@ -566,6 +659,7 @@ if [ -n "$octossh_old_id" ]; then
             octossh_put_back || octossh_say "the old container does not start again"
             octossh_found=started
             octossh_look
+            [ -z "$octossh_old_id" ] || octossh_left_over=yes
             ;;
     esac
 fi
@@ -649,4 +743,5 @@ octossh_done replaced yes ""
 octossh_glance
 }
 octossh_glances=yes
-{ octossh_main </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; octossh_main; }

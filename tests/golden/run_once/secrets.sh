@@ -379,4 +379,5 @@ octossh_files=$(docker cp 'o-brien-id-b-a-c-k-end--d-20260102-030405-1:/out puts
 octossh_frame "files $octossh_files"
 octossh_end succeeded ran yes ""
 }
-{ "${octossh_go:-octossh_main}" </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; "${octossh_go:-octossh_main}"; }

@@ -394,4 +394,5 @@ octossh_converge || { octossh_evidence; octossh_fail "$octossh_why"; }
 octossh_tidy
 octossh_done "$octossh_action" yes ""
 }
-{ "${octossh_go:-octossh_main}" </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; "${octossh_go:-octossh_main}"; }

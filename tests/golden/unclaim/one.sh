@@ -39,4 +39,5 @@ octossh_frame begin
 rm -f /dev/shm/octossh-shop-dev.claim.d-20260102-030405-1 /tmp/octossh-shop-dev.claim.d-20260102-030405-1 || octossh_fail "what a deployment has claimed cannot be freed"
 octossh_end succeeded unclaimed no ""
 }
-{ "${octossh_go:-octossh_main}" </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; "${octossh_go:-octossh_main}"; }

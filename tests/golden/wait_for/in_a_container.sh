@@ -122,4 +122,5 @@ until octossh_try; do
 done
 octossh_end succeeded waited no ""
 }
-{ "${octossh_go:-octossh_main}" </dev/null; }
+# By exec, since of what is redirected for a function the shell keeps a copy, and so would what it leaves behind.
+{ exec </dev/null; "${octossh_go:-octossh_main}"; }
