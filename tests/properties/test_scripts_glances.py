@@ -74,7 +74,7 @@ def test_steps_that_find_all_there_start_what_locks_and_docker_and_little_else(h
         (host.folder / "others").unlink()
         host.run(fused(parts))
         assert started(host) - {"sleep"} == {"flock"}
-        assert [call.name for call in host.calls] == ["inspect", "container inspect", "image inspect"]
+        assert [call.name for call in host.calls] == ["inspect", "image inspect"]
     finally:
         for _, name in parts:
             forget_runs(name)
