@@ -39,6 +39,8 @@ class Session:
     def __init__(self, driver: sqlite3.Connection) -> None:
         self.driver = driver
         self.lasting = True
+        # Whoever holds the traceback of an exception holds what was being read then, too: it is ended from here.
+        self._reading: set[sqlite3.Cursor] = set()
 
     def run(self, statement: str, values: Mapping[str, Any] | None = None) -> None:
         """See `statements.Connection`."""
@@ -56,9 +58,38 @@ class Session:
         many: bool = False,  # noqa: ARG002 - it never holds more than one
     ) -> Iterator[dict[str, Any]]:
         """See `statements.Connection`."""
-        cursor = self.driver.execute(statement, values or {})
+        cursor = self.driver.cursor()
+        self._reading.add(cursor)
+        cursor.execute(statement, values or {})
+        return self._rows(cursor)
+
+    def _rows(self, cursor: sqlite3.Cursor) -> Iterator[dict[str, Any]]:
         names = [column[0] for column in cursor.description]
-        return (dict(zip(names, row, strict=True)) for row in cursor)
+        try:
+            for row in cursor:
+                yield dict(zip(names, row, strict=True))
+        finally:
+            if cursor in self._reading:
+                cursor.close()
+                self._reading.discard(cursor)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is being read or written by it."""
+        return not self._reading and not self.driver.in_transaction
+
+    def rest(self) -> None:
+        """End what is being read, and roll back what is not committed."""
+        for cursor in tuple(self._reading):
+            cursor.close()
+        self._reading.clear()
+        self.driver.rollback()
+
+    def close(self) -> None:
+        """Close it; what is being read would keep it open."""
+        with contextlib.suppress(sqlite3.Error):
+            self.rest()
+        self.driver.close()
 
     @contextlib.contextmanager
     def begun(self, *, write: bool) -> Iterator[None]:
@@ -139,20 +170,21 @@ class SQLite:
             session = idle.pop() if idle else None
         session = session or Session(_connect(self.path))
         try:
+            session.rest()  # the only one of a store in memory is kept however it was left
             yield session
-            session.driver.rollback()
+            session.rest()
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
-                session.driver.rollback()
+                session.rest()
             raise
         finally:
             with self._pooling:
                 # Those of before it was closed are not for whoever opens it again.
-                kept = session.lasting and idle is self._idle and len(idle) < _IDLE
+                kept = session.lasting and (session.at_rest or self.shared) and idle is self._idle and len(idle) < _IDLE
                 if kept:
                     idle.append(session)
             if not kept:
-                session.driver.close()
+                session.close()
 
     def busy(self) -> RecordError:
         """What to say when another thread does not end its writing."""
@@ -167,7 +199,7 @@ class SQLite:
         with self._pooling:
             idle, self._idle = self._idle, []
         for session in idle:
-            session.driver.close()
+            session.close()
 
 
 def _said(text: str, name: str) -> sqlite3.OperationalError:

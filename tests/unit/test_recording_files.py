@@ -137,6 +137,63 @@ def test_what_many_threads_opened_at_once_does_not_all_stay_open(tmp_path):
         assert len(left) == sqlite._IDLE
 
 
+@pytest.mark.parametrize("where", ["in the reading itself", "in what is made of it"])
+def test_a_read_that_was_interrupted_does_not_keep_the_store_as_it_was_then(tmp_path, monkeypatch, where):
+    with Store(f"sqlite:///{tmp_path}/a.db") as store, Store(f"sqlite:///{tmp_path}/a.db") as other:
+        store.start(deployment("d1"))
+        store.start(deployment("d2"))
+
+        def interrupt(*_, **__):
+            raise KeyboardInterrupt
+
+        def read(connection):
+            rows = connection.rows("SELECT * FROM events")
+            if where == "in the reading itself":
+                monkeypatch.setattr(sqlite, "zip", interrupt, raising=False)
+            next(rows)
+            interrupt()
+
+        with pytest.raises(KeyboardInterrupt) as held, store._transaction() as transaction:
+            read(transaction.connection)
+        monkeypatch.delattr(sqlite, "zip", raising=False)
+        other.start(deployment("d3"))
+        assert len(store.deployments()) == 3
+        store.start(deployment("d4"))
+        assert held.value.__traceback__ is not None
+
+
+def test_a_connection_that_could_not_be_rolled_back_is_given_to_nobody(tmp_path, monkeypatch):
+    with Store(f"sqlite:///{tmp_path}/a.db") as store, Store(f"sqlite:///{tmp_path}/a.db") as other:
+        store.create_release("shop", "0.0.i", release)
+        _break_off_twice(store, monkeypatch)
+        assert other.create_release("shop", "0.0.i", release).number == "0.0.2"
+        assert store.create_release("shop", "0.0.i", release).number == "0.0.3"
+
+
+def test_a_store_in_memory_keeps_its_only_connection_and_rolls_it_back_before_its_next_use(monkeypatch):
+    with Store("sqlite://") as store:
+        store.create_release("shop", "0.0.i", release)
+        _break_off_twice(store, monkeypatch)
+        assert [made.number for made in store.releases("shop")] == ["0.0.1"]
+        assert store.create_release("shop", "0.0.i", release).number == "0.0.2"
+
+
+def _break_off_twice(store, monkeypatch):
+    """Ctrl-C in a write, and again before anything of it is rolled back."""
+
+    def interrupt_again(*_):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    def write(connection):
+        connection.run("INSERT INTO meta (name, value) VALUES ('half', 'written')")
+        monkeypatch.setattr(sqlite.contextlib, "suppress", interrupt_again)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), store._transaction(write=True) as transaction:
+        write(transaction.connection)
+
+
 @pytest.mark.slow
 def test_sqlalchemy_makes_a_file_and_enters_no_process_that_reads_and_writes_it(tmp_path):
     code = (
