@@ -11,7 +11,7 @@ from attrs import frozen
 
 from octossh import model
 from octossh.recording.rows import Row, clean, moment_of, time_text
-from octossh.recording.statements import among, literally, where
+from octossh.recording.statements import among, literally, named, where
 from octossh.recording.working import UNREADABLE, Work
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ __all__ = ["Audits", "Wanted"]
 
 _MOST = 500  # values in one statement
 _OF_FREEZES = '%"kind":"freeze"%'
-_ENTRIES = """
-    SELECT events.*, deployments.project, deployments.environment
+_ENTRIES = f"""
+    SELECT {named("events")}, deployments.project, deployments.environment
     FROM events LEFT JOIN deployments ON deployments.id = events.deployment
-"""
+"""  # noqa: S608
 # One after the other: for both in one question SQLite reads all events.
 _ENDS = "SELECT (SELECT min(seq) FROM events) AS first, (SELECT max(seq) FROM events) AS last"
 

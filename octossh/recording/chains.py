@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from octossh.recording.rows import GENESIS, Row, event_hash, release_fault, sha256, subject_hash
-from octossh.recording.statements import Connection
+from octossh.recording.statements import OUTCOMES, Connection, read, select
 from octossh.recording.tidying import note_deployment, note_release
 from octossh.recording.verification import Verification
 from octossh.recording.working import UNREADABLE
@@ -39,7 +39,7 @@ class _Walk:
     def chain(self) -> tuple[int, int, str]:
         """The number of events, and the first one that does not fit, with the reason."""
         count, broken, reason = 0, 0, ""
-        for row in self._rows("SELECT * FROM events ORDER BY seq"):
+        for row in self._rows(f"{read('events')} ORDER BY seq"):
             count += 1
             if reason:
                 continue
@@ -68,8 +68,7 @@ class _Walk:
         """Where the event that should stand at *place* stands now; empty if it was not merely moved."""
         if row["seq"] == place and row["prev_hash"] == self.head:
             return ""
-        query = "SELECT * FROM events WHERE prev_hash = :head"
-        belongs = next(self._connection.rows(query, {"head": self.head}), None)
+        belongs = next(self._connection.rows(select("events", ("prev_hash",)), {"of_prev_hash": self.head}), None)
         try:
             same = belongs is not None and event_hash({**belongs, "seq": place}) == belongs["hash"]
         except UNREADABLE:
@@ -107,7 +106,7 @@ class _Walk:
     def releases(self) -> Iterator[tuple[int, str]]:
         """The releases that are not what was recorded: the event, and the reason."""
         left = dict(self._created)
-        for row in self._rows("SELECT * FROM releases"):
+        for row in self._rows(read("releases")):
             name = f"release {row['number']!r} of {row['project']!r}"
             if left.pop(row["seq"], None) != row["sha256"]:
                 yield row["seq"], f"{name} is not the one that this event recorded"
@@ -118,7 +117,7 @@ class _Walk:
     def deployments(self) -> Iterator[tuple[int, str]]:
         """The deployments and outcomes that are not what was recorded: the event, and the reason."""
         left = dict(self._started)
-        for row in self._rows("SELECT * FROM deployments"):
+        for row in self._rows(read("deployments")):
             name = f"deployment {row['id']!r}"
             seq, begun = left.pop(row["id"], (row["seq"], ""))
             if not begun or seq != row["seq"]:
@@ -138,7 +137,7 @@ class _Walk:
     def facts(self) -> Iterator[tuple[int, str]]:
         """The facts that are not what was recorded: the event, and the reason."""
         left = dict(self._kept)
-        for row in self._rows("SELECT * FROM facts"):
+        for row in self._rows(read("facts")):
             name = f"the {row['kind']} {row['key']!r}"
             seq, kept = left.pop((row["kind"], row["key"]), (row["seq"], ""))
             if not kept:
@@ -159,8 +158,7 @@ class _Walk:
             yield seq, f"{name}: the outcome of {step!r} on {target!r} is gone"
 
     def _outcomes(self, id_: str) -> list[Row]:
-        query = "SELECT * FROM outcomes WHERE deployment = :deployment ORDER BY position"
-        return list(self._rows(query, {"deployment": id_}))
+        return list(self._rows(OUTCOMES, {"deployment": id_}))
 
     def _rows(self, query: str, values: Row | None = None) -> Iterator[Row]:
         return self._connection.rows(query, values, many=True)

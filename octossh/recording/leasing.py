@@ -11,6 +11,7 @@ from octossh.model import Event
 from octossh.recording.controllers import alive, whoami
 from octossh.recording.leases import Lease
 from octossh.recording.rows import Row, clean, moment_of, time_text
+from octossh.recording.statements import read
 from octossh.recording.working import Work
 
 __all__ = ["Leasing"]
@@ -92,7 +93,7 @@ class Leasing(Work):
     def all(self) -> tuple[Lease, ...]:
         """See `Store.leases`."""
         now = self._now()
-        rows = self.connection.rows("SELECT * FROM leases ORDER BY project, environment")
+        rows = self.connection.rows(f"{read('leases')} ORDER BY project, environment")
         return tuple(_lease(row) for row in rows if _held(row, now))
 
     def _row(self, project: str, environment: str) -> Row | None:

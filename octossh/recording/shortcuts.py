@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from octossh import planning
 from octossh.model import Deployment, Mode, State
 from octossh.recording.rows import Row, clean, pins_of
-from octossh.recording.statements import among, where
+from octossh.recording.statements import among, read, where
 from octossh.recording.transactions import CHUNK, Transaction
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Shortcuts(Transaction):
         if before is not None:
             conditions.append("seq < :before")
             values["before"] = before
-        query = f"SELECT * FROM deployments{where(conditions)} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
+        query = f"{read('deployments')}{where(conditions)} ORDER BY seq DESC LIMIT :limit"
         rows = list(self.connection.rows(query, values))
         return [(row["seq"], made) for row, made in zip(rows, self.filled(rows, outcomes=False), strict=True)]
 
@@ -57,7 +57,7 @@ class Shortcuts(Transaction):
         for start in range(0, len(numbers), CHUNK):
             values: Row = {"project": clean(project)}
             chosen = among("number", map(clean, numbers[start : start + CHUNK]), values)
-            query = f"SELECT * FROM releases WHERE project = :project AND {chosen}"  # noqa: S608
+            query = f"{read('releases')} WHERE project = :project AND {chosen}"
             for row in self.connection.rows(query, values):
                 found += pins_of(row, self.where)
         return tuple(found)
@@ -68,7 +68,7 @@ class Shortcuts(Transaction):
         for start in range(0, len(order), CHUNK):
             values: Row = {}
             numbered = among("seq", order[start : start + CHUNK], values)
-            query = f"SELECT * FROM deployments WHERE {numbered} ORDER BY seq DESC"  # noqa: S608
+            query = f"{read('deployments')} WHERE {numbered} ORDER BY seq DESC"
             rows += self.connection.rows(query, values)
         return tuple(self.filled(rows, outcomes=False))
 

@@ -10,10 +10,44 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-__all__ = ["SCHEMA", "Connection", "among", "delete", "guards", "insert", "literally", "select", "update", "where"]
+__all__ = [
+    "COLUMNS",
+    "OUTCOMES",
+    "SCHEMA",
+    "Connection",
+    "among",
+    "delete",
+    "guards",
+    "insert",
+    "literally",
+    "named",
+    "read",
+    "select",
+    "update",
+    "where",
+]
 
 SCHEMA = 4
 """The version of the form of the tables. A store of a higher one is refused."""
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "meta": ("name", "value"),
+    "releases": ("project", "number", "seq", "created_at", "body", "sha256"),
+    "deployments": (
+        "id", "seq", "project", "release", "environment", "mode", "state", "started_at", "finished_at", "by",
+        "controller", "error", "token", "said",
+    ),
+    "outcomes": (
+        "deployment", "step", "target", "position", "state", "action", "changed", "why", "started_at", "finished_at",
+        "exit_code", "script", "log", "inspect", "outputs",
+    ),
+    "events": (
+        "seq", "version", "type", "at", "deployment", "step", "target", "data", "subject_sha256", "prev_hash", "hash",
+    ),
+    "facts": ("kind", "key", "seq", "body", "sha256"),
+    "leases": ("project", "environment", "token", "holder", "by", "since", "expires_at"),
+}  # fmt: skip
+"""The columns of each table. Others, which a newer octossh or an administrator added, are neither read nor hashed."""
 
 
 class Connection(Protocol):
@@ -44,9 +78,21 @@ def _matching(names: Iterable[str]) -> str:
 
 
 @functools.cache
+def named(table: str) -> str:
+    """The columns of *table* by name, as `read` has them."""
+    return ", ".join(f'{table}."{name}"' for name in COLUMNS[table])
+
+
+@functools.cache
+def read(table: str) -> str:
+    """All rows of *table*."""
+    return f"SELECT {named(table)} FROM {table}"  # noqa: S608
+
+
+@functools.cache
 def select(table: str, names: tuple[str, ...]) -> str:
     """The rows of *table* in which the columns *names* are as the parameters ``of_...`` say."""
-    return f"SELECT * FROM {table} WHERE {_matching(names)}"  # noqa: S608
+    return f"{read(table)} WHERE {_matching(names)}"
 
 
 @functools.cache
@@ -67,6 +113,10 @@ def update(table: str, names: tuple[str, ...], changed: tuple[str, ...]) -> str:
 def delete(table: str, names: tuple[str, ...]) -> str:
     """Take away the rows that `select` finds."""
     return f"DELETE FROM {table} WHERE {_matching(names)}"  # noqa: S608
+
+
+OUTCOMES = f"{read('outcomes')} WHERE deployment = :deployment ORDER BY position"
+"""Those of one deployment, as they ended."""
 
 
 def where(conditions: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from octossh.model import Event, State
 from octossh.recording.controllers import whoami
 from octossh.recording.rows import Row, clean, is_tombstone, sha256, subject_hash, tombstone
-from octossh.recording.statements import guards
+from octossh.recording.statements import OUTCOMES, guards
 from octossh.recording.working import Work
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ class Tidier(Work):
         return True
 
     def _outcomes(self, id_: str) -> list[Row]:
-        query = "SELECT * FROM outcomes WHERE deployment = :deployment ORDER BY position"
-        return list(self.connection.rows(query, {"deployment": id_}))
+        return list(self.connection.rows(OUTCOMES, {"deployment": id_}))
 
 
 def _emptied(outcome: Row) -> Row:

@@ -28,7 +28,7 @@ from octossh.recording.rows import (
     release_row,
     subject_hash,
 )
-from octossh.recording.statements import among, literally, where
+from octossh.recording.statements import among, literally, read, where
 from octossh.recording.tidying import TIDIED
 from octossh.recording.working import UNREADABLE, Work
 
@@ -117,7 +117,7 @@ class Transaction(Work):
 
     def releases(self, project: str, limit: int | None) -> tuple[Release, ...]:
         """See `Store.releases`."""
-        query = "SELECT * FROM releases WHERE project = :project AND body NOT LIKE :removed ORDER BY seq DESC"
+        query = f"{read('releases')} WHERE project = :project AND body NOT LIKE :removed ORDER BY seq DESC"
         values = {"project": clean(project), "removed": f"{TOMBSTONE}%"}
         return tuple(release_of(row, self.where) for row in self.connection.rows(f"{query}{_at_most(limit)}", values))
 
@@ -281,7 +281,7 @@ class Transaction(Work):
         return tuple(self.filled(rows, outcomes=outcomes))
 
     def _newest(self, conditions: Sequence[str], values: Row, most: str) -> Iterator[Row]:
-        query = f"SELECT * FROM deployments{where(conditions)} ORDER BY seq DESC{most}"  # noqa: S608
+        query = f"{read('deployments')}{where(conditions)} ORDER BY seq DESC{most}"
         return self.connection.rows(query, values)
 
     def filled(self, rows: Sequence[Row], *, outcomes: bool = True) -> Iterator[Deployment]:
@@ -335,7 +335,7 @@ class Transaction(Work):
 
     def _fill(self, found: dict[str, list[Row]]) -> None:
         values: Row = {}
-        query = f"SELECT * FROM outcomes WHERE {among('deployment', found, values)} ORDER BY position"  # noqa: S608
+        query = f"{read('outcomes')} WHERE {among('deployment', found, values)} ORDER BY position"
         for row in self.connection.rows(query, values):
             found[row["deployment"]].append(row)
 
@@ -357,7 +357,7 @@ class Transaction(Work):
         values = {} if deployment is None else {"deployment": self._known(deployment)["id"]}
         of_it = where([f"{name} = :{name}" for name in values])
         made = []
-        for row in self.connection.rows(f"SELECT * FROM events{of_it} ORDER BY seq", values):  # noqa: S608
+        for row in self.connection.rows(f"{read('events')}{of_it} ORDER BY seq", values):
             try:
                 made.append(event_of(row))
             except UNREADABLE as error:
