@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Audits", "Wanted"]
 
-_MOST = 500  # values in one statement
 _OF_FREEZES = '%"kind":"freeze"%'
 _ENTRIES = f"""
     SELECT {named("events")}, deployments.project, deployments.environment
@@ -72,12 +71,8 @@ class Audits(Work):
 
     def hashes(self, seqs: set[int]) -> tuple[dict[int, str], int, int]:
         """The hashes of the events *seqs*, as far as they are there; and the first and the last number that is."""
-        found: dict[int, str] = {}
-        order = sorted(seqs)
-        for start in range(0, len(order), _MOST):
-            values: Row = {}
-            query = f"SELECT seq, hash FROM events WHERE {among('seq', order[start : start + _MOST], values)}"  # noqa: S608
-            found |= {row["seq"]: row["hash"] for row in self.connection.rows(query, values)}
+        rows = self.rows_among("SELECT seq, hash FROM events WHERE", "seq", sorted(seqs))
+        found = {row["seq"]: row["hash"] for row in rows}
         ends = next(self.connection.rows(_ENDS))
         return found, ends["first"] or 0, ends["last"] or 0
 

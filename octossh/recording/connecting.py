@@ -157,7 +157,7 @@ class Database:
                 elif known != SCHEMA:
                     from octossh.recording.upgrading import upgrade
 
-                    upgrade(connection, known)
+                    upgrade(connection, known, self.where)
 
     def _schema(self, session: Session) -> int | None:
         """The version of its schema; None: it is empty."""

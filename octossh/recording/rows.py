@@ -182,7 +182,8 @@ def pins_of(row: Row, where: str) -> tuple[Pin, ...]:
         return ()
     if not fault:
         try:
-            return from_dict(tuple[Pin, ...], json.loads(row["body"]).get("pins"))
+            body = json.loads(row["body"])
+            return from_dict(tuple[Pin, ...], body["pins"]) if "pins" in body else _release(row["body"]).pins
         except ModelError as error:
             fault = str(error)
     raise _unusable(row, where, fault)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from octossh import planning
 from octossh.model import Deployment, Mode, State
-from octossh.recording.rows import Row, clean, pins_of
-from octossh.recording.statements import among, read, where
-from octossh.recording.transactions import CHUNK, Transaction
+from octossh.recording.rows import clean, pins_of
+from octossh.recording.statements import read, where
+from octossh.recording.transactions import Transaction
 
 if TYPE_CHECKING:
     from octossh.model import Pin
@@ -53,23 +53,13 @@ class Shortcuts(Transaction):
 
     def pins(self, project: str, numbers: Sequence[str]) -> tuple[Pin, ...]:
         """See `Store.pins`."""
-        found: list[Pin] = []
-        for start in range(0, len(numbers), CHUNK):
-            values: Row = {"project": clean(project)}
-            chosen = among("number", map(clean, numbers[start : start + CHUNK]), values)
-            query = f"{read('releases')} WHERE project = :project AND {chosen}"
-            for row in self.connection.rows(query, values):
-                found += pins_of(row, self.where)
-        return tuple(found)
+        query, wanted = f"{read('releases')} WHERE project = :project AND", [clean(number) for number in numbers]
+        rows = self.rows_among(query, "number", wanted, project=clean(project))
+        return tuple(pin for row in rows for pin in pins_of(row, self.where))
 
     def _of(self, seqs: set[int]) -> tuple[Deployment, ...]:
-        order = sorted(seqs, reverse=True)
-        rows: list[Row] = []
-        for start in range(0, len(order), CHUNK):
-            values: Row = {}
-            numbered = among("seq", order[start : start + CHUNK], values)
-            query = f"{read('deployments')} WHERE {numbered} ORDER BY seq DESC"
-            rows += self.connection.rows(query, values)
+        query, order = f"{read('deployments')} WHERE", sorted(seqs, reverse=True)
+        rows = list(self.rows_among(query, "seq", order, "ORDER BY seq DESC"))
         return tuple(self.filled(rows, outcomes=False))
 
 

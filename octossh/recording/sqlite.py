@@ -251,7 +251,9 @@ def _is_ours(connection: sqlite3.Connection) -> bool:
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:
-    return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    # Those of SQLite itself, such as sqlite_sequence, stay behind others' tables that were dropped.
+    wanted = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite/_%' ESCAPE '/'"
+    return {name for (name,) in connection.execute(wanted).fetchall()}
 
 
 def _journal(connection: sqlite3.Connection) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 __all__ = [
     "COLUMNS",
@@ -16,6 +16,7 @@ __all__ = [
     "SCHEMA",
     "Connection",
     "among",
+    "chunks",
     "delete",
     "guards",
     "insert",
@@ -26,6 +27,11 @@ __all__ = [
     "update",
     "where",
 ]
+
+T = TypeVar("T")
+
+CHUNK = 500
+"""SQLite takes a limited number of values in one statement."""
 
 SCHEMA = 4
 """The version of the form of the tables. A store of a higher one is refused."""
@@ -129,6 +135,11 @@ def among(column: str, given: Iterable[object], values: dict[str, Any]) -> str:
     made = {f"one{len(values) + place}": one for place, one in enumerate(given)}
     values |= made
     return f"{column} IN ({', '.join(f':{name}' for name in made)})"
+
+
+def chunks(given: Sequence[T]) -> Iterator[Sequence[T]]:
+    """*given* in parts, each of which fits into one statement."""
+    return (given[start : start + CHUNK] for start in range(0, len(given), CHUNK))
 
 
 def literally(text: str) -> str:

@@ -15,7 +15,7 @@ from octossh.model import Event, State
 from octossh.recording.controllers import whoami
 from octossh.recording.rows import Row, clean, is_tombstone, sha256, subject_hash, tombstone
 from octossh.recording.statements import OUTCOMES, guards
-from octossh.recording.working import Work
+from octossh.recording.working import UNREADABLE, Work
 
 if TYPE_CHECKING:
     from octossh.planning import Tidy
@@ -95,15 +95,18 @@ class Tidier(Work):
         if after == before:
             return False
         bytes_ = max(0, sum(map(_size, before)) - sum(map(_size, after)))
-        data = {"removed": item.what, "before": subject_hash(row, before), "bytes": bytes_, "why": item.why,
-                "by": whoami()}  # fmt: skip
+        try:
+            was, left = subject_hash(row, before), subject_hash(row, after)
+        except UNREADABLE as error:
+            raise self.damaged(f"deployment {row['id']!r}", error) from None
+        data = {"removed": item.what, "before": was, "bytes": bytes_, "why": item.why, "by": whoami()}
         if item.what == "steps":
             self.remove("outcomes", deployment=row["id"])
         for one in after:
             place = {"deployment": row["id"], "step": one["step"], "target": one["target"]}
             self.change("outcomes", place, {name: one[name] for name in ("log", "inspect", "outputs")})
         event = Event(type="deployment_tidied", at=datetime.now(UTC), deployment=row["id"], data=data)
-        self.append(event, subject_hash(row, after))
+        self.append(event, left)
         return True
 
     def _outcomes(self, id_: str) -> list[Row]:

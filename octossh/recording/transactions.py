@@ -28,11 +28,11 @@ from octossh.recording.rows import (
     release_row,
     subject_hash,
 )
-from octossh.recording.statements import among, literally, read, where
+from octossh.recording.statements import among, chunks, literally, read, where
 from octossh.recording.tidying import TIDIED
 from octossh.recording.working import UNREADABLE, Work
 
-__all__ = ["CHUNK", "Transaction"]
+__all__ = ["Transaction"]
 
 _OPEN = (State.RUNNING, State.INTERRUPTED)
 _UNENDED = (State.RUNNING, State.WAITING)
@@ -58,8 +58,6 @@ _STANDS = f"""
         AND mode <> '{Mode.PRUNE.value}'
     ORDER BY seq DESC LIMIT 1
 """  # noqa: S608
-CHUNK = 500
-"""SQLite takes a limited number of values in one statement."""
 
 
 class Transaction(Work):
@@ -118,8 +116,9 @@ class Transaction(Work):
     def releases(self, project: str, limit: int | None) -> tuple[Release, ...]:
         """See `Store.releases`."""
         query = f"{read('releases')} WHERE project = :project AND body NOT LIKE :removed ORDER BY seq DESC"
-        values = {"project": clean(project), "removed": f"{TOMBSTONE}%"}
-        return tuple(release_of(row, self.where) for row in self.connection.rows(f"{query}{_at_most(limit)}", values))
+        most, number = _at_most(limit)
+        values = {"project": clean(project), "removed": f"{TOMBSTONE}%", **number}
+        return tuple(release_of(row, self.where) for row in self.connection.rows(f"{query}{most}", values))
 
     def _release_row(self, project: str, number: str) -> Row | None:
         return self.find("releases", project=clean(project), number=clean(number))
@@ -269,7 +268,7 @@ class Transaction(Work):
         """See `Store.deployments`."""
         wanted = {"project": project, "environment": environment, "release": release}
         values = {name: clean(value) for name, value in wanted.items() if value is not None}
-        conditions, most = [f"{name} = :{name}" for name in values], _at_most(limit)
+        conditions, (most, number) = [f"{name} = :{name}" for name in values], _at_most(limit)
         if state in _OPEN:
             # Whether one that was never finished still runs does not stand in the store.
             conditions.append(among("state", (open_.value for open_ in _OPEN), values))
@@ -277,7 +276,7 @@ class Transaction(Work):
         else:
             if state is not None:
                 conditions, values = [*conditions, "state = :state"], {**values, "state": state.value}
-            rows = list(self._newest(conditions, values, most))
+            rows = list(self._newest(conditions, {**values, **number}, most))
         return tuple(self.filled(rows, outcomes=outcomes))
 
     def _newest(self, conditions: Sequence[str], values: Row, most: str) -> Iterator[Row]:
@@ -286,11 +285,11 @@ class Transaction(Work):
 
     def filled(self, rows: Sequence[Row], *, outcomes: bool = True) -> Iterator[Deployment]:
         """The deployments of *rows*, with their outcomes or without."""
-        for start in range(0, len(rows), CHUNK):
-            chunk = rows[start : start + CHUNK]
+        for chunk in chunks(rows):
             found: dict[str, list[Row]] = {row["id"]: [] for row in chunk}
-            if outcomes:
-                self._fill(found)
+            query, of = f"{read('outcomes')} WHERE", tuple(found) if outcomes else ()
+            for row in self.rows_among(query, "deployment", of, "ORDER BY position"):
+                found[row["deployment"]].append(row)
             for row in chunk:
                 try:
                     shown = {**row, "state": self._state(row).value}
@@ -333,12 +332,6 @@ class Transaction(Work):
             )
         Leasing(self.connection, self.where).check(lease.project, lease.environment, lease.token)
 
-    def _fill(self, found: dict[str, list[Row]]) -> None:
-        values: Row = {}
-        query = f"{read('outcomes')} WHERE {among('deployment', found, values)} ORDER BY position"
-        for row in self.connection.rows(query, values):
-            found[row["deployment"]].append(row)
-
     def _known(self, id: str) -> Row:  # noqa: A002 - the field's name
         row = self._deployment_row(id)
         if row is not None:
@@ -365,12 +358,13 @@ class Transaction(Work):
         return tuple(made)
 
 
-def _at_most(limit: int | None) -> str:
+def _at_most(limit: int | None) -> tuple[str, Row]:
+    """What ends a statement that finds so many rows, and the value in it."""
     if limit is None:
-        return ""
+        return "", {}
     if limit < 0:
         raise ModelError(f"limit {limit} is below zero; use None for all")
-    return f" LIMIT {int(limit)}"
+    return " LIMIT :limit", {"limit": int(limit)}
 
 
 def _about(release: Release) -> dict[str, str]:

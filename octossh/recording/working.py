@@ -11,7 +11,7 @@ from octossh.errors import RecordError
 from octossh.model import Event
 from octossh.recording.actors import actor_here
 from octossh.recording.rows import GENESIS, Row, event_row
-from octossh.recording.statements import Connection, delete, insert, select, update
+from octossh.recording.statements import Connection, among, chunks, delete, insert, select, update
 
 __all__ = ["UNREADABLE", "Work"]
 
@@ -53,6 +53,15 @@ class Work:
     def find_all(self, table: str, **key: object) -> Iterator[Row]:
         """The rows of *table* in which *key* stands."""
         return self.connection.rows(select(table, tuple(key)), _of(key))
+
+    def rows_among(
+        self, query: str, column: str, given: Sequence[object], order: str = "", **values: object
+    ) -> Iterator[Row]:
+        """What *query*, which ends in WHERE or AND, finds where *column* is one of *given*, however many they are."""
+        for some in chunks(given):
+            about = dict(values)
+            chosen = among(column, some, about)
+            yield from self.connection.rows(f"{query} {chosen} {order}", about)
 
     def change(self, table: str, key: Row, values: Row) -> None:
         """Put *values* into the rows of *table* in which *key* stands."""

@@ -13,8 +13,10 @@ import pytest
 
 from octossh.errors import RecordError
 from octossh.model import Deployment, Event, Mode, Outcome, Process, Release, RunScript, State
+from octossh.model.serialising import to_dict
 from octossh.planning import Tidy
 from octossh.recording import Store, tables
+from octossh.recording.rows import canonical, sha256
 from octossh.recording.statements import COLUMNS
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -292,6 +294,25 @@ def test_a_deployment_that_cannot_be_read_any_more_is_a_record_error(path, state
         with pytest.raises(RecordError, match="deployment 'd1' cannot be read"):
             store.deployments()
         assert store.deployment("d2").outcomes
+
+
+def test_a_deployment_that_cannot_be_read_any_more_is_not_tidied_up(path):
+    edit(path, "UPDATE outcomes SET changed = 2 WHERE deployment = 'd1' AND target = 'h01'")
+    with Store(f"sqlite:///{path}") as store:
+        for what in ("steps", "logs"):
+            with pytest.raises(RecordError, match=r"deployment 'd1' cannot be read, so it was changed"):
+                store.tidy([Tidy(project="shop", what=what, name="d1", why="old")])
+        assert len(store.events()) == 8
+
+
+def test_a_release_without_pins_in_its_text_pins_nothing(path):
+    with Store(f"sqlite:///{path}") as store:
+        body = to_dict(store.release("shop", "0.0.1"))
+    del body["pins"]
+    text = canonical(body)
+    edit(path, "UPDATE releases SET body = ?, sha256 = ? WHERE number = '0.0.1'", text, sha256(text))
+    with Store(f"sqlite:///{path}") as store:
+        assert store.release("shop", "0.0.1").pins == store.pins("shop", {"0.0.1"}) == ()
 
 
 def test_an_event_that_cannot_be_read_any_more_is_a_record_error(path):

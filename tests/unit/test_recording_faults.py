@@ -165,6 +165,16 @@ def test_a_database_of_something_else_is_refused_and_stays_as_it_is(tmp_path, ta
     assert path.read_bytes() == before
 
 
+def test_a_file_in_which_only_tables_of_sqlite_itself_are_left_becomes_a_store(tmp_path):
+    path = tmp_path / "a.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE t (a INTEGER PRIMARY KEY AUTOINCREMENT)")
+        db.execute("DROP TABLE t")
+    with Store(f"sqlite:///{path}") as store:
+        store.record(EVENT)
+        assert [event.type for event in store.events()] == [EVENT.type]
+
+
 def test_a_newer_schema_is_refused_also_when_its_tables_have_other_names(path):
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute("UPDATE meta SET value = '99'")

@@ -128,7 +128,7 @@ def test_deployments_are_chosen_by_project_environment_release_and_state(store):
 
 @pytest.mark.slow
 def test_without_a_limit_all_deployments_come_and_each_has_its_own_outcomes(store, monkeypatch):
-    monkeypatch.setattr("octossh.recording.transactions.CHUNK", 10)
+    monkeypatch.setattr("octossh.recording.statements.CHUNK", 10)
     for number in range(65):
         one = deployment(f"d{number}")
         store.start(one)
@@ -179,7 +179,7 @@ def test_the_latest_of_each_place_are_the_newest_and_the_newest_that_passed(long
 
 
 def test_the_latest_of_many_places_come_too(store, monkeypatch):
-    monkeypatch.setattr("octossh.recording.shortcuts.CHUNK", 7)
+    monkeypatch.setattr("octossh.recording.statements.CHUNK", 7)
     for number in range(20):
         finished(store, f"d{number}", State.SUCCEEDED, environment=f"e{number}")
     assert [d.id for d in store.latest()] == [f"d{number}" for number in range(19, -1, -1)]
@@ -212,7 +212,7 @@ def pin(tag):
 
 
 def test_releases_tell_what_they_pin_as_long_as_they_are_stored(store, monkeypatch):
-    monkeypatch.setattr("octossh.recording.shortcuts.CHUNK", 2)
+    monkeypatch.setattr("octossh.recording.statements.CHUNK", 2)
     made = {number: release(number, pins=(pin(number),)) for number in "123"}
     for one in made.values():
         store.import_release(one, by="ada")
@@ -237,6 +237,12 @@ def test_the_past_of_an_environment_comes_newest_first_as_far_as_it_is_taken(lon
 def test_a_negative_limit_is_refused(store):
     with pytest.raises(ModelError, match="limit -1 is below zero"):
         store.deployments(limit=-1)
+
+
+def test_a_limit_beyond_64_bits_is_refused_in_words(store):
+    for read in (store.deployments, lambda limit: store.releases("shop", limit=limit)):
+        with pytest.raises(RecordError, match="a number in this record is too large"):
+            read(limit=2**70)
 
 
 def test_an_unknown_deployment_is_a_model_error_with_the_nearest_id(store):

@@ -107,6 +107,20 @@ def test_an_upgrade_that_breaks_off_leaves_the_file_as_it_was(old, monkeypatch):
         assert store.verify().ok
 
 
+@pytest.mark.parametrize("noted", ["0009", "0000", None])
+def test_a_file_whose_two_notes_of_its_form_differ_is_refused_and_stays_as_it_was(old, noted):
+    with contextlib.closing(sqlite3.connect(old)) as db:
+        db.execute("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL)")
+        db.execute("DELETE FROM alembic_version")
+        db.executemany("INSERT INTO alembic_version VALUES (?)", [[noted]] if noted else [])
+        db.commit()
+    before = shape(old), rows(old)
+    says = f"of form {noted or 'none'} by alembic_version, .*; put a backup in its place"
+    with Store(f"sqlite:///{old}") as store, pytest.raises(RecordError, match=says):
+        store.events()
+    assert (shape(old), rows(old)) == before
+
+
 def test_of_many_that_open_it_at_once_one_does_it_and_none_sees_an_error(old):
     stores = [Store(f"sqlite:///{old}") for _ in range(6)]
     with ThreadPoolExecutor(6) as pool:
