@@ -80,16 +80,20 @@ class Session:
 
     def rest(self) -> None:
         """End what is being read, and roll back what is not committed."""
-        for cursor in tuple(self._reading):
-            cursor.close()
-        self._reading.clear()
+        self._stop_reading()
         self.driver.rollback()
 
     def close(self) -> None:
-        """Close it; what is being read would keep it open."""
-        with contextlib.suppress(sqlite3.Error):
-            self.rest()
-        self.driver.close()
+        """Close it, by which what is not committed is rolled back; what is being read would keep it open."""
+        try:
+            self._stop_reading()
+        finally:
+            self.driver.close()
+
+    def _stop_reading(self) -> None:
+        for cursor in tuple(self._reading):
+            cursor.close()
+        self._reading.clear()
 
     @contextlib.contextmanager
     def begun(self, *, write: bool) -> Iterator[None]:

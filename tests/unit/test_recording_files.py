@@ -181,17 +181,17 @@ def test_a_store_in_memory_keeps_its_only_connection_and_rolls_it_back_before_it
 def _break_off_twice(store, monkeypatch):
     """Ctrl-C in a write, and again before anything of it is rolled back."""
 
-    def interrupt_again(*_):
-        monkeypatch.undo()
+    def interrupt(*_):
         raise KeyboardInterrupt
 
     def write(connection):
         connection.run("INSERT INTO meta (name, value) VALUES ('half', 'written')")
-        monkeypatch.setattr(sqlite.contextlib, "suppress", interrupt_again)
-        raise KeyboardInterrupt
+        monkeypatch.setattr(sqlite.contextlib, "suppress", interrupt)
+        interrupt()
 
     with pytest.raises(KeyboardInterrupt), store._transaction(write=True) as transaction:
         write(transaction.connection)
+    monkeypatch.undo()
 
 
 @pytest.mark.slow
