@@ -40,7 +40,6 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
     labels = [] if step.restart == "no" else ["--label", f"{LABELS['restart']}={step.restart}"]
     if isinstance(step.strategy, StartFirst):
         labels += ["--label", f"{LABELS['strategy']}={_BESIDE}"]
-    look_format = _look_format(order, step, wanted)
     return {
         **creating(order, secrets, labels, late),
         "name": wanted.name,
@@ -62,8 +61,8 @@ def run_container(order: Order, secrets: Secrets) -> dict[str, Any]:
         "healthy_cs": math.ceil(step.healthy_timeout_s * 100),
         "monitor_cs": math.ceil(step.monitor_s * 100),
         "stop_grace_s": step.stop_grace_s,
-        "look_format": look_format,
-        "settled_format": named(f"/{wanted.name}", look_format),
+        "look_format": _look_format(order, step, wanted),
+        "settled_format": named(f"/{wanted.name}", _settled_format(order, step, wanted, f"{wanted.name} ")),
         "marked": True,
         "json_format": "{{json .}}",
         "gate_format": _GATE,
@@ -141,8 +140,8 @@ def _look_format(order: Order, step: RunContainer, wanted: Wanted) -> str:
     )
 
 
-def _settled_format(order: Order, step: RunContainer, wanted: Wanted) -> str:
-    """Go template: all that docker says, where it is the wanted container, running and well."""
+def _settled_format(order: Order, step: RunContainer, wanted: Wanted, ahead: str = "") -> str:
+    """Go template: *ahead* and all that docker says, where it is the wanted container, running and well."""
     labels = ".Config.Labels"
     conditions = (
         f'(eq .Name {go_text("/" + wanted.name)}) (eq .State.Status "running") {is_ours(order, labels)} '
@@ -151,5 +150,7 @@ def _settled_format(order: Order, step: RunContainer, wanted: Wanted) -> str:
     if step.restart != "no":
         conditions += f" (eq .HostConfig.RestartPolicy.Name {go_text(step.restart.partition(':')[0])})"
     conditions += "".join(f" ({_joined(join)})" for join in _named(step))
-    well = '{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}{{json .}}{{end}}{{else}}{{json .}}{{end}}'
+    told = ahead + "{{json .}}"
+    healthy = f'{{{{if eq .State.Health.Status "healthy"}}}}{told}{{{{end}}}}'
+    well = f"{{{{if .State.Health}}}}{healthy}{{{{else}}}}{told}{{{{end}}}}"
     return f"{{{{if and {conditions}}}}}{well}{{{{end}}}}"

@@ -84,7 +84,7 @@ def docker_values(target: Target | None) -> dict[str, Any]:
     words = [*call, *(["--host", host] if host and target and not target.bare else [])]
     pushed = target is not None and target.images == "push"
     made = {"docker": Words(" ".join(map(quote, words))), "docker_command": call[0], "docker_host": host}
-    return {**made, "pushed": pushed}
+    return {**made, "engine": " ".join(words), "pushed": pushed}
 
 
 def image_there(reference: str, target: Target | None) -> str:

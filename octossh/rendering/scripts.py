@@ -49,7 +49,9 @@ def render(order: Order) -> Script:
         body = rendered(environment_of(order.templates), f"{order.step.kind}.sh.j2", values)
     except ModelError as error:
         raise ModelError(f"step {order.step.name!r}: {error}") from error
-    look = Look(values["name"], values["settled_format"], values["marked"]) if "settled_format" in values else None
+    # A template of the user's need not say that it does something.
+    together = "settled_format" in values and order.step.kind not in order.templates.marks
+    look = Look(values["name"], values["settled_format"], values["marked"]) if together else None
     return Script(f"{order.step.kind} {order.step.name}", body, tuple(secrets.names), look=look)
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
+from golden.cases import order
 from properties.docker_stand_in import Docker
 from properties.senders import Sender
 from properties.stand import EACH_SHELL, Host, clear_locks, forget_runs, unique
 from properties.webs import NAME, ONE, THREE, TWO, image, script, short
 
 import octossh as oc
+from octossh.model import Pairs, Templates
+from octossh.rendering import render
 from octossh.shell import Script
 
 _locks = pytest.fixture(autouse=True, scope="module")(clear_locks)
@@ -68,11 +73,11 @@ def test_what_is_told_of_it_is_what_docker_says_of_it(sender: Sender) -> None:
     assert f'"Name":"/{NAME}"' in told[0][1]
 
 
-def test_a_change_begins_with_what_all_were_looked_at_by(sender: Sender) -> None:
+def test_where_something_is_to_be_done_a_container_is_looked_for_under_all_its_names(sender: Sender) -> None:
     sender.send(NET, web(ONE))
     sender.host.docker.images.append(image(TWO))
     assert sender.send(NET, web(TWO)) == ["succeeded unchanged no ", "succeeded replaced yes "]
-    assert sender.calls[:2] == ["inspect", "create"]
+    assert sender.calls[:3] == ["inspect", "container inspect", "create"]
     assert short(sender.host) == {NAME: ("running", image(TWO))}
     assert sender.send(NET, web(TWO))[1] == "succeeded unchanged no "
     assert sender.calls == ["inspect"]
@@ -142,21 +147,82 @@ def test_a_mark_counts_for_nothing_once_somebody_else_has_had_the_lock(sender: S
     assert sender.calls == ["network inspect", "container inspect"]
 
 
-def test_a_mark_that_is_not_ours_is_not_written_to(sender: Sender, tmp_path: Path) -> None:
+def spoil(file: Path, how: str, theirs: Path) -> None:
+    """Put something of a stranger's in the place of the mark, with what would be in it."""
+    said = file.read_text()
+    file.unlink()
+    if how == "a pipe":
+        os.mkfifo(file)
+        return
+    theirs.write_text(said)
+    if how == "a link":
+        file.symlink_to(theirs)
+    elif how == "a link to nothing":
+        theirs.unlink()
+        file.symlink_to(theirs)
+    else:
+        file.write_text(said)
+        os.chown(file, 65534, 65534)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+@pytest.mark.parametrize("how", ["a pipe", "a link", "a link to nothing", "a file of a stranger's"])
+def test_a_mark_that_is_not_ours_counts_for_nothing_and_is_left_alone(sender: Sender, tmp_path: Path, how: str) -> None:
     sender.send(NET, web(ONE))
     file, theirs = mark(), tmp_path / "theirs"
-    theirs.write_text("theirs\n")
-    file.unlink()
-    file.symlink_to(theirs)
+    spoil(file, how, theirs)
+    left = theirs.read_text() if theirs.exists() else None
+    try:
+        for _ in range(2):
+            assert sender.send(NET, web(ONE))[1] == "succeeded unchanged no "
+            assert sender.calls == ["network inspect", "container inspect"]
+        assert (theirs.read_text() if theirs.exists() else None) == left
+    finally:
+        file.unlink()
+
+
+def test_a_mark_vouches_for_the_docker_that_was_called_alone(sender: Sender) -> None:
+    sender.send(NET, web(ONE))
+    sender.host.environ["DOCKER_HOST"] = "unix:///run/user/1000/docker.sock"
     assert sender.send(NET, web(ONE))[1] == "succeeded unchanged no "
     assert sender.calls == ["network inspect", "container inspect"]
-    assert theirs.read_text() == "theirs\n"
-    file.unlink()
+    sender.send(NET, web(ONE))
+    assert sender.calls == ["inspect"]
 
 
-def test_an_old_container_that_could_not_be_removed_leaves_no_mark(
-    sender: Sender, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_docker_that_did_not_tell_of_all_names_gives_no_mark(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    sender.send(NET, web(ONE))
+    mark().unlink()
+    call = Docker.call
+
+    def half(docker: Docker, args: list[str], *more: Any) -> tuple[int, str, str]:
+        code, out, err = call(docker, args, *more)
+        return code, out, "Cannot connect to the Docker daemon\n" if args[:2] == ["container", "inspect"] else err
+
+    monkeypatch.setattr(Docker, "call", half)
+    assert sender.send(NET, web(ONE))[1] == "succeeded unchanged no "
+    monkeypatch.undo()
+    assert sender.send(NET, web(ONE))[1] == "succeeded unchanged no "
+    assert sender.calls == ["network inspect", "container inspect"]
+
+
+MINE = """{% include "_begin.sh.j2" %}
+docker network create {{ name }} >/dev/null
+octossh_end succeeded created yes ""
+{% include "_end.sh.j2" %}
+"""
+
+
+def test_behind_a_step_with_a_template_of_the_users_a_container_is_looked_at_by_itself(sender: Sender) -> None:
+    templates = Templates(Pairs({"create_network.sh.j2": MINE}), Pairs({"create_network": "0" * 64}))
+    mine = render(attrs.evolve(order(NET, project=unique()), templates=templates))
+    sender.send(VOL, mine, web(ONE))
+    sender.host.docker.networks.clear()
+    assert sender.send(VOL, mine, web(ONE))[1:] == ["succeeded created yes ", "succeeded unchanged no "]
+    assert sender.calls == ["volume inspect", "network create", "container inspect"]
+
+
+def test_an_old_container_that_could_not_be_removed_leaves_no_mark(sender: Sender) -> None:
     sender.send(NET, web(ONE))
     sender.host.docker.fails = "rm"
     assert sender.send(NET, web(TWO))[1] == "succeeded replaced yes "
@@ -171,7 +237,7 @@ def test_a_container_that_was_stopped_since_is_started_again(sender: Sender) -> 
     for seen in sender.host.docker.containers.values():
         seen["State"]["Status"] = "exited"
     assert sender.send(NET, web(ONE))[1] == "succeeded started yes it was exited"
-    assert sender.calls[:2] == ["inspect", "start"]
+    assert sender.calls[:3] == ["inspect", "container inspect", "start"]
 
 
 def test_a_container_that_another_step_changes_meanwhile_is_looked_at_again(

@@ -267,38 +267,36 @@ octossh_glance() {
 octossh_look() { octossh_docker network inspect --format '{{.Name}} {{if and (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "backend")}}ours{{else}}other{{end}} {{with (index .Labels "octossh.spec")}}{{.}}{{else}}-{{end}}
 {{json .}}' db 2>/dev/null; }
 # Where steps beside this one look for what they keep, too, the first of them looks for all with one start of docker, and
-# leaves for each of the others what docker said. Sets octossh_glimpse to what that is of db; to nothing where
-# this one has to look for itself, as after somebody else who had the lock since.
-octossh_see() {
-    octossh_glimpse='' octossh_more='' octossh_left=${octossh_run_dir:-}
+# leaves for each of the others what is as it shall be, or not there. All else is looked at by itself; so is all where
+# somebody else had the lock since, and a container behind a step that has done something.
+octossh_look_ahead() {
+    octossh_glimpse='' octossh_seen_in=${octossh_run_dir:-}
     if [ -n "${octossh_beside_format:-}" ] && [ -n "${octossh_go:-}" ]; then
-        octossh_see_all
+        octossh_look_for_all
     elif [ -n "${octossh_ahead:-}" ]; then
-        octossh_left=${octossh_left%/*}/octossh-run-$octossh_ahead
+        octossh_seen_in=${octossh_seen_in%/*}/octossh-run-$octossh_ahead
         octossh_before=${octossh_before:-}
-        if [ "${octossh_before% since *}" = 'deployment d-20260102-030405-1 by ada@desk' ] && [ -f "$octossh_left/seen.db" ]; then
-            { read -r octossh_glimpse && read -r octossh_more; } <"$octossh_left/seen.db"
-            octossh_glimpse=$octossh_glimpse${octossh_more:+$octossh_nl$octossh_more}
-        fi
+        [ "${octossh_before% since *}" != 'deployment d-20260102-030405-1 by ada@desk' ] || [ ! -f "$octossh_seen_in/seen.db" ] ||
+            read -r octossh_glimpse <"$octossh_seen_in/seen.db"
     fi
 }
 
-octossh_see_all() {
-    # The others with a mark of their own have nothing under further names, which would have to be looked for, too.
+octossh_look_for_all() {
+    octossh_all=${octossh_beside:-}
     for octossh_other in ${octossh_beside_marked:-}; do
-        ! octossh_marked "$octossh_other" || octossh_beside="${octossh_beside:-} $octossh_other"
+        ! octossh_marked "$octossh_other" || octossh_all="$octossh_all $octossh_other"
     done
-    [ -n "${octossh_beside:-}" ] || return 0
+    [ -n "$octossh_all" ] || return 0
     # shellcheck disable=SC2086
-    octossh_seen=$octossh_nl$(octossh_docker inspect --format '{{if eq .Name "db"}}{{if and (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "backend") (eq (index .Labels "octossh.spec") "sha256:1b91ea3e6b17951b6694882de7d19ab787d6175a6010c2d7a348a3908e3a91c9")}}{{with .ID}}db {{end}}{{json .}}{{end}}{{end}}'"$octossh_beside_format" db $octossh_beside 2>&1)$octossh_nl
-    for octossh_other in $octossh_beside; do
+    octossh_seen=$octossh_nl$(octossh_docker inspect --format '{{if eq .Name "db"}}{{if and (eq (index .Labels "octossh.project") "shop") (eq (index .Labels "octossh.environment") "Dev") (eq (index .Labels "octossh.step") "backend") (eq (index .Labels "octossh.spec") "sha256:1b91ea3e6b17951b6694882de7d19ab787d6175a6010c2d7a348a3908e3a91c9")}}{{with .ID}}db {{end}}{{json .}}{{end}}{{end}}'"$octossh_beside_format" db $octossh_all 2>&1)$octossh_nl
+    for octossh_other in $octossh_all; do
         octossh_find "$octossh_other"
-        { printf '%s\n' "$octossh_glimpse" >"$octossh_left/seen.$octossh_other"; } 2>/dev/null || rm -f "$octossh_left/seen.$octossh_other"
+        { printf '%s\n' "$octossh_glimpse" >"$octossh_seen_in/seen.$octossh_other"; } 2>/dev/null || rm -f "$octossh_seen_in/seen.$octossh_other"
     done
     octossh_find db
 }
 
-# What octossh_seen tells of $1: all that docker says of it; of a container what it is, and all in a line of its own.
+# What octossh_seen tells of $1.
 octossh_find() {
     octossh_glimpse=''
     case $octossh_seen in
@@ -306,26 +304,26 @@ octossh_find() {
             octossh_glimpse=${octossh_seen#*"$octossh_nl$1 "}
             octossh_glimpse=${octossh_glimpse%%"$octossh_nl"*}
             ;;
-        *"$octossh_nl/$1 "*)
-            octossh_more=${octossh_seen#*"$octossh_nl/$1 "}
-            octossh_glimpse="/$1 ${octossh_more%%"$octossh_nl"*}"
-            octossh_more=${octossh_more#*"$octossh_nl"}
-            octossh_glimpse=$octossh_glimpse$octossh_nl${octossh_more%%"$octossh_nl"*}
-            ;;
         *"o such object: $1$octossh_nl"*) octossh_glimpse=absent ;;
     esac
 }
 
-# Whether the mark of container $1 says that whoever had the lock last has left nothing of it under another name.
+# Whether the mark of container $1 says that whoever had the lock last has left nothing of it under another name, which
+# would have to be looked for as well; in this docker, as it is called here.
 octossh_marked() {
-    octossh_more=''
-    { read -r octossh_more <"${octossh_lock%.lock}.mark.$1"; } 2>/dev/null
-    [ -n "$octossh_more" ] && [ "$octossh_more" = "${octossh_before% since *}" ]
+    octossh_vouches=''
+    ! octossh_ours "${octossh_lock%.lock}.mark.$1" || read -r octossh_vouches <"${octossh_lock%.lock}.mark.$1"
+    [ -n "$octossh_vouches" ] && [ "$octossh_vouches" = "${octossh_before% since *}$octossh_engine" ]
 }
+octossh_engine=" (docker ${DOCKER_HOST:-} ${DOCKER_CONTEXT:-})"
 
-# The same into octossh_seen: whose it is, and in the next line all that docker says of it; nothing where it is not there.
-octossh_see_it() {
-    octossh_see
+# Whether $1 is a file of this user's own, in a place that goes with this host as the lock does.
+# shellcheck disable=SC3067  # all shells have -O
+octossh_ours() { case $1 in /dev/shm/*) [ -f "$1" ] && [ ! -h "$1" ] && [ -O "$1" ] ;; *) return 1 ;; esac; }
+
+# What docker says of it into octossh_seen: whose it is, and in the next line all of it; nothing where it is not there.
+octossh_see() {
+    octossh_look_ahead
     case $octossh_glimpse in
         "{"*) octossh_seen="db ours sha256:1b91ea3e6b17951b6694882de7d19ab787d6175a6010c2d7a348a3908e3a91c9$octossh_nl$octossh_glimpse" ;;
         absent) octossh_seen='' ;;
@@ -363,7 +361,7 @@ OCTOSSH_MEMBERS
 
 octossh_compare() {
     octossh_did=created
-    octossh_see_it
+    octossh_see
     octossh_judge
 }
 
@@ -390,7 +388,7 @@ octossh_act() {
         octossh_compare
     fi
     # What was looked for on behalf of containers behind this was so before.
-    [ -z "${octossh_beside_format:-}${octossh_ahead:-}" ] || { printf '' >"$octossh_left/acted"; } 2>/dev/null || rm -f "$octossh_left"/seen.*
+    [ -z "${octossh_beside_format:-}${octossh_ahead:-}" ] || { printf '' >"$octossh_seen_in/acted"; } 2>/dev/null || rm -f "$octossh_seen_in"/seen.*
     [ "$octossh_did" = created ] || octossh_remove
     octossh_say 'creating network db'
     octossh_said=$(octossh_docker network create --driver macvlan --subnet 172.28.6.0/24 --gateway 172.28.6.1 --ip-range 172.28.6.128/25 --subnet fd00:6::/64 --ipv6 --internal --opt parent=eth0 --opt macvlan_mode=bridge --label octossh.project=shop --label octossh.environment=Dev --label octossh.step=backend --label octossh.release=0.0.7 --label octossh.deployment=d-20260102-030405-1 --label octossh.spec=sha256:1b91ea3e6b17951b6694882de7d19ab787d6175a6010c2d7a348a3908e3a91c9 --label 'octossh.fields={"driver":"macvlan","gateway":"172.28.6.1","internal":true,"ip_range":"172.28.6.128/25","ipv6":true,"labels":{"com.example.team":"blue","odd":"it'"'"'s \"$HOME\" `id` $(id) \\ \n two  lines\t* ? [a] ~ ! # & ; | < > € 𝄞 -- {x}"},"options":{"macvlan_mode":"bridge"},"parent":"eth0","subnet":"172.28.6.0/24","subnets":["fd00:6::/64"],"v":1}' --label com.example.team=blue --label 'odd=it'"'"'s "$HOME" `id` $(id) \ 

@@ -268,39 +268,36 @@ octossh_glance() {
     if [ -n "${octossh_go:-}" ]; then octossh_run_on octossh_act; else octossh_act; fi
 }
 # Where steps beside this one look for what they keep, too, the first of them looks for all with one start of docker, and
-# leaves for each of the others what docker said. Sets octossh_glimpse to what that is of shop-dev-web; to nothing where
-# this one has to look for itself, as after somebody else who had the lock since.
-octossh_see() {
-    octossh_glimpse='' octossh_more='' octossh_left=${octossh_run_dir:-}
+# leaves for each of the others what is as it shall be, or not there. All else is looked at by itself; so is all where
+# somebody else had the lock since, and a container behind a step that has done something.
+octossh_look_ahead() {
+    octossh_glimpse='' octossh_seen_in=${octossh_run_dir:-}
     if [ -n "${octossh_beside_format:-}" ] && [ -n "${octossh_go:-}" ]; then
-        octossh_see_all
+        octossh_look_for_all
     elif [ -n "${octossh_ahead:-}" ]; then
-        octossh_left=${octossh_left%/*}/octossh-run-$octossh_ahead
+        octossh_seen_in=${octossh_seen_in%/*}/octossh-run-$octossh_ahead
         octossh_before=${octossh_before:-}
-        if [ "${octossh_before% since *}" = 'deployment d-20260102-030405-1 by ada@desk' ] && [ -f "$octossh_left/seen.shop-dev-web" ] && [ ! -e "$octossh_left/acted" ]; then
-            { read -r octossh_glimpse && read -r octossh_more; } <"$octossh_left/seen.shop-dev-web"
-            octossh_glimpse=$octossh_glimpse${octossh_more:+$octossh_nl$octossh_more}
-        fi
+        [ "${octossh_before% since *}" != 'deployment d-20260102-030405-1 by ada@desk' ] || [ -e "$octossh_seen_in/acted" ] || [ ! -f "$octossh_seen_in/seen.shop-dev-web" ] ||
+            read -r octossh_glimpse <"$octossh_seen_in/seen.shop-dev-web"
     fi
 }
 
-octossh_see_all() {
-    # The others with a mark of their own have nothing under further names, which would have to be looked for, too.
+octossh_look_for_all() {
+    octossh_all=${octossh_beside:-}
     for octossh_other in ${octossh_beside_marked:-}; do
-        ! octossh_marked "$octossh_other" || octossh_beside="${octossh_beside:-} $octossh_other"
+        ! octossh_marked "$octossh_other" || octossh_all="$octossh_all $octossh_other"
     done
-    [ -n "${octossh_beside:-}" ] && octossh_marked shop-dev-web || return 0
+    [ -n "$octossh_all" ] && octossh_marked shop-dev-web || return 0
     # shellcheck disable=SC2086
-    octossh_seen=$octossh_nl$(octossh_docker inspect --format '{{if eq .Name "/shop-dev-web"}}{{.Name}} {{.ID}} {{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} -{{if index .NetworkSettings.Networks "a-net"}}{{else}}0.{{end}}{{if index .NetworkSettings.Networks "b-net"}}{{else}}1.{{end}} {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}
-{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:e5c86f7762620931cca7eb3a5552388b6745b6401a56f7e0841fe1ec14faa69c") (eq .HostConfig.RestartPolicy.Name "always") (index .NetworkSettings.Networks "a-net") (index .NetworkSettings.Networks "b-net")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}{{json .}}{{end}}{{else}}{{json .}}{{end}}{{end}}{{end}}'"$octossh_beside_format" shop-dev-web $octossh_beside 2>&1)$octossh_nl
-    for octossh_other in $octossh_beside; do
+    octossh_seen=$octossh_nl$(octossh_docker inspect --format '{{if eq .Name "/shop-dev-web"}}{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:e5c86f7762620931cca7eb3a5552388b6745b6401a56f7e0841fe1ec14faa69c") (eq .HostConfig.RestartPolicy.Name "always") (index .NetworkSettings.Networks "a-net") (index .NetworkSettings.Networks "b-net")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}shop-dev-web {{json .}}{{end}}{{else}}shop-dev-web {{json .}}{{end}}{{end}}{{end}}'"$octossh_beside_format" shop-dev-web $octossh_all 2>&1)$octossh_nl
+    for octossh_other in $octossh_all; do
         octossh_find "$octossh_other"
-        { printf '%s\n' "$octossh_glimpse" >"$octossh_left/seen.$octossh_other"; } 2>/dev/null || rm -f "$octossh_left/seen.$octossh_other"
+        { printf '%s\n' "$octossh_glimpse" >"$octossh_seen_in/seen.$octossh_other"; } 2>/dev/null || rm -f "$octossh_seen_in/seen.$octossh_other"
     done
     octossh_find shop-dev-web
 }
 
-# What octossh_seen tells of $1: all that docker says of it; of a container what it is, and all in a line of its own.
+# What octossh_seen tells of $1.
 octossh_find() {
     octossh_glimpse=''
     case $octossh_seen in
@@ -308,37 +305,29 @@ octossh_find() {
             octossh_glimpse=${octossh_seen#*"$octossh_nl$1 "}
             octossh_glimpse=${octossh_glimpse%%"$octossh_nl"*}
             ;;
-        *"$octossh_nl/$1 "*)
-            octossh_more=${octossh_seen#*"$octossh_nl/$1 "}
-            octossh_glimpse="/$1 ${octossh_more%%"$octossh_nl"*}"
-            octossh_more=${octossh_more#*"$octossh_nl"}
-            octossh_glimpse=$octossh_glimpse$octossh_nl${octossh_more%%"$octossh_nl"*}
-            ;;
         *"o such object: $1$octossh_nl"*) octossh_glimpse=absent ;;
     esac
 }
 
-# Whether the mark of container $1 says that whoever had the lock last has left nothing of it under another name.
+# Whether the mark of container $1 says that whoever had the lock last has left nothing of it under another name, which
+# would have to be looked for as well; in this docker, as it is called here.
 octossh_marked() {
-    octossh_more=''
-    { read -r octossh_more <"${octossh_lock%.lock}.mark.$1"; } 2>/dev/null
-    [ -n "$octossh_more" ] && [ "$octossh_more" = "${octossh_before% since *}" ]
+    octossh_vouches=''
+    ! octossh_ours "${octossh_lock%.lock}.mark.$1" || read -r octossh_vouches <"${octossh_lock%.lock}.mark.$1"
+    [ -n "$octossh_vouches" ] && [ "$octossh_vouches" = "${octossh_before% since *}$octossh_engine" ]
 }
+octossh_engine=" (docker ${DOCKER_HOST:-} ${DOCKER_CONTEXT:-})"
 
-# The mark of this container: who had the lock when nothing of it was there under another name. It is kept where the lock
-# goes with the host, too; what is not ours there is left alone.
+# Whether $1 is a file of this user's own, in a place that goes with this host as the lock does.
+# shellcheck disable=SC3067  # all shells have -O
+octossh_ours() { case $1 in /dev/shm/*) [ -f "$1" ] && [ ! -h "$1" ] && [ -O "$1" ] ;; *) return 1 ;; esac; }
+# The mark of this container, for `octossh_marked`: empty while something is done, and where something was left.
 octossh_left_over=no
-octossh_mark() { octossh_mark_as 'deployment d-20260102-030405-1 by ada@desk'; }
-
-octossh_unmark() { octossh_mark_as ''; }
-
-octossh_mark_as() {
+octossh_mark() {
     octossh_file="${octossh_lock%.lock}.mark."shop-dev-web
-    case $octossh_file in /dev/shm/*) ;; *) return 0 ;; esac
-    # shellcheck disable=SC3067  # all shells have it
-    if [ -O "$octossh_file" ] && [ ! -h "$octossh_file" ]; then
+    if octossh_ours "$octossh_file"; then
         printf '%s\n' "$1" >"$octossh_file"
-    elif [ -n "$1" ]; then
+    elif [ -n "$1" ] && [ "${octossh_lock%/*}" = /dev/shm ] && [ ! -e "$octossh_file" ] && [ ! -h "$octossh_file" ]; then
         (set -C && printf '%s\n' "$1" >"$octossh_file")
     fi 2>/dev/null || :
 }
@@ -354,15 +343,10 @@ octossh_try() {
 # names docker gave an answer for; octossh_json to all that it says of the wanted container, where that runs and is well.
 # "beside" is what start-first made.
 octossh_look() {
-    octossh_seen=$(octossh_docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} -{{if index .NetworkSettings.Networks "a-net"}}{{else}}0.{{end}}{{if index .NetworkSettings.Networks "b-net"}}{{else}}1.{{end}} {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}
-{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:e5c86f7762620931cca7eb3a5552388b6745b6401a56f7e0841fe1ec14faa69c") (eq .HostConfig.RestartPolicy.Name "always") (index .NetworkSettings.Networks "a-net") (index .NetworkSettings.Networks "b-net")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}{{json .}}{{end}}{{else}}{{json .}}{{end}}{{end}}' shop-dev-web--old shop-dev-web--next shop-dev-web 2>&1) || :
-    octossh_read
-}
-
-# The same of what octossh_seen tells.
-octossh_read() {
     octossh_main_id='' octossh_old_id='' octossh_next_id='' octossh_main_status='' octossh_main_spec=''
     octossh_told=0 octossh_json=''
+    octossh_seen=$(octossh_docker container inspect --format '{{.Name}} {{.ID}} {{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{if eq (index .Config.Labels "octossh.strategy") "start-first"}}beside{{else}}-{{end}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} -{{if index .NetworkSettings.Networks "a-net"}}{{else}}0.{{end}}{{if index .NetworkSettings.Networks "b-net"}}{{else}}1.{{end}} {{if and (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web")}}ours{{else}}other{{end}} {{with (index .Config.Labels "octossh.spec")}}{{.}}{{else}}-{{end}} {{with (index .Config.Labels "octossh.restart")}}{{.}}{{else}}no{{end}}
+{{if and (eq .Name "/shop-dev-web") (eq .State.Status "running") (eq (index .Config.Labels "octossh.project") "shop") (eq (index .Config.Labels "octossh.environment") "Dev") (eq (index .Config.Labels "octossh.step") "web") (eq (index .Config.Labels "octossh.spec") "sha256:e5c86f7762620931cca7eb3a5552388b6745b6401a56f7e0841fe1ec14faa69c") (eq .HostConfig.RestartPolicy.Name "always") (index .NetworkSettings.Networks "a-net") (index .NetworkSettings.Networks "b-net")}}{{if .State.Health}}{{if eq .State.Health.Status "healthy"}}{{json .}}{{end}}{{else}}{{json .}}{{end}}{{end}}' shop-dev-web--old shop-dev-web--next shop-dev-web 2>&1) || :
     case $octossh_seen in
         *"$octossh_nl"'{"Id":'*)
             octossh_head=${octossh_seen%%"$octossh_nl"'{"Id":'*}
@@ -411,7 +395,8 @@ octossh_inspect() {
 
 # What docker said in the last look at it, where nothing was done since, or what it says now.
 octossh_done() {
-    [ "$octossh_left_over" = yes ] || octossh_mark
+    # Nothing is vouched for that docker has not told of.
+    [ "$octossh_left_over" = yes ] || [ "$octossh_told" -lt 3 ] || octossh_mark 'deployment d-20260102-030405-1 by ada@desk'"$octossh_engine"
     if [ -n "$octossh_json" ]; then octossh_frame "inspect $octossh_json"; else octossh_inspect; fi
     octossh_end succeeded "$1" "$2" "$3"
 }
@@ -459,7 +444,7 @@ octossh_restart_policy() {
 octossh_put_back() {
     octossh_try start shop-dev-web--old
     octossh_restart_policy "$octossh_old_restart" shop-dev-web--old
-    octossh_try rename shop-dev-web--old shop-dev-web || return 1
+    octossh_try rename shop-dev-web--old shop-dev-web || { octossh_left_over=yes && return 1; }
     octossh_state=$(octossh_docker container inspect --format '{{.State.Status}} {{with .State.Health}}{{with .Status}}{{.}}{{else}}none{{end}}{{else}}none{{end}} {{.State.ExitCode}} {{.RestartCount}} {{.State.OOMKilled}} {{if eq .State.FinishedAt "0001-01-01T00:00:00Z"}}{{.Created}}{{else}}{{.State.FinishedAt}}{{end}}{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}
 {{json .}}' shop-dev-web 2>/dev/null) &&
         [ "${octossh_state%% *}" = running ]
@@ -596,11 +581,9 @@ octossh_pull() {
 
 octossh_old_restart=no
 octossh_compare() {
-    octossh_see
-    case $octossh_glimpse in
-        /*) octossh_seen=$octossh_glimpse && octossh_read && octossh_told=3 ;;
-        *) octossh_look ;;
-    esac
+    octossh_look_ahead
+    case $octossh_glimpse in "{"*) octossh_json=$octossh_glimpse octossh_told=3 && octossh_done unchanged no "" ;; esac
+    octossh_look
     # The usual case: the wanted container is well, and no cut run has left anything.
     [ -z "$octossh_main_id" ] || [ -z "$octossh_json" ] || [ -n "$octossh_old_id$octossh_next_id" ] || octossh_done unchanged no ""
 }
@@ -615,8 +598,8 @@ octossh_act() {
         octossh_compare
     fi
     # What was looked for on behalf of containers behind this was so before.
-    [ -z "${octossh_beside_format:-}${octossh_ahead:-}" ] || { printf '' >"$octossh_left/acted"; } 2>/dev/null || rm -f "$octossh_left"/seen.*
-octossh_unmark
+    [ -z "${octossh_beside_format:-}${octossh_ahead:-}" ] || { printf '' >"$octossh_seen_in/acted"; } 2>/dev/null || rm -f "$octossh_seen_in"/seen.*
+    octossh_mark ''
 if [ "$octossh_told" -lt 3 ]; then
     # Not there, or nobody to ask?
     octossh_said=$(octossh_docker version --format '{{.Server.Version}}' 2>&1) || octossh_fail "docker does not answer: $octossh_said"
@@ -665,7 +648,6 @@ if [ -n "$octossh_old_id" ]; then
             octossh_put_back || octossh_say "the old container does not start again"
             octossh_found=started
             octossh_look
-            [ -z "$octossh_old_id" ] || octossh_left_over=yes
             ;;
     esac
 fi
