@@ -157,7 +157,7 @@ def settled_format(order: Order, wanted: Wanted, field: str) -> str:
 
 
 def named(name: str, text: str) -> str:
-    """Go template: *text* for what docker calls *name*, which a container may not be able to take, say."""
+    """Go template: *text*, which may ask for what only a thing of its kind has, for what docker calls *name*."""
     return f"{{{{if eq .Name {go_text(name)}}}}}{text}{{{{end}}}}"
 
 

@@ -392,7 +392,7 @@ octossh_inspect() {
 # What docker said in the last look at it, where nothing was done since, or what it says now.
 octossh_done() {
     # Nothing is vouched for that docker has not told of.
-    [ "$octossh_left_over" = yes ] || [ "$octossh_told" -lt 3 ] || octossh_mark 'deployment d-20260102-030405-1 by ada@desk'"$octossh_engine"
+    [ "$octossh_left_over,$octossh_told" != no,3 ] || octossh_mark 'deployment d-20260102-030405-1 by ada@desk'"$octossh_engine"
     if [ -n "$octossh_json" ]; then octossh_frame "inspect $octossh_json"; else octossh_inspect; fi
     octossh_end succeeded "$1" "$2" "$3"
 }
