@@ -191,7 +191,12 @@ host_stop() {
 }
 
 host_reboot() {
+    local pid
     host_pid "$1" >/dev/null || die "$1 is not up"
+    # A machine that is switched off tells nobody how what ran on it ended: whoever could goes first.
+    for pid in $(ns_pids "$1"); do
+        case $(cat "/proc/$pid/comm" 2>/dev/null) in sshd*) kill -9 "$pid" 2>/dev/null || true ;; esac
+    done
     unplug "$1"
     rmdir_cgroups "$CGROUP/$1"
     host_boot "$1"
