@@ -313,9 +313,9 @@ octossh_find() {
 octossh_marked() {
     octossh_vouches=''
     ! octossh_ours "${octossh_lock%.lock}.mark.$1" || read -r octossh_vouches <"${octossh_lock%.lock}.mark.$1"
-    [ -n "$octossh_vouches" ] && [ "$octossh_vouches" = "${octossh_before% since *}$octossh_engine" ]
+    [ -n "$octossh_vouches" ] && [ "$octossh_vouches" = "${octossh_before% since *} in $octossh_engine" ]
 }
-octossh_engine=" ("docker" ${DOCKER_HOST:-} ${DOCKER_CONTEXT:-})"
+octossh_engine=docker" ${DOCKER_HOST:-} ${DOCKER_CONTEXT:-}."
 
 # Whether $1 is a file of this user's own, in a place that goes with this host as the lock does.
 # shellcheck disable=SC3067  # all shells have -O

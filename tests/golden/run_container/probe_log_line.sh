@@ -310,9 +310,9 @@ octossh_find() {
 octossh_marked() {
     octossh_vouches=''
     ! octossh_ours "${octossh_lock%.lock}.mark.$1" || read -r octossh_vouches <"${octossh_lock%.lock}.mark.$1"
-    [ -n "$octossh_vouches" ] && [ "$octossh_vouches" = "${octossh_before% since *}$octossh_engine" ]
+    [ -n "$octossh_vouches" ] && [ "$octossh_vouches" = "${octossh_before% since *} in $octossh_engine" ]
 }
-octossh_engine=" ("docker" ${DOCKER_HOST:-} ${DOCKER_CONTEXT:-})"
+octossh_engine=docker" ${DOCKER_HOST:-} ${DOCKER_CONTEXT:-}."
 
 # Whether $1 is a file of this user's own, in a place that goes with this host as the lock does.
 # shellcheck disable=SC3067  # all shells have -O
@@ -390,7 +390,7 @@ octossh_inspect() {
 # What docker said in the last look at it, where nothing was done since, or what it says now.
 octossh_done() {
     # Nothing is vouched for that docker has not told of.
-    [ "$octossh_left_over,$octossh_told" != no,3 ] || octossh_mark 'deployment d-20260102-030405-1 by ada@desk'"$octossh_engine"
+    [ "$octossh_left_over,$octossh_told" != no,3 ] || octossh_mark 'deployment d-20260102-030405-1 by ada@desk'" in $octossh_engine"
     if [ -n "$octossh_json" ]; then octossh_frame "inspect $octossh_json"; else octossh_inspect; fi
     octossh_end succeeded "$1" "$2" "$3"
 }
