@@ -55,6 +55,7 @@ nitpick_ignore_regex = [
                r"KeyboardInterrupt|TypeError|Enum|ClassVar|Protocol)")),
     (r"py:class", r"octossh\.(model\.(Catalog|ScheduleList|OptionFields)|sinks\.\w+\.(Sink|Hook)|recording\.Record)"),
     (r"py:class", r"octossh\.model\.Held|(octossh\.shell\.)?Look"),
+    (r"py:class", r"octossh\.(model\.credentials\.Callback|versions\.intervals\.Interval|planning\.Came)"),
     (r"py:class", r"(Auth|Given|Names|TargetSource|NOTHING|optional|.*RuleFields|.*\.[NTV]|[NTV]|attr\..*|attrs\..*)"),
 ]  # fmt: skip
 
