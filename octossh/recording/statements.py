@@ -1,6 +1,6 @@
 """Statements, as text that SQLite and PostgreSQL take alike; what differs in them stands there as ``:name``.
 
-SQLAlchemy makes tables and speaks to PostgreSQL. To load it takes a third of what a deployment takes here that has
+SQLAlchemy makes tables and speaks to PostgreSQL. To load it takes a quarter of what a deployment takes here that has
 nothing to do, so a file of SQLite is read and written without it.
 """
 
